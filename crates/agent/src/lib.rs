@@ -1,0 +1,1 @@
+//! Harnesses that drive agents: the scripted one.

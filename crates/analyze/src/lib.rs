@@ -1,0 +1,1 @@
+//! Pure analysis of request texts: paths, symbols, keywords and search patterns.

@@ -1,0 +1,1 @@
+//! Wire types, error codes, and the client over any transport.

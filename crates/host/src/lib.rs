@@ -1,0 +1,1 @@
+//! Processes, files, locks on the local machine; the only caller of Command.

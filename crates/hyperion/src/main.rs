@@ -1,0 +1,2 @@
+//! Hyperion, a self-hosted control plane for AI agents: the binary.
+fn main() {}

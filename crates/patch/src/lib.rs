@@ -1,0 +1,1 @@
+//! Unified patches, diffs, hunks, three-way merge and word-level difference, as pure functions.

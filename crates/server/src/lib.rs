@@ -1,0 +1,1 @@
+//! HTTP routes over the engine: converts wire types, decides nothing.

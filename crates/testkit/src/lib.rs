@@ -1,0 +1,1 @@
+//! Fakes and throw-away worlds for tests: repositories, request files.
