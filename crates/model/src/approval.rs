@@ -1,0 +1,356 @@
+//! An approval: one question to people, bound to the digest of exactly what was asked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
+use crate::{
+    Actor, ApprovalId, Digest, Level, LineageId, Name, RepoId, RequestId, ShortText, Subject, Time,
+};
+
+moves! {
+    noun Noun::Approval;
+    states {
+        /// Waits for a person.
+        Pending = "pending" open;
+        /// Somebody agreed.
+        Approved = "approved" closed;
+        /// Somebody refused, or asked for changes.
+        Rejected = "rejected" closed;
+        /// Nobody decided in time: no "no", and no "yes".
+        Expired = "expired" closed;
+        /// What was asked is no longer wanted.
+        Cancelled = "cancelled" closed;
+    }
+    verbs {
+        Warn = "be announced": [Pending] => Pending;
+        Approve = "be approved": [Pending] => Approved;
+        Reject = "be rejected": [Pending] => Rejected;
+        Expire = "expire": [Pending] => Expired;
+        Cancel = "be cancelled": [Pending] => Cancelled;
+    }
+}
+
+/// How risky what is asked looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Hardly anything can go wrong.
+    Low,
+    /// The usual.
+    Medium,
+    /// Worth a close look.
+    High,
+    /// Could lose data or open a door.
+    Critical,
+}
+
+impl Risk {
+    /// Gives the wire name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Risk::Low => "low",
+            Risk::Medium => "medium",
+            Risk::High => "high",
+            Risk::Critical => "critical",
+        }
+    }
+}
+
+/// A question, complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The lineage that asks.
+    pub lineage: LineageId,
+    /// What makes the question findable within its lineage.
+    pub key: Name,
+    /// How often the same key was asked before, plus one.
+    pub generation: u32,
+    /// What the answer moves on.
+    pub about: Subject,
+    /// What would be done, for instance `land`.
+    pub action: Name,
+    /// Who has to agree.
+    pub level: Level,
+    /// How risky it looks.
+    pub risk: Risk,
+    /// What the answer is bound to: SHA-256 of the canonical JSON of action, details and diff.
+    pub digest: Digest,
+    /// The blob with summary, details and diff.
+    pub document: Digest,
+    /// The request it belongs to.
+    pub request: Option<RequestId>,
+    /// The repository it is about.
+    pub repo: Option<RepoId>,
+    /// When it expires.
+    pub expires_at: Time,
+}
+
+impl Question {
+    /// Derives the approval's id from lineage, key and generation.
+    pub fn id(&self) -> ApprovalId {
+        ApprovalId::derive(self.lineage, self.key.as_str(), self.generation)
+    }
+}
+
+/// Who decided, and what they said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Time,
+    /// What they said, in one line.
+    pub reason: Option<ShortText>,
+    /// Whether they asked for a revision rather than refusing for good.
+    pub changes_requested: bool,
+}
+
+/// An approval's state: one generation of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Its id.
+    pub id: ApprovalId,
+    /// What was asked.
+    pub question: Question,
+    /// Where it stands.
+    pub status: Status,
+    /// When it was asked.
+    pub asked_at: Time,
+    /// How it was decided; also set when it was cancelled or expired.
+    pub verdict: Option<Verdict>,
+    /// Whether its end was announced.
+    pub warned: bool,
+}
+
+/// What an approval can be asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Asks.
+    Ask(Question),
+    /// Agrees.
+    Approve {
+        /// What the decision is about, where the decider's surface knows it.
+        digest: Option<Digest>,
+        /// What they said.
+        reason: Option<ShortText>,
+    },
+    /// Refuses.
+    Reject {
+        /// What the decision is about, where the decider's surface knows it.
+        digest: Option<Digest>,
+        /// What they said.
+        reason: Option<ShortText>,
+        /// Whether a revision is wanted.
+        changes_requested: bool,
+    },
+    /// Notes that nobody decided in time.
+    Expire,
+    /// Withdraws the question.
+    Cancel {
+        /// Why.
+        reason: ShortText,
+    },
+    /// Announces that it will expire soon.
+    Warn,
+}
+
+/// What can happen to an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data")]
+pub enum Event {
+    /// It was asked.
+    #[serde(rename = "approval.requested")]
+    Requested(Question),
+    /// Somebody decided.
+    #[serde(rename = "approval.decided")]
+    Decided {
+        /// Whether they agreed.
+        approved: bool,
+        /// What they decided on.
+        digest: Digest,
+        /// What they said.
+        reason: Option<ShortText>,
+        /// Whether a revision is wanted.
+        changes_requested: bool,
+    },
+    /// Nobody decided in time.
+    #[serde(rename = "approval.expired")]
+    Expired {},
+    /// It was withdrawn.
+    #[serde(rename = "approval.cancelled")]
+    Cancelled {
+        /// Why.
+        reason: ShortText,
+    },
+    /// It will expire soon.
+    #[serde(rename = "approval.expiring")]
+    Expiring {},
+}
+
+impl Approval {
+    /// Refuses with who decided and when, or because the actor's role does not reach.
+    fn check(&self, stamp: &Stamp, digest: Option<Digest>) -> Result<(), Refusal> {
+        if let Some(verdict) = &self.verdict {
+            return Err(Refusal::AlreadyDecided {
+                status: self.status.name(),
+                by: verdict.by.clone(),
+                at: verdict.at,
+            });
+        }
+        if !stamp.actor.may_decide(self.question.level) {
+            return Err(Refusal::NotEntitled {
+                by: stamp.actor.clone(),
+                level: self.question.level,
+            });
+        }
+        match digest {
+            Some(given) if given != self.question.digest => Err(Refusal::OtherDigest {
+                asked: self.question.digest,
+                given,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Machine for Approval {
+    type Id = ApprovalId;
+    type Command = Command;
+    type Event = Event;
+    const NOUN: Noun = Noun::Approval;
+
+    fn decide(
+        state: Option<&Self>,
+        command: &Command,
+        stamp: &Stamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        let approval = match (state, command) {
+            (None, Command::Ask(question)) => {
+                if question.generation == 0 {
+                    return Err(Refusal::Inconsistent("generations are counted from 1"));
+                }
+                if question.level == Level::Auto {
+                    return Err(Refusal::Inconsistent(
+                        "what is allowed by policy is not asked",
+                    ));
+                }
+                return Ok(vec![Event::Requested(question.clone())]);
+            }
+            (None, _) => return Err(Refusal::Missing(Noun::Approval)),
+            (Some(approval), _) => approval,
+        };
+        let (verb, event) = match command {
+            Command::Ask(_) => return Err(Refusal::Exists(Noun::Approval)),
+            Command::Approve { digest, reason } => {
+                approval.check(stamp, *digest)?;
+                let decided = Event::Decided {
+                    approved: true,
+                    digest: approval.question.digest,
+                    reason: reason.clone(),
+                    changes_requested: false,
+                };
+                (Verb::Approve, decided)
+            }
+            Command::Reject {
+                digest,
+                reason,
+                changes_requested,
+            } => {
+                approval.check(stamp, *digest)?;
+                let decided = Event::Decided {
+                    approved: false,
+                    digest: approval.question.digest,
+                    reason: reason.clone(),
+                    changes_requested: *changes_requested,
+                };
+                (Verb::Reject, decided)
+            }
+            Command::Expire => {
+                if stamp.time < approval.question.expires_at {
+                    return Err(Refusal::Inconsistent("its time has not passed yet"));
+                }
+                (Verb::Expire, Event::Expired {})
+            }
+            Command::Cancel { reason } => (
+                Verb::Cancel,
+                Event::Cancelled {
+                    reason: reason.clone(),
+                },
+            ),
+            Command::Warn => {
+                if approval.warned {
+                    return Err(Refusal::Inconsistent("its end was announced already"));
+                }
+                (Verb::Warn, Event::Expiring {})
+            }
+        };
+        lead(approval.status, verb)?;
+        Ok(vec![event])
+    }
+
+    fn apply(state: Option<Self>, event: &Event, stamp: &Stamp) -> Result<Self, Corrupt> {
+        let mut approval = match (state, event) {
+            (None, Event::Requested(question)) => {
+                return Ok(Self {
+                    id: question.id(),
+                    question: question.clone(),
+                    status: Status::Pending,
+                    asked_at: stamp.time,
+                    verdict: None,
+                    warned: false,
+                });
+            }
+            (None, _) => return Err(out_of_order(Noun::Approval, false)),
+            (Some(approval), _) => approval,
+        };
+        let verdict = |reason: Option<ShortText>, changes_requested| Verdict {
+            by: stamp.actor.clone(),
+            at: stamp.time,
+            reason,
+            changes_requested,
+        };
+        let verb = match event {
+            Event::Requested(_) => return Err(out_of_order(Noun::Approval, true)),
+            Event::Decided {
+                approved,
+                digest: _,
+                reason,
+                changes_requested,
+            } => {
+                approval.verdict = Some(verdict(reason.clone(), *changes_requested));
+                if *approved {
+                    Verb::Approve
+                } else {
+                    Verb::Reject
+                }
+            }
+            Event::Expired {} => {
+                approval.verdict = Some(verdict(None, false));
+                Verb::Expire
+            }
+            Event::Cancelled { reason } => {
+                approval.verdict = Some(verdict(Some(reason.clone()), false));
+                Verb::Cancel
+            }
+            Event::Expiring {} => {
+                approval.warned = true;
+                Verb::Warn
+            }
+        };
+        approval.status = lead(approval.status, verb).map_err(damaged(Noun::Approval))?;
+        Ok(approval)
+    }
+
+    fn row(&self) -> Row {
+        Row {
+            status: self.status.name(),
+            open: self.status.is_open(),
+            request: self.question.request,
+            repo: self.question.repo,
+            run: None,
+            parent: Some(self.question.about.uuid()),
+            due: Some(self.question.expires_at),
+            blobs: vec![self.question.document],
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The stored form of a fact: an envelope with a gapless number, chained by hash.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::command::Subject;
+use crate::machine::{Corrupt, Machine, Noun, Stamp};
+use crate::{
+    Actor, Digest, EventId, RequestId, RunId, Time, approval, canonical, change_set, entry, plan,
+    repo, request, run,
+};
+
+/// The version of the event format that is written now; older ones are upcast on read, for ever.
+pub const FORMAT: u64 = 1;
+
+/// One event of any noun.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Fact {
+    /// Of a repository.
+    Repo(repo::Event),
+    /// Of a request.
+    Request(request::Event),
+    /// Of a plan or one of its steps.
+    Plan(plan::Event),
+    /// Of a run.
+    Run(run::Event),
+    /// Of a change set or one of its items.
+    ChangeSet(change_set::Event),
+    /// Of an approval.
+    Approval(approval::Event),
+    /// Of a queue entry.
+    Entry(entry::Event),
+}
+
+/// A fact with its envelope, before the store seals it into the chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Its id.
+    pub id: EventId,
+    /// When, and by whom.
+    pub stamp: Stamp,
+    /// What it happened to.
+    pub subject: Subject,
+    /// The request it belongs to.
+    pub request: Option<RequestId>,
+    /// The run it belongs to.
+    pub run: Option<RunId>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// An event as it stands in the chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEvent {
+    /// Its number; gapless per store, from 1.
+    pub seq: u64,
+    /// The hash of the event before it; all zeroes for the first.
+    pub prev_hash: Digest,
+    /// SHA-256 over the stored text.
+    pub hash: Digest,
+    /// What it says.
+    pub event: Event,
+}
+
+impl Event {
+    /// Writes the exact text that is stored and hashed: canonical JSON with every field but `hash`.
+    pub fn seal(&self, seq: u64, prev_hash: Digest) -> String {
+        canonical::to_string(&self.to_json(seq, prev_hash))
+    }
+
+    /// Gives the wire shape without `hash`; see the contracts, §5.
+    pub fn to_json(&self, seq: u64, prev_hash: Digest) -> Value {
+        let Self {
+            id,
+            stamp: Stamp { time, actor },
+            subject,
+            request,
+            run,
+            fact,
+        } = self;
+        let fact = serde_json::to_value(fact).unwrap_or(Value::Null);
+        let mut object = Map::new();
+        object.insert("v".into(), FORMAT.into());
+        object.insert("seq".into(), seq.into());
+        object.insert("id".into(), id.to_string().into());
+        object.insert("time".into(), time.to_string().into());
+        object.insert("kind".into(), fact["kind"].clone());
+        object.insert(
+            "subject".into(),
+            json!({"type": subject.noun().name(), "id": subject.uuid()}),
+        );
+        if let Some(request) = request {
+            object.insert("request_id".into(), request.to_string().into());
+        }
+        if let Some(run) = run {
+            object.insert("run_id".into(), run.to_string().into());
+        }
+        object.insert(
+            "actor".into(),
+            serde_json::to_value(actor).unwrap_or(Value::Null),
+        );
+        object.insert("data".into(), fact["data"].clone());
+        object.insert("prev_hash".into(), prev_hash.to_string().into());
+        Value::Object(object)
+    }
+}
+
+/// The envelope as it is read back; unknown fields are ignored, for ever.
+#[derive(Deserialize)]
+struct Envelope {
+    v: u64,
+    seq: u64,
+    id: EventId,
+    time: Time,
+    kind: String,
+    subject: EnvelopeSubject,
+    #[serde(default)]
+    request_id: Option<RequestId>,
+    #[serde(default)]
+    run_id: Option<RunId>,
+    actor: Actor,
+    data: Value,
+    prev_hash: Digest,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeSubject {
+    r#type: Noun,
+    id: crate::Uuid,
+}
+
+/// Says why a stored event cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// The text is not the JSON of an event.
+    #[error("the event's text cannot be read")]
+    Json(#[from] serde_json::Error),
+    /// Written by a newer Hyperion.
+    #[error("the event has format {0}; this Hyperion reads up to {FORMAT}: upgrade it")]
+    Newer(u64),
+}
+
+impl StoredEvent {
+    /// Reads an event from its stored text; the hash is computed from that very text.
+    pub fn parse(text: &str) -> Result<Self, EventError> {
+        let envelope: Envelope = serde_json::from_str(text)?;
+        if envelope.v > FORMAT {
+            return Err(EventError::Newer(envelope.v));
+        }
+        let Envelope {
+            v: _,
+            seq,
+            id,
+            time,
+            kind,
+            subject,
+            request_id,
+            run_id,
+            actor,
+            data,
+            prev_hash,
+        } = envelope;
+        let tagged = json!({"kind": kind, "data": data});
+        let (fact, subject) = match subject.r#type {
+            Noun::Repo => (
+                Fact::Repo(serde_json::from_value(tagged)?),
+                Subject::Repo(crate::RepoId::new(subject.id)),
+            ),
+            Noun::Request => (
+                Fact::Request(serde_json::from_value(tagged)?),
+                Subject::Request(RequestId::new(subject.id)),
+            ),
+            Noun::Plan => (
+                Fact::Plan(serde_json::from_value(tagged)?),
+                Subject::Plan(crate::PlanId::new(subject.id)),
+            ),
+            Noun::Run => (
+                Fact::Run(serde_json::from_value(tagged)?),
+                Subject::Run(RunId::new(subject.id)),
+            ),
+            Noun::ChangeSet => (
+                Fact::ChangeSet(serde_json::from_value(tagged)?),
+                Subject::ChangeSet(crate::ChangeSetId::new(subject.id)),
+            ),
+            Noun::Approval => (
+                Fact::Approval(serde_json::from_value(tagged)?),
+                Subject::Approval(crate::ApprovalId::new(subject.id)),
+            ),
+            Noun::Entry => (
+                Fact::Entry(serde_json::from_value(tagged)?),
+                Subject::Entry(crate::EntryId::new(subject.id)),
+            ),
+        };
+        Ok(Self {
+            seq,
+            prev_hash,
+            hash: Digest::of(text.as_bytes()),
+            event: Event {
+                id,
+                stamp: Stamp { time, actor },
+                subject,
+                request: request_id,
+                run: run_id,
+                fact,
+            },
+        })
+    }
+
+    /// Gives the wire shape, with `hash`.
+    pub fn to_json(&self) -> Value {
+        let mut value = self.event.to_json(self.seq, self.prev_hash);
+        value["hash"] = self.hash.to_string().into();
+        value
+    }
+
+    /// Gives the kind, for instance `merge.landed`.
+    pub fn kind(&self) -> String {
+        serde_json::to_value(&self.event.fact)
+            .ok()
+            .and_then(|fact| fact["kind"].as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+}
+
+/// Makes the state of a noun from its events, oldest first.
+pub fn replay<M: Machine>(
+    events: impl IntoIterator<Item = (Stamp, M::Event)>,
+) -> Result<Option<M>, Corrupt> {
+    events.into_iter().try_fold(None, |state, (stamp, event)| {
+        M::apply(state, &event, &stamp).map(Some)
+    })
+}
