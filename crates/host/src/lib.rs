@@ -1,1 +1,33 @@
-//! Processes, files, locks on the local machine; the only caller of Command.
+//! Processes, files and locks on the local machine.
+//!
+//! Invariants:
+//! - This is the only crate that calls [`std::process::Command`]; a child never inherits an environment variable that its [`Launch`] does not name.
+//! - Every child leads a process group of its own, so that ending it ends what it started in that group.
+//! - Nothing here reads the environment or the wall clock: where things are comes in as [`Surroundings`].
+//! - Everything captured is bounded, every wait has a deadline.
+
+mod cancel;
+mod coprocess;
+mod files;
+mod home;
+mod launch;
+mod locations;
+mod log;
+mod peer;
+mod process;
+mod run;
+mod wait;
+
+pub use cancel::CancelFlag;
+pub use coprocess::{CoProcess, CoProcessError};
+pub use files::{
+    ReadError, create_private, create_private_dir, free_bytes, fsync_dir, read_bounded,
+    remove_tree, sync_filesystem, write_atomic,
+};
+pub use home::{Home, HomeError, HomeLock, LockError};
+pub use launch::{Input, Launch, SpawnError};
+pub use locations::{Locations, LocationsError, SOCKET_PATH_MAX, Surroundings};
+pub use log::{LOG_TAIL_BYTES, Logged, run_logged};
+pub use peer::{Peer, effective_uid, peer_of};
+pub use process::{Killed, MarkParseError, ProcessMark, boot_id, is_alive, kill_group};
+pub use run::{Captured, Exit, Limits, Outcome, run, run_to_file};

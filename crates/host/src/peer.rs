@@ -1,0 +1,31 @@
+//! Who is at the other end of a Unix socket.
+
+use std::io;
+use std::os::fd::AsFd;
+
+/// The process that connected, as the kernel saw it at that moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Its number; it may have ended since.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+/// Reads who connected to a Unix socket.
+pub fn peer_of(socket: impl AsFd) -> io::Result<Peer> {
+    let credentials = rustix::net::sockopt::socket_peercred(socket)?;
+    Ok(Peer {
+        pid: u32::try_from(credentials.pid.as_raw_nonzero().get()).unwrap_or(0),
+        uid: credentials.uid.as_raw(),
+        gid: credentials.gid.as_raw(),
+    })
+}
+
+/// The user this process acts as.
+#[must_use]
+pub fn effective_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}

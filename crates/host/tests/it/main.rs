@@ -1,0 +1,6 @@
+//! Real processes, real files.
+
+mod coprocess;
+mod home;
+mod process;
+mod run;

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use hyperion_host::{
+    CancelFlag, Exit, Killed, Launch, Limits, ProcessMark, boot_id, is_alive, kill_group,
+    run_logged,
+};
+
+#[test]
+fn this_process_is_alive_and_another_start_of_its_number_is_not() {
+    let mark = ProcessMark::of(std::process::id()).unwrap().unwrap();
+    assert!(is_alive(&mark));
+    assert_eq!(mark.to_string().parse::<ProcessMark>().unwrap(), mark);
+    assert_eq!(mark.boot_id, boot_id().unwrap());
+    let earlier = ProcessMark {
+        start_ticks: mark.start_ticks - 1,
+        ..mark.clone()
+    };
+    let other_boot = ProcessMark {
+        boot_id: "another".to_owned(),
+        ..mark
+    };
+    for stranger in [earlier, other_boot] {
+        assert!(!is_alive(&stranger));
+        assert_eq!(kill_group(&stranger).unwrap(), Killed::Gone);
+    }
+    assert_eq!(ProcessMark::of(u32::MAX).unwrap(), None);
+    assert!("12:x:boot".parse::<ProcessMark>().is_err());
+    assert!("12:13".parse::<ProcessMark>().is_err());
+}
+
+#[test]
+fn a_group_is_killed_by_the_mark_of_its_leader() {
+    let dir = tempfile::tempdir().unwrap();
+    let launch = Launch::new("/bin/sh", "/")
+        .args(["-c", "sleep 100; true"])
+        .env("PATH", "/usr/bin:/bin");
+    let limits = Limits {
+        wall: Duration::from_secs(20),
+        output_max: 1000,
+    };
+    let mut seen = None;
+    let result = run_logged(
+        &launch,
+        &limits,
+        &dir.path().join("log"),
+        &CancelFlag::new().unwrap(),
+        |mark| {
+            assert_eq!(kill_group(mark).unwrap(), Killed::Signalled);
+            seen = Some(mark.clone());
+        },
+    )
+    .unwrap();
+    assert_eq!(result.exit, Exit::Signal(9));
+    assert_eq!(kill_group(&seen.unwrap()).unwrap(), Killed::Gone);
+}
