@@ -1,1 +1,36 @@
 //! Unified patches, diffs, hunks, three-way merge and word-level difference, as pure functions.
+//!
+//! Everything works on bytes: a file may hold any encoding, or none. Lines keep their endings, so what is not
+//! changed comes out exactly as it went in.
+//!
+//! - [`parse`] reads a patch of many files, [`apply`] applies one file of it, [`render`] writes it down again.
+//! - [`diff`] compares two contents, [`unified`] writes the result as git would, [`select`] takes part of it.
+//! - [`words`], [`pair_lines`] and [`side_by_side`] are for showing a hunk to people.
+//! - [`merge3`] brings two changes of the same base together.
+//!
+//! Where the result is a matter of taste, git's taste is followed, and tests hold both side by side: `git apply`,
+//! `git diff` and `git merge-file`. This crate refuses some patches git lets pass; [`parse`] and [`apply`] say which.
+//!
+//! Architecture invariant: no IO, no clock, no randomness, no panic on any input. Every search has a named limit, so
+//! that no content can make it run away.
+
+mod apply;
+mod binary;
+mod diff;
+mod file_patch;
+mod lines;
+mod parse;
+mod quoting;
+mod select;
+mod unified;
+
+pub use apply::{ApplyError, Mismatch, MismatchHint, apply};
+pub use binary::{BINARY_BYTES_MAX, BinaryError, BinaryPatch};
+pub use diff::{BINARY_PROBE_BYTES, DiffOptions, FileDiff, diff, is_binary};
+pub use file_patch::{BlobIds, Body, FileKind, FilePatch, Hunk, Line, LineKind};
+pub use lines::DIFF_LINES_MAX;
+pub use parse::{
+    FILES_MAX, HUNKS_MAX, PATCH_BYTES_MAX, PATH_BYTES_MAX, ParseError, ParseErrorKind, parse,
+};
+pub use select::{SelectError, select};
+pub use unified::{FileHeader, render, unified};

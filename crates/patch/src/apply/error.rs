@@ -1,0 +1,131 @@
+//! Why a patch does not apply.
+
+use std::fmt;
+
+use crate::binary::BinaryError;
+
+/// The most characters of a line that a message repeats.
+const EXCERPT_CHARS_MAX: usize = 60;
+
+/// Why a patch does not apply.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// The file has other lines than a hunk expects.
+    #[error("apply {0}")]
+    Mismatch(Mismatch),
+    /// The patch creates a file that is there already.
+    #[error("create the file: it is there and not empty; make a patch that changes it")]
+    NotEmpty,
+    /// The patch deletes a file but not all of its lines.
+    #[error(
+        "delete the file: {lines} lines would be left, so it changed since the patch was made; make it again"
+    )]
+    Leftover {
+        /// Counts the lines that would be left.
+        lines: usize,
+    },
+    /// The binary change does not apply.
+    #[error("apply the binary change: {0}")]
+    Binary(#[from] BinaryError),
+}
+
+/// Where a hunk and the file part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Numbers the hunk within its file, from 1.
+    pub hunk: usize,
+    /// Numbers the line of the old file, from 1.
+    pub line: usize,
+    /// Begins the line that the hunk expects there; `None` where it expects the file to end.
+    pub expected: Option<String>,
+    /// Begins the line that is there; `None` at the end of the file.
+    pub found: Option<String>,
+    /// Tells what probably happened.
+    pub hint: MismatchHint,
+}
+
+/// What probably happened when a hunk does not match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MismatchHint {
+    /// The file changed since the patch was made, or the patch was made up.
+    Changed,
+    /// The hunk's result is already there.
+    AlreadyApplied,
+    /// The lines differ in their endings only (`\r\n` and `\n`, or a missing last newline).
+    LineEndings,
+    /// The lines are there, but before those of the hunk before.
+    OutOfOrder {
+        /// Numbers the line where they are, from 1.
+        line: usize,
+    },
+    /// The lines are there, but the hunk says that the file starts or ends with them.
+    NotAtEdge {
+        /// Numbers the line where they are, from 1.
+        line: usize,
+    },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            hunk,
+            line,
+            expected,
+            found,
+            hint,
+        } = self;
+        let quoted = |text: &Option<String>| match text {
+            Some(text) => format!("`{text}`"),
+            None => "the end of the file".to_owned(),
+        };
+        write!(
+            f,
+            "hunk {hunk} at line {line}: expected {}, found {}; ",
+            quoted(expected),
+            quoted(found)
+        )?;
+        match hint {
+            MismatchHint::Changed => write!(f, "make the patch against the file as it is now"),
+            MismatchHint::AlreadyApplied => {
+                write!(f, "its result is there already, so leave this hunk out")
+            }
+            MismatchHint::LineEndings => {
+                write!(f, "only line endings differ, so keep the file's own")
+            }
+            MismatchHint::OutOfOrder { line } => {
+                write!(
+                    f,
+                    "its lines are at line {line}, before the hunk before it, so put the hunks in order"
+                )
+            }
+            MismatchHint::NotAtEdge { line } => write!(
+                f,
+                "its lines are at line {line}, but without context before or behind them they must start or end the file, \
+                 so give three lines of context"
+            ),
+        }
+    }
+}
+
+/// Makes the beginning of a line fit for a message: one line, printable, short.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    let head = &bytes[..bytes.len().min(EXCERPT_CHARS_MAX * 4)];
+    let text = String::from_utf8_lossy(head.strip_suffix(b"\n").unwrap_or(head));
+    let mut shown: String = text
+        .chars()
+        .take(EXCERPT_CHARS_MAX)
+        .flat_map(shown_char)
+        .collect();
+    if text.chars().nth(EXCERPT_CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn shown_char(letter: char) -> impl Iterator<Item = char> {
+    let (plain, escaped) = match letter.is_control() {
+        true => (None, Some(letter.escape_default())),
+        false => (Some(letter), None),
+    };
+    plain.into_iter().chain(escaped.into_iter().flatten())
+}
