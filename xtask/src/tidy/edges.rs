@@ -95,7 +95,7 @@ const HOUSE: &[Room] = &[
     Room {
         name: TESTKIT,
         floor: 1,
-        uses: &["hyperion-model"],
+        uses: &[],
     },
     Room {
         name: "hyperion-model",
