@@ -36,6 +36,10 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<(), String> {
         return steps.close(started, &[]);
     };
 
+    // Here and not within a later step: without a network, this is what says so.
+    steps.take("fetch", || {
+        run_program(cargo(root).args(["fetch", "--locked", "--quiet"]))
+    });
     steps.take("fmt", || {
         run_program(cargo(root).args(["fmt", "--all", "--check"]))
     });

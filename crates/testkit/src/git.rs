@@ -1,5 +1,5 @@
 use crate::clock::BEGINNING_SEC;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Settings every call has, whatever the machine's own configuration says.
@@ -64,6 +64,27 @@ pub fn try_git(folder: impl AsRef<Path>, arguments: &[&str]) -> Result<String, S
     finish(git_command(folder).args(arguments))
 }
 
+/// Finds the different versions of git on this machine: those on `PATH` and in the usual folders.
+///
+/// For tests of what an older git does otherwise; most machines have one.
+pub fn git_programs() -> Vec<PathBuf> {
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/bin", "/usr/local/bin", "/opt/git/bin"].map(PathBuf::from);
+    let mut versions = vec![];
+    let mut programs = vec![];
+    for folder in std::env::split_paths(&on_path).chain(usual) {
+        let program = folder.join("git");
+        let Ok(answer) = Command::new(&program).arg("--version").output() else {
+            continue;
+        };
+        if answer.status.success() && !versions.contains(&answer.stdout) {
+            versions.push(answer.stdout);
+            programs.push(program);
+        }
+    }
+    programs
+}
+
 /// Runs a prepared git to its end.
 pub(crate) fn finish(command: &mut Command) -> Result<String, String> {
     let output = command
@@ -83,4 +104,38 @@ pub(crate) fn finish(command: &mut Command) -> Result<String, String> {
         output.status,
         String::from_utf8_lossy(&output.stderr).trim_end()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_of_git_is_found_once() {
+        let versions = git_programs().into_iter().map(|program| {
+            let answer = Command::new(program).arg("--version").output().unwrap();
+            String::from_utf8(answer.stdout).unwrap()
+        });
+        let versions: Vec<_> = versions.collect();
+        let mut different = versions.clone();
+        different.sort();
+        different.dedup();
+        assert!(!versions.is_empty());
+        assert_eq!(different.len(), versions.len(), "{versions:?}");
+    }
+
+    #[test]
+    fn git_does_not_see_the_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = git(&folder, &["config", "--list", "--show-origin"]);
+        assert!(
+            seen.lines().all(|line| line.starts_with("command line:")),
+            "{seen}"
+        );
+        let error = try_git(&folder, &["log"]).unwrap_err();
+        assert!(
+            error.contains("git log ended with") && error.contains("not a git repository"),
+            "{error}"
+        );
+    }
 }

@@ -33,7 +33,7 @@ mod running;
 
 pub use clock::FixedClock;
 pub use diff::{creation_diff, deletion_diff, unified_diff};
-pub use git::{git, git_command, try_git};
+pub use git::{git, git_command, git_programs, try_git};
 pub use id_source::IdSource;
 pub use program::{Finished, Hyperion};
 pub use published::published_crate;
