@@ -1,1 +1,28 @@
 //! Wire types, error codes, and the client over any transport.
+//!
+//! Architecture invariant: only the types here derive wire schemas; nothing here decides anything.
+//! JSON is `snake_case`, ids are UUID strings, times RFC 3339 in UTC, durations whole `*_ms` or
+//! `*_sec`; requests refuse unknown fields.
+
+pub mod approval;
+pub mod assignment;
+pub mod audit;
+pub mod change_request;
+pub mod change_set;
+pub mod client;
+pub mod doctor;
+pub mod event;
+pub mod list;
+pub mod policy;
+pub mod problem;
+pub mod queue;
+pub mod repo;
+pub mod request;
+pub mod run;
+pub mod schemas;
+pub mod summary;
+pub mod task_request;
+
+pub use client::{Client, ClientError, Transport};
+pub use list::List;
+pub use problem::{FieldError, Problem};

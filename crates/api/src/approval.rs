@@ -1,0 +1,68 @@
+//! Approvals on the wire.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One question to people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Approval {
+    /// Its id.
+    pub id: String,
+    /// pending, approved, rejected, expired or cancelled.
+    pub status: String,
+    /// What would be done, for instance `land`.
+    pub action: String,
+    /// What it is about, in one line.
+    pub summary: String,
+    /// Who has to agree: team-lead, admin or manual-only.
+    pub level: String,
+    /// low, medium, high or critical.
+    pub risk: String,
+    /// Why it is asked.
+    pub reasons: Vec<String>,
+    /// What an answer is bound to; send it along so that a stale answer is noticed.
+    pub digest: String,
+    /// How often the same question was asked before, plus one.
+    pub generation: u32,
+    /// The request it belongs to.
+    pub request_id: Option<String>,
+    /// The change set it is about.
+    pub change_set_id: Option<String>,
+    /// When it was asked.
+    pub asked_at: String,
+    /// When it expires.
+    pub expires_at: String,
+    /// Who decided.
+    pub decided_by: Option<String>,
+    /// When.
+    pub decided_at: Option<String>,
+    /// What they said.
+    pub reason: Option<String>,
+    /// Whether they asked for a revision.
+    pub changes_requested: bool,
+}
+
+/// A question with what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalDetail {
+    /// What lists show.
+    #[serde(flatten)]
+    pub approval: Approval,
+    /// The unified diff it is about; redacted.
+    pub diff: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decide {
+    /// Why, in one line.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What to change, for `request-changes`.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// The digest of what was looked at.
+    #[serde(default)]
+    pub digest: Option<String>,
+}

@@ -1,0 +1,61 @@
+//! What the audit log can show.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What was verified, what was found, and what could not be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verification {
+    /// Whether everything that could be checked holds.
+    pub ok: bool,
+    /// How many events were read.
+    pub events: u64,
+    /// The first event that does not fit the chain, and why.
+    pub first_bad: Option<String>,
+    /// sealed, unsealed, mismatch or key_missing.
+    pub head: String,
+    /// How many states were compared with their replayed history.
+    pub rows_compared: u64,
+    /// The states that differ.
+    pub rows_differ: Vec<String>,
+    /// Blobs that cannot be read.
+    pub damaged_blobs: Vec<String>,
+    /// Landings whose commit's audit trailer was compared with the log.
+    pub landings_compared: u64,
+    /// Landings that do not fit.
+    pub landings_differ: Vec<String>,
+    /// What these checks cannot show.
+    pub not_shown: Vec<String>,
+}
+
+/// One landing as the log alone tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Landing {
+    /// The entry.
+    pub entry_id: String,
+    /// The request.
+    pub request_id: String,
+    /// Who asked.
+    pub asked_by: String,
+    /// Who approved.
+    pub approved_by: Vec<String>,
+    /// How many checks passed.
+    pub checks: u32,
+    /// What landed.
+    pub commit: String,
+    /// When.
+    pub landed_at: String,
+}
+
+/// The queue, rebuilt from the log alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Replay {
+    /// How many events were read.
+    pub events: u64,
+    /// What landed, oldest first.
+    pub landings: Vec<Landing>,
+    /// The entries by status.
+    pub queue: std::collections::BTreeMap<String, u64>,
+    /// Whether the rebuilt queue is the one in the database.
+    pub same_as_database: bool,
+}

@@ -1,0 +1,174 @@
+//! Errors on the wire: [RFC 9457] problem documents with a stable `code`.
+//!
+//! [RFC 9457]: https://www.rfc-editor.org/rfc/rfc9457
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One thing that is wrong with what was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldError {
+    /// Where: a JSON pointer into the document that was sent, for instance `/tasks/0/owns/1`.
+    pub pointer: String,
+    /// What is wrong and what to do.
+    pub detail: String,
+}
+
+/// An error as every call answers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// A URI reference that names the kind: `/problems/` and the code.
+    pub r#type: String,
+    /// The kind in a few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time, and what to do next.
+    pub detail: String,
+    /// The call that it happened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The stable code, for instance `change_set.stale_base`.
+    pub code: String,
+    /// Every error found, where several were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// What to do next, as a sentence or a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Every code there is, with its HTTP status, its exit status and its title.
+///
+/// Exit statuses are those of the command line: 1 the work failed, 2 bad input, 3 conflict,
+/// 4 refused by policy, 5 not found, 69 a needed service is unavailable.
+pub const CODES: &[Code] = &[
+    Code::new("request.invalid", 400, 2, "The request cannot be read"),
+    Code::new(
+        "request.unprocessable",
+        422,
+        2,
+        "The request contradicts itself or the repository",
+    ),
+    Code::new("request.too_large", 413, 2, "The request is too large"),
+    Code::new("input.invalid", 400, 2, "The input is not valid"),
+    Code::new("subject.not_found", 404, 5, "There is no such thing"),
+    Code::new("subject.ambiguous", 409, 2, "The short id fits several"),
+    Code::new(
+        "state.illegal_move",
+        409,
+        1,
+        "That cannot be done in this state",
+    ),
+    Code::new("approval.already_decided", 409, 3, "Somebody decided first"),
+    Code::new(
+        "approval.not_entitled",
+        403,
+        4,
+        "Not entitled to decide this",
+    ),
+    Code::new("approval.stale", 409, 3, "What was asked has changed"),
+    Code::new("change_set.stale_base", 409, 3, "The file changed since"),
+    Code::new("policy.refused", 403, 4, "Refused by policy"),
+    Code::new("rollback.impossible", 409, 3, "It cannot be rolled back"),
+    Code::new("repo.unusable", 422, 2, "The repository cannot be used"),
+    Code::new(
+        "repo.exists",
+        409,
+        2,
+        "The repository is registered already",
+    ),
+    Code::new("engine.read_only", 503, 69, "No engine is running"),
+    Code::new("engine.unavailable", 503, 69, "The engine cannot work now"),
+    Code::new("store.full", 507, 69, "The disk is full"),
+    Code::new("store.damaged", 500, 69, "The home's data is damaged"),
+    Code::new("internal", 500, 1, "Something went wrong in Hyperion"),
+];
+
+/// What belongs to a stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// The code.
+    pub code: &'static str,
+    /// Its HTTP status.
+    pub status: u16,
+    /// Its exit status on the command line.
+    pub exit: u8,
+    /// Its title.
+    pub title: &'static str,
+}
+
+impl Code {
+    const fn new(code: &'static str, status: u16, exit: u8, title: &'static str) -> Self {
+        Self {
+            code,
+            status,
+            exit,
+            title,
+        }
+    }
+
+    /// Finds what belongs to a code; an unknown one is answered as `internal`.
+    pub fn find(code: &str) -> Self {
+        let internal = Code::new("internal", 500, 1, "Something went wrong in Hyperion");
+        CODES
+            .iter()
+            .copied()
+            .find(|known| known.code == code)
+            .unwrap_or(internal)
+    }
+}
+
+impl Problem {
+    /// Makes a problem of a known code.
+    pub fn new(code: &str, detail: impl Into<String>) -> Self {
+        let known = Code::find(code);
+        Self {
+            r#type: format!("/problems/{}", known.code),
+            title: known.title.to_owned(),
+            status: known.status,
+            detail: detail.into(),
+            instance: None,
+            code: known.code.to_owned(),
+            errors: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds every error found.
+    #[must_use]
+    pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// Gives the exit status of a command that ends with this problem.
+    pub fn exit(&self) -> u8 {
+        Code::find(&self.code).exit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_named_noun_dot_what() {
+        let mut codes: Vec<_> = CODES.iter().map(|code| code.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), CODES.len());
+        assert!(
+            codes
+                .iter()
+                .all(|code| *code == "internal" || code.contains('.'))
+        );
+    }
+}

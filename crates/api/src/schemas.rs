@@ -1,0 +1,40 @@
+//! The JSON Schemas (draft 2020-12) of what others depend on.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+
+fn schema<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<T>()
+}
+
+/// Gives every published schema with the name of its file, without the ending.
+pub fn all() -> Vec<(&'static str, Schema)> {
+    vec![
+        (
+            "task_request.v1",
+            schema::<crate::task_request::TaskRequest>(),
+        ),
+        ("assignment.v1", schema::<crate::assignment::Assignment>()),
+        (
+            "change_request.v1",
+            schema::<crate::change_request::ChangeRequest>(),
+        ),
+        ("failure.v1", schema::<crate::change_request::Failure>()),
+        ("problem.v1", schema::<crate::problem::Problem>()),
+        ("event.v1", schema::<crate::event::Event>()),
+        ("request.v1", schema::<crate::request::RequestDetail>()),
+        ("change_set.v1", schema::<crate::change_set::ChangeSet>()),
+        ("approval.v1", schema::<crate::approval::ApprovalDetail>()),
+        ("entry.v1", schema::<crate::queue::EntryDetail>()),
+        ("queue_log.v1", schema::<crate::queue::LogRecord>()),
+        ("queue_metrics.v1", schema::<crate::queue::Metrics>()),
+        ("run.v1", schema::<crate::run::Run>()),
+        ("repo.v1", schema::<crate::repo::Repo>()),
+        ("summary.v1", schema::<crate::summary::Summary>()),
+        ("verification.v1", schema::<crate::audit::Verification>()),
+        ("doctor.v1", schema::<crate::doctor::Report>()),
+        ("policy.v1", schema::<crate::policy::Policy>()),
+    ]
+}
