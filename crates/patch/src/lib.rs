@@ -19,18 +19,26 @@ mod binary;
 mod diff;
 mod file_patch;
 mod lines;
+mod merge;
+mod pairing;
 mod parse;
 mod quoting;
 mod select;
+mod side_by_side;
 mod unified;
+mod words;
 
 pub use apply::{ApplyError, Mismatch, MismatchHint, apply};
 pub use binary::{BINARY_BYTES_MAX, BinaryError, BinaryPatch};
 pub use diff::{BINARY_PROBE_BYTES, DiffOptions, FileDiff, diff, is_binary};
 pub use file_patch::{BlobIds, Body, FileKind, FilePatch, Hunk, Line, LineKind};
 pub use lines::DIFF_LINES_MAX;
+pub use merge::{ConflictHunk, Merge, MergeLabels, merge3, merge3_labelled};
+pub use pairing::{LinePair, PAIR_CELLS_MAX, pair_lines};
 pub use parse::{
     FILES_MAX, HUNKS_MAX, PATCH_BYTES_MAX, PATH_BYTES_MAX, ParseError, ParseErrorKind, parse,
 };
 pub use select::{SelectError, select};
+pub use side_by_side::{Cell, Row, side_by_side};
 pub use unified::{FileHeader, render, unified};
+pub use words::{WORDS_LINE_BYTES_MAX, WordDiff, WordSpan, words};

@@ -2,4 +2,5 @@
 
 mod against_git;
 mod git;
+mod merging;
 mod texts;

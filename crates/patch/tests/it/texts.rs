@@ -5,7 +5,7 @@ use proptest::prelude::*;
 /// A line: often one of few, so that it repeats, sometimes one of its own.
 pub(crate) fn line() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        4 => prop::sample::select(vec!["{", "}", "", "    return;", "fn a() {", "\tx"]).prop_map(|text| text.into()),
+        4 => prop::sample::select(vec!["{", "}", "", "    return;", "fn a() {", "\tx"]).prop_map(Into::into),
         5 => (0_u16..400).prop_map(|number| format!("line {number}").into_bytes()),
         1 => prop::collection::vec(prop_oneof![1_u8..10, 11_u8..=255], 0..6),
     ]
