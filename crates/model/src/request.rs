@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{Class, Priority};
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
-use crate::{Actor, Digest, Name, PlanId, RepoId, RequestId, ShortText, Time};
+use crate::{Actor, Digest, GitId, Name, PlanId, RepoId, RequestId, ShortText, Time};
 
 moves! {
     noun Noun::Request;
@@ -85,6 +85,8 @@ pub struct Submission {
     pub repo: RepoId,
     /// On which branch.
     pub branch: Name,
+    /// The commit that its changes were made on, or start from.
+    pub base: GitId,
     /// The blob that holds the request as it was filed.
     pub document: Digest,
     /// Where it came from.
