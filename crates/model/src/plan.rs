@@ -455,6 +455,15 @@ impl Machine for Plan {
                         "a plan with open steps is not complete",
                     ));
                 }
+                if plan
+                    .steps
+                    .iter()
+                    .any(|step| step.status == step::Status::Failed)
+                {
+                    return Err(Refusal::Inconsistent(
+                        "a plan with failed steps is not complete; it is abandoned",
+                    ));
+                }
                 Event::Completed {}
             }
             Command::Abandon { reason } => {
