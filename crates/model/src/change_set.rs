@@ -516,7 +516,7 @@ impl Machine for ChangeSet {
                 },
             ),
             Command::Requeue => {
-                if set.entry.is_none() {
+                if set.status == Status::Failed && set.entry.is_none() {
                     return Err(Refusal::Inconsistent("it never was in the queue"));
                 }
                 (Verb::Requeue, Event::Requeued {})
