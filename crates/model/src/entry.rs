@@ -592,6 +592,7 @@ impl Machine for Entry {
             }
             Event::Conflicted { evidence } => {
                 // Says only what the quarantine after it says again; kept for whoever follows the feed.
+                lead(entry.status, Verb::Quarantine).map_err(damaged(Noun::Entry))?;
                 entry.evidence = Some(*evidence);
                 return Ok(entry);
             }
