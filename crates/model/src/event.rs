@@ -125,6 +125,11 @@ struct Envelope {
 }
 
 #[derive(Deserialize)]
+struct Version {
+    v: u64,
+}
+
+#[derive(Deserialize)]
 struct EnvelopeSubject {
     r#type: Noun,
     id: crate::Uuid,
@@ -144,10 +149,17 @@ pub enum EventError {
 impl StoredEvent {
     /// Reads an event from its stored text; the hash is computed from that very text.
     pub fn parse(text: &str) -> Result<Self, EventError> {
-        let envelope: Envelope = serde_json::from_str(text)?;
-        if envelope.v > FORMAT {
-            return Err(EventError::Newer(envelope.v));
-        }
+        let envelope = match serde_json::from_str::<Envelope>(text) {
+            Ok(envelope) if envelope.v > FORMAT => return Err(EventError::Newer(envelope.v)),
+            Ok(envelope) => envelope,
+            // A newer format may have another envelope; only its version is sure to be there.
+            Err(error) => {
+                return Err(match serde_json::from_str(text) {
+                    Ok(Version { v }) if v > FORMAT => EventError::Newer(v),
+                    Ok(Version { .. }) | Err(_) => error.into(),
+                });
+            }
+        };
         let Envelope {
             v: _,
             seq,
