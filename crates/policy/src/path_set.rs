@@ -1,0 +1,240 @@
+//! Sets of paths as people write them: globs, with `!` for what is taken out again.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::RuleError;
+
+/// The most globs one list may have.
+pub const MAX_GLOBS: usize = 1000;
+/// The most bytes one glob may have.
+pub const MAX_GLOB_BYTES: usize = 512;
+
+/// Where a glob without a folder is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    /// At the repository's top only: `*.md` is not `docs/a.md`.
+    Top,
+    /// In every folder, as in a `.gitignore`; a glob with a `/` inside still starts at the top.
+    Anywhere,
+}
+
+/// Whether `A` and `a` are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// They differ, as in git.
+    Exact,
+    /// They are the same, and so are other spellings that some file system takes for the same name.
+    Folded,
+}
+
+/// A compiled list of globs.
+///
+/// A glob that names a folder covers everything below it. `*` stays inside one folder, `**` does
+/// not. A glob that starts with `!` takes paths out again; the last glob that matches wins.
+#[derive(Debug, Clone)]
+pub struct PathSet {
+    set: GlobSet,
+    /// For each compiled glob, whether it puts paths in (or, with `!`, out).
+    puts_in: Vec<bool>,
+    case: Case,
+}
+
+impl PathSet {
+    /// Compiles globs; `key` is the setting they come from, for the message.
+    pub fn compile(
+        key: &str,
+        globs: &[String],
+        anchor: Anchor,
+        case: Case,
+    ) -> Result<Self, RuleError> {
+        if globs.len() > MAX_GLOBS {
+            return Err(RuleError::TooMany {
+                key: key.to_owned(),
+                len: globs.len(),
+            });
+        }
+        let mut builder = GlobSetBuilder::new();
+        let mut puts_in = Vec::with_capacity(2 * globs.len());
+        for glob in globs {
+            let bad = |why: &str| RuleError::BadShape {
+                key: key.to_owned(),
+                glob: glob.chars().take(80).collect(),
+                why: why.to_owned(),
+            };
+            if glob.len() > MAX_GLOB_BYTES {
+                return Err(bad("is longer than 512 bytes"));
+            }
+            let (plain, inside) = match glob.strip_prefix('!') {
+                Some(rest) => (rest, false),
+                None => (glob.as_str(), true),
+            };
+            let plain = plain.strip_suffix('/').unwrap_or(plain);
+            if plain.trim().is_empty() {
+                return Err(bad("is empty"));
+            }
+            if plain.split('/').any(|part| matches!(part, "." | "..")) {
+                return Err(bad("has a `.` or `..` part"));
+            }
+            let rooted = plain.strip_prefix('/');
+            let anywhere = anchor == Anchor::Anywhere && rooted.is_none() && !plain.contains('/');
+            let start = if anywhere { "**/" } else { "" };
+            let plain = rooted.unwrap_or(plain);
+            for end in ["", "/**"] {
+                let text = format!("{start}{plain}{end}");
+                let text = if case == Case::Folded {
+                    fold_case(&text)
+                } else {
+                    text
+                };
+                let built = GlobBuilder::new(&text).literal_separator(true).build();
+                let built = built.map_err(|source| RuleError::BadGlob {
+                    key: key.to_owned(),
+                    glob: glob.clone(),
+                    source,
+                })?;
+                builder.add(built);
+                puts_in.push(inside);
+            }
+        }
+        let set = builder.build().map_err(|source| RuleError::BadGlob {
+            key: key.to_owned(),
+            glob: source.glob().unwrap_or("(all together)").to_owned(),
+            source,
+        })?;
+        Ok(Self { set, puts_in, case })
+    }
+
+    /// Tells whether the list covers a path.
+    pub fn covers(&self, path: &str) -> bool {
+        if self.set.is_empty() {
+            return false;
+        }
+        match self.case {
+            Case::Exact => self.last_word(path),
+            Case::Folded => {
+                let folded = fold_case(path);
+                let plain = plain_spelling(&folded);
+                self.last_word(&folded) || (plain != folded && self.last_word(&plain))
+            }
+        }
+    }
+
+    /// Tells whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty()
+    }
+
+    fn last_word(&self, path: &str) -> bool {
+        let last = self.set.matches(path).into_iter().max();
+        last.and_then(|at| self.puts_in.get(at))
+            .copied()
+            .unwrap_or(false)
+    }
+}
+
+/// Lower-cases, and takes the two letters that fold to ASCII but do not lower-case to it along.
+fn fold_case(text: &str) -> String {
+    text.chars()
+        .flat_map(char::to_lowercase)
+        .map(|c| if c == 'ſ' { 's' } else { c })
+        .collect()
+}
+
+/// Takes away what HFS+ ignores inside a name and what NTFS ignores at its end.
+fn plain_spelling(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    for (at, part) in path.split('/').enumerate() {
+        if at > 0 {
+            plain.push('/');
+        }
+        let stem = part.split(':').next().unwrap_or(part);
+        let kept: String = stem
+            .chars()
+            .filter(|c| {
+                !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+            })
+            .collect();
+        plain.push_str(kept.trim_end_matches(['.', ' ']));
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(globs: &[&str], anchor: Anchor, case: Case) -> PathSet {
+        let globs: Vec<String> = globs.iter().map(|g| (*g).to_owned()).collect();
+        PathSet::compile("policy.test", &globs, anchor, case).unwrap()
+    }
+
+    #[test]
+    fn globs_read_like_a_gitignore() {
+        let anywhere = set(
+            &[
+                ".env",
+                ".env.*",
+                "!.env.example",
+                "*.key",
+                "/top.txt",
+                "db/**/x",
+                "migrations/",
+            ],
+            Anchor::Anywhere,
+            Case::Folded,
+        );
+        for (path, expected) in [
+            (".env", true),
+            ("a/b/.env", true),
+            (".env/inside", true),
+            (".env.local", true),
+            (".env.example", false),
+            ("a/.ENV.EXAMPLE", false),
+            (".ENV", true),
+            ("deep/A.Key", true),
+            ("deep/a.\u{212a}ey", true),
+            (".env.", true),
+            (".env ", true),
+            (".e\u{200c}nv", true),
+            (".env::$DATA", true),
+            ("monkey", false),
+            ("top.txt", true),
+            ("a/top.txt", false),
+            ("db/a/b/x", true),
+            ("a/db/x", false),
+            ("app/migrations/0001.sql", true),
+            ("envoy.rs", false),
+        ] {
+            assert_eq!(anywhere.covers(path), expected, "{path:?}");
+        }
+        let top = set(&["src", "tests/retry/**", "*.md"], Anchor::Top, Case::Exact);
+        for (path, expected) in [
+            ("src/a/b.rs", true),
+            ("Src/a", false),
+            ("tests/retry/deep/a.rs", true),
+            ("tests/other.rs", false),
+            ("README.md", true),
+            ("docs/a.md", false),
+            ("a/src/b", false),
+        ] {
+            assert_eq!(top.covers(path), expected, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_glob_names_its_key_and_itself() {
+        let refused = |glob: &str| {
+            PathSet::compile(
+                "policy.paths.deny",
+                &[glob.to_owned()],
+                Anchor::Top,
+                Case::Exact,
+            )
+            .unwrap_err()
+            .to_string()
+        };
+        insta::assert_snapshot!(refused("a[b"), @"");
+        insta::assert_snapshot!(refused("../x"), @"");
+        insta::assert_snapshot!(refused("!"), @"");
+    }
+}

@@ -1,0 +1,355 @@
+//! The proof that policy or an approval allows one very action.
+//!
+//! A [`Permit`] can be had from [`permit`] alone: it has no public constructor, cannot be copied
+//! and cannot be read back from storage. What is stored is the [`DecisionId`] and the digests;
+//! after a crash [`Basis::Recovery`] mints from that record, without judging again.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hyperion_model::{Actor, ApprovalId, Decision, Digest, Level};
+use serde::{Deserialize, Serialize};
+
+use crate::assess::Assessment;
+use crate::rules::Rules;
+
+/// What is to be done to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// Make a change part of a branch.
+    Land,
+    /// Take a landing back.
+    RollBack,
+    /// Write files that no git repository holds.
+    Apply,
+    /// Run a command, a check or an agent.
+    Run,
+    /// Deliver to production; by hand only (S4).
+    DeployProduction,
+}
+
+impl ActionKind {
+    /// Gives the wire name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ActionKind::Land => "land",
+            ActionKind::RollBack => "roll_back",
+            ActionKind::Apply => "apply",
+            ActionKind::Run => "run",
+            ActionKind::DeployProduction => "deploy_production",
+        }
+    }
+
+    /// Gives the level below which nothing allows this action.
+    pub const fn floor(self) -> Level {
+        match self {
+            ActionKind::Land | ActionKind::RollBack | ActionKind::Apply | ActionKind::Run => {
+                Level::Auto
+            }
+            ActionKind::DeployProduction => Level::ManualOnly,
+        }
+    }
+}
+
+/// One action: this kind, on this subject, with exactly this payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// What is to be done.
+    pub kind: ActionKind,
+    /// The id of what it is done with, for instance a queue entry's.
+    pub subject: String,
+    /// The digest of exactly what is done.
+    pub payload: Digest,
+}
+
+/// Names what allowed an action; goes into the record before the action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DecisionId {
+    /// An approval.
+    Approval(ApprovalId),
+    /// Policy itself: the digest of the rules and the payload they judged.
+    Policy(Digest),
+}
+
+/// What recovery may do with the permit it mints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Do it, for the first time.
+    Act,
+    /// Look whether it was done.
+    Verify,
+    /// Do the rest of it.
+    Finish,
+    /// Take back what was done of it.
+    Undo,
+}
+
+/// What an action is allowed by.
+#[derive(Debug, Clone)]
+pub enum Basis<'a> {
+    /// A person agreed.
+    Approval {
+        /// The approval.
+        approval: ApprovalId,
+        /// The level it asked for.
+        level: Level,
+        /// The level that policy asks for now, or that a landing was stored with.
+        required: Level,
+        /// Who agreed, with their role at that time.
+        decided_by: &'a Actor,
+        /// What they agreed to.
+        payload: Digest,
+    },
+    /// Policy lets it pass.
+    Policy {
+        /// What policy said.
+        assessment: &'a Assessment,
+        /// Of what it said so.
+        payload: Digest,
+    },
+    /// It was allowed and begun before a crash.
+    Recovery {
+        /// What allowed it then.
+        decision: DecisionId,
+        /// What was begun.
+        payload: Digest,
+        /// The policy of that time.
+        policy: Digest,
+        /// What recovery wants to do; never [`Purpose::Act`].
+        purpose: Purpose,
+    },
+}
+
+/// Says why an action is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Something else was agreed to.
+    #[error("allow the {action}: it is for {actual}, but {expected} was agreed to; ask again")]
+    OtherPayload {
+        /// What is to be done.
+        action: &'static str,
+        /// What was agreed to.
+        expected: Digest,
+        /// What would be done.
+        actual: Digest,
+    },
+    /// Whoever agreed may not.
+    #[error("allow the {action}: {who} may not decide what asks for {level}; ask again")]
+    NoAuthority {
+        /// What is to be done.
+        action: &'static str,
+        /// Who agreed.
+        who: String,
+        /// What it asks for.
+        level: Level,
+    },
+    /// The question was put to a lower level than policy asks for.
+    #[error("allow the {action}: it was approved at {asked}, but needs {required}; ask again")]
+    LevelTooLow {
+        /// What is to be done.
+        action: &'static str,
+        /// The level of the question.
+        asked: Level,
+        /// The level it needs.
+        required: Level,
+    },
+    /// Policy alone does not let it pass.
+    #[error("allow the {action} by policy alone: it needs {level}; ask for an approval")]
+    NeedsApproval {
+        /// What is to be done.
+        action: &'static str,
+        /// The level it needs.
+        level: Level,
+    },
+    /// Policy refuses it, whoever agrees.
+    #[error("allow the {action}: policy refuses it")]
+    Denied {
+        /// What is to be done.
+        action: &'static str,
+    },
+    /// Recovery never does a thing for the first time.
+    #[error("allow the {action} from its record: recovery may verify, finish or undo, not begin")]
+    RecoveryActs {
+        /// What is to be done.
+        action: &'static str,
+    },
+}
+
+/// The proof that an action is allowed: for this kind, subject and payload, once.
+#[derive(Debug)]
+#[must_use = "a permit allows one action; without the action it is nothing"]
+pub struct Permit {
+    action: Action,
+    decision: DecisionId,
+    policy: Digest,
+    purpose: Purpose,
+}
+
+impl Permit {
+    /// Gives what is allowed.
+    pub const fn action(&self) -> &Action {
+        &self.action
+    }
+
+    /// Gives the digest of exactly what is allowed.
+    pub const fn payload(&self) -> Digest {
+        self.action.payload
+    }
+
+    /// Names what allowed it.
+    pub const fn decision_id(&self) -> DecisionId {
+        self.decision
+    }
+
+    /// Names the policy it was allowed under.
+    pub const fn policy(&self) -> Digest {
+        self.policy
+    }
+
+    /// Gives what it may be used for.
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+}
+
+/// Mints the proof that an action is allowed, or says why it is not.
+pub fn permit(action: &Action, basis: &Basis<'_>, rules: &Rules) -> Result<Permit, Refused> {
+    let name = action.kind.name();
+    let same = |expected: Digest| match expected == action.payload {
+        true => Ok(()),
+        false => Err(Refused::OtherPayload {
+            action: name,
+            expected,
+            actual: action.payload,
+        }),
+    };
+    let minted = |decision, policy, purpose| Permit {
+        action: action.clone(),
+        decision,
+        policy,
+        purpose,
+    };
+    match basis {
+        Basis::Approval {
+            approval,
+            level,
+            required,
+            decided_by,
+            payload,
+        } => {
+            same(*payload)?;
+            let required = (*required).max(action.kind.floor());
+            if *level < required {
+                return Err(Refused::LevelTooLow {
+                    action: name,
+                    asked: *level,
+                    required,
+                });
+            }
+            if !decided_by.may_decide(*level) {
+                let who = decided_by.to_string();
+                return Err(Refused::NoAuthority {
+                    action: name,
+                    who,
+                    level: *level,
+                });
+            }
+            Ok(minted(
+                DecisionId::Approval(*approval),
+                rules.digest(),
+                Purpose::Act,
+            ))
+        }
+        Basis::Policy {
+            assessment,
+            payload,
+        } => {
+            same(*payload)?;
+            let level = assessment.level.max(action.kind.floor());
+            match assessment.decision {
+                Decision::Deny => return Err(Refused::Denied { action: name }),
+                Decision::Ask(asked) => {
+                    let level = level.max(asked);
+                    return Err(Refused::NeedsApproval {
+                        action: name,
+                        level,
+                    });
+                }
+                Decision::Allow if level > Level::Auto => {
+                    return Err(Refused::NeedsApproval {
+                        action: name,
+                        level,
+                    });
+                }
+                Decision::Allow => {}
+            }
+            let policy = rules.digest();
+            let judged = [policy.as_bytes().as_slice(), payload.as_bytes()].concat();
+            Ok(minted(
+                DecisionId::Policy(Digest::of(&judged)),
+                policy,
+                Purpose::Act,
+            ))
+        }
+        Basis::Recovery {
+            decision,
+            payload,
+            policy,
+            purpose,
+        } => {
+            same(*payload)?;
+            match purpose {
+                Purpose::Act => Err(Refused::RecoveryActs { action: name }),
+                Purpose::Verify | Purpose::Finish | Purpose::Undo => {
+                    Ok(minted(*decision, *policy, *purpose))
+                }
+            }
+        }
+    }
+}
+
+/// Says why a text is not a decision's id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a decision's id; it reads `approval:` and an id, or `policy:` and a digest")]
+pub struct DecisionIdError(String);
+
+impl fmt::Display for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DecisionId::Approval(id) => write!(f, "approval:{id}"),
+            DecisionId::Policy(digest) => write!(f, "policy:{digest}"),
+        }
+    }
+}
+
+impl FromStr for DecisionId {
+    type Err = DecisionIdError;
+
+    fn from_str(text: &str) -> Result<Self, DecisionIdError> {
+        let refused = || DecisionIdError(text.chars().take(100).collect());
+        match text.split_once(':') {
+            Some(("approval", id)) => id.parse().map(DecisionId::Approval).map_err(|_| refused()),
+            Some(("policy", digest)) => digest
+                .parse()
+                .map(DecisionId::Policy)
+                .map_err(|_| refused()),
+            Some(_) | None => Err(refused()),
+        }
+    }
+}
+
+impl TryFrom<String> for DecisionId {
+    type Error = DecisionIdError;
+    fn try_from(text: String) -> Result<Self, DecisionIdError> {
+        text.parse()
+    }
+}
+
+impl From<DecisionId> for String {
+    fn from(id: DecisionId) -> String {
+        id.to_string()
+    }
+}

@@ -1,0 +1,430 @@
+//! Secrets that are told by the name they are given to.
+
+use super::found::{Found, entropy};
+
+/// The rule for credentials in a header.
+pub(super) const AUTHORIZATION: &str = "authorization";
+
+/// Words in a name that say a secret follows.
+pub(super) const NAME_WORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "passwort",
+    "pwd",
+    "secret",
+    "token",
+    "credential",
+    "auth",
+    "key",
+];
+
+/// The most bytes of a name.
+const MAX_NAME: usize = 64;
+/// The most bytes of a value.
+const MAX_VALUE: usize = 512;
+/// The most bytes between a name's separator and its quoted value: `: &str = Some(b`.
+const MAX_LEAD: usize = 40;
+
+/// What a name says about its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameKind {
+    /// Something a person chose.
+    Password,
+    /// Something a machine chose.
+    Token,
+    /// A key of some kind; only what looks very random is taken for a secret.
+    Key,
+}
+
+impl NameKind {
+    pub(super) const ALL: [NameKind; 3] = [NameKind::Password, NameKind::Token, NameKind::Key];
+
+    /// Names the rule.
+    pub(super) const fn rule(self) -> &'static str {
+        match self {
+            NameKind::Password => "password",
+            NameKind::Token => "token",
+            NameKind::Key => "high-entropy",
+        }
+    }
+}
+
+/// Finds the value given to the name around a word.
+pub(super) fn find(text: &str, at: usize, end: usize) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let in_name = |c: &&u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-');
+    let before = bytes[..at]
+        .iter()
+        .rev()
+        .take(MAX_NAME)
+        .take_while(in_name)
+        .count();
+    let after = bytes[end..]
+        .iter()
+        .take(MAX_NAME)
+        .take_while(in_name)
+        .count();
+    let (name_start, name_end) = (at - before, end + after);
+    let name = &text[name_start..name_end];
+    let kind = name_kind(name)?;
+    let value = value(text, name.starts_with("--"), name_end)?;
+    let found = is_secret(kind, &text[value.start..value.end], value.quoted);
+    found.then_some(Found {
+        rule: kind.rule(),
+        start: value.start,
+        end: value.end,
+    })
+}
+
+/// Finds what follows `Bearer` or `Basic`.
+pub(super) fn authorization(text: &str, at: usize, end: usize) -> Option<Found> {
+    let head = &text[text.floor_char_boundary(at.saturating_sub(40))..at];
+    let in_header = head.to_ascii_lowercase().contains("authorization");
+    let bearer = text[at..end].starts_with(['b', 'B']) && end - at == "bearer ".len();
+    if !bearer && !in_header {
+        return None;
+    }
+    let run = text.as_bytes()[end..].iter().take_while(|c| {
+        c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    });
+    let len = run.count();
+    let value = &text[end..end + len];
+    let judged = &value[..len.min(MAX_VALUE)];
+    let secret = if bearer {
+        is_secret(NameKind::Token, judged, true)
+    } else {
+        len >= 12 && !is_placeholder(judged) && entropy(judged) >= 3.0 && !judged.contains('.')
+    };
+    secret.then_some(Found {
+        rule: AUTHORIZATION,
+        start: end,
+        end: end + len,
+    })
+}
+
+/// Says what a name announces; none where it names something about a secret, or none at all.
+pub(super) fn name_kind(name: &str) -> Option<NameKind> {
+    if name.len() > 2 * MAX_NAME {
+        return None;
+    }
+    let plain: String = name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    const NOT: &[&str] = &[
+        "public",
+        "csrf",
+        "xsrf",
+        "pagetoken",
+        "nextpage",
+        "continuation",
+        "cancel",
+        "idempotency",
+        "cachekey",
+        "primarykey",
+        "foreignkey",
+        "sortkey",
+        "partitionkey",
+        "sitekey",
+        "fingerprint",
+        "checksum",
+        "digest",
+        "hash",
+        "example",
+        "sample",
+        "dummy",
+        "fake",
+        "mock",
+        "placeholder",
+        "author",
+        "authority",
+        "maxtoken",
+        "numtoken",
+        "keyword",
+        "keyboard",
+        "objectkey",
+        "s3key",
+    ];
+    // What may follow the word and still leave the value a secret.
+    const TAILS: &[&str] = &[
+        "",
+        "s",
+        "value",
+        "prod",
+        "production",
+        "dev",
+        "staging",
+        "live",
+        "test",
+        "base",
+        "base64",
+        "b64",
+        "hex",
+        "plain",
+        "raw",
+        "default",
+        "string",
+        "str",
+        "new",
+        "old",
+        "current",
+        "env",
+    ];
+    if NOT.iter().any(|word| plain.contains(word)) {
+        return None;
+    }
+    let last = NAME_WORDS
+        .iter()
+        .filter_map(|word| Some(plain.rfind(word)? + word.len()))
+        .max()?;
+    let tail = plain[last..].trim_end_matches(|c: char| c.is_ascii_digit());
+    if !TAILS.contains(&tail) {
+        return None;
+    }
+    let has = |words: &[&str]| words.iter().any(|word| plain.contains(word));
+    if has(&["password", "passwd", "passphrase", "passwort", "pwd"]) {
+        Some(NameKind::Password)
+    } else if has(&[
+        "secret",
+        "token",
+        "credential",
+        "apikey",
+        "accesskey",
+        "privatekey",
+        "authkey",
+        "signingkey",
+        "encryptionkey",
+        "masterkey",
+    ]) {
+        Some(NameKind::Token)
+    } else {
+        Some(NameKind::Key)
+    }
+}
+
+struct ValueAt {
+    start: usize,
+    end: usize,
+    quoted: bool,
+}
+
+/// Finds where the value of a name that ends at `at` stands.
+fn value(text: &str, is_flag: bool, at: usize) -> Option<ValueAt> {
+    let line_end = text[at..].find('\n').map_or(text.len(), |len| at + len);
+    let line_end = text.floor_char_boundary(line_end.min(at + MAX_LEAD + MAX_VALUE));
+    let rest = &text[at..line_end];
+    // What closes the name: `"name"`, `["name"]`, `\"name\"`.
+    let after_name = rest.trim_start_matches(['"', '\'', '`', ']', '\\']);
+    let open = after_name.trim_start_matches([' ', '\t']);
+    let after = match open.chars().next()? {
+        ':' | '=' => open.trim_start_matches([':', '=', '>', '?']),
+        ',' | '>' | '(' => &open[1..],
+        _ if is_flag && open.len() < after_name.len() => open,
+        _ => return None,
+    };
+    let start = line_end - after.trim_start_matches([' ', '\t']).len();
+    let lead = &text[start..line_end];
+    // A quote soon enough, after nothing but a type, a prefix or a wrapping call.
+    let quote_at = lead
+        .char_indices()
+        .take(MAX_LEAD)
+        .find(|(_, c)| matches!(c, '"' | '\'' | '`'));
+    if let Some((open, quote)) = quote_at {
+        let between = &lead[..open];
+        let wraps = between.chars().all(|c| {
+            c.is_ascii_alphanumeric()
+                || matches!(
+                    c,
+                    '_' | ':' | '&' | '(' | '.' | '=' | ' ' | '\\' | '?' | '<' | '>'
+                )
+        });
+        // `a=b "c"`: the quote belongs to something else.
+        let own = between.is_empty()
+            || between.ends_with(['(', '=', ' ', '\\', '&'])
+            || (between.len() <= 2 && between.chars().all(|c| c.is_ascii_alphabetic()));
+        let bare_word = between
+            .trim_end()
+            .ends_with(|c: char| c.is_ascii_alphanumeric())
+            && between.ends_with(' ');
+        if wraps && own && !bare_word {
+            let start = start + open + quote.len_utf8();
+            let inside = &text[start..line_end];
+            let escaped = between.ends_with('\\');
+            let end = if escaped {
+                inside.find('\\')?
+            } else {
+                inside.find(quote)?
+            };
+            return Some(ValueAt {
+                start,
+                end: start + end,
+                quoted: true,
+            });
+        }
+    }
+    let len = lead
+        .find(|c: char| {
+            c.is_whitespace()
+                || matches!(
+                    c,
+                    '"' | '\''
+                        | '`'
+                        | ','
+                        | ';'
+                        | '&'
+                        | '<'
+                        | '>'
+                        | '('
+                        | ')'
+                        | '{'
+                        | '}'
+                        | '['
+                        | ']'
+                        | '|'
+                        | '\\'
+                )
+        })
+        .unwrap_or(lead.len());
+    // A call or an index is code, not a value.
+    let code = lead[len..].starts_with(['(', '[', '{']);
+    (!code && len > 0).then_some(ValueAt {
+        start,
+        end: start + len,
+        quoted: false,
+    })
+}
+
+/// Tells whether a value that a name announced is a secret.
+pub(super) fn is_secret(kind: NameKind, value: &str, quoted: bool) -> bool {
+    if value.len() < 8 || value.len() > MAX_VALUE || !value.is_ascii() || !is_opaque(value) {
+        return false;
+    }
+    let has = |test: fn(&u8) -> bool| value.bytes().any(|c| test(&c));
+    let lower = has(u8::is_ascii_lowercase);
+    let upper = has(u8::is_ascii_uppercase);
+    let digit = has(u8::is_ascii_digit);
+    let symbol =
+        has(|c| c.is_ascii_punctuation() && !matches!(c, b'_' | b'-' | b'.' | b'/' | b':'));
+    let bits = entropy(value);
+    let hex = value.bytes().all(|c| c.is_ascii_hexdigit());
+    let random = value.len() >= 16
+        && digit
+        && (lower || upper)
+        && value
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || b"_-+/=.~:!@#$%^*".contains(&c))
+        && if hex {
+            value.len() >= 32 && bits >= 3.0
+        } else {
+            bits >= 3.3
+        };
+    let classes = [lower, upper, digit, symbol]
+        .into_iter()
+        .filter(|class| *class)
+        .count();
+    match kind {
+        NameKind::Password => {
+            let chosen = classes >= 3 && bits >= 2.7 && value.len() <= 128;
+            // Unquoted, punctuation is more often code than part of a password.
+            let plain = quoted || !value.contains(['.', '*', '+', '^', '=', '?', ':']);
+            (chosen && plain) || random
+        }
+        NameKind::Token => random,
+        NameKind::Key => {
+            random && !hex && lower && upper && (32..=128).contains(&value.len()) && bits >= 4.2
+        }
+    }
+}
+
+/// Tells whether a value could be a secret at all: no filler, path, digest, id, pattern or name.
+fn is_opaque(value: &str) -> bool {
+    !value.contains(char::is_whitespace)
+        && !value.contains(super::MARKER_START)
+        && !value.contains("://")
+        && ![
+            "/", "./", "../", "~/", "$", "%", "^", "#", "@", "!", "&", "*",
+        ]
+        .iter()
+        .any(|start| value.starts_with(start) && value.len() < 40)
+        && ![
+            "sha1", "sha256", "sha384", "sha512", "md5", "h1:", "ssh-", "data:", "urn:", "0x",
+            "AAAA", "MII",
+        ]
+        .iter()
+        .any(|start| value.starts_with(start))
+        && !["\\d", "\\w", "[a-z", "[A-Z", "[^", ".*", ".+"]
+            .iter()
+            .any(|part| value.contains(part))
+        && !is_placeholder(value)
+        && !is_uuid(value)
+        && !is_name(value)
+}
+
+/// Tells whether a value stands for a secret without being one.
+pub(super) fn is_placeholder(value: &str) -> bool {
+    const PARTS: &[&str] = &[
+        "example",
+        "changeme",
+        "change-me",
+        "change_me",
+        "placeholder",
+        "your-",
+        "your_",
+        "dummy",
+        "sample",
+        "redacted",
+        "xxxx",
+        "****",
+        "....",
+        "${",
+        "$(",
+        "{{",
+        "%s",
+        "insert",
+        "replace",
+        "todo",
+        "foobar",
+        "12345678",
+        "abcdefgh",
+        "password",
+        "passwd",
+        "secret",
+        "hunter2",
+        "letmein",
+        "qwerty",
+        "test",
+        "fake",
+        "mock",
+        "deadbeef",
+        "process.env",
+        "os.environ",
+    ];
+    let lower = value.to_ascii_lowercase();
+    let mut seen: Vec<u8> = value.bytes().collect();
+    seen.sort_unstable();
+    seen.dedup();
+    seen.len() <= 3
+        || PARTS.iter().any(|part| lower.contains(part))
+        || value.starts_with(['$', '<', '{', '%', '*'])
+}
+
+fn is_uuid(value: &str) -> bool {
+    let lens: Vec<usize> = value.split('-').map(str::len).collect();
+    lens == [8, 4, 4, 4, 12] && value.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-')
+}
+
+/// Tells whether a value reads like a name: words, each with a few digits at its end at most.
+fn is_name(value: &str) -> bool {
+    value
+        .split(['_', '-', '.', '/', ':', '@', '=', '+'])
+        .all(|word| {
+            let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+            let digits = word.len() - letters.len();
+            let upper = letters.bytes().filter(u8::is_ascii_uppercase).count();
+            let cased = upper == letters.len() || 4 * upper <= letters.len() + 3;
+            let version = letters.is_empty() && digits <= 4;
+            version || (digits <= 2 && cased && letters.bytes().all(|c| c.is_ascii_alphabetic()))
+        })
+}

@@ -1,0 +1,349 @@
+//! Finds secrets in text and takes them out.
+//!
+//! Pure, and linear in the text: a first pass looks only for keywords, and whatever costs more
+//! happens around a keyword that was found, within named bounds. It runs at every commit of the
+//! store, so clean text is not copied.
+//!
+//! | rule | finds |
+//! | --- | --- |
+//! | `known` | any secret that Hyperion itself holds, wherever it stands |
+//! | one a provider, see [`format`](mod@format) | tokens with a prefix of their own |
+//! | `private-key` | a PEM or OpenSSH private key block |
+//! | `connection-string` | the password in `scheme://user:password@host` |
+//! | `authorization` | the credentials of an `Authorization` header |
+//! | `password`, `token`, `high-entropy` | a value given to a name that says what it is, when it looks random |
+//!
+//! Every rule but `private-key` stays within a line, so a stream can be redacted line by line,
+//! holding back an open key block.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use serde_json::Value;
+
+mod assignment;
+mod format;
+mod found;
+mod words;
+
+use assignment::NameKind;
+use found::Found;
+use words::Words;
+
+/// The rule that finds secrets which Hyperion itself holds.
+pub const KNOWN: &str = "known";
+/// The fewest bytes of a secret that is looked for everywhere; a shorter one would take out
+/// ordinary words.
+pub const MIN_KNOWN_BYTES: usize = 6;
+/// The most passes over one text; what one pass takes out can uncover the next secret.
+const MAX_PASSES: usize = 8;
+
+const MARKER_START: &str = "[redacted:";
+
+/// What a keyword announces.
+#[derive(Debug, Clone, Copy)]
+enum Trigger {
+    Format(usize),
+    PrivateKey,
+    Jwt,
+    Connection,
+    Authorization,
+    Assignment,
+}
+
+struct Builtin {
+    words: Words,
+    triggers: Vec<Trigger>,
+}
+
+static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| {
+    let mut words: Vec<String> = Vec::new();
+    let mut triggers = Vec::new();
+    let mut add = |word: &str, trigger| {
+        words.push(word.to_ascii_lowercase());
+        triggers.push(trigger);
+    };
+    for (at, format) in format::FORMATS.iter().enumerate() {
+        for prefix in format.prefixes {
+            add(prefix, Trigger::Format(at));
+        }
+    }
+    add("-----begin", Trigger::PrivateKey);
+    add("eyj", Trigger::Jwt);
+    add("://", Trigger::Connection);
+    add("bearer ", Trigger::Authorization);
+    add("basic ", Trigger::Authorization);
+    for word in assignment::NAME_WORDS {
+        add(word, Trigger::Assignment);
+    }
+    Builtin {
+        words: Words::new(words, true),
+        triggers,
+    }
+});
+
+/// One secret in a text; says where it is and never what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFinding {
+    /// The rule that found it.
+    pub rule: &'static str,
+    /// The line it starts on, counted from 1.
+    pub line: u32,
+    /// Its first byte.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+}
+
+/// Takes secrets out of text.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    known: Option<Arc<Words>>,
+}
+
+impl Redactor {
+    /// Makes a redactor that also knows secrets that Hyperion holds.
+    ///
+    /// A known secret is found as it is, and as JSON and URLs write it. One shorter than
+    /// [`MIN_KNOWN_BYTES`] is passed over.
+    pub fn new(known: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut all: Vec<String> = Vec::new();
+        for secret in known {
+            let secret = secret.as_ref().trim();
+            if secret.len() < MIN_KNOWN_BYTES {
+                continue;
+            }
+            let quoted = Value::String(secret.to_owned()).to_string();
+            all.push(secret.to_owned());
+            all.push(quoted.trim_matches('"').to_owned());
+            all.push(percent_encoded(secret));
+        }
+        all.sort_unstable();
+        all.dedup();
+        let known = (!all.is_empty()).then(|| Arc::new(Words::new(all, false)));
+        Self { known }
+    }
+
+    /// Puts `[redacted:<rule>]` in the place of every secret; clean text is not copied.
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut out = Cow::Borrowed(text);
+        for _ in 0..MAX_PASSES {
+            let found = self.find(&out);
+            if found.is_empty() {
+                break;
+            }
+            let mut next = String::with_capacity(out.len());
+            let mut at = 0;
+            for Found { rule, start, end } in found {
+                next.push_str(&out[at..start]);
+                next.push_str(MARKER_START);
+                next.push_str(rule);
+                next.push(']');
+                at = end;
+            }
+            next.push_str(&out[at..]);
+            out = Cow::Owned(next);
+        }
+        out
+    }
+
+    /// Redacts every text of a JSON value, reading a member's name as what its text is given to.
+    ///
+    /// Tells whether something was taken out.
+    pub fn redact_json(&self, value: &mut Value) -> bool {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+            Value::String(text) => self.redact_string(text),
+            Value::Array(items) => items
+                .iter_mut()
+                .fold(false, |any, item| self.redact_json(item) || any),
+            Value::Object(map) => {
+                let mut any = false;
+                for (name, item) in map.iter_mut() {
+                    any |= match item {
+                        Value::String(text) => self.redact_member(name, text),
+                        Value::Null
+                        | Value::Bool(_)
+                        | Value::Number(_)
+                        | Value::Array(_)
+                        | Value::Object(_) => self.redact_json(item),
+                    };
+                }
+                // A map may be keyed by what should not be seen.
+                let bad: Vec<String> = map
+                    .keys()
+                    .filter(|name| !self.find(name).is_empty())
+                    .cloned()
+                    .collect();
+                for name in bad {
+                    if let Some(item) = map.remove(&name) {
+                        map.insert(self.redact(&name).into_owned(), item);
+                        any = true;
+                    }
+                }
+                any
+            }
+        }
+    }
+
+    /// Finds secrets without taking them out.
+    pub fn scan(&self, text: &str) -> Vec<SecretFinding> {
+        let (mut line, mut at) = (1u32, 0);
+        self.find(text)
+            .into_iter()
+            .map(|Found { rule, start, end }| {
+                let breaks = text[at..start]
+                    .bytes()
+                    .filter(|byte| *byte == b'\n')
+                    .count();
+                line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+                at = start;
+                SecretFinding {
+                    rule,
+                    line,
+                    start,
+                    end,
+                }
+            })
+            .collect()
+    }
+
+    fn redact_string(&self, text: &mut String) -> bool {
+        match self.redact(text) {
+            Cow::Borrowed(_) => false,
+            Cow::Owned(clean) => {
+                *text = clean;
+                true
+            }
+        }
+    }
+
+    fn redact_member(&self, name: &str, text: &mut String) -> bool {
+        let kind = assignment::name_kind(name);
+        match kind.filter(|kind| assignment::is_secret(*kind, text, true)) {
+            Some(kind) => {
+                *text = format!("{MARKER_START}{}]", kind.rule());
+                true
+            }
+            None => self.redact_string(text),
+        }
+    }
+
+    /// Finds secrets: in order, not overlapping, never inside a marker.
+    fn find(&self, text: &str) -> Vec<Found> {
+        let builtin = &*BUILTIN;
+        let hits = builtin.words.hits(text);
+        let known = self
+            .known
+            .as_ref()
+            .map(|known| known.hits(text))
+            .unwrap_or_default();
+        if hits.is_empty() && known.is_empty() {
+            return Vec::new();
+        }
+        // Markers of an earlier pass, and known secrets, cut the text: what stands between two
+        // cuts is read alone, so that a second pass sees exactly what the first one saw.
+        let markers = markers(text);
+        let known: Vec<Found> = found::merged(
+            known
+                .into_iter()
+                .map(|hit| Found {
+                    rule: KNOWN,
+                    start: hit.start,
+                    end: hit.end,
+                })
+                .filter(|found| !markers.iter().any(|marker| marker.overlaps(found)))
+                .collect(),
+        );
+        let mut cuts = [markers, known.clone()].concat();
+        cuts.sort_unstable_by_key(|cut| cut.start);
+        let mut cuts = cuts.into_iter().peekable();
+        let (mut low, mut all) = (0, known);
+        let mut last = Found {
+            rule: KNOWN,
+            start: 0,
+            end: 0,
+        };
+        for hit in hits {
+            while let Some(cut) = cuts.next_if(|cut| cut.end <= hit.start) {
+                low = cut.end;
+            }
+            let high = cuts.peek().map_or(text.len(), |cut| cut.start);
+            // Inside a cut, across its edge, or inside what was found already.
+            if hit.start < low || hit.end > high || (last.start <= hit.start && hit.end <= last.end)
+            {
+                continue;
+            }
+            let part = &text[low..high];
+            let (at, end) = (hit.start - low, hit.end - low);
+            let found = match builtin.triggers.get(hit.word) {
+                Some(Trigger::Format(index)) => format::FORMATS[*index].find(part, at),
+                Some(Trigger::PrivateKey) => format::private_key(part, at),
+                Some(Trigger::Jwt) => format::jwt(part, at),
+                Some(Trigger::Connection) => format::connection(part, at),
+                Some(Trigger::Authorization) => assignment::authorization(part, at, end),
+                Some(Trigger::Assignment) => assignment::find(part, at, end),
+                None => None,
+            };
+            if let Some(Found { rule, start, end }) = found {
+                last = Found {
+                    rule,
+                    start: start + low,
+                    end: end + low,
+                };
+                all.push(last.clone());
+            }
+        }
+        found::merged(all)
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the secrets themselves.
+        let known = self.known.as_ref().map_or(0, |known| known.len());
+        f.debug_struct("Redactor").field("known", &known).finish()
+    }
+}
+
+/// Finds markers of rules that exist; anything else in such brackets is text.
+fn markers(text: &str) -> Vec<Found> {
+    text.match_indices(MARKER_START)
+        .filter_map(|(start, _)| {
+            let rest = &text[start + MARKER_START.len()..];
+            let rule = rule_names().find(|rule| {
+                rest.strip_prefix(rule)
+                    .is_some_and(|rest| rest.starts_with(']'))
+            })?;
+            Some(Found {
+                rule,
+                start,
+                end: start + MARKER_START.len() + rule.len() + 1,
+            })
+        })
+        .collect()
+}
+
+/// Lists every rule's name.
+pub fn rule_names() -> impl Iterator<Item = &'static str> {
+    let formats = format::FORMATS.iter().map(|format| format.rule);
+    formats
+        .chain(format::SHAPES)
+        .chain(NameKind::ALL.map(NameKind::rule))
+        .chain([KNOWN, assignment::AUTHORIZATION])
+}
+
+fn percent_encoded(text: &str) -> String {
+    use fmt::Write as _;
+    text.bytes()
+        .fold(String::with_capacity(text.len()), |mut out, byte| {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+                out.push(char::from(byte));
+            } else {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
+            out
+        })
+}
