@@ -204,10 +204,7 @@ mod tests {
         ] {
             assert_eq!(kind(path), expected, "{path:?}");
         }
-        assert_eq!(
-            kind(&"a/".repeat(80).trim_end_matches('/').to_owned()),
-            "deep"
-        );
+        assert_eq!(kind("a/".repeat(80).trim_end_matches('/')), "deep");
         assert_eq!(kind(&"a".repeat(2000)), "long");
     }
 }

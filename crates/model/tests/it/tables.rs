@@ -1,0 +1,581 @@
+//! Every row of every table of moves is driven, and every pair that is in no row is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hyperion_model::approval::{self, Approval};
+use hyperion_model::change_set::{self, Basis, ChangeSet, item};
+use hyperion_model::entry::{self, Entry, Quarantine};
+use hyperion_model::plan::{self, Plan, step};
+use hyperion_model::repo::{self, Repo};
+use hyperion_model::request::{self, Outcome, Request};
+use hyperion_model::run::{self, Ending, Run};
+use hyperion_model::{
+    ApprovalId, ChangeSetId, Decision, EntryId, ItemId, Level, LineageId, Machine, PlanId, Refusal,
+    RepoId, RequestId, Role, RunId, Stamp,
+};
+
+use crate::noun::{Row, Stored};
+use crate::sample;
+
+/// A way to try a verb: what it needs to be true, and the command.
+struct Case<M: Machine> {
+    verb: &'static str,
+    prepare: fn(M) -> M,
+    command: fn(&M) -> M::Command,
+}
+
+fn case<M: Machine>(verb: &'static str, command: fn(&M) -> M::Command) -> Case<M> {
+    Case {
+        verb,
+        prepare: |state| state,
+        command,
+    }
+}
+
+fn case_where<M: Machine>(
+    verb: &'static str,
+    prepare: fn(M) -> M,
+    command: fn(&M) -> M::Command,
+) -> Case<M> {
+    Case {
+        verb,
+        prepare,
+        command,
+    }
+}
+
+/// A table of moves and every way to try its verbs.
+struct Table<M: Machine> {
+    start: M,
+    status: fn(&M) -> &'static str,
+    states: Vec<&'static str>,
+    moves: Vec<Row>,
+    cases: Vec<Case<M>>,
+    /// Whether a refusal is the right one for a pair that is not in the table.
+    refused: fn(&Refusal, &'static str, &'static str) -> bool,
+}
+
+impl<M: Stored> Table<M> {
+    fn of(create: &M::Command, cases: Vec<Case<M>>) -> Self {
+        let events = M::decide(None, create, &stamp()).expect("it is created");
+        let start = apply(None, &events).expect("its creation applies");
+        // What does not exist can do nothing, and what exists is not created again.
+        for case in &cases {
+            let refused = M::decide(None, &(case.command)(&start), &stamp());
+            assert_eq!(refused, Err(Refusal::Missing(M::NOUN)), "{}", case.verb);
+        }
+        assert_eq!(
+            M::decide(Some(&start), create, &stamp()),
+            Err(Refusal::Exists(M::NOUN))
+        );
+        Self {
+            start,
+            status: |state| state.row().status,
+            states: M::states().into_iter().map(|(name, _)| name).collect(),
+            moves: M::moves(),
+            cases,
+            refused: is_illegal::<M>,
+        }
+    }
+
+    /// Drives the whole cross product of states and verbs.
+    fn check(&self) {
+        let reached = self.reach();
+        let states: BTreeSet<_> = self.states.iter().copied().collect();
+        assert_eq!(reached.keys().copied().collect::<BTreeSet<_>>(), states);
+        assert_eq!((self.status)(&self.start), self.states[0]);
+
+        let mut exercised = BTreeSet::new();
+        let mut refused = Vec::new();
+        let mut produced: BTreeMap<usize, Vec<M::Event>> = BTreeMap::new();
+        for (status, state) in &reached {
+            for (index, case) in self.cases.iter().enumerate() {
+                let state = (case.prepare)(state.clone());
+                assert_eq!((self.status)(&state), *status, "preparing moves nothing");
+                let listed = self
+                    .moves
+                    .iter()
+                    .find(|(from, verb, _)| (*from, *verb) == (*status, case.verb));
+                let outcome = M::decide(Some(&state), &(case.command)(&state), &stamp());
+                match (listed, outcome) {
+                    (Some(row), Ok(events)) => {
+                        let after = apply(Some(state), &events).expect("accepted events apply");
+                        assert_eq!((self.status)(&after), row.2, "{status}: {}", case.verb);
+                        exercised.insert(*row);
+                        produced.insert(index, events);
+                    }
+                    (None, Err(refusal)) => {
+                        assert!(
+                            (self.refused)(&refusal, status, case.verb),
+                            "{status}: {}: {refusal:?}",
+                            case.verb
+                        );
+                        refused.push((state, index));
+                    }
+                    (listed, outcome) => {
+                        panic!("{status}: {}: {listed:?}, but {outcome:?}", case.verb)
+                    }
+                }
+            }
+        }
+        let listed: BTreeSet<_> = self.moves.iter().copied().collect();
+        assert_eq!(exercised, listed, "every row is driven");
+        assert_eq!(listed.len(), self.moves.len(), "no row stands twice");
+
+        // History is held to the same table: each of a move's events, where it may not be, is damage.
+        for (state, index) in refused {
+            for event in &produced[&index] {
+                let applied = M::apply(Some(state.clone()), event, &stamp());
+                assert!(
+                    applied.is_err(),
+                    "{}: {event:?} went through",
+                    (self.status)(&state)
+                );
+            }
+        }
+    }
+
+    /// Finds an example of every state, by trying everything from the start on.
+    fn reach(&self) -> BTreeMap<&'static str, M> {
+        let mut reached = BTreeMap::from([((self.status)(&self.start), self.start.clone())]);
+        let mut to_try = vec![self.start.clone()];
+        while let Some(state) = to_try.pop() {
+            for case in &self.cases {
+                let state = (case.prepare)(state.clone());
+                let command = (case.command)(&state);
+                let Ok(events) = M::decide(Some(&state), &command, &stamp()) else {
+                    continue;
+                };
+                let next = apply(Some(state), &events).expect("accepted events apply");
+                let status = (self.status)(&next);
+                if !reached.contains_key(status) {
+                    reached.insert(status, next.clone());
+                    to_try.push(next);
+                }
+            }
+        }
+        reached
+    }
+}
+
+/// An admin, late enough for any question to have expired.
+fn stamp() -> Stamp {
+    sample::stamp(1_000_000, sample::person(Role::Admin))
+}
+
+fn apply<M: Machine>(state: Option<M>, events: &[M::Event]) -> Option<M> {
+    events.iter().fold(state, |state, event| {
+        Some(M::apply(state, event, &stamp()).expect("accepted events apply"))
+    })
+}
+
+fn is_illegal<M: Machine>(refusal: &Refusal, status: &'static str, verb: &'static str) -> bool {
+    *refusal
+        == Refusal::Illegal {
+            noun: M::NOUN,
+            status,
+            verb,
+        }
+}
+
+#[test]
+fn every_move_of_a_repository() {
+    use repo::Command;
+    let create = Command::Register {
+        id: RepoId::new(sample::uuid(1)),
+        name: sample::name("widgets"),
+        path: "/srv/widgets".to_owned(),
+        branch: sample::name("main"),
+    };
+    let cases = vec![
+        case("be retargeted", |_| Command::Retarget {
+            branch: sample::name("trunk"),
+        }),
+        case("be moved", |_| Command::Move {
+            path: "/srv/gadgets".to_owned(),
+        }),
+        case("be forgotten", |_| Command::Forget),
+        case("be restored", |_| Command::Restore),
+    ];
+    Table::<Repo>::of(&create, cases).check();
+}
+
+#[test]
+fn every_move_of_a_request() {
+    use request::Command;
+    fn finish(outcome: Outcome) -> Command {
+        Command::Finish {
+            outcome,
+            summary: sample::digest(1),
+            reason: None,
+        }
+    }
+    let create = Command::Submit {
+        id: RequestId::new(sample::uuid(2)),
+        submission: sample::submission(1),
+    };
+    let cases = vec![
+        case("ask for clarification", |_| Command::Clarify {
+            questions: sample::digest(1),
+        }),
+        case("be answered", |_| Command::Answer {
+            answer: sample::digest(2),
+        }),
+        case("be planned", |_| Command::Plan {
+            plan: PlanId::new(sample::uuid(3)),
+            brief: sample::digest(3),
+        }),
+        case("start", |_| Command::Start),
+        case("wait for approval", |_| Command::Wait),
+        case("go on", |_| Command::Resume),
+        case("complete", |_| finish(Outcome::Completed)),
+        case("end partly landed", |_| finish(Outcome::PartlyLanded)),
+        case("fail", |_| finish(Outcome::Failed)),
+        case("be cancelled", |_| Command::Cancel {
+            reason: sample::text("not wanted"),
+        }),
+        case("be reopened", |_| Command::Reopen),
+        case("be rolled back", |_| Command::RollBack {
+            by: RequestId::new(sample::uuid(20)),
+        }),
+    ];
+    Table::<Request>::of(&create, cases).check();
+}
+
+/// The same plan with its only step elsewhere.
+fn with_step(mut plan: Plan, status: step::Status) -> Plan {
+    plan.steps[0].status = status;
+    plan
+}
+
+fn create_plan() -> plan::Command {
+    plan::Command::Create {
+        id: PlanId::new(sample::uuid(3)),
+        request: RequestId::new(sample::uuid(2)),
+        repo: RepoId::new(sample::uuid(1)),
+        document: sample::digest(3),
+        steps: sample::steps(1),
+    }
+}
+
+fn start_step(_: &Plan) -> plan::Command {
+    plan::Command::StartStep {
+        number: 1,
+        run: RunId::new(sample::uuid(4)),
+    }
+}
+
+fn hand_in(_: &Plan) -> plan::Command {
+    plan::Command::HandIn {
+        number: 1,
+        change_set: ChangeSetId::new(sample::uuid(6)),
+    }
+}
+
+fn complete_step(_: &Plan) -> plan::Command {
+    plan::Command::CompleteStep { number: 1 }
+}
+
+fn skip_step(_: &Plan) -> plan::Command {
+    plan::Command::SkipStep {
+        number: 1,
+        reason: sample::text("nothing to do"),
+    }
+}
+
+fn fail_step(_: &Plan) -> plan::Command {
+    plan::Command::FailStep {
+        number: 1,
+        reason: sample::text("no change came of it"),
+    }
+}
+
+fn retry_step(_: &Plan) -> plan::Command {
+    plan::Command::RetryStep { number: 1 }
+}
+
+// P1: a plan's own moves; work on steps is for active plans only.
+#[test]
+fn every_move_of_a_plan() {
+    use plan::Command;
+    use step::Status;
+    let work = "work on a step";
+    let cases = vec![
+        case("be activated", |_| Command::Activate),
+        case_where(work, |p| with_step(p, Status::Pending), start_step),
+        case_where(work, |p| with_step(p, Status::InProgress), hand_in),
+        case_where(work, |p| with_step(p, Status::InProgress), complete_step),
+        case_where(work, |p| with_step(p, Status::Pending), skip_step),
+        case_where(work, |p| with_step(p, Status::Pending), fail_step),
+        case_where(work, |p| with_step(p, Status::Failed), retry_step),
+        case_where(
+            "complete",
+            |p| with_step(p, Status::Completed),
+            |_| Command::Complete,
+        ),
+        case("be abandoned", |_| Command::Abandon {
+            reason: sample::text("called off"),
+        }),
+        case("be reopened", |_| Command::Reopen),
+    ];
+    Table::<Plan>::of(&create_plan(), cases).check();
+}
+
+// P1: the moves of one step, inside an active plan.
+#[test]
+fn every_move_of_a_step() {
+    let created = Plan::decide(None, &create_plan(), &stamp()).unwrap();
+    let plan = apply(None, &created);
+    let activated = Plan::decide(plan.as_ref(), &plan::Command::Activate, &stamp()).unwrap();
+    let table = Table::<Plan> {
+        start: apply(plan, &activated).unwrap(),
+        status: |plan| plan.steps[0].status.name(),
+        states: step::Status::ALL.iter().map(|s| s.name()).collect(),
+        moves: step::moves(),
+        cases: vec![
+            case("start", start_step),
+            case("hand in a change", hand_in),
+            case("complete", complete_step),
+            case("be skipped", skip_step),
+            case("fail", fail_step),
+            case("be retried", retry_step),
+        ],
+        refused: is_illegal::<Plan>,
+    };
+    table.check();
+}
+
+#[test]
+fn every_move_of_a_run() {
+    use run::Command;
+    fn ending() -> Ending {
+        Ending {
+            exit_code: Some(1),
+            reason: Some(sample::text("it ended")),
+            result: Some(sample::digest(1)),
+        }
+    }
+    let create = Command::Start {
+        id: RunId::new(sample::uuid(4)),
+        lineage: LineageId::new(sample::uuid(5)),
+        incarnation: 1,
+        request: RequestId::new(sample::uuid(2)),
+        work: sample::work(),
+        spec: sample::digest(2),
+    };
+    let cases = vec![
+        case("begin", |_| Command::Begin { process: None }),
+        case("finish", |_| Command::Finish(ending())),
+        case("fail", |_| Command::Fail(ending())),
+        case("be killed", |_| Command::Kill(ending())),
+        case("be lost", |_| Command::Lose {
+            reason: sample::text("its engine died"),
+        }),
+    ];
+    Table::<Run>::of(&create, cases).check();
+}
+
+// C1, C3: the moves of a change set.
+#[test]
+fn every_move_of_a_change_set() {
+    use change_set::Command;
+    let create = Command::Propose {
+        id: ChangeSetId::new(sample::uuid(6)),
+        proposal: sample::proposal(false),
+    };
+    let cases = vec![
+        case("be assessed", |_| {
+            Command::Assess(sample::assessed(Decision::Allow))
+        }),
+        case("have an item decided", |_| Command::DecideItem {
+            item: ItemId::new(sample::uuid(103)),
+            status: item::Status::Accepted,
+            rejected_hunks: vec![0],
+        }),
+        case("be asked about", |_| Command::Ask {
+            approval: ApprovalId::new(sample::uuid(30)),
+        }),
+        case_where(
+            "be approved",
+            |set| ChangeSet {
+                assessed: Some(sample::assessed(Decision::Allow)),
+                ..set
+            },
+            |_| Command::Approve(Basis::Policy),
+        ),
+        case_where(
+            "be approved",
+            |set| ChangeSet {
+                assessed: Some(sample::assessed(Decision::Ask(Level::Admin))),
+                approval: Some(ApprovalId::new(sample::uuid(30))),
+                ..set
+            },
+            |_| {
+                Command::Approve(Basis::Approval {
+                    approval: ApprovalId::new(sample::uuid(30)),
+                })
+            },
+        ),
+        case_where("be queued", |set| with_dry_run(set, false), queue),
+        case_where(
+            "be queued for a dry run",
+            |set| with_dry_run(set, true),
+            queue,
+        ),
+        case_where(
+            "be dispatched",
+            |set| with_dry_run(set, false),
+            |_| Command::Dispatch,
+        ),
+        case("go back to the queue", |_| Command::Undispatch),
+        case("land", |_| Command::Land {
+            commit: sample::git(1),
+        }),
+        case("be rolled back", |_| Command::RollBack {
+            commit: sample::git(2),
+        }),
+        case("be rejected", |_| Command::Reject {
+            reason: sample::text("no"),
+        }),
+        case("fail", |_| Command::Fail {
+            reason: sample::text("it does not merge"),
+        }),
+        case("expire", |_| Command::Expire),
+        case("be cancelled", |_| Command::Cancel {
+            reason: sample::text("not wanted"),
+        }),
+        case_where(
+            "be queued again",
+            // Only what failed inside the queue can go back; elsewhere the state alone refuses.
+            |set| match set.status {
+                change_set::Status::Failed => ChangeSet {
+                    entry: Some(EntryId::new(sample::uuid(7))),
+                    ..set
+                },
+                _ => set,
+            },
+            |_| Command::Requeue,
+        ),
+    ];
+    Table::<ChangeSet>::of(&create, cases).check();
+}
+
+fn with_dry_run(mut set: ChangeSet, dry_run: bool) -> ChangeSet {
+    set.proposal.dry_run = dry_run;
+    set
+}
+
+fn queue(_: &ChangeSet) -> change_set::Command {
+    change_set::Command::Queue {
+        entry: EntryId::new(sample::uuid(7)),
+    }
+}
+
+// S3: the moves of an approval; whoever decides too late learns who was first.
+#[test]
+fn every_move_of_an_approval() {
+    use approval::Command;
+    let create = Command::Ask(sample::question(Level::Admin, sample::time(500_000)));
+    let cases = vec![
+        case("be announced", |_| Command::Warn),
+        case("be approved", |approval: &Approval| Command::Approve {
+            digest: Some(approval.question.digest),
+            reason: None,
+        }),
+        case("be rejected", |approval: &Approval| Command::Reject {
+            digest: Some(approval.question.digest),
+            reason: Some(sample::text("please split it")),
+            changes_requested: true,
+        }),
+        case("expire", |_| Command::Expire),
+        case("be cancelled", |_| Command::Cancel {
+            reason: sample::text("not wanted"),
+        }),
+    ];
+    let table = Table::<Approval> {
+        refused: |refusal, status, verb| match verb {
+            "be approved" | "be rejected" => {
+                matches!(refusal, Refusal::AlreadyDecided { status: told, .. } if *told == status)
+            }
+            _ => is_illegal::<Approval>(refusal, status, verb),
+        },
+        ..Table::of(&create, cases)
+    };
+    table.check();
+}
+
+// M1, M5: the moves of a queue entry.
+#[test]
+fn every_move_of_an_entry() {
+    use entry::Command;
+    /// As if its checks had passed.
+    fn passed(entry: Entry) -> Entry {
+        Entry {
+            candidate: Some(sample::candidate(1, 2, 3)),
+            verdict: Some(sample::verdict(2)),
+            ..entry
+        }
+    }
+    fn quarantine(quarantine: Quarantine) -> Command {
+        Command::Quarantine {
+            quarantine,
+            evidence: sample::digest(1),
+            reason: sample::text("put aside"),
+        }
+    }
+    let create = Command::Enqueue {
+        id: EntryId::new(sample::uuid(7)),
+        admission: sample::admission(false),
+    };
+    let cases = vec![
+        case("be leased", |entry: &Entry| Command::Lease {
+            fence: entry.fence + 1,
+        }),
+        case("be merged", |_| Command::Merge),
+        case("be checked", |_| Command::Check {
+            candidate: sample::candidate(1, 2, 3),
+        }),
+        case_where("pass its checks", passed, |_| {
+            Command::Pass(sample::verdict(2))
+        }),
+        case_where("be dispatched", passed, |_| {
+            Command::Dispatch(sample::dispatch(1, 3))
+        }),
+        case_where(
+            "land",
+            |entry| Entry {
+                dispatch: Some(sample::dispatch(1, 3)),
+                ..entry
+            },
+            |_| Command::Land {
+                commit: sample::git(3),
+            },
+        ),
+        case("be released", |entry: &Entry| Command::Release {
+            reason: sample::text("its worker died"),
+            max_attempts: entry.attempts + 2,
+        }),
+        case("be given up", |entry: &Entry| Command::Release {
+            reason: sample::text("its worker died again"),
+            max_attempts: entry.attempts + 1,
+        }),
+        case("start over on a moved branch", |_| Command::Refresh {
+            tip: sample::git(9),
+        }),
+        case("be blocked", |_| Command::Block {
+            reason: sample::text("the work tree has changes"),
+        }),
+        case("be unblocked", |_| Command::Unblock),
+        case("be quarantined", |_| quarantine(Quarantine::Conflict)),
+        case("be quarantined", |_| quarantine(Quarantine::Check)),
+        case("be quarantined", |_| quarantine(Quarantine::Policy)),
+        case("fail", |_| Command::Fail {
+            reason: sample::text("what it needs did not land"),
+        }),
+        case("be cancelled", |_| Command::Cancel {
+            reason: sample::text("not wanted"),
+        }),
+        case("be retried", |_| Command::Retry),
+    ];
+    Table::<Entry>::of(&create, cases).check();
+}
