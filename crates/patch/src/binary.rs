@@ -1,6 +1,6 @@
 //! Binary changes as `git diff --binary` writes them: base85 lines around zlib, whole or as a delta.
 
-use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
 
 /// The most bytes one binary change may unpack to.
 pub const BINARY_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -40,12 +40,10 @@ pub enum BinaryError {
     #[error("the compressed data is damaged; make the patch again")]
     Compression,
     /// The content is not as long as announced.
-    #[error("{expected} bytes were announced but {found} came; make the patch again")]
+    #[error("it is not the {expected} bytes long that it says; make the patch again")]
     Size {
         /// Counts the bytes the patch promises.
         expected: usize,
-        /// Counts the bytes there are.
-        found: usize,
     },
     /// The content is too large.
     #[error(
@@ -108,14 +106,15 @@ impl Packed {
         if size > BINARY_BYTES_MAX {
             return Err(BinaryError::TooLarge { size });
         }
-        let content = decompress_to_vec_zlib_with_limit(&self.bytes, size.max(1))
-            .map_err(|_| BinaryError::Compression)?;
+        let content = decompress_to_vec_zlib_with_limit(&self.bytes, size.max(1)).map_err(
+            |error| match error.status {
+                TINFLStatus::HasMoreOutput => BinaryError::Size { expected: size },
+                _ => BinaryError::Compression,
+            },
+        )?;
         match content.len() == size {
             true => Ok(content),
-            false => Err(BinaryError::Size {
-                expected: size,
-                found: content.len(),
-            }),
+            false => Err(BinaryError::Size { expected: size }),
         }
     }
 }
@@ -157,10 +156,7 @@ fn apply_delta(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, BinaryError> {
     }
     match content.len() == size {
         true => Ok(content),
-        false => Err(BinaryError::Size {
-            expected: size,
-            found: content.len(),
-        }),
+        false => Err(BinaryError::Size { expected: size }),
     }
 }
 

@@ -3,6 +3,7 @@
 mod error;
 mod header;
 mod hunk;
+mod name;
 mod reader;
 
 use crate::file_patch::{Body, FilePatch};

@@ -54,8 +54,9 @@ impl<'a> Places<'a> {
         let wanted = match (edges.start, edges.end) {
             (true, _) => 0,
             (false, true) => old.len().saturating_sub(side.len()),
-            (false, false) => wanted.min(old.len()),
+            (false, false) => wanted,
         };
+        let wanted = wanted.clamp(floor, old.len());
         let here = &old[wanted..];
         let same = side
             .iter()
@@ -65,18 +66,19 @@ impl<'a> Places<'a> {
         let (expected, found) = (side.get(same), here.get(same));
         let anywhere = nearest(self.index(), &side, wanted, |start| fits(old, &side, start));
         let new_side = texts(hunk.new_side());
+        let there = |start| {
+            old.len()
+                .checked_sub(new_side.len())
+                .is_some_and(|last| edges.allow(start, last))
+                && fits(old, &new_side, start)
+        };
         let endings = |expected: &&[u8], found: &&[u8]| ending_free(expected) == ending_free(found);
         let hint = if let Some(start) = anywhere {
             match start < floor {
                 true => MismatchHint::OutOfOrder { line: start + 1 },
                 false => MismatchHint::NotAtEdge { line: start + 1 },
             }
-        } else if !new_side.is_empty()
-            && nearest(self.index(), &new_side, wanted, |start| {
-                fits(old, &new_side, start)
-            })
-            .is_some()
-        {
+        } else if nearest(self.index(), &new_side, wanted, there).is_some() {
             MismatchHint::AlreadyApplied
         } else if !side.is_empty()
             && side.len() <= here.len()

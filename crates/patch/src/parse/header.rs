@@ -1,8 +1,10 @@
 //! The headers before a file's content, and what they say together.
 
-use super::PATH_BYTES_MAX;
 use super::error::{ParseError, ParseErrorKind};
 use super::hunk;
+use super::name::{
+    check_name, common_name, header_name, is_named, one_name, side_name, without_prefix,
+};
 use super::reader::{Reader, trim_ending};
 use crate::binary::{BinaryError, BinaryPatch, Packed};
 use crate::file_patch::{BlobIds, Body, FileKind, FilePatch};
@@ -65,7 +67,14 @@ pub(super) fn git_file(reader: &mut Reader<'_>) -> Result<FilePatch, ParseError>
         .or(shape.old.as_deref())
         .unwrap_or_default();
     let body = body(reader, path)?;
-    let modes_differ = headers.old_mode != headers.new_mode;
+    let (old_mode, new_mode) = match (shape.kind, headers.old_mode, headers.new_mode) {
+        // An `index` line may repeat the mode for a side that is not there.
+        (FileKind::Create, _, new_mode) => (None, new_mode),
+        (FileKind::Delete, old_mode, _) => (old_mode, None),
+        (_, Some(_), None) | (_, None, Some(_)) => return Err(disagree(first, "the mode", path)),
+        (_, old_mode, new_mode) => (old_mode, new_mode),
+    };
+    let modes_differ = old_mode != new_mode;
     let kind = match shape.kind {
         FileKind::Modify if body == Body::Empty && modes_differ => FileKind::ModeChange,
         FileKind::Modify if body == Body::Empty => {
@@ -77,8 +86,8 @@ pub(super) fn git_file(reader: &mut Reader<'_>) -> Result<FilePatch, ParseError>
         kind => kind,
     };
     Ok(FilePatch {
-        old_mode: headers.old_mode,
-        new_mode: headers.new_mode,
+        old_mode,
+        new_mode,
         ids: headers.ids,
         old_path: shape.old,
         new_path: shape.new,
@@ -232,6 +241,9 @@ impl Headers {
             // Without `---` and `+++` only the first line tells the name.
             None => {
                 let name = named.ok_or(nameless)?;
+                if self.created && self.deleted {
+                    return Err(disagree(first, "the kind", &name));
+                }
                 let sides = (
                     (!self.created).then(|| name.clone()),
                     (!self.deleted).then_some(name),
@@ -364,97 +376,12 @@ fn names(reader: &mut Reader<'_>) -> Result<Sides, ParseError> {
     Ok((name(reader, "--- ")?, name(reader, "+++ ")?))
 }
 
-fn side_name(value: &[u8]) -> Option<Option<Vec<u8>>> {
-    let name = if value.starts_with(b"\"") {
-        unquote(value)?.0
-    } else {
-        // A tab ends a bare name: git puts one after a name with blanks, diff puts a date behind it.
-        value.split(|&byte| byte == b'\t').next()?.to_vec()
-    };
-    match name.as_slice() {
-        b"" => None,
-        b"/dev/null" => Some(None),
-        _ => Some(Some(name)),
-    }
-}
-
-/// Reads the one name that `a/NAME b/NAME` says twice; a rename says two, and then there is none.
-fn header_name(value: &[u8]) -> Option<Vec<u8>> {
-    let (left, right) = if value.starts_with(b"\"") {
-        let (left, rest) = unquote(value)?;
-        let rest = rest.strip_prefix(b" ")?;
-        let right = if rest.starts_with(b"\"") {
-            unquote(rest)?.0
-        } else {
-            rest.to_vec()
-        };
-        (left, right)
-    } else if value.ends_with(b"\"") {
-        let at = value.windows(2).position(|pair| pair == b" \"")?;
-        (value[..at].to_vec(), unquote(&value[at + 1..])?.0)
-    } else {
-        // Bare names may hold blanks; but the two are equally long.
-        let middle = value.len() / 2;
-        (
-            value.get(..middle)?.to_vec(),
-            value.get(middle..)?.strip_prefix(b" ")?.to_vec(),
-        )
-    };
-    common_name(&left, &right).map(<[u8]>::to_vec)
-}
-
-/// Gives the name both sides mean: the same text, or the same behind two different letters of git's.
-fn common_name<'a>(old: &'a [u8], new: &[u8]) -> Option<&'a [u8]> {
-    if old == new {
-        return Some(old);
-    }
-    match (old, new) {
-        ([left, b'/', old @ ..], [right, b'/', new @ ..])
-            if is_prefix(*left) && is_prefix(*right) && old == new =>
-        {
-            Some(old)
-        }
-        _ => None,
-    }
-}
-
-/// The letters of git's prefixes: `a`, `b`, and with `diff.mnemonicPrefix` commit, index, object, work tree.
-fn is_prefix(letter: u8) -> bool {
-    b"abciow".contains(&letter)
-}
-
-fn is_named(written: &[u8], name: &[u8]) -> bool {
-    written == name
-        || matches!(written, [letter, b'/', rest @ ..] if is_prefix(*letter) && rest == name)
-}
-
-/// Gives the name of a file that is only on one side.
-fn one_name(named: Option<&[u8]>, written: Vec<u8>, prefix: &[u8]) -> Vec<u8> {
-    match named {
-        Some(named) if is_named(&written, named) => named.to_vec(),
-        Some(_) | None => without_prefix(written, prefix),
-    }
-}
-
-fn without_prefix(name: Vec<u8>, prefix: &[u8]) -> Vec<u8> {
-    name.strip_prefix(prefix)
-        .map(<[u8]>::to_vec)
-        .unwrap_or(name)
-}
-
 fn bare_name(reader: &Reader<'_>, value: &[u8]) -> Result<Vec<u8>, ParseError> {
     let name = match value.starts_with(b"\"") {
         true => unquote(value).map(|(name, _)| name),
         false => Some(value.to_vec()),
     };
     name.ok_or_else(|| reader.refuse_last(ParseErrorKind::Name))
-}
-
-fn check_name(name: &[u8]) -> Result<(), ParseErrorKind> {
-    match name.is_empty() || name.len() > PATH_BYTES_MAX || name.contains(&0) {
-        true => Err(ParseErrorKind::Name),
-        false => Ok(()),
-    }
 }
 
 fn mode(reader: &Reader<'_>, value: &[u8]) -> Result<u32, ParseError> {

@@ -76,7 +76,7 @@ fn hunk(reader: &mut Reader<'_>) -> Result<Hunk, ParseError> {
 /// Tells whether a line right after a hunk looks like more of it, rather than the next file or a mail's signature.
 fn goes_on(reader: Reader<'_>) -> bool {
     match reader.peek() {
-        Some([b'+' | b' ', ..]) => true,
+        Some([b'+' | b' ' | b'\\', ..]) => true,
         Some(line @ [b'-', ..]) => {
             !is_plain(reader) && !matches!(trim_ending(line), b"-- " | b"--" | b"---")
         }

@@ -74,7 +74,14 @@ impl Repo {
     pub(crate) fn diff(&self, old: &[u8], new: &[u8]) -> Vec<u8> {
         self.write("a/file", old);
         self.write("b/file", new);
-        let output = self.try_run(&["diff", "--no-index", "--no-prefix", "a/file", "b/file"]);
+        let output = self.try_run(&[
+            "diff",
+            "--no-index",
+            "--binary",
+            "--no-prefix",
+            "a/file",
+            "b/file",
+        ]);
         assert!(
             matches!(output.status.code(), Some(0 | 1)),
             "{}",
