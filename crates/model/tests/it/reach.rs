@@ -19,7 +19,7 @@ use crate::history::History;
 use crate::noun::Stored;
 
 /// Enough to get everywhere; the same ones on each run.
-const SEQUENCES: usize = 300;
+const SEQUENCES: usize = 150;
 
 fn states_visited<M: Stored>(sequences: &BoxedStrategy<Vec<(M::Command, Stamp)>>) {
     let mut runner = TestRunner::deterministic();
