@@ -21,6 +21,7 @@ pub mod plan;
 pub mod repo;
 pub mod request;
 pub mod run;
+pub mod states_doc;
 pub mod text;
 
 pub use actor::{Actor, Role};
