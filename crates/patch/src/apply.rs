@@ -9,6 +9,7 @@ use place::Places;
 
 pub(crate) use error::excerpt;
 pub use error::{ApplyError, Mismatch, MismatchHint};
+pub use place::SEARCH_LINES_MAX;
 
 /// Applies the change of one file to its content and gives the new content.
 ///

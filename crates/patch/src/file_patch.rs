@@ -96,7 +96,7 @@ pub struct Hunk {
     pub new_start: usize,
     /// Counts the new lines: context and added.
     pub new_lines: usize,
-    /// Holds the lines; a change's removed lines come before its added ones.
+    /// Holds the lines; of a change we make, the removed ones come before the added.
     pub lines: Vec<Line>,
 }
 

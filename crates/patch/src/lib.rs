@@ -11,6 +11,17 @@
 //! Where the result is a matter of taste, git's taste is followed, and tests hold both side by side: `git apply`,
 //! `git diff` and `git merge-file`. This crate refuses some patches git lets pass; [`parse`] and [`apply`] say which.
 //!
+//! ```
+//! use hyperion_patch::{DiffOptions, FileHeader, Merge, apply, diff, merge3, parse, unified};
+//!
+//! let (old, new) = (b"one\ntwo\nthree\n", b"one\n2\nthree\n");
+//! let patch = unified(&FileHeader::modify(b"count.txt"), &diff(old, new, &DiffOptions::default()));
+//! let files = parse(&patch).expect("what is written can be read");
+//! assert_eq!(files[0].path(), b"count.txt");
+//! assert_eq!(apply(old, &files[0]).as_deref(), Ok(&new[..]));
+//! assert_eq!(merge3(old, new, b"one\ntwo\nthree\nfour\n"), Merge::Clean(b"one\n2\nthree\nfour\n".to_vec()));
+//! ```
+//!
 //! Architecture invariant: no IO, no clock, no randomness, no panic on any input. Every search has a named limit, so
 //! that no content can make it run away.
 
@@ -28,7 +39,7 @@ mod side_by_side;
 mod unified;
 mod words;
 
-pub use apply::{ApplyError, Mismatch, MismatchHint, apply};
+pub use apply::{ApplyError, Mismatch, MismatchHint, SEARCH_LINES_MAX, apply};
 pub use binary::{BINARY_BYTES_MAX, BinaryError, BinaryPatch};
 pub use diff::{BINARY_PROBE_BYTES, DiffOptions, FileDiff, diff, is_binary};
 pub use file_patch::{BlobIds, Body, FileKind, FilePatch, Hunk, Line, LineKind};

@@ -1,43 +1,56 @@
 //! Finding the place of a hunk.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use super::error::{Mismatch, MismatchHint, excerpt};
 use crate::file_patch::{Hunk, Line, LineKind};
+
+/// The most lines of one file that are compared in search of hunks that are not where they should be.
+///
+/// Real patches need a few for each hunk; beyond it a hunk counts as not found.
+pub const SEARCH_LINES_MAX: usize = 50_000_000;
 
 /// Finds hunks in the lines of a file.
 pub(super) struct Places<'a> {
     old: &'a [&'a [u8]],
     /// Says where each line stands; made when the first hunk is not where it should be.
     index: Option<HashMap<&'a [u8], Vec<usize>>>,
+    compared: Cell<usize>,
 }
 
 impl<'a> Places<'a> {
     pub(super) fn new(old: &'a [&'a [u8]]) -> Self {
-        Self { old, index: None }
+        Self {
+            old,
+            index: None,
+            compared: Cell::new(0),
+        }
     }
 
     /// Gives the place nearest to `wanted` where the hunk fits, not before `floor`.
     pub(super) fn find(&mut self, hunk: &Hunk, wanted: usize, floor: usize) -> Option<usize> {
-        let old = self.old;
         let side = texts(hunk.old_side());
-        let last = old
-            .len()
-            .checked_sub(side.len())
-            .filter(|&last| last >= floor)?;
-        let wanted = wanted.clamp(floor, last);
-        let edges = Edges::of(hunk);
-        let fits = |start| edges.allow(start, last) && fits(old, &side, start);
-        if fits(wanted) {
-            return Some(wanted);
-        }
-        if edges.start || edges.end {
-            let only = if edges.start { 0 } else { last };
-            return (only >= floor && fits(only)).then_some(only);
-        }
-        nearest(self.index(), &side, wanted, |start| {
-            (floor..=last).contains(&start) && fits(start)
-        })
+        let last = self.last(&side).filter(|&last| last >= floor)?;
+        let wanted = match Edges::of(hunk) {
+            Edges { start: true, end } => (floor == 0 && (!end || last == 0)).then_some(0)?,
+            Edges {
+                start: false,
+                end: true,
+            } => last,
+            Edges {
+                start: false,
+                end: false,
+            } => {
+                let wanted = wanted.clamp(floor, last);
+                if self.fits(&side, wanted) {
+                    return Some(wanted);
+                }
+                return self.nearest(&side, wanted, floor..=last);
+            }
+        };
+        self.fits(&side, wanted).then_some(wanted)
     }
 
     /// Explains why the hunk was not found.
@@ -48,59 +61,137 @@ impl<'a> Places<'a> {
         wanted: usize,
         floor: usize,
     ) -> Mismatch {
-        let old = self.old;
         let side = texts(hunk.old_side());
-        let edges = Edges::of(hunk);
-        let wanted = match (edges.start, edges.end) {
-            (true, _) => 0,
-            (false, true) => old.len().saturating_sub(side.len()),
-            (false, false) => wanted,
+        let wanted = match Edges::of(hunk) {
+            Edges { start: true, .. } => 0,
+            Edges {
+                start: false,
+                end: true,
+            } => self.last(&side).unwrap_or(0),
+            Edges {
+                start: false,
+                end: false,
+            } => wanted,
         };
-        let wanted = wanted.clamp(floor, old.len());
-        let here = &old[wanted..];
+        let wanted = wanted.clamp(floor, self.old.len());
+        let here = &self.old[wanted..];
         let same = side
             .iter()
             .zip(here)
             .take_while(|(expected, found)| expected == found)
             .count();
-        let (expected, found) = (side.get(same), here.get(same));
-        let anywhere = nearest(self.index(), &side, wanted, |start| fits(old, &side, start));
-        let new_side = texts(hunk.new_side());
-        let there = |start| {
-            old.len()
-                .checked_sub(new_side.len())
-                .is_some_and(|last| edges.allow(start, last))
-                && fits(old, &new_side, start)
-        };
-        let endings = |expected: &&[u8], found: &&[u8]| ending_free(expected) == ending_free(found);
-        let hint = if let Some(start) = anywhere {
-            match start < floor {
-                true => MismatchHint::OutOfOrder { line: start + 1 },
-                false => MismatchHint::NotAtEdge { line: start + 1 },
-            }
-        } else if nearest(self.index(), &new_side, wanted, there).is_some() {
-            MismatchHint::AlreadyApplied
-        } else if !side.is_empty()
-            && side.len() <= here.len()
-            && side
-                .iter()
-                .zip(here)
-                .all(|(expected, found)| endings(expected, found))
-        {
-            MismatchHint::LineEndings
-        } else {
-            MismatchHint::Changed
-        };
         Mismatch {
             hunk: index + 1,
             line: wanted + same + 1,
-            expected: expected.map(|text| excerpt(text)),
-            found: found.map(|text| excerpt(text)),
-            hint,
+            expected: side.get(same).map(|text| excerpt(text)),
+            found: here.get(same).map(|text| excerpt(text)),
+            hint: self.hint(hunk, &side, wanted, floor),
         }
     }
 
-    fn index(&mut self) -> &HashMap<&'a [u8], Vec<usize>> {
+    fn hint(&mut self, hunk: &Hunk, side: &[&[u8]], wanted: usize, floor: usize) -> MismatchHint {
+        if let Some(start) = self
+            .last(side)
+            .and_then(|last| self.nearest(side, wanted, 0..=last))
+        {
+            return match start < floor {
+                true => MismatchHint::OutOfOrder { line: start + 1 },
+                false => MismatchHint::NotAtEdge { line: start + 1 },
+            };
+        }
+        let new_side = texts(hunk.new_side());
+        let result = self.last(&new_side).and_then(|last| {
+            let allowed = match Edges::of(hunk) {
+                Edges { start: true, .. } => 0..=0,
+                Edges {
+                    start: false,
+                    end: true,
+                } => last..=last,
+                Edges {
+                    start: false,
+                    end: false,
+                } => floor..=last,
+            };
+            self.nearest(&new_side, wanted, allowed)
+        });
+        let here = &self.old[wanted..];
+        let endings_differ = || {
+            side.iter()
+                .zip(here)
+                .all(|(expected, found)| ending_free(expected) == ending_free(found))
+        };
+        if result.is_some() {
+            MismatchHint::AlreadyApplied
+        } else if !side.is_empty() && side.len() <= here.len() && endings_differ() {
+            MismatchHint::LineEndings
+        } else {
+            MismatchHint::Changed
+        }
+    }
+
+    /// Gives the last place with room for these lines.
+    fn last(&self, side: &[&[u8]]) -> Option<usize> {
+        self.old.len().checked_sub(side.len())
+    }
+
+    fn fits(&self, side: &[&[u8]], start: usize) -> bool {
+        let Some(here) = self.old.get(start..start + side.len()) else {
+            return false;
+        };
+        let same = here
+            .iter()
+            .zip(side)
+            .take_while(|(found, expected)| found == expected)
+            .count();
+        self.compared
+            .set(self.compared.get().saturating_add(same + 1));
+        same == side.len()
+    }
+
+    /// Gives the allowed place nearest to `wanted` where the lines are, the later of two equally near.
+    ///
+    /// Only the places of the rarest line are tried, so a large file is searched in no time unless it repeats itself
+    /// endlessly.
+    fn nearest(
+        &mut self,
+        side: &[&[u8]],
+        wanted: usize,
+        allowed: RangeInclusive<usize>,
+    ) -> Option<usize> {
+        self.make_index();
+        let index = self.index.as_ref()?;
+        let stands = |line: &[u8]| index.get(line).map_or(&[][..], Vec::as_slice);
+        let (offset, line) = side
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, line)| stands(line).len())?;
+        let places = stands(line);
+        let (before, after) = places.split_at(places.partition_point(|&at| at < wanted + offset));
+        let start = |at: &usize| {
+            at.checked_sub(offset)
+                .filter(|start| allowed.contains(start))
+        };
+        let mut before = before.iter().rev().map_while(start).peekable();
+        let mut after = after
+            .iter()
+            .map(start)
+            .skip_while(Option::is_none)
+            .map_while(|start| start)
+            .peekable();
+        while self.compared.get() < SEARCH_LINES_MAX {
+            let near = match (before.peek(), after.peek()) {
+                (Some(left), Some(right)) if wanted - left < right - wanted => before.next()?,
+                (_, Some(_)) => after.next()?,
+                (_, None) => before.next()?,
+            };
+            if self.fits(side, near) {
+                return Some(near);
+            }
+        }
+        None
+    }
+
+    fn make_index(&mut self) {
         let old = self.old;
         self.index.get_or_insert_with(|| {
             let mut index: HashMap<_, Vec<_>> = HashMap::new();
@@ -108,7 +199,7 @@ impl<'a> Places<'a> {
                 index.entry(line).or_default().push(at);
             }
             index
-        })
+        });
     }
 }
 
@@ -129,52 +220,10 @@ impl Edges {
             end: !ends_in_context,
         }
     }
-
-    fn allow(&self, start: usize, last: usize) -> bool {
-        (!self.start || start == 0) && (!self.end || start == last)
-    }
 }
 
 fn texts<'h>(side: impl Iterator<Item = &'h Line>) -> Vec<&'h [u8]> {
     side.map(|line| line.text.as_slice()).collect()
-}
-
-fn fits(old: &[&[u8]], side: &[&[u8]], start: usize) -> bool {
-    old.get(start..start + side.len())
-        .is_some_and(|here| here == side)
-}
-
-/// Gives the allowed place nearest to `wanted`, the later of two equally near. Only the places of the rarest line
-/// are tried: a file of a hundred thousand lines is searched in no time unless it repeats itself endlessly.
-fn nearest(
-    index: &HashMap<&[u8], Vec<usize>>,
-    side: &[&[u8]],
-    wanted: usize,
-    allowed: impl Fn(usize) -> bool,
-) -> Option<usize> {
-    const NOWHERE: &[usize] = &[];
-    let stands = |line: &[u8]| index.get(line).map_or(NOWHERE, Vec::as_slice);
-    let (offset, line) = side
-        .iter()
-        .enumerate()
-        .min_by_key(|(_, line)| stands(line).len())?;
-    let places = stands(line);
-    let middle = places.partition_point(|&at| at < wanted + offset);
-    let start = |at: &usize| at.checked_sub(offset);
-    let after = places[middle..]
-        .iter()
-        .filter_map(start)
-        .find(|&start| allowed(start));
-    let before = places[..middle]
-        .iter()
-        .rev()
-        .filter_map(start)
-        .find(|&start| allowed(start));
-    match (before, after) {
-        (Some(before), Some(after)) if wanted - before < after - wanted => Some(before),
-        (before, None) => before,
-        (_, after) => after,
-    }
 }
 
 fn ending_free(text: &[u8]) -> &[u8] {

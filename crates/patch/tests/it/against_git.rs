@@ -30,7 +30,7 @@ proptest! {
     // C1, C2
     #[test]
     fn git_applies_what_we_write((old, new) in edited(40)) {
-        let repo = Repo::new();
+        let repo = Repo::folder();
         let patch = ours(&old, &new);
         if old == new {
             prop_assert!(patch.is_empty());
@@ -42,7 +42,7 @@ proptest! {
 
     #[test]
     fn we_apply_what_git_writes((old, new) in edited(40)) {
-        let repo = Repo::new();
+        let repo = Repo::folder();
         let patch = repo.diff(&old, &new);
         if old == new {
             prop_assert!(patch.is_empty());
@@ -67,7 +67,7 @@ proptest! {
     ) {
         let patch = ours(&old, &new);
         prop_assume!(!patch.is_empty() && !drifted.is_empty());
-        let repo = Repo::new();
+        let repo = Repo::folder();
         let theirs = repo.apply(&drifted, &patch);
         let files = parse(&patch).expect("our own patch");
         match apply(&drifted, &files[0]) {

@@ -202,7 +202,7 @@ fn the_worst_texts_need_little_time_and_stack() {
 
 #[test]
 fn a_bomb_is_not_unpacked() {
-    let repo = Repo::new();
+    let repo = Repo::folder();
     let packed = repo.diff(b"\0", &vec![0; 1_000_000]);
     let lies = String::from_utf8(packed)
         .expect("base85")
@@ -214,4 +214,21 @@ fn a_bomb_is_not_unpacked() {
         said.contains("not the 64 bytes long that it says"),
         "{said}"
     );
+}
+
+/// Every hunk says it stands at the end, where its lines nearly are again and again, and fits at the start.
+#[test]
+fn the_worst_drift_ends_soon() {
+    const HUNKS: usize = 10_000;
+    let hunk = format!("@@ -{0},2 +{0},3 @@\n x\n+new\n y\n", HUNKS * 6);
+    let patch = ["--- a/f\n+++ b/f\n", &hunk.repeat(HUNKS)].concat();
+    let file = &parse(patch.as_bytes()).expect("a patch")[0];
+    let base = ["x\ny\n".repeat(HUNKS), "x\nz\nw\ny\n".repeat(HUNKS)].concat();
+    let applied = apply(base.as_bytes(), file);
+    // The first one goes to the last place there is, and then nothing is left for the others.
+    assert!(applied.is_err());
+    let base = ["x\ny\n", &"x\nz\nw\ny\n".repeat(HUNKS * 2)].concat();
+    let one = &parse(["--- a/f\n+++ b/f\n", &hunk].concat().as_bytes()).expect("a patch")[0];
+    let applied = apply(base.as_bytes(), one).expect("it is far away, but there");
+    assert!(applied.starts_with(b"x\nnew\ny\nx\nz\n"));
 }

@@ -13,11 +13,16 @@ pub(crate) struct Repo {
 
 impl Repo {
     pub(crate) fn new() -> Self {
-        let repo = Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-        };
+        let repo = Self::folder();
         repo.run(&["init", "-q"]);
         repo
+    }
+
+    /// Makes a mere folder, which is all that git needs to compare, apply and merge files.
+    pub(crate) fn folder() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -47,6 +52,7 @@ impl Repo {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path())
             .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CEILING_DIRECTORIES", std::env::temp_dir())
             .env("LC_ALL", "C")
             .args([
                 "-c",

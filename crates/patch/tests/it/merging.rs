@@ -67,7 +67,7 @@ proptest! {
     #[test]
     fn distinct_lines_merge_exactly_as_git_merges_them(sides in distinct_sides()) {
         let [base, ours, theirs] = &sides;
-        let repo = Repo::new();
+        let repo = Repo::folder();
         let plain = merge_file(&repo, &sides, &[]);
         match merge3(base, ours, theirs) {
             Merge::Clean(merged) => {
@@ -91,7 +91,7 @@ proptest! {
 #[test]
 fn repeating_lines_merge_as_git_merges_them() {
     const MERGES: usize = 400;
-    let repo = Repo::new();
+    let repo = Repo::folder();
     let mut runner = TestRunner::deterministic();
     let (mut clean, mut other) = (0, 0);
     for _ in 0..MERGES {
