@@ -125,20 +125,18 @@ pub fn assess(facts: &ChangeFacts, rules: &Rules, redactor: &Redactor) -> Assess
             risk.kind.level()
         };
         if raised > Level::Auto && raised >= base {
-            reasons.push(format!(
-                "{}{}: {}",
-                risk.description,
-                places(risk),
-                asks(raised)
-            ));
+            let says = format!("{}{}: {}", risk.description, places(risk), asks(raised));
+            reasons.push(says);
         }
         level = level.max(raised);
     }
-    // What weighs most is read first.
-    if level > base {
-        reasons.push(why);
-    } else {
-        reasons.insert(0, why);
+    match why {
+        // What passes by itself is no reason where something else refuses it.
+        Some(_) if base == Level::Auto && !blockers.is_empty() => {}
+        // What weighs most is read first.
+        Some(why) if level > base => reasons.push(why),
+        Some(why) => reasons.insert(0, why),
+        None => {}
     }
     let decision = match level {
         _ if !blockers.is_empty() => Decision::Deny,
@@ -199,9 +197,13 @@ fn place(path: &RepoPath, rules: &Rules, risks: &mut Risks) {
     }
 }
 
-/// Gives the level that the change calls for by itself, without its risks, and why.
-fn baseline(facts: &ChangeFacts, rules: &Rules, risks: &[Risk]) -> (Level, String) {
-    let asked = |why: String| (Level::TeamLead, format!("{why}: {}", asks(Level::TeamLead)));
+/// Gives the level that the change calls for by itself, and why; no reason where only a risk
+/// keeps it from passing, because the risk says it better.
+fn baseline(facts: &ChangeFacts, rules: &Rules, risks: &[Risk]) -> (Level, Option<String>) {
+    let asked = |why: String| {
+        let asks = asks(Level::TeamLead);
+        (Level::TeamLead, Some(format!("{why}: {asks}")))
+    };
     if facts.is_rollback {
         return asked("takes a landing back".to_owned());
     }
@@ -214,47 +216,44 @@ fn baseline(facts: &ChangeFacts, rules: &Rules, risks: &[Risk]) -> (Level, Strin
             "answers a {} request, which only proposes",
             facts.class.name()
         )),
-        Class::Bugfix | Class::Refactor | Class::Docs => match auto_ground(facts, rules, risks) {
-            Ok(ground) => (Level::Auto, format!("{ground}: policy lets it pass")),
-            Err(obstacle) => asked(obstacle),
-        },
+        Class::Bugfix | Class::Refactor | Class::Docs => {
+            if !rules.source().auto_approve.enabled {
+                let why = "auto-approval is switched off (`policy.auto_approve.enabled`)";
+                return asked(why.to_owned());
+            }
+            if risks.iter().any(|risk| risk.kind.level() > Level::Auto) {
+                return (Level::TeamLead, None);
+            }
+            match auto_ground(facts, rules) {
+                Ok(ground) => (Level::Auto, Some(format!("{ground}: policy lets it pass"))),
+                Err(obstacle) => asked(obstacle),
+            }
+        }
     }
 }
 
-/// Says why a change may pass without a person, or why not (X3).
-fn auto_ground(facts: &ChangeFacts, rules: &Rules, risks: &[Risk]) -> Result<String, String> {
-    let auto = rules.source().auto_approve;
-    if !auto.enabled {
-        return Err("auto-approval is switched off (`policy.auto_approve.enabled`)".to_owned());
-    }
-    if let Some(risk) = risks.iter().find(|risk| risk.kind.level() > Level::Auto) {
-        return Err(format!(
-            "is not auto-approved, because it {}",
-            risk.description
-        ));
-    }
+/// Says why a change without risks may pass without a person, or why not (X3).
+fn auto_ground(facts: &ChangeFacts, rules: &Rules) -> Result<String, String> {
+    let max_lines = rules.source().auto_approve.max_lines;
     if facts.items.is_empty() {
         return Err("changes nothing".to_owned());
     }
-    if facts.items.iter().all(|item| {
+    let only_tests = facts.items.iter().all(|item| {
         let was = item.from_path.as_ref().unwrap_or(&item.path);
         rules.tests.covers(item.path.as_str()) && rules.tests.covers(was.as_str())
-    }) {
+    });
+    if only_tests {
         return Ok("changes only tests, and weakens none".to_owned());
     }
     if facts.items.iter().all(formatting::is_formatting) {
         return Ok("changes only formatting".to_owned());
     }
     let lines = weighed_lines(facts);
-    if lines < u64::from(auto.max_lines) {
-        Ok(format!(
-            "is small ({lines} lines, under {})",
-            auto.max_lines
-        ))
+    if lines < u64::from(max_lines) {
+        Ok(format!("is small ({lines} lines, under {max_lines})"))
     } else {
         Err(format!(
-            "is not small ({lines} lines, the limit is under {})",
-            auto.max_lines
+            "is not small ({lines} lines, the limit is under {max_lines})"
         ))
     }
 }

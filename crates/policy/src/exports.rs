@@ -3,7 +3,7 @@
 //! By lines, not by a parser: it sees the line on which an item is declared. Parameters on
 //! lines of their own are not seen; a change of only those counts as no change of interface.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_model::RepoPath;
 use hyperion_model::facts::ItemFacts;
@@ -81,6 +81,12 @@ pub(crate) fn read(items: &[ItemFacts], rules: &Rules, risks: &mut Risks) {
         }
         Some(_) | None => true,
     });
+    // A changed signature is noted once, as what it breaks.
+    let broken: BTreeSet<String> = removed
+        .iter()
+        .map(|(_, export)| export.name.clone())
+        .collect();
+    added.retain(|(_, export)| !broken.contains(&export.name));
     note(
         &removed,
         "removes or changes what others may call",

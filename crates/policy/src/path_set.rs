@@ -233,8 +233,8 @@ mod tests {
             .unwrap_err()
             .to_string()
         };
-        insta::assert_snapshot!(refused("a[b"), @"");
-        insta::assert_snapshot!(refused("../x"), @"");
-        insta::assert_snapshot!(refused("!"), @"");
+        insta::assert_snapshot!(refused("a[b"), @r#"read `policy.paths.deny`: the glob "a[b" does not parse; correct or remove it"#);
+        insta::assert_snapshot!(refused("../x"), @r#"read `policy.paths.deny`: the glob "../x" has a `.` or `..` part; correct or remove it"#);
+        insta::assert_snapshot!(refused("!"), @r#"read `policy.paths.deny`: the glob "!" is empty; correct or remove it"#);
     }
 }

@@ -41,6 +41,17 @@ impl ActionKind {
         }
     }
 
+    /// Says it in words that follow "the".
+    pub const fn noun(self) -> &'static str {
+        match self {
+            ActionKind::Land => "landing",
+            ActionKind::RollBack => "rollback",
+            ActionKind::Apply => "write",
+            ActionKind::Run => "run",
+            ActionKind::DeployProduction => "production deployment",
+        }
+    }
+
     /// Gives the level below which nothing allows this action.
     pub const fn floor(self) -> Level {
         match self {
@@ -217,7 +228,7 @@ impl Permit {
 
 /// Mints the proof that an action is allowed, or says why it is not.
 pub fn permit(action: &Action, basis: &Basis<'_>, rules: &Rules) -> Result<Permit, Refused> {
-    let name = action.kind.name();
+    let name = action.kind.noun();
     let same = |expected: Digest| match expected == action.payload {
         true => Ok(()),
         false => Err(Refused::OtherPayload {

@@ -1,6 +1,6 @@
 //! Finds where a change makes tests prove less (X3).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_model::facts::{ItemFacts, Operation};
 
@@ -144,16 +144,21 @@ const SWITCHED_OFF: &[&str] = &[
     "if (0) {",
 ];
 
+/// What a whole change adds to tests: they may move from file to file.
+struct Added {
+    names: BTreeSet<String>,
+    /// How often each assertion is added.
+    assertions: BTreeMap<String, usize>,
+    /// Whether the change takes away more tests than it adds.
+    fewer: bool,
+}
+
 /// Notes how a change weakens tests.
 pub(crate) fn read(items: &[ItemFacts], rules: &Rules, risks: &mut Risks) {
     let mut weak = |severity, says: String, item: &ItemFacts| {
         risks.add(RiskKind::WeakenedTests, severity, says, &item.path);
     };
-    // Tests may move from file to file: names are looked for in the whole change.
-    let added_names: BTreeSet<String> = items
-        .iter()
-        .flat_map(|item| item.added.iter().filter_map(|line| test_name(line)))
-        .collect();
+    let mut added = all_added(items, rules);
     for item in items {
         let path = item.path.as_str();
         let was = item.from_path.as_ref().unwrap_or(&item.path).as_str();
@@ -163,11 +168,8 @@ pub(crate) fn read(items: &[ItemFacts], rules: &Rules, risks: &mut Risks) {
             continue;
         }
         if was_test && !is_test {
-            weak(
-                Severity::High,
-                "moves a test file to where tests are not looked for".to_owned(),
-                item,
-            );
+            let says = "moves a test file to where tests are not looked for";
+            weak(Severity::High, says.to_owned(), item);
         }
         if rules.test_settings.covers(path) || rules.test_settings.covers(was) {
             weak(
@@ -184,43 +186,67 @@ pub(crate) fn read(items: &[ItemFacts], rules: &Rules, risks: &mut Risks) {
                 item,
             );
         }
-        read_lines(item, is_test || was_test, &added_names, &mut weak);
+        read_lines(item, is_test || was_test, &mut added, &mut weak);
     }
+}
+
+fn all_added(items: &[ItemFacts], rules: &Rules) -> Added {
+    let mut added = Added {
+        names: BTreeSet::new(),
+        assertions: BTreeMap::new(),
+        fewer: false,
+    };
+    let (mut more, mut less) = (0usize, 0usize);
+    for item in items {
+        let is_test = rules.tests.covers(item.path.as_str());
+        let lines = code(item, &item.added);
+        added
+            .names
+            .extend(lines.iter().filter_map(|line| test_name(line)));
+        more += lines.iter().filter(|line| starts_test(line)).count();
+        less += code(item, &item.removed)
+            .iter()
+            .filter(|line| starts_test(line))
+            .count();
+        for line in lines.into_iter().filter(|line| is_assertion(line, is_test)) {
+            *added.assertions.entry(line).or_default() += 1;
+        }
+    }
+    added.fewer = less > more;
+    added
+}
+
+/// Gives the lines that are code, trimmed; prose has none.
+fn code(item: &ItemFacts, lines: &[String]) -> Vec<String> {
+    let language = Language::of(item.path.as_str());
+    if language == Language::Prose {
+        return Vec::new();
+    }
+    let code = lines.iter().filter(|line| !language.is_comment(line));
+    code.map(|line| line.trim().to_owned()).collect()
 }
 
 fn read_lines(
     item: &ItemFacts,
     is_test: bool,
-    added_names: &BTreeSet<String>,
+    all: &mut Added,
     weak: &mut impl FnMut(Severity, String, &ItemFacts),
 ) {
-    let language = Language::of(item.path.as_str());
-    if language == Language::Prose {
-        return;
-    }
-    let code = |lines: &'_ [String]| -> Vec<String> {
-        let code = lines.iter().filter(|line| !language.is_comment(line));
-        code.map(|line| line.trim().to_owned()).collect()
-    };
-    let (added, removed) = (code(&item.added), code(&item.removed));
+    let (added, removed) = (code(item, &item.added), code(item, &item.removed));
 
+    let names = removed.iter().filter_map(|line| test_name(line));
+    let gone: Vec<String> = names.filter(|name| !all.names.contains(name)).collect();
     let starts = |lines: &[String]| lines.iter().filter(|line| starts_test(line)).count();
-    let gone: Vec<String> = removed
-        .iter()
-        .filter_map(|line| test_name(line))
-        .filter(|name| !added_names.contains(name))
-        .collect();
     if !gone.is_empty() {
         weak(
             Severity::High,
             format!("removes the test{}", listed(&gone)),
             item,
         );
-    } else if starts(&removed) > starts(&added) {
-        let fewer = starts(&removed) - starts(&added);
+    } else if all.fewer && starts(&removed) > starts(&added) {
         weak(
             Severity::High,
-            format!("removes {fewer} more tests than it adds"),
+            "removes more tests than it adds".to_owned(),
             item,
         );
     }
@@ -233,18 +259,21 @@ fn read_lines(
             .collect()
     };
     let (asserted, was_asserted) = (asserts(&added), asserts(&removed));
-    let changed = was_asserted
-        .iter()
-        .filter(|line| !asserted.contains(line))
-        .count();
-    if was_asserted.len() > asserted.len() {
-        let fewer = was_asserted.len() - asserted.len();
+    let mut lost = was_asserted.clone();
+    lost.retain(|line| match all.assertions.get_mut(line) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            false
+        }
+        Some(_) | None => true,
+    });
+    if !lost.is_empty() && was_asserted.len() > asserted.len() {
         weak(
             Severity::High,
-            format!("removes {fewer} more assertions than it adds"),
+            "removes more assertions than it adds".to_owned(),
             item,
         );
-    } else if changed > 0 {
+    } else if !lost.is_empty() {
         weak(
             Severity::Medium,
             "changes what existing tests expect".to_owned(),

@@ -70,11 +70,7 @@ pub(super) fn find(text: &str, at: usize, end: usize) -> Option<Found> {
     let kind = name_kind(name)?;
     let value = value(text, name.starts_with("--"), name_end)?;
     let found = is_secret(kind, &text[value.start..value.end], value.quoted);
-    found.then_some(Found {
-        rule: kind.rule(),
-        start: value.start,
-        end: value.end,
-    })
+    found.then_some(Found::by_name(kind.rule(), value.start, value.end))
 }
 
 /// Finds what follows `Bearer` or `Basic`.
@@ -96,11 +92,7 @@ pub(super) fn authorization(text: &str, at: usize, end: usize) -> Option<Found> 
     } else {
         len >= 12 && !is_placeholder(judged) && entropy(judged) >= 3.0 && !judged.contains('.')
     };
-    secret.then_some(Found {
-        rule: AUTHORIZATION,
-        start: end,
-        end: end + len,
-    })
+    secret.then_some(Found::by_name(AUTHORIZATION, end, end + len))
 }
 
 /// Says what a name announces; none where it names something about a secret, or none at all.
@@ -110,7 +102,7 @@ pub(super) fn name_kind(name: &str) -> Option<NameKind> {
     }
     let plain: String = name
         .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
+        .filter(char::is_ascii_alphanumeric)
         .map(|c| c.to_ascii_lowercase())
         .collect();
     const NOT: &[&str] = &[

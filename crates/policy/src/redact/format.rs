@@ -203,13 +203,7 @@ impl Format {
             .iter()
             .find(|prefix| rest.starts_with(**prefix))?;
         let body = &rest.as_bytes()[prefix.len()..];
-        let found = |start, end| {
-            Some(Found {
-                rule: self.rule,
-                start,
-                end,
-            })
-        };
+        let found = |start, end| Some(Found::by_shape(self.rule, start, end));
         if self.rule == "slack-webhook" {
             // T…/B…/…: three parts.
             let end = body
@@ -252,11 +246,7 @@ impl Format {
         let len = run(body, self.chars, self.len.1 + 1);
         let end = at + 3 + len;
         let whole = (8..=10).contains(&(at - start)) && len == self.len.0 && begins(text, start);
-        (whole && is_random(&text[at + 3..end])).then_some(Found {
-            rule: self.rule,
-            start,
-            end,
-        })
+        (whole && is_random(&text[at + 3..end])).then_some(Found::by_shape(self.rule, start, end))
     }
 }
 
@@ -309,11 +299,7 @@ pub(super) fn private_key(text: &str, at: usize) -> Option<Found> {
         }
     };
     // A parser's constant or a test's label is no key.
-    holds_key(inner).then_some(Found {
-        rule: SHAPES[0],
-        start: at,
-        end: at + body_at + len,
-    })
+    holds_key(inner).then_some(Found::by_shape(SHAPES[0], at, at + body_at + len))
 }
 
 fn is_key_line(line: &str) -> bool {
@@ -342,22 +328,14 @@ pub(super) fn jwt(text: &str, at: usize) -> Option<Found> {
     if !text[at..].starts_with("eyJ") || !begins(text, at) {
         return None;
     }
-    let len = run(
-        &text.as_bytes()[at..],
-        Chars::Dotted,
-        ANY.min(MAX_KEY_BLOCK),
-    );
+    let len = run(&text.as_bytes()[at..], Chars::Dotted, MAX_KEY_BLOCK);
     let token = text[at..at + len].trim_end_matches('.');
     let parts: Vec<&str> = token.split('.').take(6).collect();
     let whole = matches!(parts.len(), 3 | 5) && parts[0].len() >= 16 && parts[1].len() >= 8;
     let signed = parts
         .last()
         .is_some_and(|part| part.len() >= 20 && is_random(part));
-    (whole && signed).then_some(Found {
-        rule: SHAPES[1],
-        start: at,
-        end: at + token.len(),
-    })
+    (whole && signed).then_some(Found::by_shape(SHAPES[1], at, at + token.len()))
 }
 
 /// Finds the password in a URL.
@@ -374,11 +352,7 @@ pub(super) fn connection(text: &str, at: usize) -> Option<Found> {
     let (userinfo, host) = authority.rsplit_once('@')?;
     let start = at + 3;
     let found = |from: usize, len: usize| {
-        Some(Found {
-            rule: SHAPES[2],
-            start: start + from,
-            end: start + from + len,
-        })
+        Some(Found::by_shape(SHAPES[2], start + from, start + from + len))
     };
     match userinfo.split_once(':') {
         Some((user, password)) => {

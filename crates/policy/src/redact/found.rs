@@ -9,22 +9,60 @@ pub(super) struct Found {
     pub(super) start: usize,
     /// The byte after its last.
     pub(super) end: usize,
+    /// Whether only the name it was given to tells that it is a secret.
+    pub(super) by_name: bool,
 }
 
 impl Found {
+    /// Notes what was told by its own shape.
+    pub(super) const fn by_shape(rule: &'static str, start: usize, end: usize) -> Self {
+        Self {
+            rule,
+            start,
+            end,
+            by_name: false,
+        }
+    }
+
+    /// Notes what was told by the name it was given to.
+    pub(super) const fn by_name(rule: &'static str, start: usize, end: usize) -> Self {
+        Self {
+            rule,
+            start,
+            end,
+            by_name: true,
+        }
+    }
+
+    /// Counts from further to the front.
+    pub(super) const fn moved(self, by: usize) -> Self {
+        Self {
+            start: self.start + by,
+            end: self.end + by,
+            ..self
+        }
+    }
+
     /// Tells whether two stretches share a byte.
     pub(super) const fn overlaps(&self, other: &Found) -> bool {
         self.start < other.end && other.start < self.end
     }
 }
 
-/// Sorts stretches and joins those that overlap, under the name of the first.
+/// Sorts stretches and joins those that overlap, under the name of the
+/// first; a shape says more than a name.
 pub(super) fn merged(mut all: Vec<Found>) -> Vec<Found> {
-    all.sort_by_key(|found| (found.start, std::cmp::Reverse(found.end)));
+    all.sort_by_key(|found| (found.start, std::cmp::Reverse(found.end), found.by_name));
     let mut out: Vec<Found> = Vec::with_capacity(all.len());
     for found in all {
         match out.last_mut() {
-            Some(last) if last.overlaps(&found) => last.end = last.end.max(found.end),
+            Some(last) if last.overlaps(&found) => {
+                last.end = last.end.max(found.end);
+                if last.by_name && !found.by_name {
+                    last.rule = found.rule;
+                    last.by_name = false;
+                }
+            }
             Some(_) | None => out.push(found),
         }
     }

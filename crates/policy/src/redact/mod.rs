@@ -116,7 +116,7 @@ impl Redactor {
             }
             let quoted = Value::String(secret.to_owned()).to_string();
             all.push(secret.to_owned());
-            all.push(quoted.trim_matches('"').to_owned());
+            all.push(quoted[1..quoted.len() - 1].to_owned());
             all.push(percent_encoded(secret));
         }
         all.sort_unstable();
@@ -135,7 +135,10 @@ impl Redactor {
             }
             let mut next = String::with_capacity(out.len());
             let mut at = 0;
-            for Found { rule, start, end } in found {
+            for Found {
+                rule, start, end, ..
+            } in found
+            {
                 next.push_str(&out[at..start]);
                 next.push_str(MARKER_START);
                 next.push_str(rule);
@@ -155,9 +158,13 @@ impl Redactor {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
             Value::String(text) => self.redact_string(text),
-            Value::Array(items) => items
-                .iter_mut()
-                .fold(false, |any, item| self.redact_json(item) || any),
+            Value::Array(items) => {
+                let mut any = false;
+                for item in items {
+                    any |= self.redact_json(item);
+                }
+                any
+            }
             Value::Object(map) => {
                 let mut any = false;
                 for (name, item) in map.iter_mut() {
@@ -192,20 +199,24 @@ impl Redactor {
         let (mut line, mut at) = (1u32, 0);
         self.find(text)
             .into_iter()
-            .map(|Found { rule, start, end }| {
-                let breaks = text[at..start]
-                    .bytes()
-                    .filter(|byte| *byte == b'\n')
-                    .count();
-                line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
-                at = start;
-                SecretFinding {
-                    rule,
-                    line,
-                    start,
-                    end,
-                }
-            })
+            .map(
+                |Found {
+                     rule, start, end, ..
+                 }| {
+                    let breaks = text[at..start]
+                        .bytes()
+                        .filter(|byte| *byte == b'\n')
+                        .count();
+                    line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+                    at = start;
+                    SecretFinding {
+                        rule,
+                        line,
+                        start,
+                        end,
+                    }
+                },
+            )
             .collect()
     }
 
@@ -248,11 +259,7 @@ impl Redactor {
         let known: Vec<Found> = found::merged(
             known
                 .into_iter()
-                .map(|hit| Found {
-                    rule: KNOWN,
-                    start: hit.start,
-                    end: hit.end,
-                })
+                .map(|hit| Found::by_shape(KNOWN, hit.start, hit.end))
                 .filter(|found| !markers.iter().any(|marker| marker.overlaps(found)))
                 .collect(),
         );
@@ -260,19 +267,16 @@ impl Redactor {
         cuts.sort_unstable_by_key(|cut| cut.start);
         let mut cuts = cuts.into_iter().peekable();
         let (mut low, mut all) = (0, known);
-        let mut last = Found {
-            rule: KNOWN,
-            start: 0,
-            end: 0,
-        };
+        let mut last = Found::by_shape(KNOWN, 0, 0);
         for hit in hits {
             while let Some(cut) = cuts.next_if(|cut| cut.end <= hit.start) {
                 low = cut.end;
             }
             let high = cuts.peek().map_or(text.len(), |cut| cut.start);
-            // Inside a cut, across its edge, or inside what was found already.
-            if hit.start < low || hit.end > high || (last.start <= hit.start && hit.end <= last.end)
-            {
+            // Inside a cut or across its edge; or inside a token that was found by its own shape,
+            // which is read once, however many words it holds.
+            let inside = last.start <= hit.start && hit.end <= last.end;
+            if hit.start < low || hit.end > high || (inside && !last.by_name) {
                 continue;
             }
             let part = &text[low..high];
@@ -286,12 +290,8 @@ impl Redactor {
                 Some(Trigger::Assignment) => assignment::find(part, at, end),
                 None => None,
             };
-            if let Some(Found { rule, start, end }) = found {
-                last = Found {
-                    rule,
-                    start: start + low,
-                    end: end + low,
-                };
+            if let Some(found) = found {
+                last = found.moved(low);
                 all.push(last.clone());
             }
         }
@@ -316,11 +316,11 @@ fn markers(text: &str) -> Vec<Found> {
                 rest.strip_prefix(rule)
                     .is_some_and(|rest| rest.starts_with(']'))
             })?;
-            Some(Found {
+            Some(Found::by_shape(
                 rule,
                 start,
-                end: start + MARKER_START.len() + rule.len() + 1,
-            })
+                start + MARKER_START.len() + rule.len() + 1,
+            ))
         })
         .collect()
 }

@@ -1,0 +1,163 @@
+//! What is refused, whoever agrees (X1, X5, C8).
+
+use hyperion_model::facts::{ChangeFacts, ItemFacts};
+use hyperion_model::{Decision, Level};
+use hyperion_policy::{Redactor, RuleSource, Rules, assess};
+
+use crate::change::{bugfix, create, delete, edit, moded, outcome, rename};
+
+// X1, X5: what is refused, whoever agrees.
+#[test]
+fn refusals() {
+    let link =
+        |path: &str, target: &str| vec![moded(create(path, &[target]), None, Some(0o120_000))];
+    let secret = format!("key = \"{}{}\"", "AKIA", "QX5T7ZK2MWPLRJ4N");
+    let huge = ItemFacts {
+        new_size: 600 * 1024,
+        ..create("src/big.txt", &["x"])
+    };
+    let patched = ItemFacts {
+        new_size: 600 * 1024,
+        ..edit("src/big.txt", &["-a", "+b"])
+    };
+    let many: Vec<ItemFacts> = (0..1001)
+        .map(|at| edit(&format!("src/{at}.rs"), &["+a"]))
+        .collect();
+    let cases: Vec<(&str, ChangeFacts)> = vec![
+        (".env", bugfix([create(".env", &["A=1"])])),
+        (
+            ".env below, any case",
+            bugfix([create("app/.Env.Local", &["A=1"])]),
+        ),
+        (".env.example", bugfix([create(".env.example", &["A="])])),
+        ("a key", bugfix([create("certs/server.key", &["x"])])),
+        ("ssh", bugfix([create("home/.ssh/config", &["x"])])),
+        (
+            "denied by its old name",
+            bugfix([rename("certs/server.key", "certs/server.txt")]),
+        ),
+        (
+            "deleting a denied file",
+            bugfix([delete("server.pem", &["x"])]),
+        ),
+        (
+            "not owned",
+            ChangeFacts {
+                owns: vec!["src/**".into()],
+                ..bugfix([edit("lib/a.rs", &["+x"])])
+            },
+        ),
+        (
+            "owned",
+            ChangeFacts {
+                owns: vec!["src/**".into()],
+                ..bugfix([edit("src/a.rs", &["+x"])])
+            },
+        ),
+        (
+            "owned from",
+            ChangeFacts {
+                owns: vec!["src/**".into()],
+                ..bugfix([rename("lib/a.rs", "src/a.rs")])
+            },
+        ),
+        (
+            "bad ownership",
+            ChangeFacts {
+                owns: vec!["src/[".into()],
+                ..bugfix([edit("src/a.rs", &["+x"])])
+            },
+        ),
+        ("secret", bugfix([create("src/a.rs", &["", &secret])])),
+        (
+            "secret that was there",
+            bugfix([edit(
+                "src/a.rs",
+                &[&format!("-{secret}"), &format!("+    {secret}")],
+            )]),
+        ),
+        (
+            "secret in a test",
+            bugfix([create("tests/a.rs", &[&secret])]),
+        ),
+        ("link inside", bugfix(link("docs/latest", "v2/index.md"))),
+        (
+            "link up and inside",
+            bugfix(link("docs/readme", "../README.md")),
+        ),
+        ("link out", bugfix(link("docs/out", "../../x"))),
+        (
+            "link to the machine",
+            bugfix(link("docs/out", "/etc/passwd")),
+        ),
+        ("link to a denied file", bugfix(link("docs/out", "../.env"))),
+        ("link into git", bugfix(link("docs/out", "../.git/config"))),
+        (
+            "link moved",
+            bugfix([moded(
+                rename("a/link", "b/c/link"),
+                Some(0o120_000),
+                Some(0o120_000),
+            )]),
+        ),
+        (
+            "odd mode",
+            bugfix([moded(edit("a", &["+x"]), Some(0o100_644), Some(0o104_755))]),
+        ),
+        ("too large", bugfix([huge])),
+        ("a large file patched", bugfix([patched])),
+        ("too many files", bugfix(many)),
+    ];
+    let table: Vec<String> = cases
+        .iter()
+        .map(|(name, facts)| format!("{name}: {}", outcome(facts)))
+        .collect();
+    insta::assert_snapshot!(table.join("\n"), @r#"
+    .env: deny path.denied
+    .env below, any case: deny path.denied
+    .env.example: allow
+    a key: deny path.denied
+    ssh: deny path.denied
+    denied by its old name: deny path.denied
+    deleting a denied file: deny path.denied
+    not owned: deny path.not_owned
+    owned: allow
+    owned from: deny path.not_owned
+    bad ownership: deny ownership.unreadable
+    secret: deny secret.added
+    secret that was there: admin security
+    secret in a test: deny secret.added
+    link inside: team-lead symlink
+    link up and inside: team-lead symlink
+    link out: deny path.link_escapes
+    link to the machine: deny path.link_escapes
+    link to a denied file: deny path.link_escapes
+    link into git: deny path.link_escapes
+    link moved: admin security
+    odd mode: deny path.mode
+    too large: deny size.item
+    a large file patched: allow
+    too many files: deny size.files large
+    "#);
+}
+
+#[test]
+fn samples_of_secrets_ask_an_admin_but_held_secrets_are_refused() {
+    let source = RuleSource {
+        secret_samples: vec!["fixtures/**".to_owned()],
+        ..RuleSource::default()
+    };
+    let rules = Rules::compile(source).unwrap();
+    let sample = format!("key = \"{}{}\"", "AKIA", "QX5T7ZK2MWPLRJ4N");
+    let held = "correct horse battery staple";
+    let facts = |line: &str| bugfix([create("fixtures/a.txt", &[line])]);
+    let redactor = Redactor::new([held]);
+    assert_eq!(
+        assess(&facts(&sample), &rules, &redactor).decision,
+        Decision::Ask(Level::Admin)
+    );
+    assert_eq!(
+        assess(&facts(held), &rules, &redactor).decision,
+        Decision::Deny
+    );
+}
