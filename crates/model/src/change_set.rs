@@ -429,10 +429,10 @@ impl Machine for ChangeSet {
                 rejected_hunks,
             } => {
                 lead(set.status, Verb::DecideItem)?;
-                set.check_item(*item, *status, rejected_hunks)?;
                 let mut rejected_hunks = rejected_hunks.clone();
                 rejected_hunks.sort_unstable();
                 rejected_hunks.dedup();
+                set.check_item(*item, *status, &rejected_hunks)?;
                 let decided = Event::ItemDecided {
                     item: *item,
                     status: *status,
