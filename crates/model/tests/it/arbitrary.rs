@@ -115,7 +115,16 @@ pub(crate) fn plans() -> BoxedStrategy<Vec<(plan::Command, Stamp)>> {
         };
         steps.into_iter().map(step).collect::<Vec<_>>()
     });
-    let steps = prop_oneof![3 => sound, 1 => unsound].boxed();
+    // The right numbers, any dependencies.
+    let hasty = vec(vec(0u32..4, 0..2), 1..4).prop_map(|depends_on| {
+        let mut steps = sample::steps(4);
+        steps.truncate(depends_on.len());
+        for (step, depends_on) in steps.iter_mut().zip(depends_on) {
+            step.depends_on = depends_on;
+        }
+        steps
+    });
+    let steps = prop_oneof![4 => sound, 1 => unsound, 2 => hasty].boxed();
     let create = move || {
         steps.clone().prop_map(|steps| Command::Create {
             id: PlanId::new(sample::uuid(3)),
@@ -195,8 +204,8 @@ pub(crate) fn runs() -> BoxedStrategy<Vec<(run::Command, Stamp)>> {
 pub(crate) fn change_sets() -> BoxedStrategy<Vec<(change_set::Command, Stamp)>> {
     use change_set::Command;
     let propose = || {
-        (any::<bool>(), 0usize..12).prop_map(|(dry_run, items)| {
-            let mut proposal = sample::proposal(dry_run);
+        (0u32..4, 0usize..12).prop_map(|(kind, items)| {
+            let mut proposal = sample::proposal(kind == 0);
             proposal.items.truncate(items);
             Command::Propose {
                 id: ChangeSetId::new(sample::uuid(6)),
@@ -279,8 +288,8 @@ pub(crate) fn approvals() -> BoxedStrategy<Vec<(approval::Command, Stamp)>> {
 pub(crate) fn entries() -> BoxedStrategy<Vec<(entry::Command, Stamp)>> {
     use entry::Command;
     let enqueue = || {
-        (any::<bool>(), 0u32..9).prop_map(|(dry_run, n)| {
-            let mut admission = sample::admission(dry_run);
+        (0u32..4, 0u32..9).prop_map(|(kind, n)| {
+            let mut admission = sample::admission(kind == 0);
             if n == 0 {
                 admission.change_sets.clear();
             }

@@ -3,6 +3,7 @@
 mod arbitrary;
 mod batch;
 mod damage;
+mod guards;
 mod history;
 mod kinds;
 mod moves;

@@ -225,6 +225,9 @@ fn check_approval(command: &approval::Command, stamp: &Stamp, taken: &Taken<Appr
     let decides = matches!(command, Command::Approve { .. } | Command::Reject { .. });
     let Some(before) = &taken.before else { return };
     assert_eq!(before.question, after.question);
+    if matches!(command, Command::Warn) && taken.outcome.is_ok() {
+        assert!(after.warned && !before.warned, "announced once");
+    }
     if !before.status.is_open() {
         assert_eq!(before, after, "closed is closed");
         if decides {
@@ -269,6 +272,17 @@ fn check_entry(entry: &Entry) {
         assert_eq!(verdict.tree, candidate.tree, "the verdict covers its tree");
         assert_eq!(dispatch.candidate, candidate.commit);
         assert_eq!(dispatch.expected_tip, candidate.tip);
+    }
+    if entry.status == Status::Ready {
+        let tree = entry.candidate.as_ref().map(|candidate| &candidate.tree);
+        let covered = entry.verdict.as_ref().map(|verdict| &verdict.tree);
+        assert_eq!(covered, tree, "ready is what its verdict covers");
+    }
+    if matches!(entry.status, Status::Leased | Status::Merging) {
+        // Nothing of an earlier attempt may be taken for part of this one.
+        assert_eq!(entry.candidate, None);
+        assert_eq!(entry.verdict, None);
+        assert_eq!(entry.dispatch, None);
     }
     if entry.status == Status::Landed {
         let intended = entry.dispatch.as_ref().map(|dispatch| &dispatch.candidate);
