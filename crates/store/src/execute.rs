@@ -1,0 +1,306 @@
+//! The one door for facts: a batch is decided, applied and written as one, or not at all.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use hyperion_model::machine::{Refusal, Row};
+use hyperion_model::{Batch, Command, Event, StoredEvent, Uuid, command};
+use rusqlite::{OptionalExtension as _, params};
+use tokio::sync::oneshot;
+
+use crate::blob::{SealedBlob, keep_inserted};
+use crate::chain;
+use crate::error::StoreError;
+use crate::feed;
+use crate::lease::{self, Lease};
+use crate::redact::redact_value;
+use crate::rows::{self, Loaded, RowStamp, Stored};
+use crate::store::Store;
+use crate::writer::{Job, Reply, Writer};
+
+/// The most bytes the stored text of one event may have.
+pub const MAX_EVENT_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most bytes an idempotency key may have.
+pub const MAX_KEY_BYTES: usize = 256;
+
+/// The most blobs one batch may carry.
+const MAX_BLOBS: usize = 4096;
+
+/// What a batch came to; on the disk for good.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The number of its first event.
+    pub first_seq: u64,
+    /// The number of its last event; below `first_seq` when no event came of it.
+    pub last_seq: u64,
+    /// Its events.
+    pub events: Vec<Arc<StoredEvent>>,
+    /// Whether an earlier batch with the same key had done it already.
+    pub replayed: bool,
+}
+
+impl Store {
+    /// Decides, applies and writes a batch; returns once it is durable.
+    ///
+    /// All of it is done or nothing. It blocks the calling thread for about one disk flush.
+    pub fn execute(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.execute_guarded(batch, None)
+    }
+
+    /// Does the same, unless the lease has ended by the batch's time.
+    ///
+    /// The check and the batch are one transaction: a holder that overslept changes nothing.
+    pub fn execute_under(&self, batch: Batch, lease: &Lease) -> Result<Committed, StoreError> {
+        self.execute_guarded(batch, Some(lease.clone()))
+    }
+
+    /// Hands a batch to the writer and returns at once; the receiver gets the answer.
+    ///
+    /// It does not wait for room: when too much is waiting, the answer is `Overloaded`.
+    pub fn submit(&self, batch: Batch) -> oneshot::Receiver<Result<Committed, StoreError>> {
+        let (sender, receiver) = oneshot::channel();
+        match self.prepare(batch, None) {
+            Ok(prepared) => self.try_send(BatchJob {
+                reply: Reply::Task(sender),
+                ..prepared
+            }),
+            Err(error) => Reply::Task(sender).send(Err(error)),
+        }
+        receiver
+    }
+
+    fn execute_guarded(&self, batch: Batch, guard: Option<Lease>) -> Result<Committed, StoreError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let job = BatchJob {
+            reply: Reply::Thread(sender),
+            ..self.prepare(batch, guard)?
+        };
+        self.send(Box::new(job))?;
+        receiver.recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// Does on the caller's thread what does not need the writer: limits and encryption.
+    fn prepare(&self, batch: Batch, guard: Option<Lease>) -> Result<BatchJob, StoreError> {
+        let limit = |what, given, max| {
+            if given > max {
+                Err(StoreError::TooLarge { what, given, max })
+            } else {
+                Ok(())
+            }
+        };
+        limit(
+            "a batch, in commands",
+            batch.commands.len(),
+            command::MAX_COMMANDS,
+        )?;
+        limit("a batch, in blobs", batch.blobs.len(), MAX_BLOBS)?;
+        limit(
+            "an idempotency key, in bytes",
+            batch.key.as_ref().map_or(0, String::len),
+            MAX_KEY_BYTES,
+        )?;
+        let blobs = self.seal_blobs(&batch.blobs)?;
+        // The plain bytes are not needed any more.
+        let batch = Batch {
+            blobs: Vec::new(),
+            ..batch
+        };
+        Ok(BatchJob {
+            batch,
+            guard,
+            blobs,
+            inserted: Vec::new(),
+            made: None,
+            reply: Reply::Nobody,
+        })
+    }
+}
+
+/// A batch on its way through the writer.
+struct BatchJob {
+    batch: Batch,
+    guard: Option<Lease>,
+    blobs: Vec<SealedBlob>,
+    /// Which of the blobs were new.
+    inserted: Vec<bool>,
+    made: Option<Committed>,
+    reply: Reply<Committed>,
+}
+
+impl Job for BatchJob {
+    fn attempt(&mut self, writer: &mut Writer) -> Result<(), StoreError> {
+        self.inserted.clear();
+        if let Some(key) = &self.batch.key
+            && let Some(committed) = replay(writer, key)?
+        {
+            self.made = Some(committed);
+            return Ok(());
+        }
+        if let Some(guard) = &self.guard {
+            lease::check(&writer.conn, guard, self.batch.stamp.time)?;
+        }
+        for blob in &self.blobs {
+            self.inserted
+                .push(blob.insert(&writer.conn, self.batch.stamp.time)?);
+        }
+        let first_seq = writer.head.seq + 1;
+        let mut events = Vec::new();
+        for (index, command) in self.batch.commands.iter().enumerate() {
+            run_command(writer, &self.batch, index, command, &mut events)?;
+        }
+        let last_seq = writer.head.seq;
+        if let Some(key) = &self.batch.key {
+            writer
+                .conn
+                .prepare_cached(
+                    "INSERT INTO receipt (key, first_seq, last_seq, time_ms) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![key, first_seq, last_seq, self.batch.stamp.time.as_millisecond()])?;
+        }
+        self.made = Some(Committed {
+            first_seq,
+            last_seq,
+            events,
+            replayed: false,
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, result: Result<(), StoreError>) {
+        let Self {
+            batch: _,
+            guard: _,
+            mut blobs,
+            inserted,
+            made,
+            reply,
+        } = *self;
+        if result.is_ok() {
+            keep_inserted(&mut blobs, &inserted);
+        }
+        reply.send(result.and_then(|()| made.ok_or(StoreError::Closed)));
+    }
+}
+
+/// Gives the answer an earlier batch with this key got.
+fn replay(writer: &Writer, key: &str) -> Result<Option<Committed>, StoreError> {
+    let receipt = writer
+        .conn
+        .prepare_cached("SELECT first_seq, last_seq FROM receipt WHERE key = ?1")?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((first_seq, last_seq)) = receipt else {
+        return Ok(None);
+    };
+    let events = feed::load_span(&writer.conn, first_seq, last_seq)?;
+    Ok(Some(Committed {
+        first_seq,
+        last_seq,
+        events,
+        replayed: true,
+    }))
+}
+
+fn run_command(
+    writer: &mut Writer,
+    batch: &Batch,
+    index: usize,
+    command: &Command,
+    events: &mut Vec<Arc<StoredEvent>>,
+) -> Result<(), StoreError> {
+    use hyperion_model::{approval, change_set, entry, plan, repo, request, run};
+    let id = command.subject().uuid();
+    let step = Step {
+        writer,
+        batch,
+        index,
+        id,
+        events,
+    };
+    match command {
+        Command::Repo(_, command) => step.run::<repo::Repo>(command),
+        Command::Request(_, command) => step.run::<request::Request>(command),
+        Command::Plan(_, command) => step.run::<plan::Plan>(command),
+        Command::Run(_, command) => step.run::<run::Run>(command),
+        Command::ChangeSet(_, command) => step.run::<change_set::ChangeSet>(command),
+        Command::Approval(_, command) => step.run::<approval::Approval>(command),
+        Command::Entry(_, command) => step.run::<entry::Entry>(command),
+    }
+}
+
+/// One command of a batch.
+struct Step<'a> {
+    writer: &'a mut Writer,
+    batch: &'a Batch,
+    index: usize,
+    id: Uuid,
+    events: &'a mut Vec<Arc<StoredEvent>>,
+}
+
+impl Step<'_> {
+    /// Loads, decides, applies, writes.
+    fn run<M: Stored>(self, command: &M::Command) -> Result<(), StoreError> {
+        let Self {
+            writer,
+            batch,
+            index,
+            id,
+            events,
+        } = self;
+        let subject = M::subject(id);
+        let refused = |refusal| StoreError::Refused {
+            index,
+            subject,
+            refusal,
+        };
+        let (mut state, created_seq) = match rows::load::<M>(&writer.conn, id)? {
+            Some(Loaded { state, created_seq }) => (Some(state), created_seq),
+            None => (None, writer.head.seq + 1),
+        };
+        let before: Option<Row> = state.as_ref().map(M::row);
+        for event in M::decide(state.as_ref(), command, &batch.stamp).map_err(refused)? {
+            // Redacted first: the state has to follow from the very event that is stored.
+            let event = redacted::<M>(writer, event).ok_or(StoreError::Secret { subject })?;
+            let next = M::apply(state.take(), &event, &batch.stamp)
+                .map_err(|source| StoreError::Corrupt { subject, source })?;
+            if next.own_uuid() != id {
+                return Err(refused(Refusal::Inconsistent(
+                    "the id in the command is not its subject's",
+                )));
+            }
+            let row = next.row();
+            let event = Event {
+                id: batch.event_id(u32::try_from(events.len()).unwrap_or(u32::MAX)),
+                stamp: batch.stamp.clone(),
+                subject,
+                request: row.request,
+                run: row.run,
+                fact: M::fact(event),
+            };
+            events.push(chain::append(&writer.conn, &mut writer.head, event)?);
+            state = Some(next);
+        }
+        let Some(state) = state else { return Ok(()) };
+        if writer.head.seq < created_seq {
+            // Nothing happened to a subject that does not exist.
+            return Ok(());
+        }
+        let stamp = RowStamp {
+            created_seq,
+            updated_seq: writer.head.seq,
+            time: batch.stamp.time,
+        };
+        rows::save(&writer.conn, &writer.keys, before.as_ref(), &state, &stamp)
+    }
+}
+
+/// Masks secrets in an event's texts; nothing when a mask does not fit where a secret stands.
+fn redacted<M: Stored>(writer: &Writer, event: M::Event) -> Option<M::Event> {
+    let mut json = serde_json::to_value(&event).ok()?;
+    if redact_value(writer.redact.as_ref(), json.get_mut("data")?) {
+        serde_json::from_value(json).ok()
+    } else {
+        Some(event)
+    }
+}

@@ -1,0 +1,417 @@
+//! Reads rows back as the states they hold.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hyperion_model::{RepoId, RequestId, RunId, Time, Uuid};
+use rusqlite::{OptionalExtension as _, ToSql, params_from_iter};
+
+use crate::error::ReadError;
+use crate::rows::{self, Params, Stored};
+use crate::store::Store;
+
+/// The most rows one page holds.
+pub const MAX_PAGE: u32 = 1000;
+
+/// The most rows that [`Store::open_rows`] collects.
+pub const MAX_OPEN_ROWS: usize = 100_000;
+
+/// How many rows a page holds unless told otherwise.
+pub(crate) const DEFAULT_LIMIT: u32 = 100;
+
+/// The most ids that [`Store::find`] gives: enough to say that a short id is ambiguous.
+const MAX_FOUND: usize = 10;
+
+/// In which order of creation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The oldest first.
+    #[default]
+    OldestFirst,
+    /// The newest first.
+    NewestFirst,
+}
+
+/// Where a page ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor(u64);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Says that a text is not a cursor.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is not a cursor; give the one that came with the last page")]
+pub struct CursorError;
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        // SQLite's integers are signed.
+        text.parse::<i64>()
+            .ok()
+            .and_then(|seq| u64::try_from(seq).ok())
+            .map(Self)
+            .ok_or(CursorError)
+    }
+}
+
+/// Which rows are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// Only those in one of these states, by wire name; empty lets all through.
+    pub status: Vec<&'static str>,
+    /// Only those that can still go on, or only those that cannot.
+    pub open: Option<bool>,
+    /// Only those that belong to this request.
+    pub request: Option<RequestId>,
+    /// Only those about this repository.
+    pub repo: Option<RepoId>,
+    /// Only those that came from this run.
+    pub run: Option<RunId>,
+    /// Only those that belong to this otherwise.
+    pub parent: Option<Uuid>,
+    /// Only those created from this time on.
+    pub since: Option<Time>,
+    /// Only those created before this time.
+    pub until: Option<Time>,
+    /// In which order of creation.
+    pub order: Order,
+    /// At most how many; see [`MAX_PAGE`].
+    pub limit: u32,
+    /// Only those behind this place, in the direction of `order`.
+    pub after: Option<Cursor>,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            status: Vec::new(),
+            open: None,
+            request: None,
+            repo: None,
+            run: None,
+            parent: None,
+            since: None,
+            until: None,
+            order: Order::OldestFirst,
+            limit: DEFAULT_LIMIT,
+            after: None,
+        }
+    }
+}
+
+impl Filter {
+    /// Lets only those through that can still go on.
+    pub fn open() -> Self {
+        Self {
+            open: Some(true),
+            ..Self::default()
+        }
+    }
+
+    /// Lets this state through, beside those named before.
+    pub fn status(mut self, status: &'static str) -> Self {
+        self.status.push(status);
+        self
+    }
+
+    /// Lets only those of a request through.
+    pub fn request(self, request: RequestId) -> Self {
+        Self {
+            request: Some(request),
+            ..self
+        }
+    }
+
+    /// Lets only those of a repository through.
+    pub fn repo(self, repo: RepoId) -> Self {
+        Self {
+            repo: Some(repo),
+            ..self
+        }
+    }
+
+    /// Lets only those of a run through.
+    pub fn run(self, run: RunId) -> Self {
+        Self {
+            run: Some(run),
+            ..self
+        }
+    }
+
+    /// Lets only those of a parent through.
+    pub fn parent(self, parent: Uuid) -> Self {
+        Self {
+            parent: Some(parent),
+            ..self
+        }
+    }
+
+    /// Puts the newest first.
+    pub fn newest(self) -> Self {
+        Self {
+            order: Order::NewestFirst,
+            ..self
+        }
+    }
+
+    /// Sets how many at most.
+    pub fn limit(self, limit: u32) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Goes on where a page ended.
+    pub fn after(self, after: Cursor) -> Self {
+        Self {
+            after: Some(after),
+            ..self
+        }
+    }
+
+    fn page_size(&self) -> usize {
+        self.limit.clamp(1, MAX_PAGE) as usize
+    }
+
+    /// Writes the condition; `created_seq` is the order of creation.
+    fn condition(&self) -> (String, Params) {
+        let Self {
+            status,
+            open,
+            request,
+            repo,
+            run,
+            parent,
+            since,
+            until,
+            order,
+            limit: _,
+            after,
+        } = self;
+        let mut sql = "true".to_owned();
+        let mut params: Params = Vec::new();
+        match open {
+            // Literals, so that the partial indexes are used.
+            Some(true) => sql.push_str(" AND open = 1"),
+            Some(false) => sql.push_str(" AND open = 0"),
+            None => {}
+        }
+        if !status.is_empty() {
+            let first = params.len() + 1;
+            params.extend(
+                status
+                    .iter()
+                    .map(|status| Box::new(*status) as Box<dyn ToSql>),
+            );
+            let marks: Vec<_> = (first..=params.len()).map(|at| format!("?{at}")).collect();
+            sql.push_str(&format!(" AND status IN ({})", marks.join(", ")));
+        }
+        let mut add = |condition: &str, param: Box<dyn ToSql>| {
+            params.push(param);
+            sql.push_str(&format!(" AND {condition} ?{}", params.len()));
+        };
+        if let Some(request) = request {
+            add("request_id =", Box::new(request.uuid().into_bytes()));
+        }
+        if let Some(repo) = repo {
+            add("repo_id =", Box::new(repo.uuid().into_bytes()));
+        }
+        if let Some(run) = run {
+            add("run_id =", Box::new(run.uuid().into_bytes()));
+        }
+        if let Some(parent) = parent {
+            add("parent =", Box::new(parent.into_bytes()));
+        }
+        if let Some(since) = since {
+            add("created_ms >=", Box::new(since.as_millisecond()));
+        }
+        if let Some(until) = until {
+            add("created_ms <", Box::new(until.as_millisecond()));
+        }
+        if let Some(Cursor(seq)) = after {
+            match order {
+                Order::OldestFirst => add("created_seq >", Box::new(*seq)),
+                Order::NewestFirst => add("created_seq <", Box::new(*seq)),
+            }
+        }
+        (sql, params)
+    }
+}
+
+/// Some rows, those that are damaged, and where to go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<M> {
+    /// The states.
+    pub rows: Vec<M>,
+    /// The ids of rows that cannot be read; they are set aside, everything else goes on.
+    pub damaged: Vec<Uuid>,
+    /// What to give as `after` for the next page; none when this was the last.
+    pub next: Option<Cursor>,
+}
+
+impl Store {
+    /// Gives a subject's state.
+    pub fn get<M: Stored>(&self, id: M::Id) -> Result<Option<M>, ReadError> {
+        let id = M::uuid(id);
+        let sql = format!("SELECT doc FROM \"{}\" WHERE id = ?1", M::NOUN.name());
+        let found = self.read(|conn| {
+            Ok(conn
+                .prepare_cached(&sql)?
+                .query_row([id.as_bytes()], |row| {
+                    Ok(rows::parse::<M>(
+                        row.get_ref(0)?.as_bytes().unwrap_or_default(),
+                    ))
+                })
+                .optional()?)
+        })?;
+        match found.transpose() {
+            Ok(state) => Ok(state),
+            Err(detail) => {
+                let subject = M::subject(id);
+                self.report_damage(subject, &detail);
+                Err(ReadError::Quarantined { subject, detail })
+            }
+        }
+    }
+
+    /// Lists states.
+    pub fn list<M: Stored>(&self, filter: &Filter) -> Result<Page<M>, ReadError> {
+        let (condition, params) = filter.condition();
+        let order = match filter.order {
+            Order::OldestFirst => "created_seq",
+            Order::NewestFirst => "created_seq DESC",
+        };
+        self.select_page(&condition, order, &params, filter.page_size())
+    }
+
+    /// Lists every open state that a filter lets through, however many pages that takes.
+    ///
+    /// More than [`MAX_OPEN_ROWS`] is an error rather than a part of the truth.
+    pub fn open_rows<M: Stored>(&self, filter: &Filter) -> Result<Page<M>, ReadError> {
+        let mut filter = Filter {
+            open: Some(true),
+            limit: MAX_PAGE,
+            ..filter.clone()
+        };
+        let mut all = Page {
+            rows: Vec::new(),
+            damaged: Vec::new(),
+            next: None,
+        };
+        loop {
+            let Page {
+                rows,
+                damaged,
+                next,
+            } = self.list::<M>(&filter)?;
+            all.rows.extend(rows);
+            all.damaged.extend(damaged);
+            if next.is_none() {
+                return Ok(all);
+            }
+            if all.rows.len() + all.damaged.len() >= MAX_OPEN_ROWS {
+                return Err(ReadError::TooMany { max: MAX_OPEN_ROWS });
+            }
+            filter.after = next;
+        }
+    }
+
+    /// Lists the open states whose deadline has passed, the most urgent first.
+    pub fn due<M: Stored>(&self, before: Time, limit: u32) -> Result<Page<M>, ReadError> {
+        let params: Params = vec![Box::new(before.as_millisecond())];
+        let condition = "open = 1 AND due_ms IS NOT NULL AND due_ms <= ?1";
+        let mut page = self.select_page(
+            condition,
+            "due_ms, created_seq",
+            &params,
+            limit.clamp(1, MAX_PAGE) as usize,
+        )?;
+        // Its order is not that of creation: ask again once these are dealt with.
+        page.next = None;
+        Ok(page)
+    }
+
+    /// Counts the rows a filter lets through; its limit and its place do not matter.
+    pub fn count<M: Stored>(&self, filter: &Filter) -> Result<u64, ReadError> {
+        let (condition, params) = Filter {
+            after: None,
+            ..filter.clone()
+        }
+        .condition();
+        let sql = format!(
+            "SELECT count(*) FROM \"{}\" WHERE {condition}",
+            M::NOUN.name()
+        );
+        self.read(|conn| {
+            Ok(conn
+                .prepare_cached(&sql)?
+                .query_row(params_from_iter(params.iter()), |row| row.get(0))?)
+        })
+    }
+
+    /// Finds the ids that end in some hexadecimal digits: what people copy from lists.
+    pub fn find<M: Stored>(&self, suffix: &str) -> Result<Vec<Uuid>, ReadError> {
+        if suffix.is_empty() || !suffix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT id FROM \"{}\" WHERE substr(hex(id), -?1) = ?2 ORDER BY created_seq LIMIT {MAX_FOUND}",
+            M::NOUN.name()
+        );
+        self.read(|conn| {
+            let params = rusqlite::params![suffix.len() as u64, suffix.to_ascii_uppercase()];
+            let found = conn
+                .prepare_cached(&sql)?
+                .query_map(params, |row| Ok(Uuid::from_bytes(row.get(0)?)))?
+                .collect::<Result<_, _>>()?;
+            Ok(found)
+        })
+    }
+
+    fn select_page<M: Stored>(
+        &self,
+        condition: &str,
+        order: &str,
+        params: &Params,
+        size: usize,
+    ) -> Result<Page<M>, ReadError> {
+        let sql = format!(
+            "SELECT created_seq, id, doc FROM \"{}\" WHERE {condition} ORDER BY {order} LIMIT {}",
+            M::NOUN.name(),
+            size + 1
+        );
+        let mut damage = Vec::new();
+        let mut page = Page {
+            rows: Vec::new(),
+            damaged: Vec::new(),
+            next: None,
+        };
+        self.read(|conn| {
+            let mut statement = conn.prepare_cached(&sql)?;
+            let mut rows = statement.query(params_from_iter(params.iter()))?;
+            let (mut seen, mut last) = (0, 0);
+            while let Some(row) = rows.next()? {
+                if seen == size {
+                    page.next = Some(Cursor(last));
+                    break;
+                }
+                seen += 1;
+                last = row.get(0)?;
+                match rows::parse::<M>(row.get_ref(2)?.as_bytes().unwrap_or_default()) {
+                    Ok(state) => page.rows.push(state),
+                    Err(detail) => damage.push((Uuid::from_bytes(row.get(1)?), detail)),
+                }
+            }
+            Ok(())
+        })?;
+        for (id, detail) in damage {
+            self.report_damage(M::subject(id), &detail);
+            page.damaged.push(id);
+        }
+        Ok(page)
+    }
+}

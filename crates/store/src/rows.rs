@@ -1,0 +1,400 @@
+//! Rows: one table a noun, all of one shape, written only together with the events they follow from.
+
+use std::collections::BTreeSet;
+
+use hyperion_model::approval::Approval;
+use hyperion_model::change_set::ChangeSet;
+use hyperion_model::entry::Entry;
+use hyperion_model::machine::Row;
+use hyperion_model::plan::Plan;
+use hyperion_model::repo::Repo;
+use hyperion_model::request::Request;
+use hyperion_model::run::Run;
+use hyperion_model::{Digest, Fact, Machine, Noun, Subject, Time, Uuid};
+use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
+
+use crate::blob::Place;
+use crate::error::StoreError;
+use crate::key::KeyRing;
+
+/// A noun that has a table: all of them.
+pub trait Stored: Machine + Send + 'static {
+    /// Gives the bare UUID of an id.
+    fn uuid(id: Self::Id) -> Uuid;
+
+    /// Gives the id in the state.
+    fn own_uuid(&self) -> Uuid;
+
+    /// Names one of its kind.
+    fn subject(id: Uuid) -> Subject;
+
+    /// Wraps an event of its kind.
+    fn fact(event: Self::Event) -> Fact;
+
+    /// Unwraps an event of its kind; nothing when it is another noun's.
+    fn from_fact(fact: Fact) -> Option<Self::Event>;
+}
+
+macro_rules! stored {
+    ($($noun:ident $id:ident;)*) => {$(
+        impl Stored for $noun {
+            fn uuid(id: Self::Id) -> Uuid {
+                id.uuid()
+            }
+
+            fn own_uuid(&self) -> Uuid {
+                self.id.uuid()
+            }
+
+            fn subject(id: Uuid) -> Subject {
+                Subject::$noun(hyperion_model::$id::new(id))
+            }
+
+            fn fact(event: Self::Event) -> Fact {
+                Fact::$noun(event)
+            }
+
+            fn from_fact(fact: Fact) -> Option<Self::Event> {
+                match fact {
+                    Fact::$noun(event) => Some(event),
+                    #[allow(unreachable_patterns, reason = "one arm of seven is the one above")]
+                    Fact::Repo(_)
+                    | Fact::Request(_)
+                    | Fact::Plan(_)
+                    | Fact::Run(_)
+                    | Fact::ChangeSet(_)
+                    | Fact::Approval(_)
+                    | Fact::Entry(_) => None,
+                }
+            }
+        }
+    )*};
+}
+
+stored! {
+    Repo RepoId;
+    Request RequestId;
+    Plan PlanId;
+    Run RunId;
+    ChangeSet ChangeSetId;
+    Approval ApprovalId;
+    Entry EntryId;
+}
+
+/// Does the same for whichever noun a value is: `for_noun!(noun, M => expression with M)`.
+macro_rules! for_noun {
+    ($noun:expr, $m:ident => $body:expr) => {
+        match $noun {
+            hyperion_model::Noun::Repo => {
+                type $m = hyperion_model::repo::Repo;
+                $body
+            }
+            hyperion_model::Noun::Request => {
+                type $m = hyperion_model::request::Request;
+                $body
+            }
+            hyperion_model::Noun::Plan => {
+                type $m = hyperion_model::plan::Plan;
+                $body
+            }
+            hyperion_model::Noun::Run => {
+                type $m = hyperion_model::run::Run;
+                $body
+            }
+            hyperion_model::Noun::ChangeSet => {
+                type $m = hyperion_model::change_set::ChangeSet;
+                $body
+            }
+            hyperion_model::Noun::Approval => {
+                type $m = hyperion_model::approval::Approval;
+                $body
+            }
+            hyperion_model::Noun::Entry => {
+                type $m = hyperion_model::entry::Entry;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use for_noun;
+
+/// A state as it was loaded, with what its row says beside it.
+pub(crate) struct Loaded<M> {
+    pub(crate) state: M,
+    pub(crate) created_seq: u64,
+}
+
+/// Loads a subject's state; a row that cannot be read is `Quarantined`.
+pub(crate) fn load<M: Stored>(
+    conn: &Connection,
+    id: Uuid,
+) -> Result<Option<Loaded<M>>, StoreError> {
+    let found = conn
+        .prepare_cached(&format!(
+            "SELECT created_seq, doc FROM \"{}\" WHERE id = ?1",
+            M::NOUN.name()
+        ))?
+        .query_row([id.as_bytes()], |row| {
+            let doc = row.get_ref(1)?;
+            Ok((row.get(0)?, parse::<M>(doc.as_bytes()?)))
+        })
+        .optional()?;
+    match found {
+        None => Ok(None),
+        Some((created_seq, Ok(state))) => Ok(Some(Loaded { state, created_seq })),
+        Some((_, Err(detail))) => Err(StoreError::Quarantined {
+            subject: M::subject(id),
+            detail,
+        }),
+    }
+}
+
+/// Reads a state from its row's text, or says why it cannot be read.
+pub(crate) fn parse<M: Stored>(doc: &[u8]) -> Result<M, String> {
+    serde_json::from_slice(doc).map_err(|error| error.to_string())
+}
+
+/// The numbers and times a row carries beside its state.
+pub(crate) struct RowStamp {
+    pub(crate) created_seq: u64,
+    pub(crate) updated_seq: u64,
+    pub(crate) time: Time,
+}
+
+/// Writes a state and its references; `before` is what the row said until now.
+pub(crate) fn save<M: Stored>(
+    conn: &Connection,
+    keys: &KeyRing,
+    before: Option<&Row>,
+    state: &M,
+    stamp: &RowStamp,
+) -> Result<(), StoreError> {
+    match before {
+        None => insert(conn, state, stamp, stamp.time)?,
+        Some(_) => update(conn, state, stamp)?,
+    }
+    save_references::<M>(conn, keys, before, &state.row(), state.own_uuid())
+}
+
+/// Writes a new row, without its references.
+pub(crate) fn insert<M: Stored>(
+    conn: &Connection,
+    state: &M,
+    stamp: &RowStamp,
+    created_at: Time,
+) -> Result<(), StoreError> {
+    let Columns {
+        status,
+        open,
+        request,
+        repo,
+        run,
+        parent,
+        due_ms,
+    } = Columns::of(&state.row());
+    conn.prepare_cached(&format!(
+        "INSERT INTO \"{}\" (created_seq, updated_seq, id, status, open, request_id, repo_id,
+           run_id, parent, due_ms, created_ms, updated_ms, doc)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        M::NOUN.name()
+    ))?
+    .execute(params![
+        stamp.created_seq,
+        stamp.updated_seq,
+        state.own_uuid().as_bytes(),
+        status,
+        open,
+        request,
+        repo,
+        run,
+        parent,
+        due_ms,
+        created_at.as_millisecond(),
+        stamp.time.as_millisecond(),
+        doc(state)?,
+    ])?;
+    Ok(())
+}
+
+fn update<M: Stored>(conn: &Connection, state: &M, stamp: &RowStamp) -> Result<(), StoreError> {
+    let Columns {
+        status,
+        open,
+        request,
+        repo,
+        run,
+        parent,
+        due_ms,
+    } = Columns::of(&state.row());
+    conn.prepare_cached(&format!(
+        "UPDATE \"{}\" SET updated_seq = ?1, status = ?2, open = ?3, request_id = ?4,
+           repo_id = ?5, run_id = ?6, parent = ?7, due_ms = ?8, updated_ms = ?9, doc = ?10
+         WHERE created_seq = ?11",
+        M::NOUN.name()
+    ))?
+    .execute(params![
+        stamp.updated_seq,
+        status,
+        open,
+        request,
+        repo,
+        run,
+        parent,
+        due_ms,
+        stamp.time.as_millisecond(),
+        doc(state)?,
+        stamp.created_seq,
+    ])?;
+    Ok(())
+}
+
+fn doc<M: Stored>(state: &M) -> Result<String, StoreError> {
+    serde_json::to_string(state).map_err(|_| StoreError::Damaged {
+        detail: format!(
+            "the {} {} cannot be written as JSON",
+            M::NOUN,
+            state.own_uuid()
+        ),
+    })
+}
+
+/// The columns that are searched, as SQLite takes them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Columns {
+    pub(crate) status: String,
+    pub(crate) open: bool,
+    pub(crate) request: Option<[u8; 16]>,
+    pub(crate) repo: Option<[u8; 16]>,
+    pub(crate) run: Option<[u8; 16]>,
+    pub(crate) parent: Option<[u8; 16]>,
+    pub(crate) due_ms: Option<i64>,
+}
+
+impl Columns {
+    pub(crate) fn of(row: &Row) -> Self {
+        let Row {
+            status,
+            open,
+            request,
+            repo,
+            run,
+            parent,
+            due,
+            blobs: _,
+        } = row;
+        Self {
+            status: (*status).to_owned(),
+            open: *open,
+            request: request.map(|id| id.uuid().into_bytes()),
+            repo: repo.map(|id| id.uuid().into_bytes()),
+            run: run.map(|id| id.uuid().into_bytes()),
+            parent: parent.map(Uuid::into_bytes),
+            due_ms: due.map(due_ms),
+        }
+    }
+}
+
+/// Rounds a deadline up, so that a row is never due before its time.
+fn due_ms(due: Time) -> i64 {
+    let whole = due.as_millisecond();
+    if Time::from_millisecond(whole).is_ok_and(|floor| floor < due) {
+        whole + 1
+    } else {
+        whole
+    }
+}
+
+fn save_references<M: Stored>(
+    conn: &Connection,
+    keys: &KeyRing,
+    before: Option<&Row>,
+    after: &Row,
+    id: Uuid,
+) -> Result<(), StoreError> {
+    let noun = M::NOUN.name();
+    let old: BTreeSet<&Digest> = before.iter().flat_map(|row| &row.blobs).collect();
+    let new: BTreeSet<&Digest> = after.blobs.iter().collect();
+    for gone in old.difference(&new) {
+        for name in keys.blob_names(gone) {
+            conn.prepare_cached("DELETE FROM reference WHERE name = ?1 AND noun = ?2 AND id = ?3")?
+                .execute(params![name, noun, id.as_bytes()])?;
+        }
+    }
+    for added in new.difference(&old) {
+        let subject = M::subject(id);
+        if !refer(conn, keys, subject, after.open, added)? {
+            return Err(StoreError::MissingBlob {
+                subject,
+                digest: **added,
+            });
+        }
+    }
+    if before.is_some_and(|row| row.open != after.open) {
+        conn.prepare_cached("UPDATE reference SET open = ?3 WHERE noun = ?1 AND id = ?2")?
+            .execute(params![noun, id.as_bytes(), after.open])?;
+    }
+    Ok(())
+}
+
+/// Notes that a row refers to a blob; tells whether the blob is there.
+pub(crate) fn refer(
+    conn: &Connection,
+    keys: &KeyRing,
+    subject: Subject,
+    open: bool,
+    digest: &Digest,
+) -> Result<bool, StoreError> {
+    let mut found = false;
+    for name in keys.blob_names(digest) {
+        let place = conn
+            .prepare_cached("SELECT place, purge_after_ms IS NOT NULL FROM blob WHERE name = ?1")?
+            .query_row([name], |row| {
+                Ok((row.get::<_, Place>(0)?, row.get::<_, bool>(1)?))
+            })
+            .optional()?;
+        match place {
+            Some((Place::Row | Place::File, marked)) => {
+                found = true;
+                if marked {
+                    // A mark from before would purge content that is wanted again.
+                    conn.prepare_cached("UPDATE blob SET purge_after_ms = NULL WHERE name = ?1")?
+                        .execute([name])?;
+                }
+            }
+            Some((Place::Purged, _)) | None => {}
+        }
+        conn.prepare_cached(
+            "INSERT OR REPLACE INTO reference (name, noun, id, open) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            name,
+            subject.noun().name(),
+            subject.uuid().as_bytes(),
+            open
+        ])?;
+    }
+    Ok(found)
+}
+
+/// Turns a noun and a UUID into a subject.
+pub(crate) fn subject_of(noun: Noun, id: Uuid) -> Subject {
+    for_noun!(noun, M => M::subject(id))
+}
+
+/// A list of SQL parameters that grows with a query.
+pub(crate) type Params = Vec<Box<dyn ToSql>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_rounded_up() {
+        let whole = Time::from_millisecond(5_000).unwrap();
+        assert_eq!(due_ms(whole), 5_000);
+        assert_eq!(
+            due_ms("1970-01-01T00:00:05.0000001Z".parse().unwrap()),
+            5_001
+        );
+    }
+}

@@ -1,0 +1,429 @@
+//! The handle: opens the database, owns the writer thread and the readers.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use hyperion_model::{NewBlob, Time};
+use rusqlite::{Connection, params};
+use tokio::sync::watch;
+
+use crate::blob::SealedBlob;
+use crate::chain::{self, Head, SealedHead};
+use crate::connection;
+use crate::error::{OpenError, ReadError, StoreError, Trouble};
+use crate::key::{self, FreshKey, KeyRing, KeySource};
+use crate::migrate;
+use crate::reader::Readers;
+use crate::redact::Redact;
+use crate::writer::{Job, MAX_WAITING, Operation, Reply, Writer};
+
+/// How a store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// To read and write: one process at a time, the one with the home's lock.
+    ReadWrite,
+    /// To read only, also while another process writes.
+    ReadOnly,
+}
+
+/// What a store needs from outside.
+pub struct StoreConfig {
+    /// The database file.
+    pub database: PathBuf,
+    /// The folder for large blobs.
+    pub blobs: PathBuf,
+    /// Where the key comes from.
+    pub key: KeySource,
+    /// To write, or only to read.
+    pub mode: Mode,
+    /// Finds secrets in what would stand in an event for ever.
+    pub redact: Arc<dyn Redact>,
+    /// The time, for what opening itself writes: migrations, a new key.
+    pub now: Time,
+}
+
+/// What opening a store found, and went on in spite of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The key the store was sealed with is not here; what it encrypted cannot be read.
+    KeyLost {
+        /// Which key.
+        key_id: String,
+        /// The last event it had sealed: what stood before cannot be shown to be whole.
+        since_seq: u64,
+    },
+    /// Others than its owner may read the key file.
+    KeyExposed {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The schema was brought up to date.
+    Migrated {
+        /// From which version.
+        from: u32,
+        /// To which.
+        to: u32,
+        /// The copy of what was there before.
+        backup: PathBuf,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::KeyLost { key_id, since_seq } => write!(
+                f,
+                "the key {key_id} is not here: content it encrypted cannot be read, and the seal of the events up to {since_seq} cannot be checked; add the key as a second line of the key file when it is found"
+            ),
+            Notice::KeyExposed { path } => {
+                write!(
+                    f,
+                    "others may read the key file {}: chmod 600 it",
+                    path.display()
+                )
+            }
+            Notice::Migrated { from, to, backup } => write!(
+                f,
+                "the database was migrated from version {from} to {to}; a copy from before is {}",
+                backup.display()
+            ),
+        }
+    }
+}
+
+/// The store of one home; a handle that is cheap to clone.
+///
+/// Dropping the last one lets the writer finish what was handed to it, empties the log into the
+/// database and closes it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("database", &self.inner.database)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    database: PathBuf,
+    blobs: PathBuf,
+    keys: Arc<KeyRing>,
+    readers: Readers,
+    feed: watch::Receiver<u64>,
+    writing: Option<Writing>,
+    /// Keeps a read-only store's feed silent rather than closed.
+    _silent: OnceLock<watch::Sender<u64>>,
+    notices: Vec<Notice>,
+}
+
+struct Writing {
+    jobs: SyncSender<Box<dyn Job>>,
+    thread: JoinHandle<()>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The writer closes last, so that it is the one that empties and removes the log.
+        self.readers.close();
+        if let Some(Writing { jobs, thread }) = self.writing.take() {
+            drop(jobs);
+            if thread.join().is_err() {
+                tracing::error!("the writer thread had panicked");
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Opens the store; to write, it is made when missing, migrated when old, and checked.
+    pub fn open(config: &StoreConfig) -> Result<Self, OpenError> {
+        connection::check_version()?;
+        match config.mode {
+            Mode::ReadWrite => Self::open_to_write(config),
+            Mode::ReadOnly => Self::open_to_read(config),
+        }
+        .map_err(|error| match error {
+            OpenError::Database(source) if Trouble::of(&source) == Trouble::Unwritable => {
+                OpenError::Unwritable {
+                    path: config.database.clone(),
+                    source,
+                }
+            }
+            OpenError::Io(source) => io_error(&config.database, source),
+            error => error,
+        })
+    }
+
+    fn open_to_write(config: &StoreConfig) -> Result<Self, OpenError> {
+        make_files(config)?;
+        let conn = connection::open_writer(&config.database)?;
+        let mut notices = Vec::new();
+        notices.extend(migrate::migrate(&conn, &config.database, config.now)?);
+        let keys = Arc::new(settle_key(&conn, config, &mut notices)?);
+        let writer = Writer::new(conn, Arc::clone(&keys), Arc::clone(&config.redact))?;
+        let feed = writer.subscribe();
+        let (jobs, waiting) = mpsc::sync_channel(MAX_WAITING);
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run(&waiting))?;
+        for notice in &notices {
+            tracing::warn!("{notice}");
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                database: config.database.clone(),
+                blobs: config.blobs.clone(),
+                keys,
+                readers: Readers::new(config.database.clone()),
+                feed,
+                writing: Some(Writing { jobs, thread }),
+                _silent: OnceLock::new(),
+                notices,
+            }),
+        })
+    }
+
+    fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
+        if !config.database.exists() {
+            return Err(OpenError::Missing {
+                path: config.database.clone(),
+            });
+        }
+        let conn = connection::open_reader(&config.database)?;
+        migrate::check(&conn, &config.database)?;
+        let last = chain::last_event(&conn)?;
+        let (silent, feed) = watch::channel(last.seq);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                database: config.database.clone(),
+                blobs: config.blobs.clone(),
+                keys: Arc::new(KeyRing::load(config.key.path())?),
+                readers: Readers::new(config.database.clone()),
+                feed,
+                writing: None,
+                _silent: OnceLock::from(silent),
+                notices: Vec::new(),
+            }),
+        })
+    }
+
+    /// Gives what opening found, and went on in spite of.
+    pub fn notices(&self) -> &[Notice] {
+        &self.inner.notices
+    }
+
+    pub(crate) fn feed(&self) -> &watch::Receiver<u64> {
+        &self.inner.feed
+    }
+
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.inner.keys
+    }
+
+    pub(crate) fn blobs_folder(&self) -> &Path {
+        &self.inner.blobs
+    }
+
+    /// Lends a reading connection to `work`.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        self.inner.readers.with(work)
+    }
+
+    /// Encrypts blobs on this thread.
+    pub(crate) fn seal_blobs(&self, blobs: &[NewBlob]) -> Result<Vec<SealedBlob>, StoreError> {
+        let Some(key) = self
+            .inner
+            .keys
+            .current()
+            .filter(|_| self.inner.writing.is_some())
+        else {
+            return Err(StoreError::ReadOnly);
+        };
+        blobs
+            .iter()
+            .map(|blob| SealedBlob::prepare(&self.inner.blobs, key, blob))
+            .collect()
+    }
+
+    /// Hands a job to the writer; waits for room.
+    pub(crate) fn send(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        let Some(Writing { jobs, .. }) = &self.inner.writing else {
+            return Err(StoreError::ReadOnly);
+        };
+        jobs.send(job).map_err(|_| StoreError::Closed)
+    }
+
+    /// Hands a job to the writer if there is room; answers it otherwise.
+    pub(crate) fn try_send(&self, job: impl Job + 'static) {
+        let job: Box<dyn Job> = Box::new(job);
+        let (job, error) = match &self.inner.writing {
+            None => (job, StoreError::ReadOnly),
+            Some(Writing { jobs, .. }) => match jobs.try_send(job) {
+                Ok(()) => return,
+                Err(TrySendError::Full(job)) => (job, StoreError::Overloaded),
+                Err(TrySendError::Disconnected(job)) => (job, StoreError::Closed),
+            },
+        };
+        job.answer(Err(error));
+    }
+
+    /// Has the writer do something to operational tables, and waits until it is durable.
+    pub(crate) fn operate<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.send(Box::new(Operation {
+            work,
+            made: None,
+            reply: Reply::Thread(sender),
+        }))?;
+        receiver.recv().map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Makes the folder for blobs and the database file, for the owner alone.
+fn make_files(config: &StoreConfig) -> Result<(), OpenError> {
+    let unwritable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| io_error(&path, source)
+    };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder
+        .create(&config.blobs)
+        .map_err(unwritable(&config.blobs))?;
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&config.database)
+        .map_err(unwritable(&config.database))?;
+    Ok(())
+}
+
+fn io_error(path: &Path, source: io::Error) -> OpenError {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full,
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::NotFound
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::NotADirectory => OpenError::Unwritable {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        },
+        _ => OpenError::Io(source),
+    }
+}
+
+/// Checks the seal on the end of the chain, and takes up the key that is there.
+///
+/// A lost key does not stop the start: what it encrypted cannot be read any more, what it sealed
+/// cannot be checked, and both are said. A *wrong* key stops it: somebody mixed up two homes.
+fn settle_key(
+    conn: &Connection,
+    config: &StoreConfig,
+    notices: &mut Vec<Notice>,
+) -> Result<KeyRing, OpenError> {
+    let path = config.key.path();
+    let mut ring = KeyRing::load(path)?;
+    let mut fresh = None;
+    if ring.current().is_none() {
+        let made = FreshKey::make()?;
+        ring = made.ring();
+        fresh = Some(made);
+    } else if key::is_exposed(path) {
+        notices.push(Notice::KeyExposed {
+            path: path.to_owned(),
+        });
+    }
+    let Some(current) = ring.current() else {
+        return Err(OpenError::Damaged {
+            detail: "no key could be made".to_owned(),
+        });
+    };
+
+    let last = chain::last_event(conn)?;
+    let sealed = SealedHead::load(conn)?;
+    match &sealed {
+        None if last == Head::START => {}
+        None => {
+            return Err(OpenError::Damaged {
+                detail: "the end of its chain of events is not sealed".to_owned(),
+            });
+        }
+        Some(sealed) => {
+            if sealed.head != last {
+                return Err(OpenError::Damaged {
+                    detail: format!(
+                        "its chain of events ends at {}, sealed was {}: events were changed or cut off",
+                        last.seq, sealed.head.seq
+                    ),
+                });
+            }
+            match ring.get(&sealed.key_id) {
+                Some(key) if sealed.is_sealed_by(key) => {}
+                Some(_) => {
+                    return Err(OpenError::Damaged {
+                        detail: "the seal on the end of its chain of events is not genuine"
+                            .to_owned(),
+                    });
+                }
+                None => {
+                    let adopt = matches!(config.key, KeySource::Adopt { .. });
+                    if fresh.is_none() && !adopt && !was_used(conn, current.id())? {
+                        return Err(OpenError::WrongKey {
+                            expected: sealed.key_id.clone(),
+                            found: current.id().to_owned(),
+                        });
+                    }
+                    notices.push(Notice::KeyLost {
+                        key_id: sealed.key_id.clone(),
+                        since_seq: sealed.head.seq,
+                    });
+                }
+            }
+        }
+    }
+    let is_current = sealed
+        .as_ref()
+        .is_some_and(|sealed| sealed.key_id == current.id());
+    if !is_current {
+        let tx = conn.unchecked_transaction()?;
+        if let Some(sealed) = &sealed {
+            sealed.save_former(&tx)?;
+        }
+        tx.execute(
+            "INSERT OR IGNORE INTO store_key (key_id, adopted_seq, adopted_ms) VALUES (?1, ?2, ?3)",
+            params![current.id(), last.seq, config.now.as_millisecond()],
+        )?;
+        SealedHead::seal(last, current).save(&tx)?;
+        tx.commit()?;
+    }
+    // Known to the database first: a key file whose id it does not know would be a wrong key.
+    if let Some(fresh) = fresh {
+        fresh.write(path)?;
+    }
+    Ok(ring)
+}
+
+fn was_used(conn: &Connection, key_id: &str) -> Result<bool, OpenError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM store_key WHERE key_id = ?1)";
+    Ok(conn.query_row(sql, [key_id], |row| row.get(0))?)
+}

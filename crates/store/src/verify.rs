@@ -1,0 +1,531 @@
+//! Shows that history is whole, and that every row follows from it; says what it could not show.
+//!
+//! Everything is read in one snapshot, as a stream: memory holds one event, then one subject's
+//! state at a time, and at most [`MAX_FINDINGS`] findings of a kind.
+
+use std::collections::BTreeMap;
+
+use hyperion_model::machine::Row;
+use hyperion_model::{Digest, Noun, StoredEvent, Subject, Time, Uuid};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::blob;
+use crate::chain::{Head, SealedHead};
+use crate::error::ReadError;
+use crate::feed;
+use crate::rows::{self, Columns, Stored, for_noun};
+use crate::store::Store;
+
+/// The most findings of one kind that are listed; all are counted.
+pub const MAX_FINDINGS: usize = 100;
+
+/// The first event that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadEvent {
+    /// Its number.
+    pub seq: u64,
+    /// What does not fit.
+    pub detail: String,
+}
+
+/// What the seal on the end of the chain says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeadState {
+    /// The chain ends where the key says it ends.
+    Sealed,
+    /// There is no seal at all.
+    Unsealed,
+    /// The chain ends otherwise, or the seal is not genuine.
+    Mismatch {
+        /// What does not fit.
+        detail: String,
+    },
+    /// The chain ends where the seal says, but the key to check the seal is not here.
+    KeyMissing {
+        /// Which key.
+        key_id: String,
+    },
+}
+
+/// A row that does not follow from its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowDifference {
+    /// Which row.
+    pub subject: Subject,
+    /// What differs.
+    pub detail: String,
+}
+
+/// What verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// How many events there are.
+    pub events: u64,
+    /// The end of the chain.
+    pub head: Head,
+    /// What the seal on it says.
+    pub seal: HeadState,
+    /// The first event that does not fit; none when the chain is whole.
+    pub first_bad: Option<BadEvent>,
+    /// How many subjects were replayed and compared with their rows.
+    pub rows_compared: u64,
+    /// How many rows differ.
+    pub rows_differing: u64,
+    /// Those that differ, up to [`MAX_FINDINGS`].
+    pub rows_differ: Vec<RowDifference>,
+    /// How many contents were read and checked.
+    pub blobs_checked: u64,
+    /// The contents that are damaged, with why, up to [`MAX_FINDINGS`].
+    pub damaged_blobs: Vec<(Digest, String)>,
+    /// What could not be shown, each a sentence for people.
+    pub not_shown: Vec<String>,
+}
+
+impl Verification {
+    /// Tells whether nothing that was looked at is wrong.
+    pub fn is_sound(&self) -> bool {
+        let seal_holds = match self.seal {
+            HeadState::Sealed | HeadState::KeyMissing { .. } => true,
+            HeadState::Unsealed | HeadState::Mismatch { .. } => false,
+        };
+        seal_holds
+            && self.first_bad.is_none()
+            && self.rows_differing == 0
+            && self.damaged_blobs.is_empty()
+    }
+}
+
+impl Store {
+    /// Walks the chain, replays every subject, compares its row, and reads every content referred to.
+    pub fn verify(&self) -> Result<Verification, ReadError> {
+        self.read(|conn| {
+            // One snapshot: writers go on meanwhile.
+            let tx = conn.unchecked_transaction()?;
+            let mut inspection = Inspection::new(self, &tx)?;
+            inspection.walk_chain()?;
+            inspection.check_seals()?;
+            for noun in Noun::ALL {
+                for_noun!(noun, M => inspection.compare_rows::<M>())?;
+            }
+            Ok(inspection.conclude())
+        })
+    }
+}
+
+/// A subject's state as its events make it.
+pub(crate) struct History<M> {
+    pub(crate) state: M,
+    pub(crate) created_seq: u64,
+    pub(crate) updated_seq: u64,
+    pub(crate) created_at: Time,
+    pub(crate) updated_at: Time,
+}
+
+/// Replays one subject; nothing when no event speaks of it, an error when its history is damaged.
+pub(crate) fn replay_subject<M: Stored>(
+    conn: &Connection,
+    id: Uuid,
+) -> Result<Option<History<M>>, String> {
+    let failed = |error: rusqlite::Error| error.to_string();
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT seq, text FROM event WHERE subject_type = ?1 AND subject_id = ?2 ORDER BY seq",
+        )
+        .map_err(failed)?;
+    let mut found = statement
+        .query(params![M::NOUN.name(), id.as_bytes()])
+        .map_err(failed)?;
+    let mut history: Option<History<M>> = None;
+    while let Some(row) = found.next().map_err(failed)? {
+        let seq: u64 = row.get(0).map_err(failed)?;
+        let text = row.get_ref(1).map_err(failed)?;
+        let event = feed::parse(seq, text.as_bytes().unwrap_or_default())
+            .ok_or_else(|| format!("the event {seq} cannot be read"))?
+            .event;
+        let fact = M::from_fact(event.fact)
+            .ok_or_else(|| format!("the event {seq} is about another noun"))?;
+        let (before, created_seq, created_at) = match history.take() {
+            Some(history) => (Some(history.state), history.created_seq, history.created_at),
+            None => (None, seq, event.stamp.time),
+        };
+        let state = M::apply(before, &fact, &event.stamp).map_err(|error| error.to_string())?;
+        let updated_at = event.stamp.time;
+        history = Some(History {
+            state,
+            created_seq,
+            updated_seq: seq,
+            created_at,
+            updated_at,
+        });
+    }
+    Ok(history)
+}
+
+/// A verification under way.
+struct Inspection<'a> {
+    store: &'a Store,
+    conn: &'a Connection,
+    former: Vec<SealedHead>,
+    /// The hashes of the events that replaced keys had sealed.
+    former_hashes: BTreeMap<u64, Digest>,
+    /// Whether content may be encrypted under a key that is not here.
+    keys_missing: bool,
+    result: Verification,
+}
+
+impl<'a> Inspection<'a> {
+    fn new(store: &'a Store, conn: &'a Connection) -> Result<Self, ReadError> {
+        let used: Vec<String> = conn
+            .prepare("SELECT key_id FROM store_key")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            store,
+            conn,
+            former: SealedHead::load_former(conn)?,
+            former_hashes: BTreeMap::new(),
+            keys_missing: used.iter().any(|id| store.keys().get(id).is_none()),
+            result: Verification {
+                events: 0,
+                head: Head::START,
+                seal: HeadState::Unsealed,
+                first_bad: None,
+                rows_compared: 0,
+                rows_differing: 0,
+                rows_differ: Vec::new(),
+                blobs_checked: 0,
+                damaged_blobs: Vec::new(),
+                not_shown: vec![
+                    "that the whole database is not an older copy of itself: compare its head with the Hyperion-Audit trailer of the last landing".to_owned(),
+                ],
+            },
+        })
+    }
+
+    fn walk_chain(&mut self) -> Result<(), ReadError> {
+        let conn = self.conn;
+        let mut statement = conn.prepare(
+            "SELECT seq, subject_type, subject_id, kind, request_id, run_id, time_ms, text
+             FROM event ORDER BY seq",
+        )?;
+        let mut found = statement.query([])?;
+        let mut head = Head::START;
+        while let Some(row) = found.next()? {
+            let seq: u64 = row.get(0)?;
+            let text = row.get_ref(7)?.as_bytes().unwrap_or_default();
+            self.result.events += 1;
+            if self.result.first_bad.is_none() {
+                self.result.first_bad = check_event(head, seq, text, row);
+            }
+            head = Head {
+                seq,
+                hash: Digest::of(text),
+            };
+            if self.former.iter().any(|sealed| sealed.head.seq == seq) {
+                self.former_hashes.insert(seq, head.hash);
+            }
+        }
+        self.result.head = head;
+        Ok(())
+    }
+
+    fn check_seals(&mut self) -> Result<(), ReadError> {
+        let end = self.result.head;
+        self.result.seal = match SealedHead::load(self.conn)? {
+            None => HeadState::Unsealed,
+            Some(sealed) if sealed.head.seq != end.seq => HeadState::Mismatch {
+                detail: if sealed.head.seq > end.seq {
+                    format!(
+                        "events are missing at the end: sealed was {}, the last one is {}",
+                        sealed.head.seq, end.seq
+                    )
+                } else {
+                    format!(
+                        "events were added behind {}, which is sealed as the last",
+                        sealed.head.seq
+                    )
+                },
+            },
+            Some(sealed) if sealed.head.hash != end.hash => HeadState::Mismatch {
+                detail: format!(
+                    "the last event, {}, is not the one that was sealed",
+                    end.seq
+                ),
+            },
+            Some(sealed) => match self.store.keys().get(&sealed.key_id) {
+                None => HeadState::KeyMissing {
+                    key_id: sealed.key_id,
+                },
+                Some(key) if sealed.is_sealed_by(key) => HeadState::Sealed,
+                Some(_) => HeadState::Mismatch {
+                    detail: "the seal is not genuine".to_owned(),
+                },
+            },
+        };
+        if let HeadState::KeyMissing { key_id } = &self.result.seal {
+            let sentence = format!(
+                "that nobody who can write the database has rewritten the history: the key {key_id} that seals it is not here"
+            );
+            self.result.not_shown.push(sentence);
+        }
+        for sealed in std::mem::take(&mut self.former) {
+            self.check_former(&sealed);
+        }
+        Ok(())
+    }
+
+    /// Checks what a key that was replaced had sealed last.
+    fn check_former(&mut self, sealed: &SealedHead) {
+        let SealedHead {
+            head: Head { seq, hash },
+            key_id,
+            mac: _,
+        } = sealed;
+        let known = if *seq == 0 {
+            Some(&Head::START.hash)
+        } else {
+            self.former_hashes.get(seq)
+        };
+        match self.store.keys().get(key_id) {
+            None => self.result.not_shown.push(format!(
+                "that the events up to {seq} are those that the key {key_id} had sealed: it is not here"
+            )),
+            Some(key) if sealed.is_sealed_by(key) && known == Some(hash) => {}
+            Some(_) => {
+                if self.result.first_bad.is_none() {
+                    self.result.first_bad = Some(BadEvent {
+                        seq: *seq,
+                        detail: format!("it is not the event that the key {key_id} had sealed"),
+                    });
+                }
+            }
+        }
+    }
+
+    fn compare_rows<M: Stored>(&mut self) -> Result<(), ReadError> {
+        let conn = self.conn;
+        let noun = M::NOUN.name();
+        let mut subjects =
+            conn.prepare("SELECT DISTINCT subject_id FROM event WHERE subject_type = ?1")?;
+        let mut found = subjects.query([noun])?;
+        while let Some(row) = found.next()? {
+            let id = Uuid::from_bytes(row.get(0)?);
+            self.result.rows_compared += 1;
+            match replay_subject::<M>(conn, id) {
+                Ok(Some(history)) => {
+                    if let Some(detail) = compare(conn, id, &history)? {
+                        self.differs(M::subject(id), detail);
+                    }
+                    self.check_blobs(M::subject(id), &history.state.row())?;
+                }
+                Ok(None) => {}
+                Err(detail) => self.differs(M::subject(id), detail),
+            }
+        }
+        let mut strangers = conn.prepare(&format!(
+            "SELECT id FROM \"{noun}\" AS row WHERE NOT EXISTS
+               (SELECT 1 FROM event WHERE subject_type = ?1 AND subject_id = row.id)"
+        ))?;
+        let mut found = strangers.query([noun])?;
+        while let Some(row) = found.next()? {
+            let id = Uuid::from_bytes(row.get(0)?);
+            self.differs(M::subject(id), "no event speaks of it".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_blobs(&mut self, subject: Subject, row: &Row) -> Result<(), ReadError> {
+        let keys = self.store.keys();
+        if keys.current().is_none() {
+            self.not_shown_once("that the content the rows refer to is whole: no key is here");
+            return Ok(());
+        }
+        for digest in &row.blobs {
+            match blob::read(self.conn, self.store.blobs_folder(), keys, digest) {
+                Ok(Some(_)) => self.result.blobs_checked += 1,
+                Ok(None) if blob::is_purged(self.conn, keys, digest)? => {}
+                Ok(None) if self.keys_missing => self.not_shown_once(
+                    "that all content the rows refer to is there: some may be under a key that is not here",
+                ),
+                Ok(None) => self.damaged_blob(*digest, "it is gone"),
+                Err(ReadError::DamagedBlob { digest, detail }) => self.damaged_blob(digest, &detail),
+                Err(ReadError::KeyMissing { key_id, .. }) => self.not_shown_once(&format!(
+                    "that the content encrypted with the key {key_id} is whole: it is not here"
+                )),
+                Err(error) => return Err(error),
+            }
+            if !self.keys_missing && !is_referred(self.conn, keys, subject, row.open, digest)? {
+                self.differs(subject, format!("its reference to {digest} is not kept"));
+            }
+        }
+        Ok(())
+    }
+
+    fn differs(&mut self, subject: Subject, detail: String) {
+        self.result.rows_differing += 1;
+        if self.result.rows_differ.len() < MAX_FINDINGS {
+            self.result
+                .rows_differ
+                .push(RowDifference { subject, detail });
+        }
+    }
+
+    fn damaged_blob(&mut self, digest: Digest, detail: &str) {
+        let listed = &mut self.result.damaged_blobs;
+        if listed.len() < MAX_FINDINGS && listed.iter().all(|(known, _)| *known != digest) {
+            listed.push((digest, detail.to_owned()));
+        }
+    }
+
+    fn not_shown_once(&mut self, sentence: &str) {
+        let listed = &mut self.result.not_shown;
+        if listed.len() < MAX_FINDINGS && listed.iter().all(|known| known != sentence) {
+            listed.push(sentence.to_owned());
+        }
+    }
+
+    fn conclude(self) -> Verification {
+        self.result
+    }
+}
+
+/// Says what is wrong with an event, given the one before it.
+fn check_event(before: Head, seq: u64, text: &[u8], row: &rusqlite::Row<'_>) -> Option<BadEvent> {
+    let bad = |seq, detail: String| Some(BadEvent { seq, detail });
+    if seq != before.seq + 1 {
+        return bad(before.seq + 1, "it is missing".to_owned());
+    }
+    let parsed = std::str::from_utf8(text).ok().map(StoredEvent::parse);
+    let stored = match parsed {
+        None => return bad(seq, "its text is not UTF-8".to_owned()),
+        Some(Err(error)) => return bad(seq, error.to_string()),
+        Some(Ok(stored)) => stored,
+    };
+    if stored.seq != seq {
+        return bad(
+            seq,
+            format!("its text says that it is the event {}", stored.seq),
+        );
+    }
+    if stored.prev_hash != before.hash {
+        return if seq == 1 {
+            bad(seq, "it does not begin a chain".to_owned())
+        } else {
+            bad(
+                before.seq,
+                format!("it was changed: the event {seq} holds another hash of it"),
+            )
+        };
+    }
+    match columns_agree(&stored, row) {
+        Ok(true) => None,
+        Ok(false) => bad(seq, "its columns do not repeat its text".to_owned()),
+        Err(error) => bad(seq, error.to_string()),
+    }
+}
+
+fn columns_agree(stored: &StoredEvent, row: &rusqlite::Row<'_>) -> Result<bool, rusqlite::Error> {
+    let event = &stored.event;
+    let request: Option<[u8; 16]> = row.get(4)?;
+    let run: Option<[u8; 16]> = row.get(5)?;
+    Ok(row.get::<_, String>(1)? == event.subject.noun().name()
+        && row.get::<_, [u8; 16]>(2)? == *event.subject.uuid().as_bytes()
+        && row.get::<_, String>(3)? == stored.kind()
+        && request == event.request.map(|id| id.uuid().into_bytes())
+        && run == event.run.map(|id| id.uuid().into_bytes())
+        && row.get::<_, i64>(6)? == event.stamp.time.as_millisecond())
+}
+
+/// Says what is wrong with a subject's row, given its history.
+fn compare<M: Stored>(
+    conn: &Connection,
+    id: Uuid,
+    history: &History<M>,
+) -> Result<Option<String>, ReadError> {
+    struct Found<M> {
+        columns: Columns,
+        numbers: (u64, u64, i64, i64),
+        state: Result<M, String>,
+    }
+    let sql = format!(
+        "SELECT status, open, request_id, repo_id, run_id, parent, due_ms,
+           created_seq, updated_seq, created_ms, updated_ms, doc FROM \"{}\" WHERE id = ?1",
+        M::NOUN.name()
+    );
+    let found = conn
+        .prepare_cached(&sql)?
+        .query_row([id.as_bytes()], |row| {
+            Ok(Found {
+                columns: Columns {
+                    status: row.get(0)?,
+                    open: row.get(1)?,
+                    request: row.get(2)?,
+                    repo: row.get(3)?,
+                    run: row.get(4)?,
+                    parent: row.get(5)?,
+                    due_ms: row.get(6)?,
+                },
+                numbers: (row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?),
+                state: rows::parse::<M>(row.get_ref(11)?.as_bytes().unwrap_or_default()),
+            })
+        })
+        .optional()?;
+    let Some(Found {
+        columns,
+        numbers,
+        state,
+    }) = found
+    else {
+        return Ok(Some("its row is gone".to_owned()));
+    };
+    let History {
+        state: expected,
+        created_seq,
+        updated_seq,
+        created_at,
+        updated_at,
+    } = history;
+    let expected_numbers = (
+        *created_seq,
+        *updated_seq,
+        created_at.as_millisecond(),
+        updated_at.as_millisecond(),
+    );
+    Ok(match state {
+        Err(detail) => Some(format!("its row cannot be read: {detail}")),
+        Ok(state) if state != *expected => {
+            Some("its state is not what its events make of it".to_owned())
+        }
+        Ok(_) if columns != Columns::of(&expected.row()) => {
+            Some("its columns do not follow from its state".to_owned())
+        }
+        Ok(_) if numbers != expected_numbers => {
+            Some("its numbers or times are not those of its events".to_owned())
+        }
+        Ok(_) => None,
+    })
+}
+
+fn is_referred(
+    conn: &Connection,
+    keys: &crate::key::KeyRing,
+    subject: Subject,
+    open: bool,
+    digest: &Digest,
+) -> Result<bool, ReadError> {
+    for name in keys.blob_names(digest) {
+        let kept = conn
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM reference
+                   WHERE name = ?1 AND noun = ?2 AND id = ?3 AND open = ?4)",
+            )?
+            .query_row(
+                params![name, subject.noun().name(), subject.uuid().as_bytes(), open],
+                |row| row.get(0),
+            )?;
+        if kept {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

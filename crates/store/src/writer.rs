@@ -1,0 +1,305 @@
+//! The writer thread: one transaction for many jobs, one answer for each, none before the commit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use crate::chain::{self, Head, SealedHead};
+use crate::error::StoreError;
+use crate::key::KeyRing;
+use crate::redact::Redact;
+
+/// The most jobs that wait for the writer.
+pub(crate) const MAX_WAITING: usize = 1024;
+
+/// The most jobs that share one commit.
+const MAX_GROUP: usize = 256;
+
+/// Pages in the write-ahead log after which the writer copies them into the database.
+const CHECKPOINT_PAGES: i32 = 2000;
+
+/// Pages in the log after which it also waits for readers, so that the log cannot grow for ever.
+const TRUNCATE_PAGES: i32 = 32_000;
+
+/// Something to be written. It may be attempted again when the transaction around it was lost.
+pub(crate) trait Job: Send {
+    /// Does it inside a savepoint.
+    fn attempt(&mut self, writer: &mut Writer) -> Result<(), StoreError>;
+
+    /// Tells whoever waits how it ended: after the commit, or after the failure.
+    fn answer(self: Box<Self>, result: Result<(), StoreError>);
+}
+
+/// What the writer thread owns.
+pub(crate) struct Writer {
+    pub(crate) conn: Connection,
+    pub(crate) head: Head,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) redact: Arc<dyn Redact>,
+    feed: watch::Sender<u64>,
+    log_pages: Arc<AtomicI32>,
+    data_version: i64,
+}
+
+/// The transaction around a group is gone.
+struct Lost {
+    error: StoreError,
+    /// Whether one job may be why, so that the others deserve another try.
+    again: bool,
+}
+
+impl Lost {
+    fn of(error: impl Into<StoreError>) -> Self {
+        Self {
+            error: error.into(),
+            again: true,
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(
+        mut conn: Connection,
+        keys: Arc<KeyRing>,
+        redact: Arc<dyn Redact>,
+    ) -> Result<Self, rusqlite::Error> {
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let seen = Arc::clone(&log_pages);
+        conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+            seen.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let head = SealedHead::load(&conn)?.map_or(Head::START, |sealed| sealed.head);
+        let (feed, _) = watch::channel(head.seq);
+        let data_version = data_version(&conn)?;
+        Ok(Self {
+            conn,
+            head,
+            keys,
+            redact,
+            feed,
+            log_pages,
+            data_version,
+        })
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.feed.subscribe()
+    }
+
+    /// Works until every sender is gone, then closes the database.
+    pub(crate) fn run(mut self, jobs: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = jobs.recv() {
+            let mut group = vec![first];
+            group.extend(jobs.try_iter().take(MAX_GROUP - 1));
+            self.commit_group(group);
+            self.checkpoint();
+        }
+        // Readers of other processes may hold the log: then they, or the next start, finish it.
+        if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);") {
+            tracing::debug!(%error, "the log was not emptied at the end");
+        }
+    }
+
+    fn commit_group(&mut self, mut group: Vec<Box<dyn Job>>) {
+        match self.try_commit(&mut group) {
+            Ok(results) => {
+                self.publish();
+                for (job, result) in group.into_iter().zip(results) {
+                    job.answer(result);
+                }
+            }
+            Err(Lost { error, again: true }) if group.len() > 1 => {
+                tracing::warn!(%error, jobs = group.len(), "a group was lost; its jobs are tried one by one");
+                for job in group {
+                    self.commit_group(vec![job]);
+                }
+            }
+            Err(Lost { error, again: _ }) => {
+                for job in group {
+                    job.answer(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Runs a group in one transaction; gives each job's result once all of it is durable.
+    fn try_commit(
+        &mut self,
+        group: &mut [Box<dyn Job>],
+    ) -> Result<Vec<Result<(), StoreError>>, Lost> {
+        let outcome = self.run_group(group);
+        if outcome.is_err() {
+            // Whatever stands now: the transaction goes, and memory follows the disk.
+            if !self.conn.is_autocommit()
+                && let Err(error) = self.conn.execute_batch("ROLLBACK")
+            {
+                tracing::error!(%error, "a transaction could not be rolled back");
+            }
+            self.reload_head();
+        }
+        outcome
+    }
+
+    fn run_group(
+        &mut self,
+        group: &mut [Box<dyn Job>],
+    ) -> Result<Vec<Result<(), StoreError>>, Lost> {
+        self.begin().map_err(|error| Lost {
+            error,
+            again: false,
+        })?;
+        let start = self.head;
+        let mut results = Vec::with_capacity(group.len());
+        for job in group {
+            results.push(self.run_job(job.as_mut())?);
+        }
+        self.finish(start).map_err(Lost::of)?;
+        Ok(results)
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        // IMMEDIATE: a transaction that begins by reading fails at once when it wants to write.
+        self.statement("BEGIN IMMEDIATE")?;
+        let now = data_version(&self.conn)?;
+        if now != self.data_version {
+            tracing::warn!(
+                "another process wrote the database; the end of the chain is read again"
+            );
+            self.data_version = now;
+            self.head = SealedHead::load(&self.conn)?.map_or(Head::START, |sealed| sealed.head);
+        }
+        Ok(())
+    }
+
+    /// Runs one job in a savepoint. SQLite may roll back the whole transaction on a full disk,
+    /// on IO errors, without memory or when interrupted: then everything before is gone too.
+    fn run_job(&mut self, job: &mut dyn Job) -> Result<Result<(), StoreError>, Lost> {
+        let before = self.head;
+        self.statement("SAVEPOINT job").map_err(Lost::of)?;
+        let result = job.attempt(self);
+        if self.conn.is_autocommit() {
+            let error = result.err().unwrap_or_else(|| StoreError::Damaged {
+                detail: "the transaction ended by itself".to_owned(),
+            });
+            return Err(Lost::of(error));
+        }
+        match result {
+            Ok(()) => self.statement("RELEASE job").map_err(Lost::of)?,
+            Err(_) => {
+                self.statement("ROLLBACK TO job").map_err(Lost::of)?;
+                self.statement("RELEASE job").map_err(Lost::of)?;
+                self.head = before;
+            }
+        }
+        if let Err(StoreError::Quarantined { subject, detail }) = &result {
+            crate::quarantine::record(&self.conn, *subject, detail, before.seq)
+                .map_err(Lost::of)?;
+        }
+        Ok(result)
+    }
+
+    fn finish(&mut self, start: Head) -> Result<(), rusqlite::Error> {
+        if self.head != start
+            && let Some(key) = self.keys.current()
+        {
+            SealedHead::seal(self.head, key).save(&self.conn)?;
+        }
+        self.statement("COMMIT")
+    }
+
+    fn statement(&self, sql: &str) -> Result<(), rusqlite::Error> {
+        self.conn.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn publish(&self) {
+        self.feed.send_if_modified(|seq| {
+            let moved = *seq != self.head.seq;
+            *seq = self.head.seq;
+            moved
+        });
+    }
+
+    fn reload_head(&mut self) {
+        match chain::last_event(&self.conn) {
+            Ok(head) => self.head = head,
+            Err(error) => tracing::error!(%error, "the end of the chain could not be read again"),
+        }
+    }
+
+    /// Copies the log into the database once it is long enough; only the writer does.
+    fn checkpoint(&self) {
+        let pages = self.log_pages.load(Ordering::Relaxed);
+        if pages < CHECKPOINT_PAGES {
+            return;
+        }
+        let mode = if pages < TRUNCATE_PAGES {
+            "PASSIVE"
+        } else {
+            "TRUNCATE"
+        };
+        if let Err(error) = self
+            .conn
+            .execute_batch(&format!("PRAGMA wal_checkpoint({mode})"))
+        {
+            tracing::debug!(%error, pages, "a checkpoint has to wait");
+        }
+        self.log_pages.store(0, Ordering::Relaxed);
+    }
+}
+
+fn data_version(conn: &Connection) -> Result<i64, rusqlite::Error> {
+    conn.prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))
+}
+
+/// Where an answer goes.
+pub(crate) enum Reply<T> {
+    /// To a thread that waits.
+    Thread(SyncSender<Result<T, StoreError>>),
+    /// To a task that waits.
+    Task(tokio::sync::oneshot::Sender<Result<T, StoreError>>),
+    /// To nobody.
+    Nobody,
+}
+
+impl<T> Reply<T> {
+    pub(crate) fn send(self, result: Result<T, StoreError>) {
+        // Whoever asked may have gone; what was committed stays committed.
+        match self {
+            Reply::Thread(sender) => drop(sender.send(result)),
+            Reply::Task(sender) => drop(sender.send(result)),
+            Reply::Nobody => {}
+        }
+    }
+}
+
+/// A small write to operational tables.
+pub(crate) struct Operation<T, F> {
+    pub(crate) work: F,
+    pub(crate) made: Option<T>,
+    pub(crate) reply: Reply<T>,
+}
+
+impl<T, F> Job for Operation<T, F>
+where
+    T: Send,
+    F: Fn(&mut Writer) -> Result<T, StoreError> + Send,
+{
+    fn attempt(&mut self, writer: &mut Writer) -> Result<(), StoreError> {
+        self.made = Some((self.work)(writer)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, result: Result<(), StoreError>) {
+        let Self {
+            work: _,
+            made,
+            reply,
+        } = *self;
+        reply.send(result.and_then(|()| made.ok_or(StoreError::Closed)));
+    }
+}
