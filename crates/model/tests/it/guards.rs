@@ -410,6 +410,14 @@ fn an_entry_lands_only_what_passed() {
         this is not the commit that was dispatched
         "
     );
+    let mut again = way(false);
+    again.push(Command::Refresh { tip: git(9) });
+    again.push(lease(6));
+    let leased = after::<Entry>(&again);
+    assert_eq!((leased.refreshes, leased.attempts), (1, 0));
+    let forgotten = (leased.candidate, leased.verdict, leased.dispatch);
+    assert_eq!(forgotten, (None, None, None), "a new attempt starts afresh");
+
     let landed = Command::Land { commit: git(3) };
     assert!(Entry::decide(Some(&dispatching), &landed, &admin()).is_ok());
 }

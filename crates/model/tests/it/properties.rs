@@ -99,10 +99,12 @@ proptest! {
     // C1, C3, X7: what lands is what was judged and agreed to; a dry run never lands.
     #[test]
     fn a_change_set_lands_only_by_verdict(steps in arbitrary::change_sets()) {
-        walk::<ChangeSet>(&steps, |_, _, taken| {
+        walk::<ChangeSet>(&steps, |command, _, taken| {
             let Some(after) = &taken.after else { return };
             check_change_set(after);
             if let Some(before) = &taken.before {
+                let asked = matches!(command, change_set::Command::Ask { .. }) && taken.outcome.is_ok();
+                assert_eq!(after.questions, before.questions + u32::from(asked));
                 check_items(before, after);
                 let judged_again = before.proposal.items != after.proposal.items;
                 assert!(!judged_again || (after.assessed.is_none() && after.approval.is_none()));
