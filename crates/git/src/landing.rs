@@ -1,0 +1,337 @@
+//! Landing: the moment a candidate becomes part of a branch.
+//!
+//! The engine commits its intent (candidate and expected tip) and then calls, in this order:
+//!
+//! | step | after a crash behind it | why here |
+//! | --- | --- | --- |
+//! | [`publish_objects`](RepoStore::publish_objects) | one pack that nothing names; its `.keep` guards it from the user's `gc` | a ref must never name what is not durable |
+//! | [`create_landing_ref`](RepoStore::create_landing_ref) | `refs/hyperion/landing/<entry>` shows the candidate | from here on git itself keeps the objects, and a person can see what was about to happen |
+//! | [`move_branch`](RepoStore::move_branch) | the branch has moved or has not, see `checkout` for work trees | compare-and-swap: landed at most once, and never over somebody's commit |
+//! | [`delete_landing_ref`](RepoStore::delete_landing_ref) | as after a whole landing | the branch keeps the objects now |
+//!
+//! Each step can be repeated, so recovery is: ask [`landed`](RepoStore::landed), and if not, start over or give up. The
+//! two refs are never moved in one transaction: git's is not atomic across a crash, and then the landing ref would not
+//! tell which came first.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hyperion_host::{Input, fsync_dir, sync_filesystem};
+
+use crate::call::{LONG, failure};
+use crate::checkout::{CheckoutBlock, Hold};
+use crate::error::GitError;
+use crate::oid::{Oid, RefName};
+use crate::store::RepoStore;
+
+/// One candidate on its way into a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landing {
+    /// The queue entry, by the id it has in the names of refs.
+    pub entry: String,
+    /// The branch to move.
+    pub branch: RefName,
+    /// Where the branch must be now.
+    pub expected: Oid,
+    /// Where it will be.
+    pub candidate: Oid,
+}
+
+/// What a compare-and-swap came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Swap {
+    /// The branch is at the candidate.
+    Moved,
+    /// The branch is somewhere else; nothing was changed.
+    TipIs(Option<Oid>),
+    /// Somebody holds the ref's lock; nothing was changed.
+    RefLocked {
+        /// The lock file.
+        lock: PathBuf,
+    },
+}
+
+/// What moving a branch with its work trees came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Move {
+    /// The branch is at the candidate, from this call or from an earlier one.
+    Landed {
+        /// A work tree that could not follow, because somebody edited it in that very moment.
+        behind: Option<CheckoutBlock>,
+    },
+    /// The branch is somewhere else; nothing was changed.
+    TipIs(Option<Oid>),
+    /// A work tree of the branch is in the way; nothing was changed.
+    Blocked(CheckoutBlock),
+    /// Somebody holds the ref's lock; nothing was changed.
+    RefLocked {
+        /// The lock file.
+        lock: PathBuf,
+    },
+}
+
+/// Whether a candidate is part of a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Landed {
+    /// It is the tip or an ancestor of it.
+    Yes,
+    /// It is not.
+    No {
+        /// Where the branch is; `None` when it is gone.
+        tip: Option<Oid>,
+    },
+}
+
+impl RepoStore {
+    /// Brings everything that the candidate has and the expected tip has not into the user's repository, durably.
+    pub fn publish_objects(&self, landing: &Landing) -> Result<(), GitError> {
+        let Landing {
+            entry: _,
+            branch: _,
+            expected,
+            candidate,
+        } = landing;
+        self.user.require_present()?;
+        self.follow_shallow()?;
+        let objects = self.user.objects();
+        if self.user_has_all_of(candidate, expected)? {
+            // Who wrote them is unknown (a crash of ours, somebody's push), and so is whether they reached the disk.
+            return sync_filesystem(&objects).map_err(GitError::io(&objects));
+        }
+        let pack = self.scratch().join(format!("landing-{candidate}.pack"));
+        self.own_call("pack-objects")
+            .args(["--revs", "--stdout", "-q", "--delta-base-offset"])
+            .input(Input::Bytes(
+                format!("{candidate}\n^{expected}\n").into_bytes(),
+            ))
+            .wall(LONG)
+            .into_file(&pack)?;
+        let indexed = self
+            .user
+            .call("index-pack")
+            .setting("core.fsync=all")
+            .setting("core.fsyncMethod=fsync")
+            .args(["--stdin", "--strict"])
+            .arg(format!("--keep={}", keep_note(candidate)))
+            .input(Input::File(pack.clone()))
+            .wall(LONG)
+            .output();
+        let _ = fs::remove_file(&pack);
+        indexed?;
+        // Git syncs the files, not their names.
+        for folder in [objects.join("pack"), objects.clone()] {
+            fsync_dir(&folder).map_err(GitError::io(&folder))?;
+        }
+        Ok(())
+    }
+
+    /// Creates `refs/hyperion/landing/<entry>` at the candidate.
+    pub fn create_landing_ref(&self, landing: &Landing) -> Result<(), GitError> {
+        let name = landing_ref(&landing.entry)?;
+        self.user
+            .call("update-ref")
+            .setting("core.fsync=reference")
+            .args([name.as_str(), landing.candidate.as_str()])
+            .output()?;
+        self.sync_ref(&name)?;
+        // The ref keeps the objects from here on.
+        self.release_keep(&landing.candidate)
+    }
+
+    /// Removes the landing ref of an entry; none is fine.
+    pub fn delete_landing_ref(&self, entry: &str) -> Result<(), GitError> {
+        let name = landing_ref(entry)?;
+        self.user.require_present()?;
+        self.user
+            .call("update-ref")
+            .args(["-d", name.as_str()])
+            .output()
+            .map(drop)
+    }
+
+    /// The landing refs there are: entries and their candidates. After a crash they say what was under way.
+    pub fn landing_refs(&self) -> Result<Vec<(String, Oid)>, GitError> {
+        let answer = self
+            .user
+            .call("for-each-ref")
+            .args(["--format=%(refname) %(objectname)", LANDING_PREFIX])
+            .output()?;
+        String::from_utf8_lossy(&answer)
+            .lines()
+            .map(|line| {
+                let strange = || GitError::unexpected("for-each-ref", line.as_bytes());
+                let (name, oid) = line.split_once(' ').ok_or_else(strange)?;
+                let entry = name.strip_prefix(LANDING_PREFIX).ok_or_else(strange)?;
+                Ok((entry.to_owned(), Oid::parse(oid).map_err(|_| strange())?))
+            })
+            .collect()
+    }
+
+    /// Moves the branch and the work trees that have it checked out.
+    pub fn move_branch(&self, landing: &Landing) -> Result<Move, GitError> {
+        if self.tip(&landing.branch)?.as_ref() == Some(&landing.candidate) {
+            return Ok(Move::Landed {
+                behind: self.follow(landing)?,
+            });
+        }
+        match self.hold_checkouts(landing)? {
+            Hold::Held => {}
+            Hold::Blocked(block) => return Ok(Move::Blocked(block)),
+        }
+        match self.compare_and_swap(landing) {
+            Ok(Swap::Moved) => Ok(Move::Landed {
+                behind: self.follow(landing)?,
+            }),
+            Ok(Swap::TipIs(tip)) => {
+                self.release_checkouts(landing)?;
+                Ok(Move::TipIs(tip))
+            }
+            Ok(Swap::RefLocked { lock }) => {
+                self.release_checkouts(landing)?;
+                Ok(Move::RefLocked { lock })
+            }
+            Err(error) => {
+                self.release_checkouts(landing)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Moves the branch alone, if it is where it is expected.
+    pub fn compare_and_swap(&self, landing: &Landing) -> Result<Swap, GitError> {
+        let Landing {
+            entry,
+            branch,
+            expected,
+            candidate,
+        } = landing;
+        self.user.require_present()?;
+        let outcome = self
+            .user
+            .call("update-ref")
+            .setting("core.fsync=reference")
+            .args(["-m", &format!("hyperion: land {entry}")])
+            .args([branch.as_str(), candidate.as_str(), expected.as_str()])
+            .outcome()?;
+        if outcome.exit.success() {
+            self.sync_ref(branch)?;
+            return Ok(Swap::Moved);
+        }
+        // What git says about it is for people; where the branch is now decides.
+        let tip = self.tip(branch)?;
+        if tip.as_ref() == Some(candidate) {
+            self.sync_ref(branch)?;
+            return Ok(Swap::Moved);
+        }
+        if tip.as_ref() != Some(expected) {
+            return Ok(Swap::TipIs(tip));
+        }
+        match failure("update-ref", &outcome) {
+            GitError::Locked { lock } => Ok(Swap::RefLocked { lock }),
+            other => Err(other),
+        }
+    }
+
+    /// Says whether a candidate is part of a branch.
+    pub fn landed(&self, branch: &RefName, candidate: &Oid) -> Result<Landed, GitError> {
+        let tip = self.tip(branch)?;
+        let Some(at) = &tip else {
+            return Ok(Landed::No { tip });
+        };
+        if at == candidate {
+            return Ok(Landed::Yes);
+        }
+        // Asked in the user's own repository: what only Hyperion's folder has did not land.
+        if !self
+            .user
+            .call("cat-file")
+            .args(["-e", candidate.as_str()])
+            .outcome()?
+            .exit
+            .success()
+        {
+            return Ok(Landed::No { tip });
+        }
+        let within = self
+            .user
+            .call("merge-base")
+            .args(["--is-ancestor", candidate.as_str(), at.as_str()])
+            .wall(LONG)
+            .answer()?;
+        Ok(if within {
+            Landed::Yes
+        } else {
+            Landed::No { tip }
+        })
+    }
+
+    fn user_has_all_of(&self, candidate: &Oid, expected: &Oid) -> Result<bool, GitError> {
+        if !self
+            .user
+            .call("cat-file")
+            .args(["-e", candidate.as_str()])
+            .outcome()?
+            .exit
+            .success()
+        {
+            return Ok(false);
+        }
+        let walked = self
+            .user
+            .call("rev-list")
+            .args([
+                "--objects",
+                "--quiet",
+                candidate.as_str(),
+                "--not",
+                expected.as_str(),
+            ])
+            .wall(LONG)
+            .outcome()?;
+        Ok(walked.exit.success())
+    }
+
+    /// Git renames a synced file into place; the folders that hold the name are synced here.
+    fn sync_ref(&self, name: &RefName) -> Result<(), GitError> {
+        let file = self.user.git_dir().join(name.as_str());
+        for folder in file.ancestors().skip(1).filter(|folder| folder.is_dir()) {
+            fsync_dir(folder).map_err(GitError::io(folder))?;
+            if folder == self.user.git_dir() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn release_keep(&self, candidate: &Oid) -> Result<(), GitError> {
+        let folder = self.user.objects().join("pack");
+        let note = keep_note(candidate);
+        let Ok(entries) = fs::read_dir(&folder) else {
+            return Ok(());
+        };
+        for entry in entries.flatten() {
+            if is_kept_with(&entry.path(), &note) {
+                fs::remove_file(entry.path()).map_err(GitError::io(entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const LANDING_PREFIX: &str = "refs/hyperion/landing/";
+
+fn landing_ref(entry: &str) -> Result<RefName, GitError> {
+    RefName::new(format!("{LANDING_PREFIX}{entry}")).map_err(|_| {
+        GitError::unexpected("update-ref", format!("the entry id {entry:?}").as_bytes())
+    })
+}
+
+fn keep_note(candidate: &Oid) -> String {
+    format!("hyperion {candidate}")
+}
+
+fn is_kept_with(path: &Path, note: &str) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "keep")
+        && fs::read(path).is_ok_and(|content| content.trim_ascii() == note.as_bytes())
+}

@@ -1,0 +1,266 @@
+//! Lanes: folders where checks run on exactly the tree that would land.
+//!
+//! ```text
+//! lanes/<slot>/
+//!   lock    held while a lane is in use
+//!   git/    Hyperion's git folder of the lane: index, no hooks, no settings a check could have touched
+//!   work/   the files; a check may do to them what it likes
+//!     .git/ made anew each time, for tools that ask git: one commit, detached, no hooks, no remotes
+//! ```
+//!
+//! Cleaning a folder is deleting files, so it happens only in the very folder that was made for it: its device and inode
+//! are noted in `git/`, and a link, or another folder, in its place is never entered.
+//!
+//! The engine never runs git with what a check left in `work/.git`. Every preparation compares the files with `git/`'s
+//! own index, so a lane is reused warm (only what differs is written) and still exact; one that cannot be brought in
+//! order is thrown away and made again.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use hyperion_host::{create_private_dir, remove_tree};
+
+use crate::call::{Call, LONG};
+use crate::error::GitError;
+use crate::oid::Oid;
+use crate::store::{RepoStore, quoted};
+
+/// A folder with exactly the files of one commit, for as long as this value lives.
+#[derive(Debug)]
+pub struct Lane {
+    work: PathBuf,
+    commit: Oid,
+    _lock: File,
+}
+
+/// A lane could not be prepared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaneError {
+    /// Another check uses it.
+    #[error("use lane {slot}: it is busy")]
+    Busy {
+        /// Which.
+        slot: u16,
+    },
+    /// After a preparation that git called good, the files were not those of the commit.
+    #[error("prepare lane {slot}: its files are not those of {commit:.12}")]
+    Inexact {
+        /// Which.
+        slot: u16,
+        /// The commit.
+        commit: Oid,
+    },
+    /// Git itself failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl Lane {
+    /// Makes a lane hold exactly the files of a commit.
+    ///
+    /// `lanes` is a folder of this repository in the cache, outside of any repository: tools look upward for settings.
+    pub fn prepare(
+        lanes: &Path,
+        slot: u16,
+        store: &RepoStore,
+        commit: &Oid,
+    ) -> Result<Self, LaneError> {
+        create_private_dir(lanes).map_err(GitError::io(lanes))?;
+        let folder = lanes.join(slot.to_string());
+        if fs::symlink_metadata(&folder).is_ok_and(|metadata| !metadata.is_dir()) {
+            remove_any(&folder)?;
+        }
+        create_private_dir(&folder).map_err(GitError::io(&folder))?;
+        let lock = folder.join("lock");
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock)
+            .map_err(GitError::io(&lock))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LaneError::Busy { slot }),
+            Err(TryLockError::Error(source)) => {
+                return Err(GitError::Io { path: lock, source }.into());
+            }
+        }
+        let place = Place {
+            store,
+            git: folder.join("git"),
+            work: folder.join("work"),
+        };
+        if !matches!(place.bring_to(commit), Ok(true)) {
+            // Whatever was wrong with it, a fresh one is cheap against a false verdict.
+            place.start_over()?;
+            if !place.bring_to(commit)? {
+                return Err(LaneError::Inexact {
+                    slot,
+                    commit: commit.clone(),
+                });
+            }
+        }
+        place.give_own_repository(commit)?;
+        Ok(Self {
+            work: place.work,
+            commit: commit.clone(),
+            _lock: file,
+        })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.work
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn commit(&self) -> &Oid {
+        &self.commit
+    }
+}
+
+struct Place<'a> {
+    store: &'a RepoStore,
+    git: PathBuf,
+    work: PathBuf,
+}
+
+impl Place<'_> {
+    /// Answers whether the files are exactly those of the commit.
+    fn bring_to(&self, commit: &Oid) -> Result<bool, GitError> {
+        if !self.is_our_folder() {
+            self.start_over()?;
+        }
+        self.point_at_store(&self.git)?;
+        for leftover in [self.git.join("index.lock"), self.git.join("HEAD.lock")] {
+            let _ = fs::remove_file(leftover);
+        }
+        remove_any(&self.work.join(".git"))?;
+        self.call("read-tree")
+            .args(["--reset", "-u", "--no-recurse-submodules", commit.as_str()])
+            .wall(LONG)
+            .output()?;
+        self.call("clean").args(["-ffdxq"]).wall(LONG).output()?;
+        // `read-tree` trusts what the index remembers of each file; this looks at the files.
+        self.call("update-index")
+            .args(["-q", "--refresh"])
+            .wall(LONG)
+            .answer()?;
+        let same_files = self
+            .call("diff-files")
+            .args(["--quiet", "--ignore-submodules=all"])
+            .wall(LONG)
+            .answer()?;
+        let same_index = self
+            .call("diff-index")
+            .args(["--cached", "--quiet", commit.as_str()])
+            .wall(LONG)
+            .answer()?;
+        Ok(same_files && same_index)
+    }
+
+    /// Gives the tools in the lane a repository: this one commit, detached.
+    fn give_own_repository(&self, commit: &Oid) -> Result<(), GitError> {
+        let own = self.work.join(".git");
+        self.make_repository(&own)?;
+        self.point_at_store(&own)?;
+        let head = own.join("HEAD");
+        fs::write(&head, format!("{commit}\n")).map_err(GitError::io(&head))?;
+        let (from, to) = (self.git.join("index"), own.join("index"));
+        fs::copy(&from, &to).map_err(GitError::io(&from))?;
+        let config = own.join("config");
+        let text = fs::read_to_string(&config).map_err(GitError::io(&config))?;
+        fs::write(&config, text.replace("bare = true", "bare = false"))
+            .map_err(GitError::io(&config))
+    }
+
+    /// Whether `work` is the folder that was made for this lane, and not something that was put in its place.
+    fn is_our_folder(&self) -> bool {
+        let noted = fs::read_to_string(self.identity_note()).ok();
+        let is_folder =
+            |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+        is_folder(&self.git)
+            && self.git.join("HEAD").is_file()
+            && noted.is_some()
+            && noted == identity(&self.work)
+    }
+
+    /// Throws away what is there and makes both folders anew.
+    fn start_over(&self) -> Result<(), GitError> {
+        for folder in [&self.git, &self.work] {
+            remove_any(folder)?;
+            // Not "create if missing": nothing may be there that was not made here.
+            DirBuilder::new()
+                .mode(0o700)
+                .create(folder)
+                .map_err(GitError::io(folder))?;
+        }
+        self.make_repository(&self.git)?;
+        let note = self.identity_note();
+        let made = identity(&self.work).unwrap_or_default();
+        fs::write(&note, made).map_err(GitError::io(&note))
+    }
+
+    fn identity_note(&self) -> PathBuf {
+        self.git.join("hyperion-work")
+    }
+
+    /// An empty repository of the right object format. Copying the store's configuration is quicker than `git init`, and
+    /// it was written by `git init` with no templates.
+    fn make_repository(&self, at: &Path) -> Result<(), GitError> {
+        for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
+            let folder = at.join(folder);
+            fs::create_dir_all(&folder).map_err(GitError::io(&folder))?;
+        }
+        let (from, to) = (self.store.git_dir().join("config"), at.join("config"));
+        fs::copy(&from, &to).map_err(GitError::io(&from))?;
+        let head = at.join("HEAD");
+        fs::write(&head, "ref: refs/heads/none\n").map_err(GitError::io(&head))
+    }
+
+    fn point_at_store(&self, git_dir: &Path) -> Result<(), GitError> {
+        let alternates = git_dir.join("objects/info/alternates");
+        let mut line = quoted(&self.store.objects());
+        line.push(b'\n');
+        fs::write(&alternates, line).map_err(GitError::io(&alternates))?;
+        let (theirs, ours) = (
+            self.store.git_dir().join("shallow"),
+            git_dir.join("shallow"),
+        );
+        if theirs.exists() {
+            fs::copy(&theirs, &ours).map_err(GitError::io(&ours))?;
+        } else {
+            let _ = fs::remove_file(&ours);
+        }
+        Ok(())
+    }
+
+    fn call(&self, name: &'static str) -> Call<'_> {
+        self.store
+            .git
+            .call(name, &self.work)
+            .git_dir(&self.git)
+            .env("GIT_WORK_TREE", &self.work)
+    }
+}
+
+/// Names a folder itself, wherever it is; nothing for a link or a file.
+fn identity(folder: &Path) -> Option<String> {
+    let metadata = fs::symlink_metadata(folder).ok()?;
+    metadata
+        .is_dir()
+        .then(|| format!("{}:{}\n", metadata.dev(), metadata.ino()))
+}
+
+/// A check may have put anything in place of a folder: a link to somewhere, a file.
+fn remove_any(path: &Path) -> Result<(), GitError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => remove_tree(path).map_err(GitError::io(path)),
+        Ok(_) => fs::remove_file(path).map_err(GitError::io(path)),
+        Err(_) => Ok(()),
+    }
+}

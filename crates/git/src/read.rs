@@ -1,0 +1,375 @@
+//! Reading objects and history.
+
+use crate::call::{LONG, one_line};
+use crate::commit::CommitInfo;
+use crate::error::GitError;
+use crate::oid::Oid;
+use crate::path::TreePath;
+use crate::store::RepoStore;
+use crate::tree::{Mode, RawEntry, TreeEntry, parse_tree};
+
+/// The largest commit or tree that is read.
+const STRUCTURE_MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The most commits that one look into history answers.
+pub const LOG_MAX: usize = 10_000;
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectKind {
+    /// The content of a file.
+    Blob,
+    /// A folder.
+    Tree,
+    /// A commit.
+    Commit,
+    /// An annotated tag.
+    Tag,
+}
+
+impl ObjectKind {
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "blob" => Some(Self::Blob),
+            "tree" => Some(Self::Tree),
+            "commit" => Some(Self::Commit),
+            "tag" => Some(Self::Tag),
+            _ => None,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Blob => "blob",
+            Self::Tree => "tree",
+            Self::Commit => "commit",
+            Self::Tag => "tag",
+        }
+    }
+}
+
+/// Whether a difference looks for renamed files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renames {
+    /// A rename is a deletion and an addition.
+    Off,
+    /// A file deleted here and added there with half its content is one renamed file.
+    On,
+}
+
+/// What became of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeStatus {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Deleted,
+    /// Its content or its executable bit changed.
+    Modified,
+    /// It is something else now: a file became a link, for example.
+    TypeChanged,
+    /// It came from `from_path`.
+    Renamed,
+    /// It was made from `from_path`, which is still there.
+    Copied,
+}
+
+/// One difference between two trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawChange {
+    /// What it was; `None` where it is new.
+    pub old_mode: Option<Mode>,
+    /// What it is; `None` where it is gone.
+    pub new_mode: Option<Mode>,
+    /// Its object before.
+    pub old_oid: Option<Oid>,
+    /// Its object after.
+    pub new_oid: Option<Oid>,
+    /// What became of it.
+    pub status: ChangeStatus,
+    /// Where it is, or was.
+    pub path: TreePath,
+    /// Where it came from.
+    pub from_path: Option<TreePath>,
+}
+
+impl RepoStore {
+    /// Says what an object is and how large; `None` when it is not there.
+    pub fn object(&self, oid: &Oid) -> Result<Option<(ObjectKind, u64)>, GitError> {
+        self.reader.ask(
+            || self.start_reader(),
+            |talk| {
+                talk.say(format!("info {oid}\n").as_bytes())?;
+                header(&talk.hear_until(b'\n')?)
+            },
+        )
+    }
+
+    /// Says whether an object is there.
+    pub fn exists(&self, oid: &Oid) -> Result<bool, GitError> {
+        Ok(self.object(oid)?.is_some())
+    }
+
+    /// Reads the content of a file.
+    pub fn read_blob(&self, oid: &Oid, max_bytes: u64) -> Result<Vec<u8>, GitError> {
+        self.contents(oid, ObjectKind::Blob, max_bytes)
+    }
+
+    /// Reads a tree, or the tree of a commit.
+    pub fn read_tree(&self, treeish: &Oid) -> Result<Vec<TreeEntry>, GitError> {
+        let entries = self.raw_tree(&self.tree_of(treeish)?)?;
+        Ok(entries
+            .into_iter()
+            .map(
+                |RawEntry {
+                     name,
+                     bits: _,
+                     mode,
+                     oid,
+                 }| TreeEntry { name, mode, oid },
+            )
+            .collect())
+    }
+
+    /// Finds what a path is in a tree or commit.
+    pub fn lookup(&self, treeish: &Oid, path: &TreePath) -> Result<Option<TreeEntry>, GitError> {
+        let mut folder = self.tree_of(treeish)?;
+        let mut components = path.components().peekable();
+        while let Some(component) = components.next() {
+            let found = self
+                .raw_tree(&folder)?
+                .into_iter()
+                .find(|entry| entry.name == component);
+            match found {
+                Some(RawEntry {
+                    name, mode, oid, ..
+                }) if components.peek().is_none() => {
+                    return Ok(Some(TreeEntry { name, mode, oid }));
+                }
+                Some(RawEntry {
+                    mode: Mode::Tree,
+                    oid,
+                    ..
+                }) => folder = oid,
+                Some(_) | None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The tree of a commit; a tree is its own.
+    pub fn tree_of(&self, treeish: &Oid) -> Result<Oid, GitError> {
+        match self.object(treeish)? {
+            None => Err(GitError::MissingObject {
+                oid: treeish.clone(),
+            }),
+            Some((ObjectKind::Tree, _)) => Ok(treeish.clone()),
+            Some((ObjectKind::Commit, _)) => Ok(self.commit_info(treeish)?.tree),
+            Some((kind @ (ObjectKind::Blob | ObjectKind::Tag), _)) => {
+                Err(wrong_kind(treeish, "commit or tree", kind))
+            }
+        }
+    }
+
+    /// Reads a commit.
+    pub fn commit_info(&self, commit: &Oid) -> Result<CommitInfo, GitError> {
+        let content = self.contents(commit, ObjectKind::Commit, STRUCTURE_MAX_BYTES)?;
+        CommitInfo::parse(commit, &content).ok_or_else(|| {
+            GitError::unexpected("cat-file", format!("commit {commit} is damaged").as_bytes())
+        })
+    }
+
+    /// Says whether a commit is another's ancestor, or that very commit.
+    pub fn is_ancestor(&self, ancestor: &Oid, descendant: &Oid) -> Result<bool, GitError> {
+        if ancestor == descendant {
+            return Ok(true);
+        }
+        self.follow_shallow()?;
+        self.own_call("merge-base")
+            .args(["--is-ancestor", ancestor.as_str(), descendant.as_str()])
+            .wall(LONG)
+            .answer()
+    }
+
+    /// The newest commit that both come from, if there is one.
+    pub fn merge_base(&self, one: &Oid, other: &Oid) -> Result<Option<Oid>, GitError> {
+        self.follow_shallow()?;
+        let outcome = self
+            .own_call("merge-base")
+            .args([one.as_str(), other.as_str()])
+            .wall(LONG)
+            .outcome()?;
+        match outcome.exit {
+            hyperion_host::Exit::Code(0) => {
+                crate::user_repo::oid_of("merge-base", &outcome.stdout.bytes).map(Some)
+            }
+            hyperion_host::Exit::Code(1) => Ok(None),
+            _ => Err(crate::call::failure("merge-base", &outcome)),
+        }
+    }
+
+    /// The commits of a branch, newest first, along first parents; at most `limit` (and [`LOG_MAX`]).
+    pub fn log(&self, from: &Oid, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
+        self.follow_shallow()?;
+        let listed = self
+            .own_call("rev-list")
+            .arg("--first-parent")
+            .arg(format!("--max-count={}", limit.min(LOG_MAX)))
+            .arg(from.as_str())
+            .wall(LONG)
+            .output()?;
+        one_line(&listed)
+            .lines()
+            .map(|line| {
+                let oid = Oid::parse(line)
+                    .map_err(|_| GitError::unexpected("rev-list", line.as_bytes()))?;
+                self.commit_info(&oid)
+            })
+            .collect()
+    }
+
+    /// What differs between two trees or commits, file by file.
+    pub fn diff_trees(
+        &self,
+        old: &Oid,
+        new: &Oid,
+        renames: Renames,
+    ) -> Result<Vec<RawChange>, GitError> {
+        let rename_option = match renames {
+            Renames::Off => "--no-renames",
+            Renames::On => "--find-renames=50%",
+        };
+        let (old, new) = (self.tree_of(old)?, self.tree_of(new)?);
+        let answer = self
+            .own_call("diff-tree")
+            .args([
+                "-r",
+                "-z",
+                "--raw",
+                "--no-abbrev",
+                rename_option,
+                old.as_str(),
+                new.as_str(),
+            ])
+            .wall(LONG)
+            .output()?;
+        parse_changes(&answer).ok_or_else(|| GitError::unexpected("diff-tree", &answer))
+    }
+
+    pub(crate) fn raw_tree(&self, tree: &Oid) -> Result<Vec<RawEntry>, GitError> {
+        parse_tree(
+            tree,
+            &self.contents(tree, ObjectKind::Tree, STRUCTURE_MAX_BYTES)?,
+        )
+    }
+
+    /// Asks for the size first: the content of something huge must not be streamed through only to be refused.
+    fn contents(
+        &self,
+        oid: &Oid,
+        expected: ObjectKind,
+        max_bytes: u64,
+    ) -> Result<Vec<u8>, GitError> {
+        // The inner result is a refusal after a conversation that ended well: the process can be asked again.
+        self.reader.ask(
+            || self.start_reader(),
+            |talk| {
+                talk.say(format!("info {oid}\n").as_bytes())?;
+                let Some((kind, size)) = header(&talk.hear_until(b'\n')?)? else {
+                    return Ok(Err(GitError::MissingObject { oid: oid.clone() }));
+                };
+                if kind != expected {
+                    return Ok(Err(wrong_kind(oid, expected.word(), kind)));
+                }
+                let Some(length) = usize::try_from(size).ok().filter(|_| size <= max_bytes) else {
+                    return Ok(Err(GitError::TooLarge {
+                        what: format!("object {oid}"),
+                        max_bytes,
+                    }));
+                };
+                talk.say(format!("contents {oid}\n").as_bytes())?;
+                header(&talk.hear_until(b'\n')?)?
+                    .ok_or_else(|| GitError::MissingObject { oid: oid.clone() })?;
+                let content = talk.hear_exactly(length)?;
+                talk.hear_exactly(1)?;
+                Ok(Ok(content))
+            },
+        )?
+    }
+
+    fn start_reader(&self) -> Result<hyperion_host::CoProcess, GitError> {
+        self.user.require_present()?;
+        self.own_call("cat-file").arg("--batch-command").start()
+    }
+}
+
+/// Reads `<id> <kind> <size>` or `<id> missing`.
+fn header(line: &[u8]) -> Result<Option<(ObjectKind, u64)>, GitError> {
+    let text = String::from_utf8_lossy(line);
+    let mut words = text.split(' ').skip(1);
+    match (
+        words.next(),
+        words.next().and_then(|size| size.parse().ok()),
+    ) {
+        (Some("missing"), _) => Ok(None),
+        (Some(kind), Some(size)) => match ObjectKind::from_word(kind) {
+            Some(kind) => Ok(Some((kind, size))),
+            None => Err(GitError::unexpected("cat-file", line)),
+        },
+        _ => Err(GitError::unexpected("cat-file", line)),
+    }
+}
+
+fn wrong_kind(oid: &Oid, expected: &'static str, found: ObjectKind) -> GitError {
+    GitError::WrongKind {
+        oid: oid.clone(),
+        expected,
+        found: found.word().to_owned(),
+    }
+}
+
+/// Reads `:<mode> <mode> <id> <id> <status>NUL<path>NUL[<path>NUL]`, again and again.
+fn parse_changes(answer: &[u8]) -> Option<Vec<RawChange>> {
+    let mut fields = answer.split(|byte| *byte == 0);
+    let mut changes = Vec::new();
+    loop {
+        let header = std::str::from_utf8(fields.next()?).ok()?;
+        if header.is_empty() {
+            return Some(changes);
+        }
+        let mut words = header.strip_prefix(':')?.split(' ');
+        let mut mode = || Some(Mode::from_bits(u32::from_str_radix(words.next()?, 8).ok()?));
+        let (old_mode, new_mode) = (mode()?, mode()?);
+        let mut oid =
+            || Some(Oid::parse(words.next()?).ok()?).map(|oid| (!oid.is_null()).then_some(oid));
+        let (old_oid, new_oid) = (oid()?, oid()?);
+        let status = match words.next()?.as_bytes().first()? {
+            b'A' => ChangeStatus::Added,
+            b'D' => ChangeStatus::Deleted,
+            b'M' => ChangeStatus::Modified,
+            b'T' => ChangeStatus::TypeChanged,
+            b'R' => ChangeStatus::Renamed,
+            b'C' => ChangeStatus::Copied,
+            _ => return None,
+        };
+        let first = TreePath::from(fields.next()?);
+        let (path, from_path) = match status {
+            ChangeStatus::Renamed | ChangeStatus::Copied => {
+                (TreePath::from(fields.next()?), Some(first))
+            }
+            ChangeStatus::Added
+            | ChangeStatus::Deleted
+            | ChangeStatus::Modified
+            | ChangeStatus::TypeChanged => (first, None),
+        };
+        changes.push(RawChange {
+            old_mode,
+            new_mode,
+            old_oid,
+            new_oid,
+            status,
+            path,
+            from_path,
+        });
+    }
+}

@@ -1,0 +1,287 @@
+//! Hyperion's own object folder for one repository.
+//!
+//! ```text
+//! own/
+//!   git/          a bare repository; its alternates are the two below it in this list
+//!   written/      what Hyperion writes by `hash-object` and `mktree`
+//!   attributes/   attributes of a tip, laid out for a git that cannot read them from a tree
+//!   scratch/      throw-away files
+//!   boot          the boot in which this was last opened
+//! <user>/objects  read only
+//! ```
+//!
+//! Changes and candidates live here alone, so nothing unlanded shows in the user's `log --all` or goes out with their
+//! `push --mirror`.
+//!
+//! Why `written/` is apart: git does not write an object that it can already read, also from an alternate. A blob that
+//! lies unreferenced in the user's repository (somebody ran `git add` and thought better of it) would then exist
+//! nowhere else, and the user's `git gc --prune=now` would take it away. The processes that write see `written/` only.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use hyperion_host::{create_private_dir, read_bounded, remove_tree, sync_filesystem, write_atomic};
+
+use crate::call::Call;
+use crate::error::GitError;
+use crate::git::Git;
+use crate::helper::Helper;
+use crate::merge::Merger;
+use crate::oid::{Oid, RefName};
+use crate::user_repo::{ObjectFormat, UserRepo};
+
+/// The object folder of one repository, with the git processes that serve it; drop ends them.
+#[derive(Debug)]
+pub struct RepoStore {
+    pub(crate) git: Git,
+    pub(crate) user: UserRepo,
+    pub(crate) own: PathBuf,
+    pub(crate) reader: Helper,
+    pub(crate) blob_writer: Helper,
+    pub(crate) commit_writer: Helper,
+    pub(crate) tree_writer: Helper,
+    pub(crate) merger: Merger,
+}
+
+impl RepoStore {
+    /// Opens the folder, creating or completing it.
+    ///
+    /// `boot_id` tells a crash of the machine from one of Hyperion: after the former, objects may have lost their content.
+    pub fn open(git: &Git, own: &Path, user: &UserRepo, boot_id: &str) -> Result<Self, GitError> {
+        user.require_present()?;
+        let store = Self {
+            git: git.clone(),
+            user: user.clone(),
+            own: own.to_path_buf(),
+            reader: Helper::new("cat-file"),
+            blob_writer: Helper::new("hash-object"),
+            commit_writer: Helper::new("hash-object"),
+            tree_writer: Helper::new("mktree"),
+            merger: Merger::new(),
+        };
+        store.lay_out(boot_id)?;
+        Ok(store)
+    }
+
+    /// The user's repository.
+    #[must_use]
+    pub fn user(&self) -> &UserRepo {
+        &self.user
+    }
+
+    /// Keeps a base commit known, under `refs/hyperion/base/` of this folder.
+    pub fn pin_base(&self, commit: &Oid) -> Result<(), GitError> {
+        let name = format!("refs/hyperion/base/{commit}");
+        self.own_call("update-ref")
+            .args([name.as_str(), commit.as_str()])
+            .output()
+            .map(drop)
+    }
+
+    /// Lets a base go; one that was not pinned is fine.
+    pub fn unpin_base(&self, commit: &Oid) -> Result<(), GitError> {
+        self.own_call("update-ref")
+            .args(["-d", &format!("refs/hyperion/base/{commit}")])
+            .output()
+            .map(drop)
+    }
+
+    /// The commit a branch of the user is at.
+    pub fn tip(&self, branch: &RefName) -> Result<Option<Oid>, GitError> {
+        self.user.tip(branch)
+    }
+
+    /// The commit a revision of the user names.
+    pub fn resolve_commit(&self, revision: &str) -> Result<Option<Oid>, GitError> {
+        self.user.resolve_commit(revision)
+    }
+
+    /// Makes everything written here so far durable.
+    ///
+    /// Git syncs no loose object by itself, so this comes before the database commit that names one.
+    pub fn sync(&self) -> Result<(), GitError> {
+        sync_filesystem(&self.own).map_err(GitError::io(&self.own))
+    }
+
+    /// Ends the git processes that serve this folder; the next question starts them again.
+    pub fn rest(&self) {
+        for helper in [
+            &self.reader,
+            &self.blob_writer,
+            &self.commit_writer,
+            &self.tree_writer,
+        ] {
+            helper.stop();
+        }
+        self.merger.stop();
+    }
+
+    /// A command in this folder, seeing the user's objects too.
+    pub(crate) fn own_call(&self, name: &'static str) -> Call<'_> {
+        let git_dir = self.git_dir();
+        self.git.call(name, &self.own).git_dir(&git_dir)
+    }
+
+    /// A command that writes objects and must not lean on the user's copies.
+    pub(crate) fn writing_call(&self, name: &'static str) -> Call<'_> {
+        self.git
+            .call(name, &self.scratch())
+            .git_dir(&self.git_dir())
+            .env("GIT_OBJECT_DIRECTORY", self.own.join("written"))
+    }
+
+    pub(crate) fn git_dir(&self) -> PathBuf {
+        self.own.join("git")
+    }
+
+    /// What a repository that reads from here has as its alternate; the others follow from it.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.git_dir().join("objects")
+    }
+
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.own.join("scratch")
+    }
+
+    /// Takes over where the user's history ends, which may have changed by a fetch.
+    pub(crate) fn follow_shallow(&self) -> Result<(), GitError> {
+        const SHALLOW_MAX_BYTES: u64 = 64 * 1024 * 1024;
+        let (theirs, ours) = (
+            self.user.git_dir().join("shallow"),
+            self.git_dir().join("shallow"),
+        );
+        let read = |path: &Path| {
+            if path.exists() {
+                read_bounded(path, SHALLOW_MAX_BYTES).ok()
+            } else {
+                None
+            }
+        };
+        let wanted = read(&theirs);
+        if wanted == read(&ours) {
+            return Ok(());
+        }
+        match wanted {
+            Some(bytes) => write_atomic(&ours, &bytes, 0o600).map_err(GitError::io(&ours)),
+            None => fs::remove_file(&ours).map_err(GitError::io(&ours)),
+        }
+    }
+
+    /// Every step can be repeated: a crash in the middle is completed by the next opening.
+    fn lay_out(&self, boot_id: &str) -> Result<(), GitError> {
+        for folder in [
+            self.own.clone(),
+            self.own.join("written"),
+            self.scratch(),
+            self.own.join("attributes"),
+        ] {
+            create_private_dir(&folder).map_err(GitError::io(&folder))?;
+        }
+        let git_dir = self.git_dir();
+        if !git_dir.join("HEAD").is_file() || !git_dir.join("config").is_file() {
+            // A half-made one holds nothing yet; `init` puts `config` in place by rename after the folders.
+            remove_tree(&git_dir).map_err(GitError::io(&git_dir))?;
+            let format = match self.user.object_format() {
+                ObjectFormat::Sha1 => "sha1",
+                ObjectFormat::Sha256 => "sha256",
+            };
+            let draft = self.own.join("git.new");
+            remove_tree(&draft).map_err(GitError::io(&draft))?;
+            self.git
+                .call("init", &self.own)
+                .args(["-q", "--bare", "--template=", "--initial-branch=none"])
+                .arg(format!("--object-format={format}"))
+                .arg(&draft)
+                .output()?;
+            sync_filesystem(&draft).map_err(GitError::io(&draft))?;
+            fs::rename(&draft, &git_dir).map_err(GitError::io(&git_dir))?;
+        }
+        self.write_alternates()?;
+        self.follow_shallow()?;
+        self.sweep_after_boot(boot_id)?;
+        self.clear_scratch()
+    }
+
+    fn write_alternates(&self) -> Result<(), GitError> {
+        let info = self.objects().join("info");
+        create_private_dir(&info).map_err(GitError::io(&info))?;
+        let mut lines = Vec::new();
+        for folder in [self.own.join("written"), self.user.objects()] {
+            lines.extend(quoted(&folder));
+            lines.push(b'\n');
+        }
+        let path = info.join("alternates");
+        if fs::read(&path).is_ok_and(|present| present == lines) {
+            return Ok(());
+        }
+        write_atomic(&path, &lines, 0o600).map_err(GitError::io(&path))
+    }
+
+    /// Power loss leaves empty files where objects were written but never synced; git would take each for a written
+    /// object for ever. Nothing committed names one, so they are removed.
+    fn sweep_after_boot(&self, boot_id: &str) -> Result<(), GitError> {
+        let mark = self.own.join("boot");
+        if fs::read(&mark).is_ok_and(|seen| seen == boot_id.as_bytes()) {
+            return Ok(());
+        }
+        for folder in [self.own.join("written"), self.objects()] {
+            remove_empty_objects(&folder).map_err(GitError::io(&folder))?;
+        }
+        for lock in [
+            "packed-refs.lock",
+            "HEAD.lock",
+            "shallow.lock",
+            "config.lock",
+        ] {
+            let _ = fs::remove_file(self.git_dir().join(lock));
+        }
+        write_atomic(&mark, boot_id.as_bytes(), 0o600).map_err(GitError::io(&mark))
+    }
+
+    fn clear_scratch(&self) -> Result<(), GitError> {
+        let scratch = self.scratch();
+        let entries = fs::read_dir(&scratch).map_err(GitError::io(&scratch))?;
+        for entry in entries.flatten() {
+            remove_tree(&entry.path())
+                .or_else(|_| fs::remove_file(entry.path()))
+                .map_err(GitError::io(entry.path()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a path as `alternates` wants it: as it is, or quoted where it would be read as something else.
+pub(crate) fn quoted(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_bytes();
+    if !bytes.starts_with(b"#") && !bytes.starts_with(b"\"") && !bytes.contains(&b'\n') {
+        return bytes.to_vec();
+    }
+    let mut text = vec![b'"'];
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => text.extend([b'\\', *byte]),
+            b'\n' => text.extend(b"\\n"),
+            other => text.push(*other),
+        }
+    }
+    text.push(b'"');
+    text
+}
+
+fn remove_empty_objects(objects: &Path) -> std::io::Result<()> {
+    for folder in fs::read_dir(objects)? {
+        let folder = folder?;
+        let is_fan_out = folder.file_name().len() == 2 && folder.file_type()?.is_dir();
+        if !is_fan_out {
+            continue;
+        }
+        for object in fs::read_dir(folder.path())? {
+            let object = object?;
+            if object.metadata()?.len() == 0 {
+                fs::remove_file(object.path())?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,344 @@
+use std::collections::BTreeMap;
+
+use hyperion_git::{Content, EditError, FileMode, Mode, Oid, RepoStore, TreeEdit, TreePath};
+use proptest::prelude::*;
+
+use crate::world::{World, gits, put, remove, rename, with_each_git};
+
+fn listing(world: &World, tree: &Oid) -> String {
+    let listed = world.run(
+        world.root().join("own/git"),
+        &["-c", "core.quotePath=true", "ls-tree", "-r", tree.as_str()],
+    );
+    listed
+        .lines()
+        .map(|line| line.split_once(' ').unwrap().1.replace('\t', " "))
+        .map(|line| {
+            let mut words = line.splitn(3, ' ');
+            let kind = words.next().unwrap().to_owned();
+            let oid = words.next().unwrap()[..4].to_owned();
+            format!("{kind} {oid} {}\n", words.next().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn edits_make_a_tree() {
+    with_each_git(|world| {
+        world.write("a", "one\n");
+        world.write("dir/b", "one\n");
+        world.write("dir/sub/c", "one\n");
+        let base = world.commit_all("base");
+        let store = world.store();
+        let tree = store
+            .build_tree(
+                &base,
+                &[
+                    put("a", "two\n"),
+                    put("deep/er/new", "x"),
+                    remove("dir/sub/c"),
+                    rename("dir/b", "moved/b"),
+                    TreeEdit::Put {
+                        path: "link".into(),
+                        mode: FileMode::Symlink,
+                        content: Content::Bytes(b"a".to_vec()),
+                    },
+                    TreeEdit::Chmod {
+                        path: "moved/b".into(),
+                        mode: FileMode::Executable,
+                    },
+                ],
+            )
+            .unwrap();
+        assert_eq!(
+            listing(world, &tree),
+            "blob f719 a\nblob c1b0 deep/er/new\nblob 2e65 link\nblob 5626 moved/b\n"
+        );
+        assert_eq!(
+            store
+                .lookup(&tree, &"moved/b".into())
+                .unwrap()
+                .unwrap()
+                .mode,
+            Mode::Executable
+        );
+        assert_eq!(
+            store.build_tree(&base, &[]).unwrap(),
+            store.tree_of(&base).unwrap()
+        );
+        let nothing = store
+            .build_tree(&base, &[remove("a"), remove("dir/b"), remove("dir/sub/c")])
+            .unwrap();
+        assert!(store.read_tree(&nothing).unwrap().is_empty());
+        let again = store.build_tree(&nothing, &[put("a", "one\n")]).unwrap();
+        assert_eq!(store.read_tree(&again).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn the_order_of_edits_does_not_matter() {
+    with_each_git(|world| {
+        world.write("one", "1\n");
+        world.write("two", "2\n");
+        world.write("file", "x\n");
+        let base = world.commit_all("base");
+        let store = world.store();
+        let swap = [
+            rename("one", "two"),
+            rename("two", "one"),
+            put("file/inside", "y\n"),
+            remove("file"),
+        ];
+        let tree = store.build_tree(&base, &swap).unwrap();
+        let back: Vec<TreeEdit> = swap.iter().rev().cloned().collect();
+        assert_eq!(store.build_tree(&base, &back).unwrap(), tree);
+        let one = store.lookup(&tree, &"one".into()).unwrap().unwrap().oid;
+        assert_eq!(store.read_blob(&one, 10).unwrap(), b"2\n");
+    });
+}
+
+// "A path that escapes": each kind of refusal.
+#[test]
+fn edits_that_do_not_fit_are_refused_by_name() {
+    with_each_git(|world| {
+        world.write("file", "x\n");
+        world.write("dir/b", "x\n");
+        std::os::unix::fs::symlink("/etc", world.user().join("link")).unwrap();
+        std::fs::create_dir(world.user().join("module")).unwrap();
+        let base = world.commit_all("base");
+        world.user_git(&[
+            "update-index",
+            "--add",
+            "--cacheinfo",
+            &format!("160000,{base},module"),
+        ]);
+        world.user_git(&["commit", "-qm", "module"]);
+        let base = world.head();
+        let store = world.store();
+        let refused = |edit: TreeEdit| store.build_tree(&base, &[edit]).unwrap_err().to_string();
+        let chmod = |path: &str, mode| TreeEdit::Chmod {
+            path: path.into(),
+            mode,
+        };
+        assert_eq!(
+            refused(put("../x", "")),
+            "edit ../x: it has a . or .. component"
+        );
+        assert_eq!(
+            refused(put("/x", "")),
+            "edit /x: it has an empty component, or starts or ends with a slash"
+        );
+        assert_eq!(
+            refused(put(".Git/config", "")),
+            "edit .Git/config: it has a .git component"
+        );
+        assert_eq!(
+            refused(put("link/passwd", "")),
+            "edit link/passwd: link is a symbolic link"
+        );
+        assert_eq!(
+            refused(remove("link/passwd")),
+            "edit link/passwd: link is a symbolic link"
+        );
+        assert_eq!(
+            refused(put("file/x", "")),
+            "edit file/x: file is a file, not a folder"
+        );
+        assert_eq!(refused(put("dir", "")), "edit dir: it is a folder");
+        assert_eq!(refused(remove("dir")), "edit dir: it is a folder");
+        assert_eq!(
+            refused(remove("none")),
+            "edit none: the base has no such file"
+        );
+        assert_eq!(
+            refused(remove("none/x")),
+            "edit none/x: the base has no such file"
+        );
+        assert_eq!(
+            refused(rename("file", "dir/b")),
+            "move a file to dir/b: something is there already"
+        );
+        for inside in [
+            put("module/x", ""),
+            put("module", ""),
+            remove("module"),
+            remove("module/x"),
+        ] {
+            assert!(
+                refused(inside).ends_with("module is a submodule, which has its own repository")
+            );
+        }
+        assert!(matches!(
+            store.build_tree(&base, &[chmod("link", FileMode::Executable)]),
+            Err(EditError::LinkMode { .. })
+        ));
+        assert!(matches!(
+            store.build_tree(&base, &[chmod("file", FileMode::Symlink)]),
+            Err(EditError::LinkMode { .. })
+        ));
+        let missing = Oid::parse(&"1".repeat(40)).unwrap();
+        let content = Content::Blob(missing);
+        let edit = TreeEdit::Put {
+            path: "x".into(),
+            mode: FileMode::File,
+            content,
+        };
+        assert_eq!(
+            refused(edit),
+            format!(
+                "find object {}: the repository does not have it",
+                "1".repeat(40)
+            )
+        );
+    });
+}
+
+// decisions 2.7: other paths survive untouched.
+#[test]
+fn what_is_strange_beside_an_edit_survives() {
+    with_each_git(|world| {
+        world.write("dir/a", "x\n");
+        let base = world.commit_all("base");
+        let blob = world.user_git(&["rev-parse", "HEAD:dir/a"]);
+        let mut entries = Vec::new();
+        for (meta, name) in [
+            ("100644 blob", b"\xff\xfe not utf-8".as_slice()),
+            ("100664 blob", b"old mode"),
+            ("100644 blob", b"line\nend\ttab \"quoted\""),
+            ("120000 blob", b"link"),
+            ("160000 commit", b"module"),
+        ] {
+            let oid = if meta.starts_with("16") {
+                base.as_str()
+            } else {
+                &blob
+            };
+            entries.extend(format!("{meta} {oid}\t").as_bytes());
+            entries.extend(name);
+            entries.push(0);
+        }
+        let made = world.try_run_with(world.user(), &["mktree", "-z"], &entries);
+        let strange = made.stdout.text().trim().to_owned();
+        let top = format!("040000 tree {strange}\tdir\n");
+        let top = world
+            .try_run_with(world.user(), &["mktree"], top.as_bytes())
+            .stdout
+            .text()
+            .trim()
+            .to_owned();
+        let store = world.store();
+        let top = Oid::parse(&top).unwrap();
+        let edited = store.build_tree(&top, &[put("dir/zzz", "new")]).unwrap();
+        let back = store.build_tree(&edited, &[remove("dir/zzz")]).unwrap();
+        assert_eq!(back, top, "byte for byte as it was");
+        assert_eq!(
+            store
+                .read_tree(&store.lookup(&edited, &"dir".into()).unwrap().unwrap().oid)
+                .unwrap()
+                .len(),
+            6
+        );
+        let odd = TreePath::from([b"dir/".as_slice(), b"\xff\xfe not utf-8"].concat());
+        assert!(store.lookup(&edited, &odd).unwrap().is_some());
+    });
+}
+
+const NAMES: &[&str] = &["a", "b", "c.txt", "d-e", "d", "d.x", "sp ace", "ü"];
+
+fn path() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(NAMES), 1..4).prop_map(|parts| parts.join("/"))
+}
+
+/// A set of files in which no file is a folder of another.
+fn files() -> impl Strategy<Value = BTreeMap<String, (String, bool)>> {
+    prop::collection::btree_map(path(), ("[a-z\n]{0,20}", any::<bool>()), 0..14).prop_map(|files| {
+        let names: Vec<String> = files.keys().cloned().collect();
+        let is_folder = |name: &str| {
+            names
+                .iter()
+                .any(|other| other.starts_with(&format!("{name}/")))
+        };
+        files
+            .into_iter()
+            .filter(|(name, _)| !is_folder(name))
+            .collect()
+    })
+}
+
+fn mode(executable: bool) -> FileMode {
+    if executable {
+        FileMode::Executable
+    } else {
+        FileMode::File
+    }
+}
+
+/// The tree that `git` itself makes of these files with a temporary index.
+fn by_index(world: &World, files: &BTreeMap<String, (String, bool)>) -> Oid {
+    world.user_git(&["read-tree", "--empty"]);
+    let mut entries = Vec::new();
+    for (path, (content, executable)) in files {
+        let blob = world.try_run_with(
+            world.user(),
+            &["hash-object", "-w", "--stdin"],
+            content.as_bytes(),
+        );
+        let bits = if *executable { "100755" } else { "100644" };
+        entries.extend(format!("{bits} {}\t{path}\0", blob.stdout.text().trim()).as_bytes());
+    }
+    assert!(
+        world
+            .try_run_with(
+                world.user(),
+                &["update-index", "-z", "--index-info"],
+                &entries
+            )
+            .exit
+            .success()
+    );
+    Oid::parse(&world.user_git(&["write-tree"])).unwrap()
+}
+
+fn edits_between(
+    old: &BTreeMap<String, (String, bool)>,
+    new: &BTreeMap<String, (String, bool)>,
+) -> Vec<TreeEdit> {
+    let removed = old
+        .keys()
+        .filter(|path| !new.contains_key(*path))
+        .map(|path| remove(path));
+    let changed = new.iter().map(|(path, (content, executable))| {
+        let (before, path, mode) = (old.get(path), path.as_str().into(), mode(*executable));
+        match before {
+            Some((before, _)) if before == content => TreeEdit::Chmod { path, mode },
+            _ => TreeEdit::Put {
+                path,
+                mode,
+                content: Content::Bytes(content.clone().into_bytes()),
+            },
+        }
+    });
+    changed.chain(removed).collect()
+}
+
+/// Any edits from any tree give what git's own index gives.
+#[test]
+fn a_built_tree_is_the_tree_of_gits_index() {
+    for program in gits() {
+        let world = World::new(&program);
+        world.commit_all("start");
+        let store: RepoStore = world.store();
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(12));
+        runner
+            .run(&(files(), files()), |(old, new)| {
+                let base = by_index(&world, &old);
+                let expected = by_index(&world, &new);
+                prop_assert_eq!(
+                    store.build_tree(&base, &edits_between(&old, &new)).unwrap(),
+                    expected
+                );
+                Ok(())
+            })
+            .unwrap();
+    }
+}

@@ -1,0 +1,16 @@
+//! Real repositories, each test with every git of the machine.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test stops where it fails and says with which git"
+)]
+
+mod checkout;
+mod discover;
+mod edit;
+mod landing;
+mod lane;
+mod merge;
+mod objects;
+mod world;

@@ -1,0 +1,325 @@
+use hyperion_git::{ChangeStatus, GitError, Mode, ObjectKind, Oid, Renames, UserRepo};
+
+use crate::world::{candidate, commit, put, remove, with_each_git};
+
+#[test]
+fn objects_and_history_are_read() {
+    with_each_git(|world| {
+        world.write("dir/file", "one\n");
+        world.write("run", "#!/bin/sh\n");
+        std::fs::set_permissions(
+            world.user().join("run"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .unwrap();
+        let first = world.commit_all("First\n\nwith a body");
+        world.write("dir/file", "two\n");
+        let second = world.commit_all("Second");
+        let store = world.store();
+        let file = store.lookup(&second, &"dir/file".into()).unwrap().unwrap();
+        assert_eq!(
+            (file.mode, store.read_blob(&file.oid, 100).unwrap()),
+            (Mode::File, b"two\n".to_vec())
+        );
+        assert_eq!(
+            store.lookup(&second, &"run".into()).unwrap().unwrap().mode,
+            Mode::Executable
+        );
+        assert_eq!(
+            store.lookup(&second, &"dir".into()).unwrap().unwrap().mode,
+            Mode::Tree
+        );
+        for nothing in ["dir/none", "none/file", "run/x", ""] {
+            assert_eq!(
+                store.lookup(&second, &nothing.into()).unwrap(),
+                None,
+                "{nothing}"
+            );
+        }
+        assert_eq!(store.read_tree(&second).unwrap().len(), 2);
+        assert!(matches!(
+            store.read_blob(&file.oid, 3),
+            Err(GitError::TooLarge { max_bytes: 3, .. })
+        ));
+        assert!(matches!(
+            store.read_blob(&second, 100),
+            Err(GitError::WrongKind { .. })
+        ));
+        let missing = Oid::parse(&"1".repeat(40)).unwrap();
+        assert!(matches!(
+            store.read_blob(&missing, 100),
+            Err(GitError::MissingObject { .. })
+        ));
+        assert_eq!(store.object(&missing).unwrap(), None);
+        assert_eq!(
+            store.object(&file.oid).unwrap(),
+            Some((ObjectKind::Blob, 4))
+        );
+        let info = store.commit_info(&first).unwrap();
+        assert_eq!(
+            (info.subject(), info.message.as_str()),
+            ("First", "First\n\nwith a body\n")
+        );
+        assert_eq!(
+            (info.author.name.as_str(), info.author.seconds),
+            ("Ada", 1_700_000_000)
+        );
+        assert!(
+            store.is_ancestor(&first, &second).unwrap()
+                && !store.is_ancestor(&second, &first).unwrap()
+        );
+        assert_eq!(
+            store.merge_base(&second, &first).unwrap(),
+            Some(first.clone())
+        );
+        let log: Vec<String> = store
+            .log(&second, 10)
+            .unwrap()
+            .iter()
+            .map(|info| info.subject().to_owned())
+            .collect();
+        assert_eq!(log, ["Second", "First"]);
+        assert_eq!(store.log(&second, 1).unwrap().len(), 1);
+        assert_eq!(store.tip(&world.main()).unwrap(), Some(second));
+    });
+}
+
+#[test]
+fn a_difference_names_every_kind_of_change() {
+    with_each_git(|world| {
+        world.write("keep", "same\n".repeat(20));
+        world.write("edit", "one\n");
+        world.write("gone", "bye\n");
+        world.write("old name", "content that moves\n".repeat(20));
+        let first = world.commit_all("one");
+        let store = world.store();
+        let second = candidate(
+            &store,
+            &first,
+            &[
+                put("edit", "two\n"),
+                remove("gone"),
+                crate::world::rename("old name", "new/näme"),
+                put("added", "x"),
+            ],
+        );
+        let show = |renames| {
+            let changes = store.diff_trees(&first, &second, renames).unwrap();
+            changes
+                .iter()
+                .map(|change| format!("{:?} {}", change.status, change.path))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            show(Renames::On),
+            [
+                "Added added",
+                "Modified edit",
+                "Deleted gone",
+                "Renamed new/näme"
+            ]
+        );
+        assert_eq!(
+            show(Renames::Off),
+            [
+                "Added added",
+                "Modified edit",
+                "Deleted gone",
+                "Added new/näme",
+                "Deleted old name"
+            ]
+        );
+        let changes = store.diff_trees(&first, &second, Renames::On).unwrap();
+        let renamed = changes
+            .iter()
+            .find(|change| change.status == ChangeStatus::Renamed)
+            .unwrap();
+        assert_eq!(renamed.from_path, Some("old name".into()));
+        assert_eq!(
+            (
+                changes[0].old_mode,
+                changes[0].new_mode,
+                &changes[0].old_oid
+            ),
+            (None, Some(Mode::File), &None)
+        );
+        assert!(
+            store
+                .diff_trees(&first, &first, Renames::On)
+                .unwrap()
+                .is_empty()
+        );
+    });
+}
+
+#[test]
+fn the_same_commit_has_the_same_id_and_git_finds_it_sound() {
+    with_each_git(|world| {
+        let first = world.commit_all("one");
+        let store = world.store();
+        let one = candidate(&store, &first, &[put("a", "x")]);
+        let again = candidate(&store, &first, &[put("a", "x")]);
+        assert_eq!(one, again);
+        let info = store.commit_info(&one).unwrap();
+        assert_eq!(
+            (info.author, info.parents),
+            (crate::world::signature(), vec![first.clone()])
+        );
+        let own = world.root().join("own/git");
+        world.run(&own, &["fsck", "--strict", "--full", one.as_str()]);
+        assert_eq!(
+            world.run(
+                &own,
+                &["log", "-1", "--format=%an %ad", "--date=raw", one.as_str()]
+            ),
+            "Hyperion 1700000100 +0100"
+        );
+    });
+}
+
+// decisions 3.4: nothing unlanded in the user's repository.
+#[test]
+fn nothing_unlanded_shows_in_the_users_repository() {
+    with_each_git(|world| {
+        world.write("a", "one\n");
+        let first = world.commit_all("one");
+        let before = world.user_git(&["count-objects", "-v"]);
+        let store = world.store();
+        store.pin_base(&first).unwrap();
+        store.pin_base(&first).unwrap();
+        let change = candidate(&store, &first, &[put("a", "two\n")]);
+        store.sync().unwrap();
+        assert_eq!(world.user_git(&["count-objects", "-v"]), before);
+        assert_eq!(
+            world.user_git(&["for-each-ref", "--format=%(refname)"]),
+            "refs/heads/main"
+        );
+        assert_eq!(
+            world.user_git(&["log", "--all", "--format=%H"]),
+            first.as_str()
+        );
+        assert!(
+            !world
+                .try_run(world.user(), &["cat-file", "-e", change.as_str()])
+                .exit
+                .success()
+        );
+        store.unpin_base(&first).unwrap();
+        store.unpin_base(&first).unwrap();
+    });
+}
+
+#[test]
+fn what_the_user_has_only_by_chance_is_written_anyway() {
+    with_each_git(|world| {
+        let first = world.commit_all("one");
+        let store = world.store();
+        // Staged and thought better of: the blob is there, and nothing names it.
+        world.write("draft", "same content\n");
+        world.user_git(&["add", "draft"]);
+        world.user_git(&["rm", "-q", "--cached", "draft"]);
+        let change = candidate(&store, &first, &[put("a", "same content\n")]);
+        world.user_git(&["gc", "-q", "--prune=now"]);
+        store.rest();
+        let blob = store.lookup(&change, &"a".into()).unwrap().unwrap().oid;
+        assert_eq!(store.read_blob(&blob, 100).unwrap(), b"same content\n");
+    });
+}
+
+#[test]
+fn a_store_is_opened_again_after_any_half_made_start() {
+    with_each_git(|world| {
+        let first = world.commit_all("one");
+        let own = world.root().join("own");
+        std::fs::create_dir_all(own.join("git.new/objects")).unwrap();
+        std::fs::create_dir_all(own.join("git/refs")).unwrap();
+        let change = candidate(&world.store(), &first, &[put("a", "x")]);
+        std::fs::remove_file(own.join("git/objects/info/alternates")).unwrap();
+        std::fs::write(own.join("scratch/left"), "x").unwrap();
+        let store = world.store();
+        assert_eq!(store.commit_info(&change).unwrap().parents, [first]);
+        assert!(!own.join("scratch/left").exists());
+    });
+}
+
+#[test]
+fn objects_that_lost_their_content_in_a_power_loss_are_written_again() {
+    with_each_git(|world| {
+        let first = world.commit_all("one");
+        let store = world.store();
+        let blob = store.write_blob(b"content").unwrap();
+        let file = world
+            .root()
+            .join("own/written")
+            .join(&blob.as_str()[..2])
+            .join(&blob.as_str()[2..]);
+        let mut permissions = std::fs::metadata(&file).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
+        std::fs::set_permissions(&file, permissions).unwrap();
+        std::fs::write(&file, "").unwrap();
+        drop(store);
+        let store = hyperion_git::RepoStore::open(
+            &world.git,
+            &world.root().join("own"),
+            &world.repo(),
+            "next boot",
+        )
+        .unwrap();
+        assert!(!file.exists());
+        let change = candidate(&store, &first, &[put("a", "content")]);
+        let blob = store.lookup(&change, &"a".into()).unwrap().unwrap().oid;
+        assert_eq!(store.read_blob(&blob, 100).unwrap(), b"content");
+    });
+}
+
+#[test]
+fn a_repository_that_is_gone_is_said_so() {
+    with_each_git(|world| {
+        let first = world.commit_all("one");
+        let store = world.store();
+        std::fs::rename(world.user(), world.root().join("moved")).unwrap();
+        for error in [
+            store.tip(&world.main()).unwrap_err(),
+            store.commit_info(&first).unwrap_err(),
+            store.checkout_state(&world.main()).unwrap_err(),
+        ] {
+            assert!(matches!(error, GitError::RepositoryGone { .. }), "{error}");
+            assert!(error.remedy().unwrap().contains("hyperion init"));
+        }
+        let moved = UserRepo::discover(&world.git, &world.root().join("moved")).unwrap();
+        let store = world.store_of(&moved);
+        assert_eq!(store.commit_info(&first).unwrap().oid, first);
+    });
+}
+
+#[test]
+fn a_shallow_clone_is_a_repository_like_any_other() {
+    with_each_git(|world| {
+        for number in 0..5 {
+            world.write("a", format!("{number}\n"));
+            world.commit_all("more");
+        }
+        let source = format!("file://{}", world.user().display());
+        world.run(
+            world.root(),
+            &["clone", "-q", "--depth=2", &source, "shallow"],
+        );
+        let repo = UserRepo::discover(&world.git, &world.root().join("shallow")).unwrap();
+        assert!(repo.is_shallow());
+        let store = world.store_of(&repo);
+        let tip = repo.tip_of(&world.main()).unwrap();
+        assert_eq!(store.log(&tip, 10).unwrap().len(), 2);
+        let tree = store.build_tree(&tip, &[put("b", "x")]).unwrap();
+        let landing = crate::world::landing(world, &tip, &commit(&store, tree, &tip));
+        crate::world::publish(&store, &landing);
+        assert_eq!(
+            store.move_branch(&landing).unwrap(),
+            hyperion_git::Move::Landed { behind: None }
+        );
+        world.run(
+            world.root().join("shallow"),
+            &["fetch", "-q", "--unshallow"],
+        );
+        assert_eq!(store.log(&landing.candidate, 10).unwrap().len(), 6);
+    });
+}
