@@ -37,12 +37,8 @@ fn positives(seed: u64) -> Vec<(&'static str, String, String, String)> {
             lines.join("\n")
         )
     };
-    let jwt = format!(
-        "ey{}.ey{}.{}",
-        format!("J{}", alnum(30)),
-        format!("J{}", alnum(40)),
-        alnum(43)
-    );
+    let start = format!("{}{}", "ey", "J");
+    let jwt = format!("{start}{}.{start}{}.{}", alnum(30), alnum(40), alnum(43));
     let plain: Vec<(&'static str, String)> = vec![
         ("aws-access-key", format!("{}{}", "AKIA", upper(16))),
         ("github-token", format!("{}_{}", "ghp", alnum(36))),
