@@ -1,0 +1,84 @@
+//! Operational tables: cursors, values, the queue's log.
+
+use hyperion_model::{EntryId, Uuid};
+use hyperion_store::{QueueLogFilter, QueueRecord, StoreError};
+use serde_json::json;
+
+use crate::world::{World, time};
+
+#[test]
+fn cursors_and_values_are_kept() {
+    let world = World::new();
+    let store = world.open();
+    assert_eq!(store.cursor("slack").unwrap(), 0);
+    store.set_cursor("slack", 7).unwrap();
+    store.set_cursor("slack", 9).unwrap();
+    store.set_meta("engine", "1").unwrap();
+    drop(store);
+    let store = world.open();
+    assert_eq!(store.cursor("slack").unwrap(), 9);
+    assert_eq!(store.meta("engine").unwrap().as_deref(), Some("1"));
+    assert_eq!(store.meta("nothing").unwrap(), None);
+    let long = "x".repeat(70_000);
+    assert!(matches!(
+        store.set_meta("k", &long),
+        Err(StoreError::TooLarge { .. })
+    ));
+}
+
+fn record(n: u64) -> QueueRecord {
+    QueueRecord {
+        time: time(i64::try_from(n).unwrap()),
+        entry_id: EntryId::new(Uuid::from_u128(u128::from(n % 2))),
+        worker: "worker-1".to_owned(),
+        lease_owner: "engine-1".to_owned(),
+        stage: "merging".to_owned(),
+        outcome: "failed".to_owned(),
+        dequeue_latency_ms: 3,
+        apply_duration_ms: 40,
+        poll_interval_ms: 1000,
+        attempt: 1,
+        failure: Some(json!({"code": "conflict", "detail": "src/retry.rs"})),
+    }
+}
+
+// M1: the queue's log is kept in the shape of the contracts.
+#[test]
+fn the_queue_log_lists_what_workers_did() {
+    let world = World::new();
+    let store = world.open();
+    for n in 0..4 {
+        store.log_queue(&record(n)).unwrap();
+    }
+    let times = |filter: &QueueLogFilter| {
+        store
+            .queue_log(filter)
+            .unwrap()
+            .into_iter()
+            .map(|record| record.time)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        times(&QueueLogFilter {
+            limit: 2,
+            ..QueueLogFilter::default()
+        }),
+        [time(3), time(2)]
+    );
+    let of_one = QueueLogFilter {
+        entry: Some(record(1).entry_id),
+        newest: false,
+        limit: 10,
+    };
+    assert_eq!(times(&of_one), [time(1), time(3)]);
+    assert_eq!(store.queue_log(&of_one).unwrap()[0], record(1));
+    assert_eq!(
+        serde_json::to_value(record(0)).unwrap(),
+        json!({
+            "time": "2025-10-09T08:53:20Z", "entry_id": "00000000-0000-0000-0000-000000000000",
+            "worker": "worker-1", "lease_owner": "engine-1", "stage": "merging", "outcome": "failed",
+            "dequeue_latency_ms": 3, "apply_duration_ms": 40, "poll_interval_ms": 1000, "attempt": 1,
+            "failure": {"code": "conflict", "detail": "src/retry.rs"}
+        })
+    );
+}
