@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyperion_host::{CoProcess, Exit, Input, Launch, Limits, Outcome, run, run_to_file};
 
-use crate::error::GitError;
+use crate::error::{GitError, says_disk_full};
 use crate::git::Git;
 
 /// Time for a command that reads or writes little.
@@ -261,6 +261,11 @@ pub(crate) fn failure(name: &str, outcome: &Outcome) -> GitError {
     if let Some(lock) = lock_named_in(stderr) {
         return GitError::Locked { lock };
     }
+    if says_disk_full(stderr) {
+        return GitError::DiskFull {
+            command: name.to_owned(),
+        };
+    }
     let mut complaint: String = stderr.chars().take(COMPLAINT_MAX_CHARS).collect();
     if complaint.is_empty() {
         complaint = format!("it ended with {:?}", outcome.exit);
@@ -316,5 +321,28 @@ mod tests {
             None
         );
         assert_eq!(lock_named_in("fatal: bad object"), None);
+    }
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let outcome = |stderr: &str| Outcome {
+            exit: Exit::Code(128),
+            stdout: hyperion_host::Captured::default(),
+            stderr: hyperion_host::Captured {
+                bytes: stderr.as_bytes().to_vec(),
+                truncated: false,
+            },
+            duration: Duration::ZERO,
+        };
+        let full = failure(
+            "index-pack",
+            &outcome("fatal: write error: No space left on device"),
+        );
+        assert!(matches!(full, GitError::DiskFull { .. }), "{full}");
+        let other = failure("index-pack", &outcome("fatal: bad object"));
+        assert_eq!(other.to_string(), "run git index-pack: fatal: bad object");
+        assert_eq!(
+            failure("gc", &outcome("")).to_string(),
+            "run git gc: it ended with Code(128)"
+        );
     }
 }

@@ -77,6 +77,12 @@ pub enum GitError {
         /// The lock file.
         lock: PathBuf,
     },
+    /// There is no room left.
+    #[error("run git {command}: the disk is full")]
+    DiskFull {
+        /// The subcommand.
+        command: String,
+    },
     /// The repository was moved or deleted.
     #[error("open the repository {}: it is not there any more", path.display())]
     RepositoryGone {
@@ -110,6 +116,9 @@ impl GitError {
                 "fetch the missing history, or file the request again on the current tip"
                     .to_owned(),
             ),
+            Self::DiskFull { .. } => {
+                Some("free some space; nothing was lost, and it goes on by itself".to_owned())
+            }
             Self::TimedOut { .. } => Some("check that the disk answers, then try again".to_owned()),
             Self::Spawn(_)
             | Self::Failed { .. }
@@ -133,6 +142,11 @@ impl GitError {
             answer,
         }
     }
+}
+
+/// Git says it in these words; there is no exit code for it.
+pub(crate) fn says_disk_full(stderr: &str) -> bool {
+    stderr.contains("No space left on device") || stderr.contains("Disk quota exceeded")
 }
 
 fn said(stderr: &str) -> &str {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hyperion_host::{CoProcess, CoProcessError};
 
-use crate::error::GitError;
+use crate::error::{GitError, says_disk_full};
 
 /// How long one question may take.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
@@ -60,10 +60,19 @@ impl Helper {
             process = start()?;
             answer = talk(&mut self.conversation(&mut process));
         }
-        if answer.is_ok() {
-            *running = Some(process);
+        match answer {
+            Ok(answer) => {
+                *running = Some(process);
+                Ok(answer)
+            }
+            Err(GitError::Helper {
+                command,
+                source: CoProcessError::Ended { stderr },
+            }) if says_disk_full(&stderr) => Err(GitError::DiskFull {
+                command: command.to_owned(),
+            }),
+            Err(error) => Err(error),
         }
-        answer
     }
 
     /// Ends the process; the next question starts another.

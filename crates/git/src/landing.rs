@@ -293,12 +293,19 @@ impl RepoStore {
 
     /// Git renames a synced file into place; the folders that hold the name are synced here.
     fn sync_ref(&self, name: &RefName) -> Result<(), GitError> {
-        let file = self.user.git_dir().join(name.as_str());
-        for folder in file.ancestors().skip(1).filter(|folder| folder.is_dir()) {
+        let git_dir = self.user.git_dir();
+        let file = git_dir.join(name.as_str());
+        let loose = file
+            .ancestors()
+            .skip(1)
+            .take_while(|folder| folder.starts_with(git_dir));
+        // Newer repositories may keep refs as tables instead of files.
+        let tables = git_dir.join("reftable");
+        for folder in loose
+            .chain([tables.as_path()])
+            .filter(|folder| folder.is_dir())
+        {
             fsync_dir(folder).map_err(GitError::io(folder))?;
-            if folder == self.user.git_dir() {
-                break;
-            }
         }
         Ok(())
     }

@@ -1,5 +1,23 @@
-//! Git, and nothing else that knows git.
+//! Git: the only crate that knows it.
+//!
+//! | to | use |
+//! | --- | --- |
+//! | find git and a repository | [`Git::probe`], [`UserRepo::discover`] |
+//! | keep unlanded work out of it | [`RepoStore::open`] |
+//! | turn edits into a tree, a tree into a commit | [`RepoStore::build_tree`], [`RepoStore::commit`] |
+//! | put a change onto a tip | [`RepoStore::merge`] |
+//! | check the result | [`Lane::prepare`] |
+//! | make it part of a branch | [`RepoStore::publish_objects`], [`create_landing_ref`](RepoStore::create_landing_ref), [`move_branch`](RepoStore::move_branch) |
+//! | come back after a crash | [`RepoStore::recover_checkouts`], [`RepoStore::landed`] |
+//!
+//! Invariants:
+//! - Git is started by one file, `call`, with an environment and settings of our own; the person's settings count in their
+//!   checkout only. Hooks and monitors never run.
+//! - Ids and paths are checked types; answers are read with `-z` and understood or refused, never guessed.
+//! - Nothing here has a clock or makes ids: the same input gives the same objects.
+//! - No work tree is touched except a lane's, and one that has the target branch checked out, while its lock is ours.
 
+mod base;
 mod call;
 mod checkout;
 mod commit;
@@ -7,6 +25,7 @@ mod edit;
 mod error;
 mod git;
 mod helper;
+mod hold;
 mod landing;
 mod lane;
 mod merge;
@@ -16,6 +35,7 @@ mod read;
 mod store;
 mod tree;
 mod user_repo;
+mod work_tree;
 
 pub use checkout::{
     BLOCK_FILES_MAX, BlockReason, Checkout, CheckoutBlock, Hold, Recovered, Recovery,

@@ -70,23 +70,6 @@ impl RepoStore {
         &self.user
     }
 
-    /// Keeps a base commit known, under `refs/hyperion/base/` of this folder.
-    pub fn pin_base(&self, commit: &Oid) -> Result<(), GitError> {
-        let name = format!("refs/hyperion/base/{commit}");
-        self.own_call("update-ref")
-            .args([name.as_str(), commit.as_str()])
-            .output()
-            .map(drop)
-    }
-
-    /// Lets a base go; one that was not pinned is fine.
-    pub fn unpin_base(&self, commit: &Oid) -> Result<(), GitError> {
-        self.own_call("update-ref")
-            .args(["-d", &format!("refs/hyperion/base/{commit}")])
-            .output()
-            .map(drop)
-    }
-
     /// The commit a branch of the user is at.
     pub fn tip(&self, branch: &RefName) -> Result<Option<Oid>, GitError> {
         self.user.tip(branch)

@@ -241,6 +241,20 @@ impl UserRepo {
         self.resolve(&format!("{revision}^{{commit}}"))
     }
 
+    /// What a branch is called where it is not just another name (a symbolic ref) of one.
+    pub(crate) fn true_name(&self, branch: &RefName) -> Result<RefName, GitError> {
+        let target = self
+            .call("symbolic-ref")
+            .args(["-q", branch.as_str()])
+            .outcome()?;
+        if !target.exit.success() {
+            return Ok(branch.clone());
+        }
+        let name = one_line(&target.stdout.bytes);
+        RefName::new(name.clone())
+            .map_err(|_| GitError::unexpected("symbolic-ref", name.as_bytes()))
+    }
+
     /// A command in the repository itself, without any work tree.
     pub(crate) fn call(&self, name: &'static str) -> Call<'_> {
         self.git.call(name, &self.git_dir).git_dir(&self.git_dir)

@@ -108,9 +108,17 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 }
 
 /// Creates a folder, with its parents, that only its owner can enter; an existing one is closed to others.
+///
+/// A link in its place is refused: what is private is deleted and re-made without asking, and must not be somewhere else.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Err(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            "a link is where a private folder belongs",
+        ));
+    }
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    let permissions = fs::metadata(path)?.permissions();
+    let permissions = fs::symlink_metadata(path)?.permissions();
     if permissions.mode() & 0o777 != 0o700 {
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
     }
@@ -258,6 +266,22 @@ mod tests {
         remove_tree(&tree).unwrap();
         assert!(!tree.exists());
         assert!(outside.join("precious").exists());
+    }
+
+    #[test]
+    fn a_private_folder_is_never_a_link_to_somewhere_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let public = dir.path().join("public");
+        fs::create_dir(&public).unwrap();
+        fs::set_permissions(&public, fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink(&public, dir.path().join("link")).unwrap();
+        assert!(create_private_dir(&dir.path().join("link")).is_err());
+        assert_eq!(
+            fs::metadata(&public).unwrap().permissions().mode() & 0o777,
+            0o755
+        );
+        create_private_dir(&dir.path().join("a/b")).unwrap();
+        create_private_dir(&dir.path().join("a/b")).unwrap();
     }
 
     #[test]

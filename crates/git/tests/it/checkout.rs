@@ -476,3 +476,70 @@ fn a_separate_git_folder_and_a_submodule_are_followed() {
         }
     });
 }
+
+#[test]
+fn a_branch_by_another_name_has_the_same_work_tree() {
+    with_each_git(|world| {
+        let (store, landing) = ready(world, &usual());
+        world.user_git(&["branch", "-m", "main", "trunk"]);
+        world.user_git(&["symbolic-ref", "refs/heads/main", "refs/heads/trunk"]);
+        world.write("a", "edited\n");
+        assert!(matches!(
+            blocked(store.move_branch(&landing).unwrap()).reason,
+            BlockReason::Dirty { .. }
+        ));
+        world.user_git(&["checkout", "-q", "a"]);
+        assert_eq!(
+            store.move_branch(&landing).unwrap(),
+            Move::Landed { behind: None }
+        );
+        assert_eq!(status(world), "");
+        assert_eq!(
+            world.user_git(&["rev-parse", "trunk"]),
+            landing.candidate.as_str()
+        );
+    });
+}
+
+#[test]
+fn a_sparse_work_tree_stays_sparse() {
+    with_each_git(|world| {
+        let (store, landing) = ready(
+            world,
+            &[
+                put("a", "two\n"),
+                put("dir/b", "two\n"),
+                put("dir/c", "x\n"),
+            ],
+        );
+        world.user_git(&["sparse-checkout", "set", "--no-cone", "/a"]);
+        assert!(!world.user().join("dir").exists());
+        assert_eq!(
+            store.move_branch(&landing).unwrap(),
+            Move::Landed { behind: None }
+        );
+        assert_eq!(
+            (status(world), world.read("a")),
+            (String::new(), "two\n".to_owned())
+        );
+        assert!(!world.user().join("dir").exists());
+    });
+}
+
+/// After a crash somebody put a link where a folder was: what it points to is not ours.
+#[test]
+fn recovery_does_not_pass_through_links() {
+    with_each_git(|world| {
+        let (store, landing) = ready(world, &[put("dir/b", "one\ntwo\n"), put("a", "two\n")]);
+        assert_eq!(store.hold_checkouts(&landing).unwrap(), Hold::Held);
+        store.compare_and_swap(&landing).unwrap();
+        let outside = world.root().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("b"), "one\n").unwrap();
+        fs::remove_dir_all(world.user().join("dir")).unwrap();
+        symlink(&outside, world.user().join("dir")).unwrap();
+        world.store().recover_checkouts().unwrap();
+        assert_eq!(fs::read_to_string(outside.join("b")).unwrap(), "one\n");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+    });
+}

@@ -151,3 +151,64 @@ fn a_repository_with_sha256_names_works() {
         assert_eq!(world.read("b/c"), "two\n");
     }
 }
+
+#[test]
+fn a_repository_with_refs_in_tables_works_where_git_knows_them() {
+    with_each_git(|world| {
+        std::fs::remove_dir_all(world.user()).unwrap();
+        let made = world.try_run(
+            world.root(),
+            &["init", "-q", "-b", "main", "--ref-format=reftable", "user"],
+        );
+        if !made.exit.success() {
+            return;
+        }
+        world.write("a", "one\n");
+        let tip = world.commit_all("one");
+        let store = world.store();
+        let landing = crate::world::landing(
+            world,
+            &tip,
+            &crate::world::candidate(&store, &tip, &[crate::world::put("a", "2")]),
+        );
+        crate::world::publish(&store, &landing);
+        assert_eq!(
+            store.move_branch(&landing).unwrap(),
+            hyperion_git::Move::Landed { behind: None }
+        );
+        assert_eq!(
+            (world.head(), world.read("a")),
+            (landing.candidate, "2".to_owned())
+        );
+    });
+}
+
+#[test]
+fn a_repository_of_another_user_is_one_the_person_named() {
+    if hyperion_host::effective_uid() != 0 {
+        return;
+    }
+    with_each_git(|world| {
+        world.write("a", "one\n");
+        let tip = world.commit_all("one");
+        for path in [world.user(), world.user().join(".git")] {
+            std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
+        }
+        assert!(
+            !world.try_run(world.user(), &["status"]).exit.success(),
+            "git itself is wary"
+        );
+        let store = world.store();
+        let landing = crate::world::landing(
+            world,
+            &tip,
+            &crate::world::candidate(&store, &tip, &[crate::world::put("a", "2")]),
+        );
+        crate::world::publish(&store, &landing);
+        assert_eq!(
+            store.move_branch(&landing).unwrap(),
+            hyperion_git::Move::Landed { behind: None }
+        );
+        assert_eq!(world.read("a"), "2");
+    });
+}

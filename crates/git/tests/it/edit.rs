@@ -1,8 +1,7 @@
-use std::collections::BTreeMap;
-
 use hyperion_git::{Content, EditError, FileMode, Mode, Oid, RepoStore, TreeEdit, TreePath};
 use proptest::prelude::*;
 
+use crate::files::{Files, by_index, files, mode};
 use crate::world::{World, gits, put, remove, rename, with_each_git};
 
 fn listing(world: &World, tree: &Oid) -> String {
@@ -238,71 +237,24 @@ fn what_is_strange_beside_an_edit_survives() {
                 .len(),
             6
         );
+        // Such a tree can be landed, by the strict checks of `index-pack` too.
+        let top = crate::world::commit(&store, top, &base);
+        world.run(
+            world.root().join("own/git"),
+            &["update-ref", "refs/keep", top.as_str()],
+        );
+        let landing = crate::world::landing(
+            world,
+            &base,
+            &crate::world::commit(&store, edited.clone(), &top),
+        );
+        crate::world::publish(&store, &landing);
         let odd = TreePath::from([b"dir/".as_slice(), b"\xff\xfe not utf-8"].concat());
         assert!(store.lookup(&edited, &odd).unwrap().is_some());
     });
 }
 
-const NAMES: &[&str] = &["a", "b", "c.txt", "d-e", "d", "d.x", "sp ace", "ü"];
-
-fn path() -> impl Strategy<Value = String> {
-    prop::collection::vec(prop::sample::select(NAMES), 1..4).prop_map(|parts| parts.join("/"))
-}
-
-/// A set of files in which no file is a folder of another.
-fn files() -> impl Strategy<Value = BTreeMap<String, (String, bool)>> {
-    prop::collection::btree_map(path(), ("[a-z\n]{0,20}", any::<bool>()), 0..14).prop_map(|files| {
-        let names: Vec<String> = files.keys().cloned().collect();
-        let is_folder = |name: &str| {
-            names
-                .iter()
-                .any(|other| other.starts_with(&format!("{name}/")))
-        };
-        files
-            .into_iter()
-            .filter(|(name, _)| !is_folder(name))
-            .collect()
-    })
-}
-
-fn mode(executable: bool) -> FileMode {
-    if executable {
-        FileMode::Executable
-    } else {
-        FileMode::File
-    }
-}
-
-/// The tree that `git` itself makes of these files with a temporary index.
-fn by_index(world: &World, files: &BTreeMap<String, (String, bool)>) -> Oid {
-    world.user_git(&["read-tree", "--empty"]);
-    let mut entries = Vec::new();
-    for (path, (content, executable)) in files {
-        let blob = world.try_run_with(
-            world.user(),
-            &["hash-object", "-w", "--stdin"],
-            content.as_bytes(),
-        );
-        let bits = if *executable { "100755" } else { "100644" };
-        entries.extend(format!("{bits} {}\t{path}\0", blob.stdout.text().trim()).as_bytes());
-    }
-    assert!(
-        world
-            .try_run_with(
-                world.user(),
-                &["update-index", "-z", "--index-info"],
-                &entries
-            )
-            .exit
-            .success()
-    );
-    Oid::parse(&world.user_git(&["write-tree"])).unwrap()
-}
-
-fn edits_between(
-    old: &BTreeMap<String, (String, bool)>,
-    new: &BTreeMap<String, (String, bool)>,
-) -> Vec<TreeEdit> {
+fn edits_between(old: &Files, new: &Files) -> Vec<TreeEdit> {
     let removed = old
         .keys()
         .filter(|path| !new.contains_key(*path))

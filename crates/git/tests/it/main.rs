@@ -9,6 +9,7 @@
 mod checkout;
 mod discover;
 mod edit;
+mod files;
 mod landing;
 mod lane;
 mod merge;

@@ -1,6 +1,10 @@
-use hyperion_git::{Content, FileMode, MergeSides, Merged, Oid, TreeEdit};
+use std::collections::BTreeSet;
 
-use crate::world::{candidate, put, remove, with_each_git};
+use hyperion_git::{Content, FileMode, MergeSides, Merged, Oid, TreeEdit};
+use proptest::prelude::*;
+
+use crate::files::{Files, by_index};
+use crate::world::{World, candidate, gits, put, remove, with_each_git};
 
 fn lines(edit: &[(usize, &str)]) -> String {
     (0..10)
@@ -261,4 +265,133 @@ fn a_missing_side_is_refused_and_the_process_lives_on() {
             Merged::Clean { .. }
         ));
     });
+}
+
+/// Three versions of a few files: lines edited, files added, deleted, moved.
+fn three_versions() -> impl Strategy<Value = [Files; 3]> {
+    let content = prop::collection::vec(prop::sample::select(vec!["a", "b", "c", "d"]), 6..9);
+    let base = prop::collection::vec(content, 5);
+    let edits = prop::collection::vec(
+        (
+            0_usize..5,
+            0_usize..8,
+            prop::sample::select(vec!["edit", "delete", "move", "run"]),
+        ),
+        0..4,
+    );
+    (base, edits.clone(), edits).prop_map(|(base, ours, theirs)| {
+        let base: Files = base
+            .into_iter()
+            .enumerate()
+            .map(|(number, lines)| {
+                let text = lines
+                    .iter()
+                    .enumerate()
+                    .map(|(at, word)| format!("{word}{at} of {number}\n"))
+                    .collect();
+                (format!("dir{}/f{number}", number % 2), (text, false))
+            })
+            .collect();
+        let version = |edits: Vec<(usize, usize, &str)>, who: &str| {
+            let mut files = base.clone();
+            for (number, at, what) in edits {
+                let path = format!("dir{}/f{number}", number % 2);
+                let Some((text, run)) = files.remove(&path) else {
+                    continue;
+                };
+                let edited = || {
+                    text.lines()
+                        .enumerate()
+                        .map(|(line, word)| {
+                            if line == at {
+                                format!("{who}\n")
+                            } else {
+                                format!("{word}\n")
+                            }
+                        })
+                        .collect()
+                };
+                match what {
+                    "edit" => drop(files.insert(path, (edited(), run))),
+                    "move" => drop(files.insert(format!("moved/f{number}"), (text, run))),
+                    "run" => drop(files.insert(path, (text, true))),
+                    _ => {}
+                }
+            }
+            files
+        };
+        let (ours, theirs) = (version(ours, "ours"), version(theirs, "theirs"));
+        [base, ours, theirs]
+    })
+}
+
+/// In memory and in a work tree, git says the same.
+#[test]
+fn a_merge_is_the_merge_of_a_work_tree() {
+    for program in gits() {
+        let world = World::new(&program);
+        world.commit_all("start");
+        let store = world.store();
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(16));
+        runner
+            .run(&three_versions(), |versions| {
+                let [base, ours, theirs] = versions.map(|files| by_index(&world, &files));
+                let commit = |tree: &Oid, parents: &[&str]| {
+                    let parents = parents.iter().flat_map(|parent| ["-p", parent]);
+                    let args: Vec<&str> = ["commit-tree", tree.as_str(), "-m", "x"]
+                        .into_iter()
+                        .chain(parents)
+                        .collect();
+                    world.user_git(&args)
+                };
+                let root = commit(&base, &[]);
+                let (one, two) = (commit(&ours, &[&root]), commit(&theirs, &[&root]));
+                world.user_git(&["checkout", "-q", "-f", "-B", "main", &one]);
+                world.user_git(&["clean", "-fdxq"]);
+                let by_work_tree = world.try_run(world.user(), &["merge", "-q", "--no-edit", &two]);
+                let sides = MergeSides {
+                    base: &base,
+                    ours: &ours,
+                    theirs: &theirs,
+                    attributes: &ours,
+                };
+                match store.merge(&sides).unwrap() {
+                    Merged::Clean { tree } => {
+                        prop_assert!(
+                            by_work_tree.exit.success(),
+                            "{}",
+                            by_work_tree.stdout.text()
+                        );
+                        prop_assert_eq!(
+                            tree.to_string(),
+                            world.user_git(&["rev-parse", "HEAD^{tree}"])
+                        );
+                    }
+                    Merged::Conflict(files) => {
+                        prop_assert!(!by_work_tree.exit.success());
+                        let unmerged = world.user_git(&["ls-files", "-u"]);
+                        let unmerged: BTreeSet<&str> = unmerged
+                            .lines()
+                            .filter_map(|line| Some(line.split_once('\t')?.1))
+                            .collect();
+                        let with_stages = files.iter().filter(|file| {
+                            file.base.is_some() || file.ours.is_some() || file.theirs.is_some()
+                        });
+                        let told: Vec<String> =
+                            with_stages.map(|file| file.path.to_string()).collect();
+                        prop_assert_eq!(told, unmerged.into_iter().collect::<Vec<_>>());
+                        prop_assert!(
+                            files
+                                .iter()
+                                .all(|file| !file.kind.is_empty() && !file.message.is_empty()),
+                            "{:?}",
+                            files
+                        );
+                        world.user_git(&["merge", "--abort"]);
+                    }
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
 }

@@ -323,3 +323,49 @@ fn a_shallow_clone_is_a_repository_like_any_other() {
         assert_eq!(store.log(&landing.candidate, 10).unwrap().len(), 6);
     });
 }
+
+#[test]
+fn a_base_outlives_the_history_it_was_part_of() {
+    with_each_git(|world| {
+        world.write("dir/a", "one\n");
+        world.write("b", "one\n");
+        let base = world.commit_all("one");
+        let store = world.store();
+        store.pin_base(&base).unwrap();
+        assert!(
+            store.secure_bases().unwrap().is_empty(),
+            "the user's branch holds it"
+        );
+        world.write("dir/a", "another\n");
+        world.user_git(&["add", "-A"]);
+        world.user_git(&["commit", "-q", "--amend", "-m", "rewritten"]);
+        let tip = world.head();
+        assert_eq!(store.secure_bases().unwrap(), [base.clone()]);
+        assert!(store.secure_bases().unwrap().is_empty());
+        world.user_git(&["reflog", "expire", "--expire=now", "--all"]);
+        world.user_git(&["gc", "-q", "--prune=now"]);
+        store.rest();
+        assert_eq!(store.bases().unwrap(), [base.clone()]);
+        let change = candidate(&store, &base, &[put("b", "two\n")]);
+        let sides = hyperion_git::MergeSides {
+            base: &base,
+            ours: &tip,
+            theirs: &change,
+            attributes: &tip,
+        };
+        let hyperion_git::Merged::Clean { tree } = store.merge(&sides).unwrap() else {
+            panic!("conflict")
+        };
+        let landing = crate::world::landing(world, &tip, &commit(&store, tree, &tip));
+        crate::world::publish(&store, &landing);
+        assert_eq!(
+            store.move_branch(&landing).unwrap(),
+            hyperion_git::Move::Landed { behind: None }
+        );
+        world.user_git(&["fsck", "--strict"]);
+        assert_eq!(
+            (world.read("dir/a"), world.read("b")),
+            ("another\n".to_owned(), "two\n".to_owned())
+        );
+    });
+}

@@ -1,0 +1,301 @@
+//! Holding a work tree still by git's own index lock, and moving it while held.
+//!
+//! The new index is made in a file beside the old one and renamed over it: a person never sees half of it.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use hyperion_host::{Input, Outcome, ProcessMark, read_bounded};
+
+use crate::call::{LONG, failure};
+use crate::checkout::BlockReason;
+use crate::error::GitError;
+use crate::landing::Landing;
+use crate::oid::{Oid, RefName};
+use crate::path::TreePath;
+use crate::read::{RawChange, Renames};
+use crate::store::RepoStore;
+use crate::work_tree::{WorkTree, dirty, remove_if_there};
+
+/// What our index lock says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) landing: Landing,
+    pub(crate) holder: ProcessMark,
+}
+
+impl WorkTree {
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.git_dir.join("index.lock")
+    }
+
+    /// The index that will replace the old one.
+    fn next_index(&self) -> PathBuf {
+        self.git_dir.join("hyperion-index")
+    }
+
+    pub(crate) fn note(&self) -> Option<Note> {
+        const NOTE_MAX_BYTES: u64 = 64 * 1024;
+        Note::parse(&String::from_utf8(read_bounded(&self.lock(), NOTE_MAX_BYTES).ok()?).ok()?)
+    }
+
+    pub(crate) fn is_held_for(&self, landing: &Landing) -> bool {
+        self.note().is_some_and(|note| note.landing == *landing)
+    }
+
+    pub(crate) fn hold(
+        &self,
+        store: &RepoStore,
+        landing: &Landing,
+    ) -> Result<Option<BlockReason>, GitError> {
+        if self.is_held_for(landing) {
+            return Ok(None);
+        }
+        if let Some(operation) = self.unfinished(&landing.branch) {
+            return Ok(Some(BlockReason::Unfinished { operation }));
+        }
+        if !self.take_lock(landing)? {
+            return Ok(Some(BlockReason::Locked { lock: self.lock() }));
+        }
+        let next = self.next_index();
+        let block = self.copy_index(store, &next).and_then(|()| {
+            match self.dirt(store, &next, &landing.expected)? {
+                Some(reason) => Ok(Some(reason)),
+                None => self.untracked_in_the_way(store, &landing.expected, &landing.candidate),
+            }
+        });
+        if !matches!(block, Ok(None)) {
+            self.release(landing)?;
+        }
+        block
+    }
+
+    fn take_lock(&self, landing: &Landing) -> Result<bool, GitError> {
+        let own = std::process::id();
+        let draft = self.git_dir.join(format!("hyperion-note-{own}"));
+        let holder = ProcessMark::of(own).map_err(GitError::io(&draft))?;
+        let holder = holder.ok_or_else(|| GitError::Io {
+            path: draft.clone(),
+            source: io::ErrorKind::NotFound.into(),
+        })?;
+        let note = Note {
+            landing: landing.clone(),
+            holder,
+        };
+        let written = File::create(&draft).and_then(|mut file| {
+            file.write_all(note.text().as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(GitError::io(&draft))?;
+        // A link, not a rename: it fails when the lock is there, and appears whole.
+        let linked = fs::hard_link(&draft, self.lock());
+        let _ = fs::remove_file(&draft);
+        match linked {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(source) => Err(GitError::Io {
+                path: self.lock(),
+                source,
+            }),
+        }
+    }
+
+    pub(crate) fn release(&self, landing: &Landing) -> Result<(), GitError> {
+        for leftover in [
+            "hyperion-index",
+            "hyperion-index.lock",
+            "hyperion-index.new",
+            "hyperion-index.new.lock",
+        ] {
+            remove_if_there(&self.git_dir.join(leftover))?;
+        }
+        if self.is_held_for(landing) {
+            remove_if_there(&self.lock())?;
+        }
+        Ok(())
+    }
+
+    /// Brings index and files to `target`; the lock must be ours. Gives the lock back in any case.
+    pub(crate) fn follow(
+        &self,
+        store: &RepoStore,
+        landing: &Landing,
+        target: &Oid,
+    ) -> Result<Option<BlockReason>, GitError> {
+        if self.index_is(store, target)? {
+            self.release(landing)?;
+            return Ok(None);
+        }
+        let next = self.next_index();
+        remove_if_there(&self.git_dir.join("hyperion-index.lock"))?;
+        self.copy_index(store, &next)?;
+        let mut moved = self.read_tree(store, &next, &landing.expected, target)?;
+        if !moved.exit.success() {
+            let foreign = self.sort_half_moved(store, &next, &landing.expected, target)?;
+            if !foreign.is_empty() {
+                self.release(landing)?;
+                return Ok(Some(dirty(foreign)));
+            }
+            moved = self.read_tree(store, &next, &landing.expected, target)?;
+        }
+        if !moved.exit.success() {
+            let block = match self.dirt(store, &next, &landing.expected)? {
+                Some(reason) => reason,
+                None => match self.untracked_in_the_way(store, &landing.expected, target)? {
+                    Some(reason) => reason,
+                    None => {
+                        self.release(landing)?;
+                        return Err(failure("read-tree", &moved));
+                    }
+                },
+            };
+            self.release(landing)?;
+            return Ok(Some(block));
+        }
+        let index = self.git_dir.join("index");
+        File::open(&next)
+            .and_then(|file| file.sync_all())
+            .map_err(GitError::io(&next))?;
+        fs::rename(&next, &index).map_err(GitError::io(&index))?;
+        self.release(landing)?;
+        Ok(None)
+    }
+
+    fn read_tree(
+        &self,
+        store: &RepoStore,
+        index: &Path,
+        old: &Oid,
+        new: &Oid,
+    ) -> Result<Outcome, GitError> {
+        self.call(store, "read-tree", index)
+            .args(["-m", "-u", old.as_str(), new.as_str()])
+            .wall(LONG)
+            .outcome()
+    }
+
+    /// After a crash in the middle of moving: files that are new already are entered as such; answers with those that
+    /// are neither old nor new.
+    fn sort_half_moved(
+        &self,
+        store: &RepoStore,
+        index: &Path,
+        old: &Oid,
+        new: &Oid,
+    ) -> Result<BTreeSet<TreePath>, GitError> {
+        let unlike_old = self.unlike_index(store, index)?;
+        let new_index = self.git_dir.join("hyperion-index.new");
+        remove_if_there(&new_index)?;
+        self.call(store, "read-tree", &new_index)
+            .arg(new.as_str())
+            .wall(LONG)
+            .output()?;
+        self.refresh(store, &new_index)?;
+        let unlike_new = self.unlike_index(store, &new_index)?;
+        remove_if_there(&new_index)?;
+        let mut entries = Vec::new();
+        let mut foreign = BTreeSet::new();
+        for change in store.diff_trees(old, new, Renames::Off)? {
+            let RawChange {
+                old_mode,
+                new_mode,
+                new_oid,
+                path,
+                ..
+            } = change;
+            let file = self.path.join(path.to_os_path());
+            let is_there = self.has(&path);
+            let is_old = if old_mode.is_some() {
+                !unlike_old.contains(&path)
+            } else {
+                !is_there
+            };
+            let is_new = if new_mode.is_some() {
+                !unlike_new.contains(&path)
+            } else {
+                !is_there
+            };
+            // Git deletes a file before it writes it again: a missing one is on its way.
+            if is_old || (!is_there && !is_new) {
+                continue;
+            }
+            if is_new {
+                let (mode, oid) = match (new_mode, &new_oid) {
+                    (Some(mode), Some(oid)) => (mode.octal(), oid.to_string()),
+                    _ => ("0", "0".repeat(old.as_str().len())),
+                };
+                entries.extend(format!("{mode} {oid}\t").as_bytes());
+                entries.extend(path.as_bytes());
+                entries.push(0);
+            } else if self.is_beginning_of(store, &file, new_oid.as_ref())? {
+                fs::remove_file(&file).map_err(GitError::io(&file))?;
+            } else {
+                foreign.insert(path);
+            }
+        }
+        if !entries.is_empty() {
+            self.call(store, "update-index", index)
+                .args(["-z", "--index-info"])
+                .input(Input::Bytes(entries))
+                .output()?;
+            self.refresh(store, index)?;
+        }
+        Ok(foreign)
+    }
+
+    /// Whether a file is what git had written of its new content when it died.
+    fn is_beginning_of(
+        &self,
+        store: &RepoStore,
+        file: &Path,
+        oid: Option<&Oid>,
+    ) -> Result<bool, GitError> {
+        const COMPARED_MAX_BYTES: u64 = 256 * 1024 * 1024;
+        let (Some(oid), Ok(present)) = (oid, read_bounded(file, COMPARED_MAX_BYTES)) else {
+            return Ok(false);
+        };
+        if fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Ok(false);
+        }
+        Ok(store
+            .read_blob(oid, COMPARED_MAX_BYTES)?
+            .starts_with(&present))
+    }
+}
+
+impl Note {
+    fn text(&self) -> String {
+        let Self {
+            landing:
+                Landing {
+                    entry,
+                    branch,
+                    expected,
+                    candidate,
+                },
+            holder,
+        } = self;
+        format!(
+            "hyperion is moving this work tree\nentry {entry}\nbranch {branch}\nexpected {expected}\ncandidate {candidate}\n\
+             holder {holder}\n"
+        )
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text
+            .strip_prefix("hyperion is moving this work tree\n")?
+            .lines();
+        let mut value = |key: &str| lines.next()?.strip_prefix(key);
+        Some(Self {
+            landing: Landing {
+                entry: value("entry ")?.to_owned(),
+                branch: RefName::new(value("branch ")?).ok()?,
+                expected: Oid::parse(value("expected ")?).ok()?,
+                candidate: Oid::parse(value("candidate ")?).ok()?,
+            },
+            holder: value("holder ")?.parse().ok()?,
+        })
+    }
+}

@@ -1,0 +1,314 @@
+//! A work tree of the user: its state, read with the person's own settings.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::call::{Call, LONG};
+use crate::checkout::{BLOCK_FILES_MAX, BlockReason};
+use crate::error::GitError;
+use crate::oid::{Oid, RefName};
+use crate::path::TreePath;
+use crate::read::{ChangeStatus, Renames};
+use crate::store::RepoStore;
+use crate::user_repo::path_of;
+
+/// One work tree with its own git folder (index, `HEAD`).
+#[derive(Debug)]
+pub(crate) struct WorkTree {
+    pub(crate) path: PathBuf,
+    pub(crate) git_dir: PathBuf,
+    pub(crate) branch: Option<RefName>,
+}
+
+impl RepoStore {
+    pub(crate) fn work_trees(&self) -> Result<Vec<WorkTree>, GitError> {
+        self.user.require_present()?;
+        let listed = self
+            .user
+            .call("worktree")
+            .args(["list", "--porcelain", "-z"])
+            .output()?;
+        let mut found = Vec::new();
+        let mut lines = listed.split(|byte| *byte == 0).peekable();
+        let mut is_main = true;
+        while lines.peek().is_some() {
+            let block: Vec<&[u8]> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+            let value = |key: &[u8]| block.iter().find_map(|line| line.strip_prefix(key));
+            let Some(path) = value(b"worktree ") else {
+                continue;
+            };
+            let branch =
+                value(b"branch ").and_then(|name| RefName::new(String::from_utf8_lossy(name)).ok());
+            let place = if is_main {
+                self.user
+                    .main_work_tree()
+                    .map(|path| (path.to_path_buf(), self.user.git_dir().to_path_buf()))
+            } else {
+                self.linked(&path_of(path))?
+            };
+            is_main = false;
+            if let Some((path, git_dir)) = place {
+                found.push(WorkTree {
+                    path,
+                    git_dir,
+                    branch,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The git folder of a linked work tree; `None` when the work tree is not there (an unplugged disk, a deleted folder).
+    fn linked(&self, path: &Path) -> Result<Option<(PathBuf, PathBuf)>, GitError> {
+        if !path.join(".git").is_file() {
+            return Ok(None);
+        }
+        let git_dir = self
+            .git
+            .call("rev-parse", path)
+            .arg("--absolute-git-dir")
+            .output()?;
+        Ok(Some((path.to_path_buf(), path_of(&git_dir))))
+    }
+}
+
+impl WorkTree {
+    /// Whether the branch is checked out here, or would be again after a rebase or bisection ends.
+    pub(crate) fn concerns(&self, branch: &RefName) -> bool {
+        self.branch.as_ref() == Some(branch) || self.unfinished(branch).is_some()
+    }
+
+    pub(crate) fn unfinished(&self, branch: &RefName) -> Option<&'static str> {
+        let names = |file: &str, wanted: &str| {
+            fs::read_to_string(self.git_dir.join(file))
+                .is_ok_and(|content| content.trim() == wanted)
+        };
+        if names("rebase-merge/head-name", branch.as_str())
+            || names("rebase-apply/head-name", branch.as_str())
+        {
+            return Some("rebase");
+        }
+        if names("BISECT_START", branch.short()) {
+            return Some("bisection");
+        }
+        if self.branch.as_ref() != Some(branch) {
+            return None;
+        }
+        [
+            ("MERGE_HEAD", "merge"),
+            ("CHERRY_PICK_HEAD", "cherry-pick"),
+            ("REVERT_HEAD", "revert"),
+        ]
+        .into_iter()
+        .find_map(|(file, operation)| self.git_dir.join(file).exists().then_some(operation))
+    }
+
+    /// What can be seen to be in the way without reading the index.
+    pub(crate) fn obstruction(&self, branch: &RefName) -> Option<BlockReason> {
+        if let Some(operation) = self.unfinished(branch) {
+            return Some(BlockReason::Unfinished { operation });
+        }
+        let lock = self.lock();
+        lock.exists().then_some(BlockReason::Locked { lock })
+    }
+
+    pub(crate) fn copy_index(&self, store: &RepoStore, to: &Path) -> Result<(), GitError> {
+        let index = self.git_dir.join("index");
+        remove_if_there(to)?;
+        if index.exists() {
+            fs::copy(&index, to).map_err(GitError::io(&index))?;
+            self.refresh(store, to)?;
+        }
+        Ok(())
+    }
+
+    /// Files whose time stamp changed but not their content must not count as edited. Exit code 1 says that some did.
+    pub(crate) fn refresh(&self, store: &RepoStore, index: &Path) -> Result<(), GitError> {
+        self.call(store, "update-index", index)
+            .args(["-q", "--refresh"])
+            .wall(LONG)
+            .answer()
+            .map(drop)
+    }
+
+    /// Compares an index with a commit, and the files with the index.
+    pub(crate) fn dirt(
+        &self,
+        store: &RepoStore,
+        index: &Path,
+        commit: &Oid,
+    ) -> Result<Option<BlockReason>, GitError> {
+        let staged = self
+            .call(store, "diff-index", index)
+            .args([
+                "--cached",
+                "--no-renames",
+                "--name-only",
+                "-z",
+                commit.as_str(),
+            ])
+            .wall(LONG)
+            .output()?;
+        let mut files = self.unlike_index(store, index)?;
+        files.extend(paths_in(&staged));
+        Ok((!files.is_empty()).then(|| dirty(files)))
+    }
+
+    /// Files that differ from an index. A submodule's own state is none of ours: it does not move with the work tree.
+    pub(crate) fn unlike_index(
+        &self,
+        store: &RepoStore,
+        index: &Path,
+    ) -> Result<BTreeSet<TreePath>, GitError> {
+        let answer = self
+            .call(store, "diff-files", index)
+            .args([
+                "--no-renames",
+                "--name-only",
+                "-z",
+                "--ignore-submodules=all",
+            ])
+            .wall(LONG)
+            .output()?;
+        Ok(paths_in(&answer).collect())
+    }
+
+    pub(crate) fn index_is(&self, store: &RepoStore, commit: &Oid) -> Result<bool, GitError> {
+        let index = self.git_dir.join("index");
+        self.call(store, "diff-index", &index)
+            .args(["--cached", "--quiet", commit.as_str()])
+            .wall(LONG)
+            .answer()
+    }
+
+    /// Whether something is at a path, without passing through a link that took a folder's place.
+    pub(crate) fn has(&self, path: &TreePath) -> bool {
+        let file = self.path.join(path.to_os_path());
+        let folders = file
+            .ancestors()
+            .skip(1)
+            .take_while(|folder| *folder != self.path);
+        let is_folder =
+            |folder: &Path| fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir());
+        folders.into_iter().all(is_folder) && fs::symlink_metadata(&file).is_ok()
+    }
+
+    /// Finds what a landing would overwrite although git does not track it. Git itself overwrites ignored files here,
+    /// which may be somebody's only copy of a local setting.
+    pub(crate) fn untracked_in_the_way(
+        &self,
+        store: &RepoStore,
+        old: &Oid,
+        new: &Oid,
+    ) -> Result<Option<BlockReason>, GitError> {
+        let changes = store.diff_trees(old, new, Renames::Off)?;
+        let leaving: BTreeSet<&[u8]> = changes
+            .iter()
+            .filter(|change| change.old_mode.is_some())
+            .map(|change| change.path.as_bytes())
+            .collect();
+        let mut found = BTreeSet::new();
+        for change in changes
+            .iter()
+            .filter(|change| change.status == ChangeStatus::Added)
+        {
+            let path = change.path.as_bytes();
+            let ends = path
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| **byte == b'/')
+                .map(|(at, _)| at)
+                .chain([path.len()]);
+            for end in ends {
+                let part = path.get(..end).unwrap_or(path);
+                let place = TreePath::from(part);
+                let Ok(metadata) = fs::symlink_metadata(self.path.join(place.to_os_path())) else {
+                    break;
+                };
+                if !metadata.is_dir() {
+                    if !leaving.contains(part) {
+                        found.insert(place);
+                    }
+                    break;
+                }
+                if end == path.len() {
+                    self.untracked_inside(&place, &leaving, &mut found)?;
+                }
+            }
+        }
+        Ok((!found.is_empty()).then(|| {
+            let (files, more) = first_of(found);
+            BlockReason::Untracked { files, more }
+        }))
+    }
+
+    /// A folder where a file will be: everything in it must be leaving.
+    fn untracked_inside(
+        &self,
+        folder: &TreePath,
+        leaving: &BTreeSet<&[u8]>,
+        found: &mut BTreeSet<TreePath>,
+    ) -> Result<(), GitError> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let place = self.path.join(folder.to_os_path());
+        for entry in fs::read_dir(&place).map_err(GitError::io(&place))? {
+            let entry = entry.map_err(GitError::io(&place))?;
+            let path =
+                TreePath::from([folder.as_bytes(), b"/", entry.file_name().as_bytes()].concat());
+            if entry.file_type().map_err(GitError::io(&place))?.is_dir() {
+                self.untracked_inside(&path, leaving, found)?;
+            } else if !leaving.contains(path.as_bytes()) {
+                found.insert(path);
+            }
+            if found.len() > BLOCK_FILES_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A command in this work tree with the given index, by the person's own settings.
+    pub(crate) fn call<'a>(
+        &self,
+        store: &'a RepoStore,
+        name: &'static str,
+        index: &Path,
+    ) -> Call<'a> {
+        store
+            .git
+            .call(name, &self.path)
+            .personal()
+            .git_dir(&self.git_dir)
+            .env("GIT_WORK_TREE", &self.path)
+            .env("GIT_INDEX_FILE", index)
+    }
+}
+
+pub(crate) fn dirty(files: BTreeSet<TreePath>) -> BlockReason {
+    let (files, more) = first_of(files);
+    BlockReason::Dirty { files, more }
+}
+
+fn first_of(files: BTreeSet<TreePath>) -> (Vec<TreePath>, usize) {
+    let more = files.len().saturating_sub(BLOCK_FILES_MAX);
+    (files.into_iter().take(BLOCK_FILES_MAX).collect(), more)
+}
+
+fn paths_in(answer: &[u8]) -> impl Iterator<Item = TreePath> {
+    answer
+        .split(|byte| *byte == 0)
+        .filter(|path| !path.is_empty())
+        .map(TreePath::from)
+}
+
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), GitError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(GitError::Io {
+            path: path.to_path_buf(),
+            source: error,
+        }),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
