@@ -69,7 +69,12 @@ pub(super) fn find(text: &str, at: usize, end: usize) -> Option<Found> {
     let name = &text[name_start..name_end];
     let kind = name_kind(name)?;
     let value = value(text, name.starts_with("--"), name_end)?;
-    let found = is_secret(kind, &text[value.start..value.end], value.quoted);
+    let given = &text[value.start..value.end];
+    // Unquoted, `HMAC_KEY=…` is a setting, `nid_key = …` is code.
+    let setting = value.quoted || !name.bytes().any(|c| c.is_ascii_lowercase());
+    let found = is_secret(kind, given, value.quoted)
+        && ((value.quoted && !value.argument) || !is_type_name(given))
+        && (setting || kind != NameKind::Key);
     found.then_some(Found::by_name(kind.rule(), value.start, value.end))
 }
 
@@ -107,6 +112,7 @@ pub(super) fn name_kind(name: &str) -> Option<NameKind> {
         .collect();
     const NOT: &[&str] = &[
         "public",
+        "pubkey",
         "csrf",
         "xsrf",
         "pagetoken",
@@ -200,6 +206,8 @@ struct ValueAt {
     start: usize,
     end: usize,
     quoted: bool,
+    /// Whether it only stands beside the name, as a call's arguments do.
+    argument: bool,
 }
 
 /// Finds where the value of a name that ends at `at` stands.
@@ -210,10 +218,12 @@ fn value(text: &str, is_flag: bool, at: usize) -> Option<ValueAt> {
     // What closes the name: `"name"`, `["name"]`, `\"name\"`.
     let after_name = rest.trim_start_matches(['"', '\'', '`', ']', '\\']);
     let open = after_name.trim_start_matches([' ', '\t']);
-    let after = match open.chars().next()? {
-        ':' | '=' => open.trim_start_matches([':', '=', '>', '?']),
-        ',' | '>' | '(' => &open[1..],
-        _ if is_flag && open.len() < after_name.len() => open,
+    let (after, argument) = match open.chars().next()? {
+        ':' | '=' => (open.trim_start_matches([':', '=', '>', '?']), false),
+        '>' => (&open[1..], false),
+        // `("password", "…")`: without quotes the next one is just the next argument.
+        ',' | '(' => (&open[1..], true),
+        _ if is_flag && open.len() < after_name.len() => (open, false),
         _ => return None,
     };
     let start = line_end - after.trim_start_matches([' ', '\t']).len();
@@ -253,8 +263,12 @@ fn value(text: &str, is_flag: bool, at: usize) -> Option<ValueAt> {
                 start,
                 end: start + end,
                 quoted: true,
+                argument,
             });
         }
+    }
+    if argument {
+        return None;
     }
     let len = lead
         .find(|c: char| {
@@ -279,12 +293,14 @@ fn value(text: &str, is_flag: bool, at: usize) -> Option<ValueAt> {
                 )
         })
         .unwrap_or(lead.len());
-    // A call or an index is code, not a value.
-    let code = lead[len..].starts_with(['(', '[', '{']);
+    // A call or an index is code, and what `=` follows is a type.
+    let rest = lead[len..].trim_start_matches([' ', '\t']);
+    let code = lead[len..].starts_with(['(', '[', '{']) || rest.starts_with('=');
     (!code && len > 0).then_some(ValueAt {
         start,
         end: start + len,
         quoted: false,
+        argument,
     })
 }
 
@@ -342,7 +358,7 @@ fn is_opaque(value: &str) -> bool {
         .any(|start| value.starts_with(start) && value.len() < 40)
         && ![
             "sha1", "sha256", "sha384", "sha512", "md5", "h1:", "ssh-", "data:", "urn:", "0x",
-            "AAAA", "MII",
+            "AAAA", "MFkw", "MCow", "MII",
         ]
         .iter()
         .any(|start| value.starts_with(start))
@@ -409,9 +425,13 @@ fn is_uuid(value: &str) -> bool {
 
 /// Tells whether a value reads like a name: words, each with a few digits at its end at most.
 fn is_name(value: &str) -> bool {
-    value
-        .split(['_', '-', '.', '/', ':', '@', '=', '+'])
-        .all(|word| {
+    let words = || value.split(['_', '-', '.', '/', ':', '@', '=', '+']);
+    // `D3DKMT_PRESENT_TOKEN_0`: constants carry digits anywhere.
+    let constant = value.contains('_')
+        && !value.bytes().any(|c| c.is_ascii_lowercase())
+        && words().all(|word| word.bytes().filter(u8::is_ascii_digit).count() <= 2);
+    constant
+        || words().all(|word| {
             let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
             let digits = word.len() - letters.len();
             let upper = letters.bytes().filter(u8::is_ascii_uppercase).count();
@@ -419,4 +439,19 @@ fn is_name(value: &str) -> bool {
             let version = letters.is_empty() && digits <= 4;
             version || (digits <= 2 && cased && letters.bytes().all(|c| c.is_ascii_alphabetic()))
         })
+}
+
+/// Tells whether a value reads like a type: `X25519PrivateKey`, `ed25519.PublicKey`.
+///
+/// Random text changes between letters and digits, or from small to capital, at almost every
+/// second character; a name does so at every fifth at most.
+fn is_type_name(value: &str) -> bool {
+    value.split(['.', '_']).all(|word| {
+        let pairs = word.bytes().zip(word.bytes().skip(1));
+        let turns = pairs.filter(|(a, b)| {
+            a.is_ascii_digit() != b.is_ascii_digit()
+                || (a.is_ascii_lowercase() && b.is_ascii_uppercase())
+        });
+        word.bytes().all(|c| c.is_ascii_alphanumeric()) && 5 * turns.count() <= word.len()
+    })
 }

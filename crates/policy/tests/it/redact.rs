@@ -143,6 +143,7 @@ fn positives(seed: u64) -> Vec<(&'static str, String, String, String)> {
     named("token", "aws_secret_access_key = ", alnum(40), "");
     named("token", "\"SECRET_KEY_BASE\", \"", hex(64), "\"");
     named("high-entropy", "hmac_key = \"", alnum(64), "\"");
+    named("high-entropy", "HMAC_KEY=", alnum(64), "\n");
     named("authorization", "Authorization: Bearer ", alnum(40), "\r\n");
     named("authorization", "authorization: Basic ", alnum(24), "\r\n");
     named(
@@ -259,6 +260,12 @@ fn ordinary_text_is_left_alone() {
         "password: String,",
         "pub password: Option<SecretString>,",
         "assert_ne!(token, other_token);",
+        "fn sign(private_key: ed25519.Ed25519PrivateKey, data: bytes)",
+        "class _X25519PrivateKey(X25519PrivateKey):",
+        "isinstance(key, (Ed25519PrivateKey, Ed25519PublicKey))",
+        "nid_key = self._lib.NID_pbe_WithSHA1And3_Key_TripleDES_CBC",
+        "pub const PrivateKeyHelloKspKey: X509CertificateTemplatePrivateKeyFlag = 1048576i32;",
+        "pub Token: D3DKMT_PRESENTHISTORYTOKEN_0,",
         "xoxb- is how a bot's token begins; ghp_ is another",
         "",
     ];
