@@ -38,8 +38,10 @@ pub enum BlobState {
     },
     /// It was there, and was purged.
     Purged,
-    /// It was never there, or is encrypted under a key that is not here.
+    /// It was never there, or nothing referred to it and it went.
     Missing,
+    /// It is not there under the keys that are here; it may be under one that is not.
+    Unknown,
 }
 
 /// Where a blob's content lies.
@@ -307,7 +309,13 @@ pub(crate) fn read(
         body,
     }) = find(conn, keys, digest, true)?
     else {
-        return Ok(None);
+        return match missing_key(conn, keys)? {
+            Some(key_id) => Err(ReadError::KeyMissing {
+                digest: *digest,
+                key_id,
+            }),
+            None => Ok(None),
+        };
     };
     let damaged = |detail: &str| ReadError::DamagedBlob {
         digest: *digest,
@@ -339,6 +347,26 @@ pub(crate) fn read(
         return Err(damaged("it has another digest"));
     }
     Ok(Some(plain))
+}
+
+/// Finds a key that content was encrypted with and that is not here.
+pub(crate) fn missing_key(
+    conn: &Connection,
+    keys: &KeyRing,
+) -> Result<Option<String>, rusqlite::Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT key_id FROM store_key
+         WHERE EXISTS (SELECT 1 FROM blob WHERE blob.key_id = store_key.key_id AND place < 2)
+         ORDER BY adopted_seq DESC",
+    )?;
+    let mut found = statement.query([])?;
+    while let Some(row) = found.next()? {
+        let key_id: String = row.get(0)?;
+        if keys.get(&key_id).is_none() {
+            return Ok(Some(key_id));
+        }
+    }
+    Ok(None)
 }
 
 /// Tells whether a blob was purged.
@@ -379,13 +407,19 @@ impl Store {
     ///
     /// Gives nothing when it was never there or was purged.
     pub fn blob(&self, digest: Digest) -> Result<Option<Vec<u8>>, ReadError> {
-        self.read(|conn| read(conn, self.blobs_folder(), self.keys(), &digest))
+        let look = || self.read(|conn| read(conn, self.blobs_folder(), self.keys(), &digest));
+        match look() {
+            // It may have been purged between the look at its row and that at its file.
+            Err(ReadError::DamagedBlob { .. }) => look(),
+            answer => answer,
+        }
     }
 
     /// Tells what became of content without reading it.
     pub fn blob_state(&self, digest: Digest) -> Result<BlobState, ReadError> {
         self.read(|conn| {
             Ok(match find(conn, self.keys(), &digest, false)? {
+                None if missing_key(conn, self.keys())?.is_some() => BlobState::Unknown,
                 None => BlobState::Missing,
                 Some(Found {
                     place: Place::Purged,

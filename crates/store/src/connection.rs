@@ -11,7 +11,7 @@ use crate::error::OpenError;
 const OLDEST_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 
 /// How long the writer waits for another process; in normal operation there is none.
-const WRITER_BUSY: Duration = Duration::from_secs(5);
+pub(crate) const WRITER_BUSY: Duration = Duration::from_secs(5);
 
 /// How long a reader waits: only recovery after a crash makes it wait at all.
 const READER_BUSY: Duration = Duration::from_secs(5);

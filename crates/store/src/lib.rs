@@ -25,6 +25,7 @@ mod cursor;
 mod error;
 mod execute;
 mod feed;
+mod history;
 mod key;
 mod lease;
 mod migrate;

@@ -200,3 +200,120 @@ fn back_up(conn: &Connection, path: &Path, version: u32) -> Result<PathBuf, Open
     }
     Ok(backup)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hyperion_model::{Batch, BatchId, Uuid};
+
+    use super::*;
+    use crate::{KeySource, Mode, NoRedaction, Store, StoreConfig};
+
+    fn config(folder: &Path, mode: Mode) -> StoreConfig {
+        StoreConfig {
+            database: folder.join("hyperion.db"),
+            blobs: folder.join("blobs"),
+            key: KeySource::File {
+                path: folder.join("key"),
+            },
+            mode,
+            redact: Arc::new(NoRedaction),
+            now: Time::UNIX_EPOCH,
+        }
+    }
+
+    /// A database as the first version left it, with an event in it.
+    fn first_version(path: &Path) {
+        let conn = Connection::open(path).unwrap();
+        apply(&conn, 0, 1, Time::UNIX_EPOCH).unwrap();
+        conn.execute("INSERT INTO receipt VALUES ('old', 1, 0, 5)", [])
+            .unwrap();
+    }
+
+    #[test]
+    fn an_old_database_is_copied_and_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hyperion.db");
+        first_version(&path);
+        assert!(matches!(
+            Store::open(&config(folder.path(), Mode::ReadOnly)),
+            Err(OpenError::NeedsMigration {
+                found: 1,
+                known: KNOWN
+            })
+        ));
+        // A copy from an attempt that failed is replaced.
+        let backup = folder.path().join("hyperion.db.v1.backup");
+        fs::write(&backup, "stale").unwrap();
+
+        let store = Store::open(&config(folder.path(), Mode::ReadWrite)).unwrap();
+        assert_eq!(
+            store.notices(),
+            [Notice::Migrated {
+                from: 1,
+                to: KNOWN,
+                backup: backup.clone()
+            }]
+        );
+        assert!(store.check_structure().unwrap().is_sound());
+        let stamp = hyperion_model::machine::Stamp {
+            time: Time::UNIX_EPOCH,
+            actor: hyperion_model::Actor::Engine {
+                id: hyperion_model::Name::new("t").unwrap(),
+            },
+        };
+        let batch = Batch::new(BatchId::new(Uuid::nil()), stamp, Vec::new());
+        let old = store
+            .execute(Batch {
+                key: Some("old".to_owned()),
+                ..batch
+            })
+            .unwrap();
+        assert!(old.replayed, "what was there before is still there");
+        drop(store);
+        assert_eq!(
+            Store::open(&config(folder.path(), Mode::ReadWrite))
+                .unwrap()
+                .notices(),
+            []
+        );
+
+        let copy = Connection::open(&backup).unwrap();
+        assert_eq!(version(&copy, &backup).unwrap(), Some(1));
+        let kept: u64 = copy
+            .query_row("SELECT count(*) FROM receipt", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(kept, 1);
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hyperion.db");
+        first_version(&path);
+        // In the way of the second migration.
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE queue_log (x)")
+            .unwrap();
+        assert!(Store::open(&config(folder.path(), Mode::ReadWrite)).is_err());
+        let conn = Connection::open(&path).unwrap();
+        assert_eq!(version(&conn, &path).unwrap(), Some(1));
+        let leases: u64 = conn
+            .query_row(
+                "SELECT count(*) FROM sqlite_schema WHERE name = 'lease'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(leases, 0);
+    }
+
+    #[test]
+    fn migrations_are_numbered_without_gaps() {
+        for (number, migration) in MIGRATIONS.iter().enumerate() {
+            assert!(migration.name.starts_with(&format!("{number:04}_")));
+        }
+    }
+}

@@ -4,6 +4,7 @@ use hyperion_model::{Noun, Subject, Uuid};
 use rusqlite::{Connection, params};
 
 use crate::error::{ReadError, StoreError};
+use crate::history::{self, History};
 use crate::rows::{self, RowStamp, Stored, for_noun};
 use crate::store::Store;
 use crate::writer::{Operation, Reply, Writer};
@@ -95,8 +96,8 @@ pub(crate) fn record(
 fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), StoreError> {
     let (noun, id) = (M::NOUN.name(), subject.uuid());
     let conn = &writer.conn;
-    let Some(history) =
-        crate::verify::replay_subject::<M>(conn, id).map_err(|detail| StoreError::Damaged {
+    let Some(found) =
+        history::replay_subject::<M>(conn, id).map_err(|detail| StoreError::Damaged {
             detail: format!("the events of the {} {id}: {detail}", M::NOUN),
         })?
     else {
@@ -108,17 +109,13 @@ fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), Store
         &format!("DELETE FROM \"{noun}\" WHERE id = ?1"),
         [id.as_bytes()],
     )?;
-    conn.execute(
-        "DELETE FROM reference WHERE noun = ?1 AND id = ?2",
-        params![noun, id.as_bytes()],
-    )?;
-    let crate::verify::History {
+    let History {
         state,
         created_seq,
         updated_seq,
         created_at,
         updated_at,
-    } = history;
+    } = found;
     let row = state.row();
     // Written without its references first: some of what it refers to may be purged by now.
     let stamp = RowStamp {
@@ -127,6 +124,11 @@ fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), Store
         time: updated_at,
     };
     rows::insert(conn, &state, &stamp, created_at)?;
+    // References are added, never taken away: some may be under a key that comes back one day.
+    conn.execute(
+        "UPDATE reference SET open = ?3 WHERE noun = ?1 AND id = ?2",
+        params![noun, id.as_bytes(), row.open],
+    )?;
     for digest in &row.blobs {
         rows::refer(conn, &writer.keys, subject, row.open, digest)?;
     }

@@ -51,12 +51,21 @@ pub(crate) fn redact_value(redact: &dyn Redact, value: &mut Value) -> bool {
                 None => false,
             }
         }
-        Value::Array(items) => items
-            .iter_mut()
-            .fold(false, |changed, item| redact_value(redact, item) || changed),
-        Value::Object(members) => members
-            .values_mut()
-            .fold(false, |changed, item| redact_value(redact, item) || changed),
+        // Every item, not only up to the first that changes.
+        Value::Array(items) => {
+            let mut changed = false;
+            for item in items {
+                changed |= redact_value(redact, item);
+            }
+            changed
+        }
+        Value::Object(members) => {
+            let mut changed = false;
+            for item in members.values_mut() {
+                changed |= redact_value(redact, item);
+            }
+            changed
+        }
     }
 }
 

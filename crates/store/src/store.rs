@@ -230,6 +230,10 @@ impl Store {
         &self.inner.keys
     }
 
+    pub(crate) fn database(&self) -> &Path {
+        &self.inner.database
+    }
+
     pub(crate) fn blobs_folder(&self) -> &Path {
         &self.inner.blobs
     }
@@ -307,6 +311,7 @@ fn make_files(config: &StoreConfig) -> Result<(), OpenError> {
     builder
         .create(&config.blobs)
         .map_err(unwritable(&config.blobs))?;
+    let is_new = !config.database.exists();
     fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -314,6 +319,11 @@ fn make_files(config: &StoreConfig) -> Result<(), OpenError> {
         .mode(0o600)
         .open(&config.database)
         .map_err(unwritable(&config.database))?;
+    if let Some(folder) = config.database.parent().filter(|_| is_new) {
+        // SQLite makes its own files' names durable, but this one it finds.
+        let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(unwritable(folder))?;
+    }
     Ok(())
 }
 

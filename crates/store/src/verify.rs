@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use hyperion_model::machine::Row;
-use hyperion_model::{Digest, Noun, StoredEvent, Subject, Time, Uuid};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use hyperion_model::{Digest, Noun, StoredEvent, Subject, Uuid};
+use rusqlite::{Connection, params};
 
 use crate::blob;
 use crate::chain::{Head, SealedHead};
+use crate::connection;
 use crate::error::ReadError;
-use crate::feed;
-use crate::rows::{self, Columns, Stored, for_noun};
+use crate::history::{compare, replay_subject};
+use crate::rows::{Stored, for_noun};
 use crate::store::Store;
 
 /// The most findings of one kind that are listed; all are counted.
@@ -110,55 +111,6 @@ impl Store {
             Ok(inspection.conclude())
         })
     }
-}
-
-/// A subject's state as its events make it.
-pub(crate) struct History<M> {
-    pub(crate) state: M,
-    pub(crate) created_seq: u64,
-    pub(crate) updated_seq: u64,
-    pub(crate) created_at: Time,
-    pub(crate) updated_at: Time,
-}
-
-/// Replays one subject; nothing when no event speaks of it, an error when its history is damaged.
-pub(crate) fn replay_subject<M: Stored>(
-    conn: &Connection,
-    id: Uuid,
-) -> Result<Option<History<M>>, String> {
-    let failed = |error: rusqlite::Error| error.to_string();
-    let mut statement = conn
-        .prepare_cached(
-            "SELECT seq, text FROM event WHERE subject_type = ?1 AND subject_id = ?2 ORDER BY seq",
-        )
-        .map_err(failed)?;
-    let mut found = statement
-        .query(params![M::NOUN.name(), id.as_bytes()])
-        .map_err(failed)?;
-    let mut history: Option<History<M>> = None;
-    while let Some(row) = found.next().map_err(failed)? {
-        let seq: u64 = row.get(0).map_err(failed)?;
-        let text = row.get_ref(1).map_err(failed)?;
-        let event = feed::parse(seq, text.as_bytes().unwrap_or_default())
-            .ok_or_else(|| format!("the event {seq} cannot be read"))?
-            .event;
-        let fact = M::from_fact(event.fact)
-            .ok_or_else(|| format!("the event {seq} is about another noun"))?;
-        let (before, created_seq, created_at) = match history.take() {
-            Some(history) => (Some(history.state), history.created_seq, history.created_at),
-            None => (None, seq, event.stamp.time),
-        };
-        let state = M::apply(before, &fact, &event.stamp).map_err(|error| error.to_string())?;
-        let updated_at = event.stamp.time;
-        history = Some(History {
-            state,
-            created_seq,
-            updated_seq: seq,
-            created_at,
-            updated_at,
-        });
-    }
-    Ok(history)
 }
 
 /// A verification under way.
@@ -341,16 +293,15 @@ impl<'a> Inspection<'a> {
             return Ok(());
         }
         for digest in &row.blobs {
-            match blob::read(self.conn, self.store.blobs_folder(), keys, digest) {
+            match self.read_blob(digest) {
                 Ok(Some(_)) => self.result.blobs_checked += 1,
                 Ok(None) if blob::is_purged(self.conn, keys, digest)? => {}
-                Ok(None) if self.keys_missing => self.not_shown_once(
-                    "that all content the rows refer to is there: some may be under a key that is not here",
-                ),
                 Ok(None) => self.damaged_blob(*digest, "it is gone"),
-                Err(ReadError::DamagedBlob { digest, detail }) => self.damaged_blob(digest, &detail),
+                Err(ReadError::DamagedBlob { digest, detail }) => {
+                    self.damaged_blob(digest, &detail);
+                }
                 Err(ReadError::KeyMissing { key_id, .. }) => self.not_shown_once(&format!(
-                    "that the content encrypted with the key {key_id} is whole: it is not here"
+                    "that the content encrypted with the key {key_id} is there and whole: it is not here"
                 )),
                 Err(error) => return Err(error),
             }
@@ -359,6 +310,22 @@ impl<'a> Inspection<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Reads content in the snapshot; what looks damaged there may have been purged since.
+    fn read_blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ReadError> {
+        let (folder, keys) = (self.store.blobs_folder(), self.store.keys());
+        let found = blob::read(self.conn, folder, keys, digest);
+        if !matches!(found, Err(ReadError::DamagedBlob { .. })) {
+            return found;
+        }
+        // Not from the pool: this verification holds one of its connections already.
+        let now = connection::open_reader(self.store.database())?;
+        if blob::is_purged(&now, keys, digest)? {
+            Ok(Some(Vec::new()))
+        } else {
+            found
+        }
     }
 
     fn differs(&mut self, subject: Subject, detail: String) {
@@ -434,76 +401,6 @@ fn columns_agree(stored: &StoredEvent, row: &rusqlite::Row<'_>) -> Result<bool, 
         && request == event.request.map(|id| id.uuid().into_bytes())
         && run == event.run.map(|id| id.uuid().into_bytes())
         && row.get::<_, i64>(6)? == event.stamp.time.as_millisecond())
-}
-
-/// Says what is wrong with a subject's row, given its history.
-fn compare<M: Stored>(
-    conn: &Connection,
-    id: Uuid,
-    history: &History<M>,
-) -> Result<Option<String>, ReadError> {
-    struct Found<M> {
-        columns: Columns,
-        numbers: (u64, u64, i64, i64),
-        state: Result<M, String>,
-    }
-    let sql = format!(
-        "SELECT status, open, request_id, repo_id, run_id, parent, due_ms,
-           created_seq, updated_seq, created_ms, updated_ms, doc FROM \"{}\" WHERE id = ?1",
-        M::NOUN.name()
-    );
-    let found = conn
-        .prepare_cached(&sql)?
-        .query_row([id.as_bytes()], |row| {
-            Ok(Found {
-                columns: Columns {
-                    status: row.get(0)?,
-                    open: row.get(1)?,
-                    request: row.get(2)?,
-                    repo: row.get(3)?,
-                    run: row.get(4)?,
-                    parent: row.get(5)?,
-                    due_ms: row.get(6)?,
-                },
-                numbers: (row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?),
-                state: rows::parse::<M>(row.get_ref(11)?.as_bytes().unwrap_or_default()),
-            })
-        })
-        .optional()?;
-    let Some(Found {
-        columns,
-        numbers,
-        state,
-    }) = found
-    else {
-        return Ok(Some("its row is gone".to_owned()));
-    };
-    let History {
-        state: expected,
-        created_seq,
-        updated_seq,
-        created_at,
-        updated_at,
-    } = history;
-    let expected_numbers = (
-        *created_seq,
-        *updated_seq,
-        created_at.as_millisecond(),
-        updated_at.as_millisecond(),
-    );
-    Ok(match state {
-        Err(detail) => Some(format!("its row cannot be read: {detail}")),
-        Ok(state) if state != *expected => {
-            Some("its state is not what its events make of it".to_owned())
-        }
-        Ok(_) if columns != Columns::of(&expected.row()) => {
-            Some("its columns do not follow from its state".to_owned())
-        }
-        Ok(_) if numbers != expected_numbers => {
-            Some("its numbers or times are not those of its events".to_owned())
-        }
-        Ok(_) => None,
-    })
 }
 
 fn is_referred(

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::watch;
 
 use crate::chain::{self, Head, SealedHead};
+use crate::connection;
 use crate::error::StoreError;
 use crate::key::KeyRing;
 use crate::redact::Redact;
@@ -23,6 +25,9 @@ const CHECKPOINT_PAGES: i32 = 2000;
 
 /// Pages in the log after which it also waits for readers, so that the log cannot grow for ever.
 const TRUNCATE_PAGES: i32 = 32_000;
+
+/// How long a checkpoint waits for readers: work waits with it.
+const CHECKPOINT_BUSY: Duration = Duration::from_millis(100);
 
 /// Something to be written. It may be attempted again when the transaction around it was lost.
 pub(crate) trait Job: Send {
@@ -98,10 +103,7 @@ impl Writer {
             self.commit_group(group);
             self.checkpoint();
         }
-        // Readers of other processes may hold the log: then they, or the next start, finish it.
-        if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);") {
-            tracing::debug!(%error, "the log was not emptied at the end");
-        }
+        self.copy_log("TRUNCATE");
     }
 
     fn commit_group(&mut self, mut group: Vec<Box<dyn Job>>) {
@@ -241,13 +243,20 @@ impl Writer {
         } else {
             "TRUNCATE"
         };
-        if let Err(error) = self
-            .conn
-            .execute_batch(&format!("PRAGMA wal_checkpoint({mode})"))
-        {
-            tracing::debug!(%error, pages, "a checkpoint has to wait");
-        }
+        self.copy_log(mode);
         self.log_pages.store(0, Ordering::Relaxed);
+    }
+
+    /// Copies as much of the log as readers allow; the rest waits for the next time.
+    fn copy_log(&self, mode: &str) {
+        let copied = self.conn.busy_timeout(CHECKPOINT_BUSY).and_then(|()| {
+            self.conn
+                .execute_batch(&format!("PRAGMA wal_checkpoint({mode})"))?;
+            self.conn.busy_timeout(connection::WRITER_BUSY)
+        });
+        if let Err(error) = copied {
+            tracing::warn!(%error, mode, "the log could not be copied into the database");
+        }
     }
 }
 
@@ -303,3 +312,6 @@ where
         reply.send(result.and_then(|()| made.ok_or(StoreError::Closed)));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,21 @@ fn approval_command() -> impl Strategy<Value = Command> {
     })
 }
 
+/// The blobs that the questions among the commands need.
+fn documents_asked_about(commands: &[Command]) -> Vec<NewBlob> {
+    let asked: Vec<_> = commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Approval(_, approval::Command::Ask(question)) => Some(question.document),
+            _ => None,
+        })
+        .collect();
+    (0..4)
+        .map(|n| NewBlob::new(document(n)))
+        .filter(|blob| asked.contains(&blob.digest))
+        .collect()
+}
+
 fn batches() -> impl Strategy<Value = Vec<Batch>> {
     let commands = prop::collection::vec(prop_oneof![repo_command(), approval_command()], 0..4);
     let key = prop_oneof![4 => Just(None), 1 => (0..3).prop_map(Some)];
@@ -116,7 +131,7 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
             .enumerate()
             .map(|(n, (commands, key))| Batch {
                 key: key.map(|key| format!("key-{key}")),
-                blobs: (0..4).map(|n| NewBlob::new(document(n))).collect(),
+                blobs: documents_asked_about(&commands),
                 ..batch(n as u64, commands)
             })
             .collect()

@@ -64,3 +64,17 @@ fn a_torn_log_loses_only_what_was_not_answered() {
         assert!(after.check_structure().unwrap().is_sound());
     }
 }
+
+// The log of a crashed engine is read by whoever only looks, too.
+#[test]
+fn reading_alone_sees_what_a_crashed_engine_had_answered() {
+    let world = World::new();
+    let store = world.open();
+    store.execute(batch(1, vec![register(1)])).unwrap();
+    let crashed = world.crashed_copy();
+    let reader = crashed.open_to_read();
+    assert!(reader.get::<Repo>(repo_id(1)).unwrap().is_some());
+    assert!(reader.verify().unwrap().is_sound());
+    drop(reader);
+    assert_eq!(crashed.open().last_seq().unwrap(), 1);
+}

@@ -2,7 +2,8 @@
 
 use hyperion_model::Digest;
 use hyperion_store::{
-    HeadState, KeyError, KeySource, Mode, Notice, OpenError, ReadError, Store, StoreConfig,
+    BlobState, HeadState, KeyError, KeySource, Mode, Notice, OpenError, ReadError, Store,
+    StoreConfig,
 };
 
 use crate::world::{World, ask, batch, cancel, register};
@@ -46,14 +47,24 @@ fn a_lost_key_is_told_and_the_start_goes_on() {
     let found = reader.verify().unwrap();
     assert!(matches!(found.seal, HeadState::KeyMissing { .. }) && found.is_sound());
     assert_eq!(found.not_shown.len(), 3, "{:?}", found.not_shown);
-    assert_eq!(reader.blob(Digest::of(b"text")).unwrap(), None);
+    assert!(matches!(
+        reader.blob(Digest::of(b"text")),
+        Err(ReadError::KeyMissing { .. })
+    ));
 
     let store = world.open();
     match store.notices() {
         [Notice::KeyLost { since_seq: 2, .. }] => {}
         other => panic!("{other:?}"),
     }
-    assert_eq!(store.blob(Digest::of(b"text")).unwrap(), None);
+    assert!(matches!(
+        store.blob(Digest::of(b"text")),
+        Err(ReadError::KeyMissing { .. })
+    ));
+    assert_eq!(
+        store.blob_state(Digest::of(b"text")).unwrap(),
+        BlobState::Unknown
+    );
     // Work goes on: rows that refer to what cannot be read can still be closed.
     store
         .execute(batch(

@@ -1,5 +1,7 @@
 //! The store from outside: real files, real threads, damage done on purpose.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
 mod against_model;
 mod blobs;
 mod crash;
