@@ -1,1 +1,35 @@
 //! The only place that decides and acts: one folder a noun, reconcilers inside.
+//!
+//! Architecture invariants:
+//! - Facts change only through `store.execute`; the world changes only by a reconciler that acts on
+//!   committed state, and, where it cannot be undone, with a `Permit`.
+//! - A reconciler takes no input: it looks at what is committed and does what is missing, so the
+//!   way after a crash is the everyday way.
+//! - No folder reaches into another's state: they meet in committed facts. [`Cx`] holds what they
+//!   all use (store, clock, git), and nothing that any of them knows.
+
+pub mod approval;
+pub mod audit;
+pub mod change_set;
+mod cx;
+pub mod doctor;
+mod driver;
+mod engine;
+mod error;
+pub mod intake;
+pub mod plan;
+pub mod queue;
+mod reconcile;
+pub mod repo;
+pub mod request;
+pub mod retention;
+pub mod rollback;
+pub mod run;
+mod settings;
+
+pub use cx::{Clock, Cx, Ids};
+pub use driver::Activity;
+pub use engine::{Engine, Parts};
+pub use error::Error;
+pub use reconcile::{Progress, Reconcile};
+pub use settings::Settings;

@@ -170,6 +170,8 @@ pub struct Entry {
     pub status: Status,
     /// When it entered the queue.
     pub enqueued_at: Time,
+    /// When it entered the queue, or was last retried by a person: earlier verdicts no longer count.
+    pub taken_up_at: Time,
     /// When it ended.
     pub ended_at: Option<Time>,
     /// How often a worker lost it.
@@ -527,6 +529,7 @@ impl Machine for Entry {
                     admission: admission.clone(),
                     status: Status::Queued,
                     enqueued_at: stamp.time,
+                    taken_up_at: stamp.time,
                     ended_at: None,
                     attempts: 0,
                     refreshes: 0,
@@ -616,6 +619,7 @@ impl Machine for Entry {
             }
             Event::Retried {} => {
                 entry.attempts = 0;
+                entry.taken_up_at = stamp.time;
                 entry.start_over();
                 Verb::Retry
             }

@@ -1,0 +1,223 @@
+//! The audit: verifying the log, and rebuilding from it alone who asked, who approved, what landed.
+
+use std::collections::BTreeMap;
+
+use hyperion_api::audit::{Landing, Replay, Verification};
+use hyperion_git::Landed;
+use hyperion_model::entry::{self, Entry};
+use hyperion_model::machine::{Machine as _, Noun};
+use hyperion_model::{
+    ApprovalId, Digest, EntryId, Fact, RequestId, Subject, approval, change_set, request,
+};
+use hyperion_store::{EventFilter, Filter, HeadState};
+
+use crate::error::oid;
+use crate::{Cx, Error};
+
+/// How many events are read at once.
+const PAGE: u32 = 1000;
+
+/// Verifies chain, head, rows, blobs, and every landing against its repository.
+pub fn verify(cx: &Cx) -> Result<Verification, Error> {
+    let found = cx.store.verify()?;
+    let mut not_shown = found.not_shown.clone();
+    let (head, head_ok) = match &found.seal {
+        HeadState::Sealed => ("sealed".to_owned(), true),
+        HeadState::Unsealed => ("unsealed".to_owned(), found.events == 0),
+        HeadState::Mismatch { detail } => (format!("mismatch: {detail}"), false),
+        HeadState::KeyMissing { key_id } => (format!("key_missing: {key_id}"), true),
+    };
+    let (compared, differ) = compare_landings(cx, &mut not_shown)?;
+    let ok = found.first_bad.is_none()
+        && head_ok
+        && found.rows_differing == 0
+        && found.damaged_blobs.is_empty()
+        && differ.is_empty();
+    Ok(Verification {
+        ok,
+        events: found.events,
+        first_bad: found.first_bad.map(|bad| format!("event {}: {}", bad.seq, bad.detail)),
+        head,
+        rows_compared: found.rows_compared,
+        rows_differ: found
+            .rows_differ
+            .iter()
+            .map(|row| format!("{} {}: {}", row.subject.noun(), row.subject.uuid(), row.detail))
+            .collect(),
+        damaged_blobs: found.damaged_blobs.iter().map(|(digest, why)| format!("{digest}: {why}")).collect(),
+        landings_compared: compared,
+        landings_differ: differ,
+        not_shown,
+    })
+}
+
+/// Asks git whether each landing is on its branch, and whether its audit trailer is in the log.
+fn compare_landings(cx: &Cx, not_shown: &mut Vec<String>) -> Result<(u64, Vec<String>), Error> {
+    let mut compared = 0;
+    let mut differ = Vec::new();
+    let mut filter = Filter::default().status(entry::Status::Landed.name()).limit(PAGE);
+    loop {
+        let page = cx.store.list::<Entry>(&filter)?;
+        for entry in &page.rows {
+            match compare_landing(cx, entry) {
+                Ok(None) => compared += 1,
+                Ok(Some(why)) => {
+                    compared += 1;
+                    differ.push(format!("queue entry {}: {why}", entry.id));
+                }
+                Err(error) => not_shown.push(format!(
+                    "whether queue entry {} is on its branch: {}",
+                    entry.id,
+                    crate::error::chain(&error)
+                )),
+            }
+        }
+        match page.next {
+            Some(next) => filter = filter.after(next),
+            None => return Ok((compared, differ)),
+        }
+    }
+}
+
+fn compare_landing(cx: &Cx, entry: &Entry) -> Result<Option<String>, Error> {
+    let opened = cx.repos.open(cx, entry.admission.repo)?;
+    let commit = entry.commit.as_ref().ok_or_else(|| Error::Missing("the commit it landed as".to_owned()))?;
+    let commit = oid(commit)?;
+    let branch = opened.branch(&entry.admission.branch)?;
+    if opened.git.landed(&branch, &commit)? != Landed::Yes {
+        return Ok(Some(format!("commit {commit:.10} is no longer part of {}", branch.short())));
+    }
+    let message = opened.git.commit_info(&commit)?.message;
+    let trailer = message.lines().find_map(|line| line.strip_prefix("Hyperion-Audit: "));
+    let Some((seq, hash)) = trailer.and_then(|trailer| trailer.trim().split_once(':')) else {
+        return Ok(Some(format!("commit {commit:.10} has no Hyperion-Audit trailer")));
+    };
+    let logged = match seq.parse() {
+        Ok(seq) => cx.store.event_text(seq)?,
+        Err(_) => None,
+    };
+    let fits = logged.is_some_and(|text| Digest::of(text.as_bytes()).hex() == hash);
+    Ok((!fits).then(|| format!("commit {commit:.10} names event {seq}, which the log does not have as it was")))
+}
+
+/// What the log says of one landing, while it is read.
+#[derive(Default)]
+struct Reading {
+    asked_by: BTreeMap<RequestId, String>,
+    approvals: BTreeMap<ApprovalId, String>,
+    approved: BTreeMap<EntryId, Vec<String>>,
+    basis: BTreeMap<hyperion_model::ChangeSetId, String>,
+    entries: BTreeMap<EntryId, Entry>,
+    landings: Vec<Landing>,
+    events: u64,
+}
+
+/// Reads the whole log and rebuilds the queue from it.
+pub fn replay(cx: &Cx) -> Result<Replay, Error> {
+    let mut reading = Reading::default();
+    let mut after = 0;
+    loop {
+        let page = cx.store.events_after(after, PAGE)?;
+        for stored in &page.events {
+            reading.events += 1;
+            read(&mut reading, &stored.event)?;
+        }
+        match page.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    let mut queue = BTreeMap::new();
+    let mut same = true;
+    for (id, entry) in &reading.entries {
+        *queue.entry(entry.status.name().to_owned()).or_default() += 1;
+        same &= cx.store.get::<Entry>(*id)?.as_ref() == Some(entry);
+    }
+    same &= cx.store.count::<Entry>(&Filter::default())? == reading.entries.len() as u64;
+    Ok(Replay { events: reading.events, landings: reading.landings, queue, same_as_database: same })
+}
+
+fn read(reading: &mut Reading, event: &hyperion_model::Event) -> Result<(), Error> {
+    match (&event.subject, &event.fact) {
+        (Subject::Request(id), Fact::Request(request::Event::Submitted { .. })) => {
+            reading.asked_by.insert(*id, event.stamp.actor.to_string());
+        }
+        (Subject::Approval(id), Fact::Approval(approval::Event::Decided { approved: true, .. })) => {
+            reading.approvals.insert(*id, event.stamp.actor.to_string());
+        }
+        (Subject::ChangeSet(id), Fact::ChangeSet(change_set::Event::Approved(basis))) => {
+            let by = match basis {
+                change_set::Basis::Policy => "policy".to_owned(),
+                change_set::Basis::Approval { approval } => {
+                    reading.approvals.get(approval).cloned().unwrap_or_else(|| format!("approval {approval}"))
+                }
+            };
+            reading.basis.insert(*id, by);
+        }
+        (Subject::Entry(id), Fact::Entry(fact)) => {
+            let before = reading.entries.remove(id);
+            let entry = Entry::apply(before, fact, &event.stamp)
+                .map_err(|corrupt| Error::Missing(format!("an unbroken history of {}: {corrupt}", Noun::Entry)))?;
+            note_landing(reading, &entry, fact, event);
+            reading.entries.insert(*id, entry);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn note_landing(reading: &mut Reading, entry: &Entry, fact: &entry::Event, event: &hyperion_model::Event) {
+    if let entry::Event::Enqueued { admission, .. } = fact {
+        let by = admission.change_sets.iter().filter_map(|set| reading.basis.get(set).cloned());
+        reading.approved.insert(entry.id, by.collect());
+    }
+    if let entry::Event::Landed { commit } = fact {
+        reading.landings.push(Landing {
+            entry_id: entry.id.to_string(),
+            request_id: entry.admission.request.to_string(),
+            asked_by: reading.asked_by.get(&entry.admission.request).cloned().unwrap_or_default(),
+            approved_by: reading.approved.get(&entry.id).cloned().unwrap_or_default(),
+            checks: entry.verdict.as_ref().map_or(0, |verdict| u32::try_from(verdict.runs.len()).unwrap_or(u32::MAX)),
+            commit: commit.to_string(),
+            landed_at: event.stamp.time.to_string(),
+        });
+    }
+}
+
+/// Lists what landed, newest first, from the rows.
+pub fn history(cx: &Cx, filter: &Filter) -> Result<(Vec<Landing>, Option<String>), Error> {
+    let filter = filter.clone().status(entry::Status::Landed.name()).newest();
+    let page = cx.store.list::<Entry>(&filter)?;
+    let mut landings = Vec::new();
+    for entry in &page.rows {
+        let request = cx.store.get::<request::Request>(entry.admission.request)?;
+        let mut approved_by = Vec::new();
+        for id in &entry.admission.change_sets {
+            let Some(set) = cx.store.get::<change_set::ChangeSet>(*id)? else { continue };
+            match set.basis {
+                Some(change_set::Basis::Approval { approval }) => {
+                    let found = cx.store.get::<approval::Approval>(approval)?;
+                    approved_by.extend(found.and_then(|found| found.verdict).map(|verdict| verdict.by.to_string()));
+                }
+                Some(change_set::Basis::Policy) => approved_by.push("policy".to_owned()),
+                None => {}
+            }
+        }
+        approved_by.dedup();
+        landings.push(Landing {
+            entry_id: entry.id.to_string(),
+            request_id: entry.admission.request.to_string(),
+            asked_by: request.map(|request| request.submitted_by.to_string()).unwrap_or_default(),
+            approved_by,
+            checks: entry.verdict.as_ref().map_or(0, |verdict| u32::try_from(verdict.runs.len()).unwrap_or(u32::MAX)),
+            commit: entry.commit.as_ref().map(ToString::to_string).unwrap_or_default(),
+            landed_at: entry.ended_at.map(|at| at.to_string()).unwrap_or_default(),
+        });
+    }
+    Ok((landings, page.next.map(|next| next.to_string())))
+}
+
+/// Gives the events that a filter names, for whoever follows the feed.
+pub fn events(cx: &Cx, filter: &EventFilter) -> Result<hyperion_store::EventPage, Error> {
+    Ok(cx.store.events(filter)?)
+}

@@ -1,0 +1,307 @@
+//! Judges change sets, and asks or lets pass or refuses accordingly.
+
+use std::sync::Arc;
+
+use hyperion_api::Problem;
+use hyperion_model::approval::{self, Question, Risk};
+use hyperion_model::change_set::{self, Assessed, Basis, ChangeSet, Status};
+use hyperion_model::machine::Machine as _;
+use hyperion_model::plan::{Plan, step};
+use hyperion_model::request::Request;
+use hyperion_model::{
+    Actor, Command, Decision, Digest, Level, LineageId, Name, NewBlob, ShortText, Stamp, Subject,
+};
+use hyperion_policy::{Assessment, Review, Severity, assess, review};
+use hyperion_store::Filter;
+use serde::{Deserialize, Serialize};
+
+use super::{MadeItem, Preview, change_facts, preview, unified_diff};
+use crate::approval::QuestionDocument;
+use crate::cx::json_blob;
+use crate::error::{chain, git_id};
+use crate::reconcile::{Progress, Reconcile};
+use crate::repo::Opened;
+use crate::{Cx, Error, rollback};
+
+/// How many change sets are judged in one go.
+const BATCH: u32 = 50;
+
+/// What is said about a change set, in full.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AssessmentDocument {
+    /// What policy says.
+    pub assessment: Assessment,
+    /// What the rule-based reviewer says.
+    pub review: Review,
+}
+
+/// Judges change sets.
+pub(crate) struct Assess {
+    name: Name,
+}
+
+/// Everything a judgement rests on.
+struct Judged {
+    assessed: Assessed,
+    document: AssessmentDocument,
+    blob: NewBlob,
+    summary: String,
+    diff: String,
+}
+
+impl Assess {
+    pub(crate) const fn new(name: Name) -> Self {
+        Self { name }
+    }
+
+    fn judge(&self, cx: &Cx, set: &ChangeSet) -> Result<(), Error> {
+        let opened = cx.repos.open(cx, set.proposal.repo)?;
+        let request = cx
+            .store
+            .get::<Request>(set.proposal.request)?
+            .ok_or_else(|| Error::Missing(format!("request {}", set.proposal.request)))?;
+        let Some(preview) = preview(cx, &opened, set)? else {
+            return self.end(cx, set, change_set::Command::Fail {
+                reason: ShortText::cut("its content was purged before it was judged"),
+            });
+        };
+        let accepted = preview.accepted()?;
+        if accepted.is_empty() {
+            return self.end(cx, set, change_set::Command::Reject {
+                reason: ShortText::cut("every part of it was rejected"),
+            });
+        }
+        let judged = self.weigh(cx, &opened, set, &request, &preview, &accepted)?;
+        self.commit(cx, &opened, set, &request, judged)
+    }
+
+    fn weigh(
+        &self,
+        cx: &Cx,
+        opened: &Opened,
+        set: &ChangeSet,
+        request: &Request,
+        preview: &Preview,
+        accepted: &[MadeItem],
+    ) -> Result<Judged, Error> {
+        let tip = opened.tip(&request.submission.branch)?;
+        let (_, rules) = opened.file_and_rules(cx, &tip)?;
+        let owns = owned(cx, set)?;
+        let rolls_back = request.submission.rolls_back.is_some();
+        let facts = change_facts(
+            request.submission.class,
+            accepted,
+            owns,
+            request.submission.source.is_outside(),
+            rolls_back,
+        );
+        let mut assessment = assess(&facts, &rules, &cx.redactor);
+        if rolls_back {
+            let level = rollback::level(cx, request)?;
+            assessment = assessment.at_least(level, "taking a landing back needs the authority of the landing");
+        }
+        if request.submission.requires_approval {
+            assessment = assessment.at_least(Level::TeamLead, "the request asks for an approval");
+        }
+        let review = review(&facts, &rules, &assessment);
+        let tree = preview.accepted_tree(opened, set, accepted)?;
+        // The fact about to be committed names this tree: it has to be durable first.
+        opened.git.sync()?;
+        let diff = unified_diff(accepted);
+        let payload = payload(set, request, &tree, &diff);
+        let document = AssessmentDocument { assessment, review };
+        let blob = json_blob(&document)?;
+        let assessed = Assessed {
+            decision: document.assessment.decision,
+            level: document.assessment.level,
+            risk: risk(document.assessment.severity),
+            document: blob.digest,
+            tree: git_id(&tree)?,
+            payload,
+            policy: rules.digest(),
+        };
+        Ok(Judged { assessed, document, blob, summary: preview.request.summary.clone(), diff })
+    }
+
+    fn commit(
+        &self,
+        cx: &Cx,
+        opened: &Opened,
+        set: &ChangeSet,
+        request: &Request,
+        judged: Judged,
+    ) -> Result<(), Error> {
+        let Judged { assessed, document, blob, summary, diff } = judged;
+        let decision = assessed.decision;
+        let mut blobs = vec![blob];
+        let mut commands =
+            vec![Command::ChangeSet(set.id, change_set::Command::Assess(assessed.clone()))];
+        let mut asked = None;
+        match decision {
+            Decision::Deny => {
+                let why = document.assessment.blockers.first().map_or_else(
+                    || "policy refuses it".to_owned(),
+                    |blocker| format!("{}: {}", blocker.code.name(), blocker.detail),
+                );
+                let reason = ShortText::cut(&why);
+                commands.push(Command::ChangeSet(set.id, change_set::Command::Reject { reason }));
+            }
+            // A dry run lands nothing, so there is nothing to ask.
+            Decision::Allow | Decision::Ask(_) if set.proposal.dry_run => {}
+            Decision::Allow => {
+                let approve = change_set::Command::Approve(Basis::Policy);
+                commands.push(Command::ChangeSet(set.id, approve));
+            }
+            Decision::Ask(level) => {
+                let (question, document) =
+                    question(cx, opened, set, &assessed, level, &document, summary, diff)?;
+                asked = Some((question.id(), question.digest));
+                commands.push(Command::Approval(
+                    question.id(),
+                    approval::Command::Ask(question.clone()),
+                ));
+                let ask = change_set::Command::Ask { approval: question.id() };
+                commands.push(Command::ChangeSet(set.id, ask));
+                blobs.push(document);
+            }
+        }
+        cx.execute(cx.stamp(&self.name), commands, blobs)?;
+        if let (Some((id, digest)), Some(_)) = (asked, request.submission.rolls_back) {
+            decide_rollback(cx, &request.submitted_by, id, digest)?;
+        }
+        Ok(())
+    }
+
+    fn end(&self, cx: &Cx, set: &ChangeSet, command: change_set::Command) -> Result<(), Error> {
+        cx.execute(cx.stamp(&self.name), vec![Command::ChangeSet(set.id, command)], vec![])?;
+        Ok(())
+    }
+}
+
+/// Whoever asks for a rollback has decided it, if their role reaches; otherwise it waits for one that does.
+fn decide_rollback(
+    cx: &Cx,
+    asker: &Actor,
+    id: hyperion_model::ApprovalId,
+    digest: Digest,
+) -> Result<(), Error> {
+    let stamp = Stamp { time: cx.now(), actor: asker.clone() };
+    let command = approval::Command::Approve {
+        digest: Some(digest),
+        reason: Some(ShortText::cut("asked for the rollback")),
+    };
+    match cx.execute(stamp, vec![Command::Approval(id, command)], vec![]) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let problem = Problem::from(error);
+            // Not entitled, or decided in between: it simply waits, or stands.
+            if problem.status < 500 { Ok(()) } else { Err(problem.into()) }
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "each is a separate fact that the question is made of")]
+fn question(
+    cx: &Cx,
+    opened: &Opened,
+    set: &ChangeSet,
+    assessed: &Assessed,
+    level: Level,
+    document: &AssessmentDocument,
+    summary: String,
+    diff: String,
+) -> Result<(Question, NewBlob), Error> {
+    let action = Name::new("land").map_err(|error| Error::Missing(error.to_string()))?;
+    let document = json_blob(&QuestionDocument {
+        summary,
+        repo: opened.repo.name.as_str().to_owned(),
+        reasons: document.assessment.reasons.clone(),
+        diff: Some(diff),
+    })?;
+    let question = Question {
+        lineage: LineageId::new(set.id.uuid()),
+        key: action.clone(),
+        generation: set.questions + 1,
+        about: Subject::ChangeSet(set.id),
+        action,
+        level,
+        risk: assessed.risk,
+        digest: assessed.payload,
+        document: document.digest,
+        request: Some(set.proposal.request),
+        repo: Some(set.proposal.repo),
+        expires_at: cx.now() + cx.settings.approval_ttl,
+    };
+    Ok((question, document))
+}
+
+/// Gives what a decision about a change is bound to: exactly what would land, where, and its diff.
+fn payload(set: &ChangeSet, request: &Request, tree: &hyperion_git::Oid, diff: &str) -> Digest {
+    Digest::of_json(&serde_json::json!({
+        "action": "land",
+        "details": {
+            "change_set": set.id.to_string(),
+            "repo": set.proposal.repo.to_string(),
+            "branch": request.submission.branch.as_str(),
+            "base_tree": set.proposal.base_tree.as_str(),
+            "tree": tree.as_str(),
+        },
+        "diff": Digest::of(diff.as_bytes()).to_string(),
+    }))
+}
+
+const fn risk(severity: Severity) -> Risk {
+    match severity {
+        Severity::Low => Risk::Low,
+        Severity::Medium => Risk::Medium,
+        Severity::High => Risk::High,
+        Severity::Critical => Risk::Critical,
+    }
+}
+
+/// Gives the globs that a change set's assignment owns.
+pub(crate) fn owned(cx: &Cx, set: &ChangeSet) -> Result<Vec<String>, Error> {
+    let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else { return Ok(Vec::new()) };
+    let document = crate::intake::plan_document(cx, plan.document)?;
+    let assignment = document
+        .and_then(|document| document.assignments.into_iter().find(|a| a.step_id == set.proposal.step));
+    Ok(assignment.map(|assignment| assignment.owns).unwrap_or_default())
+}
+
+/// Says which step that a step depends on did not come to be.
+pub(crate) fn dependency_failed(plan: &Plan, number: u32) -> Option<ShortText> {
+    let wanted = plan.step(number)?;
+    let failed = wanted
+        .depends_on
+        .iter()
+        .filter_map(|on| plan.step(*on))
+        .find(|on| on.status == step::Status::Failed)?;
+    Some(ShortText::cut(&format!("task {} did not land, and this depends on it", failed.task)))
+}
+
+impl Reconcile for Assess {
+    fn name(&self) -> &'static str {
+        "assess"
+    }
+
+    fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        let pending = Filter::open().status(Status::Pending.name()).limit(BATCH);
+        let sets = cx.store.list::<ChangeSet>(&pending)?.rows;
+        for set in &sets {
+            if let Err(error) = self.judge(cx, set) {
+                let reason = ShortText::cut(&chain(&error));
+                self.end(cx, set, change_set::Command::Fail { reason })?;
+            }
+        }
+        Ok(Progress::worked(!sets.is_empty()))
+    }
+}
+
+/// Cancels the question that waits about a change set, if one does.
+pub(crate) fn cancel_question(cx: &Cx, set: &ChangeSet, why: &str) -> Result<Option<Command>, Error> {
+    let Some(id) = set.approval else { return Ok(None) };
+    let approval = cx.store.get::<approval::Approval>(id)?;
+    Ok(approval.filter(|approval| approval.row().open).map(|_| {
+        Command::Approval(id, approval::Command::Cancel { reason: ShortText::cut(why) })
+    }))
+}

@@ -1,0 +1,71 @@
+//! What policy needs to know of a change.
+
+use hyperion_git::FileMode;
+use hyperion_model::ChangeFacts;
+use hyperion_model::facts::{Class, ItemFacts, Operation};
+use hyperion_patch::{DiffOptions, LineKind, diff, is_binary};
+
+use super::MadeItem;
+use super::materialise::mode_bits;
+
+/// Gathers the facts of a change from its items.
+pub(crate) fn change_facts(
+    class: Class,
+    items: &[MadeItem],
+    owns: Vec<String>,
+    from_outside: bool,
+    is_rollback: bool,
+) -> ChangeFacts {
+    ChangeFacts { class, items: items.iter().map(item_facts).collect(), owns, from_outside, is_rollback }
+}
+
+fn item_facts(item: &MadeItem) -> ItemFacts {
+    let empty: &[u8] = &[];
+    let old = item.old.as_ref().map_or(empty, |side| side.bytes.as_slice());
+    let new = item.new.as_ref().map_or(empty, |side| side.bytes.as_slice());
+    let is_link = |mode: Option<FileMode>| mode == Some(FileMode::Symlink);
+    let (old_mode, new_mode) =
+        (item.old.as_ref().map(|side| side.mode), item.new.as_ref().map(|side| side.mode));
+    let found = diff(old, new, &DiffOptions::default());
+    let lines = |kind| {
+        found
+            .hunks
+            .iter()
+            .flat_map(|hunk| &hunk.lines)
+            .filter(|line| line.kind == kind)
+            .map(|line| String::from_utf8_lossy(line.content()).into_owned())
+            .collect::<Vec<_>>()
+    };
+    let mut added = lines(LineKind::Added);
+    if is_link(new_mode) && old != new {
+        added = vec![String::from_utf8_lossy(new).into_owned()];
+    }
+    ItemFacts {
+        path: item.path.clone(),
+        from_path: item.from_path.clone(),
+        operation: operation(item.operation),
+        added,
+        removed: lines(LineKind::Removed),
+        binary: is_binary(old) || is_binary(new),
+        only_whitespace: old != new && item.old.is_some() && item.new.is_some() && bare(old) == bare(new),
+        mode: new_mode.map(mode_bits),
+        old_mode: old_mode.map(mode_bits),
+        new_size: new.len() as u64,
+    }
+}
+
+fn bare(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
+}
+
+/// Gives an operation as facts name it.
+pub(crate) const fn operation(operation: hyperion_api::task_request::Operation) -> Operation {
+    use hyperion_api::task_request::Operation as Wire;
+    match operation {
+        Wire::Create => Operation::Create,
+        Wire::Modify => Operation::Modify,
+        Wire::Delete => Operation::Delete,
+        Wire::Rename => Operation::Rename,
+        Wire::Chmod => Operation::Chmod,
+    }
+}

@@ -1,0 +1,347 @@
+//! From changes as they are written to a tree: in memory, exactly, or not at all.
+
+use hyperion_api::change_request::FailureCode;
+use hyperion_api::task_request::{Change, Operation};
+use hyperion_git::{
+    Content, EditError, FileMode, MergeSides, Merged, Mode, Oid, RepoStore, TreeEdit, TreePath,
+};
+use hyperion_model::{Digest, RepoPath};
+
+use crate::Error;
+use crate::intake::change::{decode, parse_mode, read_patch};
+
+/// The most bytes of a file that a change may touch.
+pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
+
+/// One side of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    /// What it is.
+    pub mode: FileMode,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
+/// One change, carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeItem {
+    /// The path afterwards.
+    pub path: RepoPath,
+    /// The path before, where it moved.
+    pub from_path: Option<RepoPath>,
+    /// What happens to it.
+    pub operation: Operation,
+    /// The file before.
+    pub old: Option<Side>,
+    /// The file afterwards.
+    pub new: Option<Side>,
+}
+
+/// Changes, carried out on a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The new tree.
+    pub tree: Oid,
+    /// What was done, change by change.
+    pub items: Vec<MadeItem>,
+}
+
+/// A change that does not fit its base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemFailure {
+    /// Which change, from 0.
+    pub index: usize,
+    /// Which field is at fault, where one is.
+    pub field: Option<&'static str>,
+    /// The path.
+    pub path: String,
+    /// The stable code.
+    pub code: FailureCode,
+    /// What does not fit, and what to do.
+    pub detail: String,
+    /// Whether the file changed since the change was made.
+    pub stale: bool,
+}
+
+/// Carries changes out on a tree; the failures are all there are.
+pub fn materialise(
+    git: &RepoStore,
+    base_tree: &Oid,
+    changes: &[Change],
+    max_content_bytes: usize,
+) -> Result<Result<Made, Vec<ItemFailure>>, Error> {
+    let mut items = Vec::new();
+    let mut failures = Vec::new();
+    for (index, change) in changes.iter().enumerate() {
+        match carry_out(git, base_tree, change, max_content_bytes)? {
+            Ok(item) => items.push(item),
+            Err(Unfit { field, code, detail, stale }) => failures.push(ItemFailure {
+                index,
+                field,
+                path: change.path.clone(),
+                code,
+                detail,
+                stale,
+            }),
+        }
+    }
+    if !failures.is_empty() {
+        return Ok(Err(failures));
+    }
+    let edits: Vec<TreeEdit> = items.iter().flat_map(edits).collect();
+    match git.build_tree(base_tree, &edits) {
+        Ok(tree) => Ok(Ok(Made { tree, items })),
+        Err(EditError::Git(error)) => Err(error.into()),
+        Err(error) => Ok(Err(vec![place(&error, changes)])),
+    }
+}
+
+/// Says which change an edit that does not fit came from.
+fn place(error: &EditError, changes: &[Change]) -> ItemFailure {
+    let path = match error {
+        EditError::BadPath { path, .. }
+        | EditError::Missing { path }
+        | EditError::Exists { path }
+        | EditError::IsFolder { path }
+        | EditError::LinkMode { path }
+        | EditError::NotAFolder { path, .. }
+        | EditError::SymlinkParent { path, .. }
+        | EditError::InSubmodule { path, .. } => path.to_string(),
+        EditError::Git(_) | _ => String::new(),
+    };
+    let index = changes.iter().position(|change| change.path == path || change.from_path.as_ref() == Some(&path));
+    let code = match error {
+        EditError::SymlinkParent { .. } | EditError::InSubmodule { .. } | EditError::BadPath { .. } => {
+            FailureCode::PermissionDenied
+        }
+        _ => FailureCode::TargetMissing,
+    };
+    ItemFailure {
+        index: index.unwrap_or(0),
+        field: Some("path"),
+        path,
+        code,
+        detail: format!("failed to {error}"),
+        stale: false,
+    }
+}
+
+/// The edits of one item, as the difference between its sides.
+pub(super) fn edits(item: &MadeItem) -> Vec<TreeEdit> {
+    let path = TreePath::from(item.path.as_str());
+    let put = item.new.as_ref().map(|new| TreeEdit::Put {
+        path: path.clone(),
+        mode: new.mode,
+        content: Content::Bytes(new.bytes.clone()),
+    });
+    let moved = item.from_path.as_ref().map(|from| TreeEdit::Rename {
+        from: TreePath::from(from.as_str()),
+        to: path.clone(),
+    });
+    match (moved, put) {
+        (Some(moved), Some(put)) => vec![moved, put],
+        (None, Some(put)) => vec![put],
+        (Some(moved), None) => vec![moved],
+        (None, None) => vec![TreeEdit::Remove { path }],
+    }
+}
+
+struct Unfit {
+    field: Option<&'static str>,
+    code: FailureCode,
+    detail: String,
+    stale: bool,
+}
+
+fn unfit(field: &'static str, code: FailureCode, detail: impl Into<String>) -> Unfit {
+    Unfit { field: Some(field), code, detail: detail.into(), stale: false }
+}
+
+fn carry_out(
+    git: &RepoStore,
+    base: &Oid,
+    change: &Change,
+    max_content_bytes: usize,
+) -> Result<Result<MadeItem, Unfit>, Error> {
+    let path = match RepoPath::new(change.path.as_str()) {
+        Ok(path) => path,
+        Err(error) => {
+            return Ok(Err(unfit("path", FailureCode::PermissionDenied, error.to_string())));
+        }
+    };
+    let from_path = match change.from_path.as_deref().map(RepoPath::new).transpose() {
+        Ok(from) => from,
+        Err(error) => {
+            return Ok(Err(unfit("from_path", FailureCode::PermissionDenied, error.to_string())));
+        }
+    };
+    let source = from_path.as_ref().unwrap_or(&path);
+    let field = if from_path.is_some() { "from_path" } else { "path" };
+    let old = match side(git, base, source)? {
+        Ok(old) => old,
+        Err(detail) => return Ok(Err(unfit(field, FailureCode::PermissionDenied, detail))),
+    };
+    match (change.operation, &old) {
+        (Operation::Create, Some(_)) => {
+            let detail = format!("{path} is there already; use \"operation\": \"modify\"");
+            return Ok(Err(unfit("path", FailureCode::TargetMissing, detail)));
+        }
+        (Operation::Modify | Operation::Delete | Operation::Chmod | Operation::Rename, None) => {
+            let detail = format!("the base has no file {source}");
+            return Ok(Err(unfit(field, FailureCode::TargetMissing, detail)));
+        }
+        (Operation::Create, None)
+        | (Operation::Modify | Operation::Delete | Operation::Chmod | Operation::Rename, Some(_)) => {}
+    }
+    if change.operation == Operation::Rename && git.lookup(base, &TreePath::from(path.as_str()))?.is_some() {
+        let detail = format!("{path} is there already; nothing is ever overwritten by a rename");
+        return Ok(Err(unfit("path", FailureCode::TargetMissing, detail)));
+    }
+    if let Err(unfit) = check_base_hash(change, old.as_ref()) {
+        return Ok(Err(unfit));
+    }
+    Ok(new_side(change, old.as_ref(), max_content_bytes).map(|new| MadeItem {
+        path,
+        from_path,
+        operation: change.operation,
+        old,
+        new,
+    }))
+}
+
+/// Reads a file at a tree; what is no file cannot be changed.
+fn side(git: &RepoStore, tree: &Oid, path: &RepoPath) -> Result<Result<Option<Side>, String>, Error> {
+    let Some(entry) = git.lookup(tree, &TreePath::from(path.as_str()))? else {
+        return Ok(Ok(None));
+    };
+    let mode = match entry.mode {
+        Mode::File => FileMode::File,
+        Mode::Executable => FileMode::Executable,
+        Mode::Symlink => FileMode::Symlink,
+        Mode::Tree => return Ok(Err(format!("{path} is a folder; name the files in it"))),
+        Mode::Submodule => {
+            return Ok(Err(format!("{path} is a submodule; change it in its own repository")));
+        }
+    };
+    let size = git.object(&entry.oid)?.map_or(0, |(_, size)| size);
+    if size > MAX_FILE_BYTES {
+        return Ok(Err(format!("{path} has {size} bytes; at most {MAX_FILE_BYTES} can be changed")));
+    }
+    let bytes = git.read_blob(&entry.oid, MAX_FILE_BYTES)?;
+    Ok(Ok(Some(Side { mode, bytes })))
+}
+
+fn check_base_hash(change: &Change, old: Option<&Side>) -> Result<(), Unfit> {
+    let (Some(wanted), Some(old)) = (&change.base_hash, old) else { return Ok(()) };
+    let found = Digest::of(&old.bytes).to_string();
+    if *wanted == found {
+        return Ok(());
+    }
+    Err(Unfit {
+        field: Some("base_hash"),
+        code: FailureCode::HashMismatch,
+        detail: format!("the file is {found} now, not {wanted}: it changed since"),
+        stale: true,
+    })
+}
+
+/// Makes the file as it is to be; none when it goes away.
+fn new_side(change: &Change, old: Option<&Side>, max_bytes: usize) -> Result<Option<Side>, Unfit> {
+    if change.operation == Operation::Delete {
+        return Ok(None);
+    }
+    let old_bytes = old.map(|old| old.bytes.as_slice()).unwrap_or_default();
+    let (bytes, patch_mode) = match (&change.patch, &change.content) {
+        (Some(patch), _) => {
+            let file =
+                read_patch(patch).map_err(|detail| unfit("patch", FailureCode::InvalidPatch, detail))?;
+            let bytes = hyperion_patch::apply(old_bytes, &file).map_err(|error| Unfit {
+                field: Some("patch"),
+                code: FailureCode::ContextMismatch,
+                detail: format!("failed to {error}"),
+                stale: false,
+            })?;
+            (bytes, file.new_mode)
+        }
+        (None, Some(content)) => {
+            let bytes = decode(content, change.encoding)
+                .map_err(|detail| unfit("content", FailureCode::InvalidPatch, detail))?;
+            (bytes, None)
+        }
+        (None, None) => (old_bytes.to_vec(), None),
+    };
+    if bytes.len() > max_bytes && bytes.len() > old_bytes.len() {
+        let detail = format!("the file would have {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)", bytes.len());
+        return Err(unfit("content", FailureCode::PermissionDenied, detail));
+    }
+    let mode = new_mode(change, old, patch_mode)?;
+    if let Some(wanted) = &change.result_hash {
+        let made = Digest::of(&bytes).to_string();
+        if *wanted != made {
+            let detail = format!("the result is {made}, not {wanted}");
+            return Err(unfit("result_hash", FailureCode::HashMismatch, detail));
+        }
+    }
+    Ok(Some(Side { mode, bytes }))
+}
+
+fn new_mode(change: &Change, old: Option<&Side>, patch_mode: Option<u32>) -> Result<FileMode, Unfit> {
+    let wanted = match &change.mode {
+        Some(mode) => parse_mode(mode),
+        None => patch_mode,
+    };
+    let kept = old.map_or(FileMode::File, |old| old.mode);
+    let mode = match wanted {
+        None => kept,
+        Some(0o100_644) => FileMode::File,
+        Some(0o100_755) => FileMode::Executable,
+        Some(0o120_000) => FileMode::Symlink,
+        Some(other) => {
+            let detail = format!("mode {other:o} cannot be written; use 100644, 100755 or 120000");
+            return Err(unfit("mode", FailureCode::PermissionDenied, detail));
+        }
+    };
+    if let Some(old) = old {
+        let was_link = old.mode == FileMode::Symlink;
+        if was_link != (mode == FileMode::Symlink) {
+            let detail = "a file does not become a link, nor a link a file; delete the one and create the other in another task";
+            return Err(unfit("mode", FailureCode::PermissionDenied, detail));
+        }
+    }
+    Ok(mode)
+}
+
+/// Puts the trees of several changes on one base, one after the other.
+///
+/// Gives the path where they contradict each other.
+pub fn stack<'a>(
+    git: &RepoStore,
+    base: &Oid,
+    trees: impl Iterator<Item = &'a Oid>,
+) -> Result<Result<Oid, String>, Error> {
+    let mut at = base.clone();
+    for tree in trees {
+        if at == *base {
+            at = tree.clone();
+            continue;
+        }
+        let sides = MergeSides { base, ours: &at, theirs: tree, attributes: base };
+        match git.merge(&sides)? {
+            Merged::Clean { tree } => at = tree,
+            Merged::Conflict(files) => {
+                let path = files.first().map(|file| file.path.to_string()).unwrap_or_default();
+                return Ok(Err(path));
+            }
+        }
+    }
+    Ok(Ok(at))
+}
+
+/// Gives the git mode of a file as a number.
+pub(crate) const fn mode_bits(mode: FileMode) -> u32 {
+    match mode {
+        FileMode::File => 0o100_644,
+        FileMode::Executable => 0o100_755,
+        FileMode::Symlink => 0o120_000,
+    }
+}

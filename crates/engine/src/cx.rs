@@ -1,0 +1,110 @@
+//! What every part of the engine uses: store, clock, git, rules.
+
+use std::sync::Arc;
+
+use hyperion_git::Git;
+use hyperion_host::Home;
+use hyperion_model::{
+    Actor, Batch, BatchId, Command, Digest, Name, NewBlob, Stamp, Time, Uuid,
+};
+use hyperion_policy::{Redactor, Rules};
+use hyperion_store::{Committed, Store};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::repo::Pool;
+use crate::run::Jobs;
+use crate::{Error, Settings};
+
+/// Tells the time: the machine's, or in tests one that stands still.
+pub trait Clock: Send + Sync {
+    /// Gives the time now, to the millisecond.
+    fn now(&self) -> Time;
+}
+
+/// Makes ids: version 7 UUIDs, or in tests ones that repeat.
+pub trait Ids: Send + Sync {
+    /// Makes the next one.
+    fn next(&self) -> Uuid;
+}
+
+/// What every part uses; it holds nothing that any one part knows.
+pub struct Cx {
+    /// The facts.
+    pub store: Store,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of ids.
+    pub ids: Arc<dyn Ids>,
+    /// The settings.
+    pub settings: Settings,
+    /// The machine's rules, compiled.
+    pub rules: Rules,
+    /// Takes secrets out of what is shown.
+    pub redactor: Redactor,
+    /// The git program.
+    pub git: Git,
+    /// The home's folders.
+    pub home: Home,
+    /// Which boot of the machine this is.
+    pub boot_id: Name,
+    /// Which start of the engine this is: the owner of its leases.
+    pub instance: Name,
+    /// The repositories that are open.
+    pub repos: Pool,
+    /// The processes at work.
+    pub jobs: Jobs,
+}
+
+impl Cx {
+    /// Gives the time now.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Makes an id of any noun.
+    pub fn id<T>(&self, wrap: fn(Uuid) -> T) -> T {
+        wrap(self.ids.next())
+    }
+
+    /// Stamps what a part of the engine does.
+    pub fn stamp(&self, part: &Name) -> Stamp {
+        Stamp { time: self.now(), actor: Actor::Engine { id: part.clone() } }
+    }
+
+    /// Stamps what a person does.
+    pub fn stamp_person(&self, actor: &Actor) -> Stamp {
+        Stamp { time: self.now(), actor: actor.clone() }
+    }
+
+    /// Decides commands as one, with the blobs their events refer to.
+    pub fn execute(
+        &self,
+        stamp: Stamp,
+        commands: Vec<Command>,
+        blobs: Vec<NewBlob>,
+    ) -> Result<Committed, Error> {
+        let id = self.id(BatchId::new);
+        Ok(self.store.execute(Batch { id, stamp, key: None, commands, blobs })?)
+    }
+
+    /// Reads the JSON in a blob; none when it was purged.
+    pub fn read_json<T: DeserializeOwned>(&self, digest: Digest) -> Result<Option<T>, Error> {
+        let Some(bytes) = self.store.blob(digest)? else { return Ok(None) };
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|source| Error::Blob { digest, detail: source.to_string() })
+    }
+
+    /// Reads the JSON in a blob that has to be there.
+    pub fn require_json<T: DeserializeOwned>(&self, digest: Digest) -> Result<T, Error> {
+        self.read_json(digest)?
+            .ok_or_else(|| Error::Blob { digest, detail: "it was purged".to_owned() })
+    }
+}
+
+/// Wraps a value as a blob of canonical JSON.
+pub(crate) fn json_blob(value: &impl Serialize) -> Result<NewBlob, Error> {
+    let value = serde_json::to_value(value).map_err(Error::Encode)?;
+    Ok(NewBlob::new(hyperion_model::canonical::to_string(&value)))
+}

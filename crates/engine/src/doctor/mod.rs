@@ -1,0 +1,200 @@
+//! Looks at everything the work rests on, and says what to do about what is not well.
+
+use std::path::Path;
+
+use hyperion_api::doctor::{Finding, Health, Report};
+use hyperion_host::free_bytes;
+use hyperion_model::entry::{Entry, Status};
+use hyperion_model::repo::Repo;
+use hyperion_store::{Filter, Notice};
+
+use crate::error::chain;
+use crate::{Cx, Error};
+
+/// Below this the disk is too full to work safely.
+const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
+/// Below this the disk will be full soon.
+const LOW_FREE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Looks at everything.
+pub fn examine(cx: &Cx, version: &str) -> Report {
+    let mut findings = vec![store(cx), key(cx), git(cx), disk(cx), clock(cx)];
+    findings.extend(notices(cx));
+    findings.extend(repos(cx));
+    findings.push(queue(cx));
+    findings.push(sandbox());
+    Report { version: version.to_owned(), findings }
+}
+
+fn finding(name: &str, health: Health, detail: impl Into<String>, fix: Option<String>) -> Finding {
+    Finding { name: name.to_owned(), health, detail: detail.into(), fix }
+}
+
+fn store(cx: &Cx) -> Finding {
+    match cx.store.check_structure() {
+        Ok(structure) if structure.is_sound() => {
+            let seq = cx.store.last_seq().unwrap_or(0);
+            finding("store", Health::Ok, format!("sound; {seq} events"), None)
+        }
+        Ok(structure) => finding(
+            "store",
+            Health::Error,
+            structure.problems.join("; "),
+            Some("stop Hyperion, keep a copy of the home, and run `hyperion audit verify` to see how far the damage goes".to_owned()),
+        ),
+        Err(error) => finding("store", Health::Error, chain(&error), Some(error.hint().to_owned())),
+    }
+}
+
+fn key(cx: &Cx) -> Finding {
+    let path = cx.home.key();
+    if path.exists() {
+        finding(
+            "key",
+            Health::Warning,
+            format!("in the home, at {}", path.display()),
+            Some("keep a copy elsewhere: a backup of the home leaves it out, and without it stored content cannot be read".to_owned()),
+        )
+    } else {
+        finding("key", Health::Ok, "outside the home", None)
+    }
+}
+
+fn notices(cx: &Cx) -> Vec<Finding> {
+    cx.store
+        .notices()
+        .iter()
+        .map(|notice| match notice {
+            Notice::KeyLost { .. } => finding(
+                "key",
+                Health::Error,
+                "the key that older content was written with is not here: that content cannot be read",
+                Some("put the old key file back in place; everything else goes on".to_owned()),
+            ),
+            other => finding("store", Health::Ok, format!("{other:?}"), None),
+        })
+        .collect()
+}
+
+fn git(cx: &Cx) -> Finding {
+    let version = cx.git.version();
+    let fast = cx.git.features().merges_trees;
+    let detail = format!("git {version} at {}", cx.git.program().display());
+    if fast {
+        finding("git", Health::Ok, detail, None)
+    } else {
+        finding(
+            "git",
+            Health::Warning,
+            format!("{detail}; it works, but merges are slower than they could be"),
+            Some("install git 2.45 or newer".to_owned()),
+        )
+    }
+}
+
+fn disk(cx: &Cx) -> Finding {
+    let path = cx.home.path();
+    match free_bytes(path) {
+        Err(error) => finding("disk", Health::Error, format!("{}: {error}", path.display()), None),
+        Ok(free) => {
+            let mib = free / (1024 * 1024);
+            let detail = format!("{mib} MiB free at {}", path.display());
+            let fix = Some("free some space, or move the home with HYPERION_HOME".to_owned());
+            match free {
+                free if free < MIN_FREE_BYTES => finding("disk", Health::Error, detail, fix),
+                free if free < LOW_FREE_BYTES => finding("disk", Health::Warning, detail, fix),
+                _ => finding("disk", Health::Ok, detail, None),
+            }
+        }
+    }
+}
+
+/// A clock that went back behind the last event would put new events before old ones.
+fn clock(cx: &Cx) -> Finding {
+    let now = cx.now();
+    let last = cx.store.last_seq().ok().filter(|seq| *seq > 0);
+    let last = last.and_then(|seq| cx.store.events_after(seq - 1, 1).ok());
+    let last = last.and_then(|page| page.events.first().map(|event| event.event.stamp.time));
+    match last {
+        Some(last) if last > now => finding(
+            "clock",
+            Health::Warning,
+            format!("it shows {now}, but the last event is from {last}"),
+            Some("set the clock right (for instance with systemd-timesyncd)".to_owned()),
+        ),
+        Some(_) | None => finding("clock", Health::Ok, format!("it shows {now}"), None),
+    }
+}
+
+fn repos(cx: &Cx) -> Vec<Finding> {
+    let rows = match cx.store.list::<Repo>(&Filter::open().limit(100)) {
+        Ok(page) => page.rows,
+        Err(error) => return vec![finding("repos", Health::Error, chain(&error), None)],
+    };
+    if rows.is_empty() {
+        let fix = Some("run `hyperion init` in a repository".to_owned());
+        return vec![finding("repos", Health::Warning, "none is registered", fix)];
+    }
+    rows.iter().map(|repo| look_at(cx, repo).unwrap_or_else(|error| broken(repo, &error))).collect()
+}
+
+fn broken(repo: &Repo, error: &Error) -> Finding {
+    let fix = match error {
+        Error::Repo(error) => Some(error.remedy()),
+        Error::Git(error) => error.remedy(),
+        Error::RepoFile(_) => Some(format!("mend hyperion.toml on {}", repo.branch)),
+        _ => None,
+    };
+    finding(&format!("repo {}", repo.name), Health::Error, chain(error), fix)
+}
+
+fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
+    let name = format!("repo {}", repo.name);
+    let opened = cx.repos.open(cx, repo.id)?;
+    let tip = opened.tip(&repo.branch)?;
+    let (file, _) = opened.file_and_rules(cx, &tip)?;
+    let branch = opened.branch(&repo.branch)?;
+    let dirty = opened.git.checkout_state(&branch)?.into_iter().find(|checkout| checkout.block.is_some());
+    if let Some(checkout) = dirty {
+        return Ok(finding(
+            &name,
+            Health::Warning,
+            format!("{} has changes that are not committed; landings wait for them", checkout.work_tree.display()),
+            Some(format!("commit or stash them, or check out another branch than {}", repo.branch)),
+        ));
+    }
+    let detail = format!("{} at {tip:.10}, {} checks", repo.branch, file.checks.len());
+    if file.checks.is_empty() {
+        let fix = Some(format!("add [checks] to hyperion.toml on {}", repo.branch));
+        return Ok(finding(&name, Health::Warning, format!("{detail}: landings are not checked"), fix));
+    }
+    Ok(finding(&name, Health::Ok, detail, None))
+}
+
+fn queue(cx: &Cx) -> Finding {
+    let count = |status: Status| {
+        cx.store.count::<Entry>(&Filter::default().status(status.name())).unwrap_or(0)
+    };
+    let (blocked, dead) = (count(Status::Blocked), count(Status::Dead));
+    let depth = cx.store.count::<Entry>(&Filter::open()).unwrap_or(0);
+    let detail = format!("{depth} on the way, {blocked} blocked, {dead} given up");
+    if blocked + dead > 0 {
+        let fix = Some("`hyperion queue list --status blocked,dead` says why".to_owned());
+        return finding("queue", Health::Warning, detail, fix);
+    }
+    finding("queue", Health::Ok, detail, None)
+}
+
+/// What cannot be had is said: checks have no sandbox before the supervisor is there.
+fn sandbox() -> Finding {
+    let landlock = Path::new("/sys/kernel/security/landlock").exists();
+    finding(
+        "sandbox",
+        Health::Warning,
+        format!(
+            "checks run as you, in a lane of their own but without a sandbox{}",
+            if landlock { "" } else { " (this kernel shows no Landlock)" }
+        ),
+        Some("let only changes you would run yourself reach the queue: an approval comes before every check".to_owned()),
+    )
+}

@@ -1,0 +1,175 @@
+//! Calls the reconcilers: after every commit and at every deadline, always from one thread.
+//!
+//! One thread is enough, for none of them waits: what takes long runs in threads of its own. It
+//! also means that two of them never act at once, and that a pass over all of them that finds
+//! nothing to do is the proof that the engine is idle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyperion_model::Time;
+use tokio::sync::{Notify, watch};
+
+use crate::reconcile::{Progress, Reconcile};
+use crate::{Cx, Error};
+
+/// How long the driver waits after a pass in which something failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
+/// How often the driver looks although nothing happened: a net under lost wake-ups.
+const LOOK_ANYWAY: Duration = Duration::from_secs(60);
+/// After this many passes in a row the driver says that something may go round in circles.
+const SUSPICIOUS_PASSES: u32 = 10_000;
+
+/// What the engine is up to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// Nothing can go on without a person or a deadline.
+    pub idle: bool,
+    /// The last event that this was found after.
+    pub seq: u64,
+    /// What failed in the last pass, by part.
+    pub troubles: Vec<String>,
+}
+
+/// The driver's thread.
+pub(crate) struct Driver {
+    stop: Arc<AtomicBool>,
+    wake: Arc<Notify>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a pass over all reconcilers came to.
+struct Pass {
+    worked: bool,
+    delayed: Option<Time>,
+    wake_at: Option<Time>,
+    troubles: Vec<String>,
+}
+
+impl Driver {
+    /// Starts the thread.
+    pub(crate) fn start(
+        cx: Arc<Cx>,
+        reconcilers: Vec<Box<dyn Reconcile>>,
+    ) -> Result<(Self, watch::Receiver<Activity>), Error> {
+        let (activity, receiver) =
+            watch::channel(Activity { idle: false, seq: 0, troubles: Vec::new() });
+        let stop = Arc::new(AtomicBool::new(false));
+        let wake = Arc::new(Notify::new());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|source| Error::Io { what: "a timer".to_owned(), source })?;
+        let looping = Loop {
+            cx,
+            reconcilers,
+            activity,
+            stop: Arc::clone(&stop),
+            wake: Arc::clone(&wake),
+        };
+        let thread = std::thread::Builder::new()
+            .name("driver".to_owned())
+            .spawn(move || runtime.block_on(looping.run()))
+            .map_err(|source| Error::Io { what: "the driver's thread".to_owned(), source })?;
+        Ok((Self { stop, wake, thread: Some(thread) }, receiver))
+    }
+
+    /// Lets the thread end after what it is doing now, and waits for it.
+    pub(crate) fn stop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic in there was printed; there is nothing more to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Loop {
+    cx: Arc<Cx>,
+    reconcilers: Vec<Box<dyn Reconcile>>,
+    activity: watch::Sender<Activity>,
+    stop: Arc<AtomicBool>,
+    wake: Arc<Notify>,
+}
+
+impl Loop {
+    async fn run(mut self) {
+        let mut commits = self.cx.store.subscribe();
+        let mut passes = 0;
+        while !self.stop.load(Ordering::SeqCst) {
+            let seq = *commits.borrow_and_update();
+            let pass = self.pass();
+            if pass.worked {
+                passes += 1;
+                if passes % SUSPICIOUS_PASSES == 0 {
+                    tracing::warn!(passes, "the engine has not come to rest for a long time");
+                }
+                self.say(false, seq, &pass);
+                continue;
+            }
+            passes = 0;
+            // A commit of somebody else since the pass began has not been looked at yet.
+            let unseen = commits.has_changed().unwrap_or(false);
+            let idle = !unseen && pass.delayed.is_none() && self.cx.jobs.count() == 0;
+            self.say(idle, seq, &pass);
+            if unseen {
+                continue;
+            }
+            let patience = self.patience(&pass);
+            tokio::select! {
+                changed = commits.changed() => if changed.is_err() { break },
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(patience) => {}
+            }
+        }
+        self.say(true, u64::MAX, &Pass::nothing());
+    }
+
+    fn pass(&mut self) -> Pass {
+        let mut pass = Pass::nothing();
+        for reconciler in &mut self.reconcilers {
+            let earliest = |a: Option<Time>, b: Time| Some(a.map_or(b, |a| a.min(b)));
+            match reconciler.reconcile(&self.cx) {
+                Ok(Progress::Worked) => pass.worked = true,
+                Ok(Progress::Delayed { until }) => pass.delayed = earliest(pass.delayed, until),
+                Ok(Progress::Idle { wake_at: Some(at) }) => pass.wake_at = earliest(pass.wake_at, at),
+                Ok(Progress::Idle { wake_at: None }) => {}
+                Err(error) => {
+                    let trouble = format!("{}: {}", reconciler.name(), crate::error::chain(&error));
+                    tracing::error!(part = reconciler.name(), %error, "a part of the engine failed");
+                    pass.troubles.push(trouble);
+                }
+            }
+        }
+        // A failing part must not keep the others spinning.
+        pass.worked &= pass.troubles.is_empty();
+        pass
+    }
+
+    fn patience(&self, pass: &Pass) -> Duration {
+        let now = self.cx.now();
+        let until = |at: Time| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
+        let deadline = [pass.delayed, pass.wake_at].into_iter().flatten().map(until).min();
+        let after = if pass.troubles.is_empty() { LOOK_ANYWAY } else { AFTER_FAILURE };
+        // A deadline that has just passed is met at the next tick of the clock, not in a busy loop.
+        deadline.map_or(after, |deadline| deadline.max(Duration::from_millis(5)).min(after))
+    }
+
+    fn say(&self, idle: bool, seq: u64, pass: &Pass) {
+        let now = Activity { idle, seq, troubles: pass.troubles.clone() };
+        self.activity.send_if_modified(|before| {
+            let changed = *before != now;
+            *before = now;
+            changed
+        });
+    }
+}
+
+impl Pass {
+    const fn nothing() -> Self {
+        Self { worked: false, delayed: None, wake_at: None, troubles: Vec::new() }
+    }
+}

@@ -1,0 +1,153 @@
+//! The engine: what is used, wired together, and the life it has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyperion_git::Git;
+use hyperion_host::Home;
+use hyperion_model::{Name, Uuid};
+use hyperion_policy::{Redactor, Rules};
+use hyperion_store::Store;
+use tokio::sync::watch;
+
+use crate::cx::{Clock, Cx, Ids};
+use crate::driver::{Activity, Driver};
+use crate::reconcile::Reconcile;
+use crate::repo::Pool;
+use crate::run::Jobs;
+use crate::{
+    Error, Settings, approval, change_set, intake, plan, queue, request, retention, run,
+};
+
+/// How long processes get to end when the engine leaves.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What an engine is made of; all of it comes from outside.
+pub struct Parts {
+    /// The facts.
+    pub store: Store,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of ids.
+    pub ids: Arc<dyn Ids>,
+    /// The settings.
+    pub settings: Settings,
+    /// Takes secrets out of what is shown.
+    pub redactor: Redactor,
+    /// The git program.
+    pub git: Git,
+    /// The home's folders.
+    pub home: Home,
+    /// Which boot of the machine this is.
+    pub boot_id: String,
+}
+
+/// A home's engine: decides and acts, or only answers questions.
+pub struct Engine {
+    cx: Arc<Cx>,
+    driver: Option<Driver>,
+    activity: watch::Receiver<Activity>,
+}
+
+impl Engine {
+    /// Starts an engine that works. The caller holds the home's lock: all other engines are gone.
+    pub fn start(parts: Parts) -> Result<Self, Error> {
+        let cx = Arc::new(context(parts)?);
+        for lease in cx.store.leases()? {
+            if lease.owner != cx.instance.as_str() {
+                cx.store.break_leases_of_dead(&lease.owner)?;
+            }
+        }
+        let part = |name: &str| Name::new(name).map_err(|error| Error::Missing(error.to_string()));
+        let reconcilers: Vec<Box<dyn Reconcile>> = vec![
+            Box::new(intake::Intake::new(part("intake")?)),
+            Box::new(plan::Dispatch::new(part("dispatch")?)),
+            Box::new(change_set::Assess::new(part("policy")?)),
+            Box::new(approval::Approvals::new(part("approval")?)),
+            Box::new(run::Checks::new(part("check")?)),
+            Box::new(queue::Queue::new(part("queue")?)),
+            Box::new(plan::Settle::new(part("plan")?)),
+            Box::new(request::Requests::new(part("request")?)),
+            Box::new(retention::Retention::new()),
+        ];
+        let (driver, activity) = Driver::start(Arc::clone(&cx), reconcilers)?;
+        Ok(Self { cx, driver: Some(driver), activity })
+    }
+
+    /// Makes an engine that only answers questions; it needs no lock.
+    pub fn read_only(parts: Parts) -> Result<Self, Error> {
+        let cx = Arc::new(context(parts)?);
+        let seq = cx.store.last_seq()?;
+        let (_, activity) = watch::channel(Activity { idle: true, seq, troubles: Vec::new() });
+        Ok(Self { cx, driver: None, activity })
+    }
+
+    /// Gives what every part uses.
+    pub const fn cx(&self) -> &Arc<Cx> {
+        &self.cx
+    }
+
+    /// Tells whether this engine works, or only answers.
+    pub const fn works(&self) -> bool {
+        self.driver.is_some()
+    }
+
+    /// Follows what the engine is up to.
+    pub fn activity(&self) -> watch::Receiver<Activity> {
+        self.activity.clone()
+    }
+
+    /// Waits until nothing can go on without a person or a deadline.
+    pub async fn idle(&self) -> Activity {
+        let mut activity = self.activity.clone();
+        loop {
+            let now = activity.borrow_and_update().clone();
+            // What was committed after the driver last looked may be work.
+            if now.idle && now.seq >= *self.cx.store.subscribe().borrow() {
+                return now;
+            }
+            if activity.changed().await.is_err() {
+                return now;
+            }
+        }
+    }
+
+    /// Stops after what it is doing now, and ends the processes it started.
+    pub fn stop(&mut self) {
+        if let Some(driver) = &mut self.driver {
+            driver.stop();
+            if !self.cx.jobs.stop(PATIENCE) {
+                tracing::warn!("some checks did not end in time; the next engine ends them");
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn context(parts: Parts) -> Result<Cx, Error> {
+    let Parts { store, clock, ids, settings, redactor, git, home, boot_id } = parts;
+    let rules = Rules::compile(settings.rules.clone()).map_err(|error| {
+        hyperion_api::Problem::new("input.invalid", format!("the setting {}: {error}", error.key()))
+    })?;
+    let name = |text: String| Name::new(text).map_err(|error| Error::Missing(error.to_string()));
+    let instance: Uuid = ids.next();
+    Ok(Cx {
+        store,
+        clock,
+        boot_id: name(boot_id)?,
+        instance: name(instance.to_string())?,
+        ids,
+        settings,
+        rules,
+        redactor,
+        git,
+        home,
+        repos: Pool::default(),
+        jobs: Jobs::default(),
+    })
+}

@@ -1,0 +1,168 @@
+//! What can go wrong while the engine works.
+
+use hyperion_api::Problem;
+use hyperion_git::{DiscoverError, EditError, GitError, LaneError, Oid};
+use hyperion_host::SpawnError;
+use hyperion_model::{Digest, GitId, Refusal};
+use hyperion_store::{ReadError, StoreError};
+
+use crate::repo::RepoFileError;
+
+/// A fault of the world or of the data, as opposed to a refusal, which is an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store did not take a batch.
+    #[error("write to the store: {0}")]
+    Store(#[from] StoreError),
+    /// The store could not be read.
+    #[error("read the store: {0}")]
+    Read(#[from] ReadError),
+    /// Git failed.
+    #[error("use git: {0}")]
+    Git(#[from] GitError),
+    /// The repository is not as it was registered.
+    #[error("open the repository: {0}")]
+    Repo(#[from] DiscoverError),
+    /// An edit cannot be made in a tree.
+    #[error("make the tree: {0}")]
+    Edit(#[from] EditError),
+    /// The place where checks run could not be made.
+    #[error("prepare the lane: {0}")]
+    Lane(#[from] LaneError),
+    /// A process could not be started.
+    #[error("start a process: {0}")]
+    Spawn(#[from] SpawnError),
+    /// The repository's settings cannot be read.
+    #[error("read hyperion.toml: {0}")]
+    RepoFile(#[from] RepoFileError),
+    /// A file of the home could not be used.
+    #[error("use {what}")]
+    Io {
+        /// Which.
+        what: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A blob cannot be used.
+    #[error("read the stored content {digest}: {detail}")]
+    Blob {
+        /// Which.
+        digest: Digest,
+        /// Why not.
+        detail: String,
+    },
+    /// A value cannot be written as JSON.
+    #[error("write a value as JSON")]
+    Encode(#[source] serde_json::Error),
+    /// A fact names something that is not there.
+    #[error("find {0}")]
+    Missing(String),
+    /// What was asked for is refused; the problem says why.
+    #[error("{}", .0.detail)]
+    Problem(Box<Problem>),
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Problem(problem) => *problem,
+            Error::Store(error) => from_store(&error),
+            Error::Repo(error) => {
+                Problem::new("repo.unusable", format!("failed to {error}")).hint(error.remedy())
+            }
+            Error::Git(error) => {
+                let remedy = error.remedy().unwrap_or_else(|| "run `hyperion doctor`".to_owned());
+                Problem::new("repo.unusable", format!("failed to {error}")).hint(remedy)
+            }
+            Error::RepoFile(error) => {
+                Problem::new("repo.unusable", format!("failed to read hyperion.toml: {error}"))
+                    .hint("mend the file on the branch that work lands on")
+            }
+            Error::Read(error) => {
+                Problem::new("store.damaged", format!("failed to read the store: {error}")).hint(error.hint())
+            }
+            Error::Io { .. } | Error::Lane(_) | Error::Spawn(_) => {
+                Problem::new("engine.unavailable", chain(&error)).hint("run `hyperion doctor`")
+            }
+            Error::Edit(_) | Error::Blob { .. } | Error::Encode(_) | Error::Missing(_) => {
+                Problem::new("internal", chain(&error)).hint("run `hyperion doctor`")
+            }
+        }
+    }
+}
+
+/// Writes an error with everything beneath it: `failed to a: b: c`.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = format!("failed to {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn from_store(error: &StoreError) -> Problem {
+    let code = match error {
+        StoreError::Refused { refusal, .. } => return refused(refusal),
+        StoreError::Full => "store.full",
+        StoreError::ReadOnly => "engine.read_only",
+        StoreError::Damaged { .. } | StoreError::Corrupt { .. } | StoreError::Quarantined { .. } => {
+            "store.damaged"
+        }
+        StoreError::TooLarge { .. } | StoreError::Secret { .. } => "input.invalid",
+        StoreError::MissingBlob { .. }
+        | StoreError::LeaseLost { .. }
+        | StoreError::Overloaded
+        | StoreError::Busy
+        | StoreError::Closed
+        | StoreError::Io { .. }
+        | StoreError::Database { .. } => "engine.unavailable",
+    };
+    Problem::new(code, chain(error)).hint(error.hint())
+}
+
+/// Says why a command was not taken.
+fn refused(refusal: &Refusal) -> Problem {
+    let (code, hint) = match refusal {
+        Refusal::Missing(_) | Refusal::NoSuchPart { .. } => ("subject.not_found", None),
+        Refusal::AlreadyDecided { .. } => {
+            ("approval.already_decided", Some("the first decision stands"))
+        }
+        Refusal::NotEntitled { .. } => {
+            ("approval.not_entitled", Some("ask somebody with that role to decide it"))
+        }
+        Refusal::OtherDigest { .. } => (
+            "approval.stale",
+            Some("look at it again: `hyperion approval show` prints what is asked now"),
+        ),
+        Refusal::Limit { .. } | Refusal::Inconsistent(_) => ("input.invalid", None),
+        Refusal::Exists(_) | Refusal::Illegal { .. } => ("state.illegal_move", None),
+    };
+    let problem = Problem::new(code, refusal.to_string());
+    match hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+/// Names a git object as a fact does.
+pub(crate) fn git_id(oid: &Oid) -> Result<GitId, Error> {
+    GitId::new(oid.as_str()).map_err(|error| Error::Missing(error.to_string()))
+}
+
+/// Names a git object as git does.
+pub(crate) fn oid(id: &GitId) -> Result<Oid, Error> {
+    Oid::parse(id.as_str()).map_err(|error| Error::Missing(error.to_string()))
+}

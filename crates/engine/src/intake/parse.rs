@@ -1,0 +1,176 @@
+//! From the bytes of a file to task requests, or to everything that is wrong with its shape.
+
+use hyperion_api::task_request::{self, TaskRequest};
+use hyperion_api::{FieldError, Problem};
+use serde_json::Value;
+
+/// The most bytes one file of requests may have.
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// The most requests one file may hold.
+pub const MAX_REQUESTS: usize = 100;
+
+/// A request as it was read, and where it stands in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// What every pointer into it starts with: empty, or `/0` for the first of several.
+    pub pointer: String,
+    /// The request.
+    pub request: TaskRequest,
+}
+
+/// Reads one object, an array of them, or JSON lines.
+pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
+    if bytes.len() > MAX_BYTES {
+        let detail = format!("the input has {} bytes; at most {MAX_BYTES} are allowed", bytes.len());
+        return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        let detail = format!("the input is not UTF-8: byte {} on line {line}", error.valid_up_to());
+        Problem::new("request.invalid", detail)
+            .hint("save it as UTF-8; binary content goes into `content` with \"encoding\": \"base64\"")
+    })?;
+    if text.trim().is_empty() {
+        return Err(Problem::new("request.invalid", "the input is empty").hint(
+            "write a task request: {\"schema\": \"hyperion.task_request/v1\", \"title\": \"…\"}",
+        ));
+    }
+    let values = read_values(text)?;
+    if values.len() > MAX_REQUESTS {
+        let detail = format!("the input holds {} requests; at most {MAX_REQUESTS}", values.len());
+        return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
+    }
+    let mut parsed = Vec::new();
+    let mut errors = Vec::new();
+    for (pointer, value) in values {
+        match read_request(&pointer, value) {
+            Ok(request) => parsed.push(Parsed { pointer, request }),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        return Ok(parsed);
+    }
+    let detail = match errors.as_slice() {
+        [one] => format!("{}: {}", shown(&one.pointer), one.detail),
+        several => format!("{} requests have the wrong shape", several.len()),
+    };
+    Err(Problem::new("request.invalid", detail)
+        .errors(errors)
+        .hint("the shape is in docs/schemas/task_request.v1.json"))
+}
+
+/// Names the whole document when the pointer is empty.
+fn shown(pointer: &str) -> &str {
+    if pointer.is_empty() { "the request" } else { pointer }
+}
+
+fn read_values(text: &str) -> Result<Vec<(String, Value)>, Problem> {
+    let mut values = Vec::new();
+    for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+        values.push(value.map_err(|error| not_json(&error))?);
+        if values.len() > MAX_REQUESTS {
+            break;
+        }
+    }
+    Ok(match (values.len(), values.pop()) {
+        (1, Some(Value::Array(items))) => number(items),
+        (1, Some(value)) => vec![(String::new(), value)],
+        (_, last) => {
+            values.extend(last);
+            number(values)
+        }
+    })
+}
+
+fn number(values: Vec<Value>) -> Vec<(String, Value)> {
+    values.into_iter().enumerate().map(|(at, value)| (format!("/{at}"), value)).collect()
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    let what = if error.is_eof() { "it ends too early" } else { "it is not JSON" };
+    Problem::new("request.invalid", format!("{what}: {error}"))
+        .hint("check the brackets and commas there, for instance with `jq . FILE`")
+}
+
+fn read_request(pointer: &str, value: Value) -> Result<TaskRequest, FieldError> {
+    match value.get("schema") {
+        Some(Value::String(schema)) if schema == task_request::SCHEMA => {}
+        Some(other) => {
+            return Err(FieldError {
+                pointer: format!("{pointer}/schema"),
+                detail: format!("{other} is not known; write \"{}\"", task_request::SCHEMA),
+            });
+        }
+        None if value.is_object() => {
+            return Err(FieldError {
+                pointer: format!("{pointer}/schema"),
+                detail: format!("is missing; write \"{}\"", task_request::SCHEMA),
+            });
+        }
+        None => {
+            return Err(FieldError {
+                pointer: pointer.to_owned(),
+                detail: "a task request is a JSON object".to_owned(),
+            });
+        }
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().iter().fold(pointer.to_owned(), |path, segment| {
+            use serde_path_to_error::Segment;
+            match segment {
+                Segment::Seq { index } => format!("{path}/{index}"),
+                Segment::Map { key } => format!("{path}/{}", escape(key)),
+                Segment::Enum { variant } => format!("{path}/{}", escape(variant)),
+                Segment::Unknown => path,
+            }
+        });
+        FieldError { pointer: path, detail: error.into_inner().to_string() }
+    })
+}
+
+/// Escapes a key for a JSON pointer (RFC 6901 §3).
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(bytes: &[u8]) -> String {
+        let problem = parse(bytes).unwrap_err();
+        let fields: String =
+            problem.errors.iter().map(|e| format!(" | {}: {}", e.pointer, e.detail)).collect();
+        format!("{}: {}{fields}", problem.code, problem.detail)
+    }
+
+    const MINIMAL: &str = r#"{"schema":"hyperion.task_request/v1","title":"x"}"#;
+
+    // R5: one object, an array and JSON lines are all read.
+    #[test]
+    fn one_or_several_are_read() {
+        assert_eq!(parse(MINIMAL.as_bytes()).unwrap()[0].pointer, "");
+        let array = format!("[{MINIMAL},{MINIMAL}]");
+        let lines = format!("{MINIMAL}\n{MINIMAL}\n");
+        for several in [array, lines] {
+            let parsed = parse(several.as_bytes()).unwrap();
+            assert_eq!(parsed.iter().map(|p| p.pointer.as_str()).collect::<Vec<_>>(), ["/0", "/1"]);
+        }
+    }
+
+    #[test]
+    fn each_wrong_shape_has_its_own_words() {
+        insta::assert_snapshot!(problem(b""), @"request.invalid: the input is empty");
+        insta::assert_snapshot!(problem(b"{\"schema\": \"hyperion.task_request/v1\",\n \"title\": \"x"), @"request.invalid: it ends too early: EOF while parsing a string at line 2 column 13");
+        insta::assert_snapshot!(problem(b"title: x"), @"request.invalid: it is not JSON: expected ident at line 1 column 2");
+        insta::assert_snapshot!(problem(b"{\"a\":\n\"\xff\"}"), @"request.invalid: the input is not UTF-8: byte 7 on line 2");
+        insta::assert_snapshot!(problem(br#"{"title":"x"}"#), @r#"request.invalid: /schema: is missing; write "hyperion.task_request/v1" | /schema: is missing; write "hyperion.task_request/v1""#);
+        insta::assert_snapshot!(problem(br#"{"schema":"hyperion.task_request/v9","title":"x"}"#), @r#"request.invalid: /schema: "hyperion.task_request/v9" is not known; write "hyperion.task_request/v1" | /schema: "hyperion.task_request/v9" is not known; write "hyperion.task_request/v1""#);
+        insta::assert_snapshot!(problem(br#"[1]"#), @"request.invalid: /0: a task request is a JSON object | /0: a task request is a JSON object");
+        let unknown = MINIMAL.replace("\"title\":\"x\"", "\"title\":\"x\",\"tasks\":[{\"id\":\"T1\",\"own\":[]}]");
+        insta::assert_snapshot!(problem(unknown.as_bytes()).split(", expected").next().unwrap(), @"request.invalid: /tasks/0/own: unknown field `own`");
+        let wrong = MINIMAL.replace("\"x\"", "7");
+        insta::assert_snapshot!(problem(wrong.as_bytes()), @"request.invalid: /title: invalid type: integer `7`, expected a string | /title: invalid type: integer `7`, expected a string");
+    }
+}

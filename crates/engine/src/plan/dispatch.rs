@@ -1,0 +1,295 @@
+//! Gives steps to agents: first the run is committed, then it is carried out, then its change handed in.
+//!
+//! A step starts as soon as the steps before it have handed in their changes; it is made on top of
+//! them, so a chain of steps can be approved in one go and lands in order.
+
+use std::sync::Arc;
+
+use hyperion_agent::scripted;
+use hyperion_api::assignment::Assignment;
+use hyperion_api::change_request::ChangeRequest;
+use hyperion_api::task_request::{Change, TaskRequest};
+use hyperion_model::change_set::{self, ChangeSet, Item, Proposal, item};
+use hyperion_model::plan::{self, Plan, Step, step};
+use hyperion_model::request::Request;
+use hyperion_model::run::{self, Ending, Run, Work};
+use hyperion_model::{
+    ChangeSetId, Command, Digest, ItemId, LineageId, Name, NewBlob, RunId, ShortText,
+};
+use hyperion_store::Filter;
+
+use crate::change_set::{Made, MadeItem, dependency_failed, materialise, stack};
+use crate::cx::json_blob;
+use crate::error::{chain, git_id, oid};
+use crate::intake::plan_document;
+use crate::reconcile::{Progress, Reconcile};
+use crate::repo::Opened;
+use crate::{Cx, Error, rollback};
+
+/// Gives steps to agents.
+pub(crate) struct Dispatch {
+    name: Name,
+}
+
+/// Everything a step needs.
+struct Brief {
+    request: Request,
+    assignment: Assignment,
+    opened: Opened,
+}
+
+impl Dispatch {
+    pub(crate) const fn new(name: Name) -> Self {
+        Self { name }
+    }
+
+    fn start(&self, cx: &Cx, plan: &Plan, step: &Step) -> Result<(), Error> {
+        let brief = brief(cx, plan, step)?;
+        let spec = json_blob(&brief.assignment)?;
+        let id = cx.id(RunId::new);
+        let start = run::Command::Start {
+            id,
+            lineage: cx.id(LineageId::new),
+            incarnation: 1,
+            request: plan.request,
+            work: Work::Agent {
+                plan: plan.id,
+                step: step.number,
+                agent: brief.request.submission.agent.clone(),
+            },
+            spec: spec.digest,
+        };
+        let commands = vec![
+            Command::Run(id, start),
+            Command::Plan(plan.id, plan::Command::StartStep { number: step.number, run: id }),
+        ];
+        cx.execute(cx.stamp(&self.name), commands, vec![spec])?;
+        Ok(())
+    }
+
+    /// Carries out a run of the scripted agent; doing it again after a crash gives the same change.
+    fn carry_out(&self, cx: &Cx, plan: &Plan, step: &Step, run: &Run) -> Result<(), Error> {
+        let brief = brief(cx, plan, step)?;
+        let handed_in = match hand_in(cx, plan, step, &brief)? {
+            Ok(handed_in) => handed_in,
+            Err(why) => return self.fail(cx, plan, step, run, &why),
+        };
+        let HandedIn { base_tree, request, made } = handed_in;
+        let document = json_blob(&with_hashes(request, &made))?;
+        let set = cx.id(ChangeSetId::new);
+        let proposal = Proposal {
+            request: plan.request,
+            plan: plan.id,
+            step: step.number,
+            task: step.task.clone(),
+            repo: plan.repo,
+            run: run.id,
+            agent: brief.request.submission.agent.clone(),
+            base_commit: brief.request.submission.base.clone(),
+            base_tree: git_id(&base_tree)?,
+            document: document.digest,
+            items: made.items.iter().map(|made| item_of(cx, made)).collect(),
+            dry_run: brief.request.submission.dry_run,
+        };
+        // The change set names these objects: they have to be durable first.
+        brief.opened.git.sync()?;
+        let ending = Ending { exit_code: None, reason: None, result: Some(document.digest) };
+        let commands = vec![
+            Command::Run(run.id, run::Command::Begin { process: None }),
+            Command::ChangeSet(set, change_set::Command::Propose { id: set, proposal }),
+            Command::Plan(plan.id, plan::Command::HandIn { number: step.number, change_set: set }),
+            Command::Run(run.id, run::Command::Finish(ending)),
+        ];
+        cx.execute(cx.stamp(&self.name), commands, vec![document])?;
+        Ok(())
+    }
+
+    fn fail(&self, cx: &Cx, plan: &Plan, step: &Step, run: &Run, why: &str) -> Result<(), Error> {
+        let reason = ShortText::cut(why);
+        let blob = NewBlob::new(why.as_bytes());
+        let ending =
+            Ending { exit_code: None, reason: Some(reason.clone()), result: Some(blob.digest) };
+        let commands = vec![
+            Command::Run(run.id, run::Command::Fail(ending)),
+            Command::Plan(plan.id, plan::Command::FailStep { number: step.number, reason }),
+        ];
+        cx.execute(cx.stamp(&self.name), commands, vec![blob])?;
+        Ok(())
+    }
+
+    fn work_at(&self, cx: &Cx, plan: &Plan) -> Result<bool, Error> {
+        let mut worked = false;
+        for step in &plan.steps {
+            match step.status {
+                step::Status::Pending if ready(plan, step) => {
+                    self.start(cx, plan, step)?;
+                    worked = true;
+                }
+                step::Status::InProgress if step.change_set.is_none() => {
+                    let Some(run) = step.run else { continue };
+                    let Some(run) = cx.store.get::<Run>(run)? else { continue };
+                    if !run.status.is_open() {
+                        continue;
+                    }
+                    if let Err(error) = self.carry_out(cx, plan, step, &run) {
+                        self.fail(cx, plan, step, &run, &chain(&error))?;
+                    }
+                    worked = true;
+                }
+                step::Status::Pending
+                | step::Status::InProgress
+                | step::Status::Completed
+                | step::Status::Skipped
+                | step::Status::Failed => {}
+            }
+        }
+        Ok(worked)
+    }
+}
+
+/// Tells whether every step before this one has handed in its change, or needs none.
+fn ready(plan: &Plan, step: &Step) -> bool {
+    dependency_failed(plan, step.number).is_none()
+        && step.depends_on.iter().filter_map(|on| plan.step(*on)).all(|on| match on.status {
+            step::Status::Completed | step::Status::Skipped => true,
+            step::Status::InProgress => on.change_set.is_some(),
+            step::Status::Pending | step::Status::Failed => false,
+        })
+}
+
+fn brief(cx: &Cx, plan: &Plan, step: &Step) -> Result<Brief, Error> {
+    let request = cx
+        .store
+        .get::<Request>(plan.request)?
+        .ok_or_else(|| Error::Missing(format!("request {}", plan.request)))?;
+    let document = plan_document(cx, plan.document)?
+        .ok_or_else(|| Error::Missing(format!("the assignments of plan {}", plan.id)))?;
+    let assignment = document
+        .assignments
+        .into_iter()
+        .find(|assignment| assignment.step_id == step.number)
+        .ok_or_else(|| Error::Missing(format!("the assignment of step {}", step.number)))?;
+    let opened = cx.repos.open(cx, plan.repo)?;
+    Ok(Brief { request, assignment, opened })
+}
+
+struct HandedIn {
+    base_tree: hyperion_git::Oid,
+    request: ChangeRequest,
+    made: Made,
+}
+
+/// Asks the agent for its change and carries it out on the tree it was made for.
+fn hand_in(cx: &Cx, plan: &Plan, step: &Step, brief: &Brief) -> Result<Result<HandedIn, String>, Error> {
+    let git = &brief.opened.git;
+    if brief.request.submission.rolls_back.is_some() {
+        return Ok(match rollback::change(cx, &brief.opened, &brief.request, &brief.assignment)? {
+            Ok((base_tree, request)) => {
+                match materialise(git, &base_tree, &request.changes, usize::MAX)? {
+                    Ok(made) => Ok(HandedIn { base_tree, request, made }),
+                    Err(failures) => Err(first_failure(&failures)),
+                }
+            }
+            Err(why) => Err(why),
+        });
+    }
+    let before = step
+        .depends_on
+        .iter()
+        .filter_map(|on| plan.step(*on)?.change_set)
+        .map(|set| tree_of_change(cx, &brief.opened, set))
+        .collect::<Result<Vec<_>, _>>()?;
+    let base = git.tree_of(&oid(&brief.request.submission.base)?)?;
+    let base_tree = match stack(git, &base, before.iter())? {
+        Ok(tree) => tree,
+        Err(path) => return Ok(Err(format!("the tasks it depends on contradict each other in {path}"))),
+    };
+    let changes = changes_of(cx, &brief.request, &brief.assignment)?;
+    let request = match scripted::carry_out(&brief.assignment, &changes) {
+        Ok(request) => request,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    Ok(match materialise(git, &base_tree, &request.changes, cx.settings.max_content_bytes)? {
+        Ok(made) => Ok(HandedIn { base_tree, request, made }),
+        Err(failures) => Err(first_failure(&failures)),
+    })
+}
+
+fn first_failure(failures: &[crate::change_set::ItemFailure]) -> String {
+    failures.first().map(|failure| format!("{}: {}", failure.path, failure.detail)).unwrap_or_default()
+}
+
+/// Gives the tree of a change as it was handed in, with every part of it.
+fn tree_of_change(cx: &Cx, opened: &Opened, id: ChangeSetId) -> Result<hyperion_git::Oid, Error> {
+    let set = cx
+        .store
+        .get::<ChangeSet>(id)?
+        .ok_or_else(|| Error::Missing(format!("change set {id}")))?;
+    if let Some(assessed) = &set.assessed {
+        return oid(&assessed.tree);
+    }
+    let request: ChangeRequest = cx.require_json(set.proposal.document)?;
+    let base = oid(&set.proposal.base_tree)?;
+    match materialise(&opened.git, &base, &request.changes, usize::MAX)? {
+        Ok(made) => Ok(made.tree),
+        Err(failures) => Err(Error::Missing(first_failure(&failures))),
+    }
+}
+
+/// Finds the changes that the request, or an answer to it, carries for a task.
+fn changes_of(cx: &Cx, request: &Request, assignment: &Assignment) -> Result<Vec<Change>, Error> {
+    let document: TaskRequest = cx.require_json(request.submission.document)?;
+    let tasks = crate::intake::tasks_with_answers(cx, request, document)?;
+    let task = tasks.into_iter().find(|task| task.id == assignment.task_id);
+    Ok(task.map(|task| task.changes).unwrap_or_default())
+}
+
+/// Fills in both hashes of every change, so that what is stored is complete.
+fn with_hashes(mut request: ChangeRequest, made: &Made) -> ChangeRequest {
+    for (change, item) in request.changes.iter_mut().zip(&made.items) {
+        change.base_hash = item.old.as_ref().map(|side| Digest::of(&side.bytes).to_string());
+        change.result_hash = item.new.as_ref().map(|side| Digest::of(&side.bytes).to_string());
+    }
+    request
+}
+
+fn item_of(cx: &Cx, made: &MadeItem) -> Item {
+    let diff = crate::change_set::item_diff(made);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let digest = |side: &Option<crate::change_set::Side>| side.as_ref().map(|side| Digest::of(&side.bytes));
+    let mode = |side: &Option<crate::change_set::Side>| {
+        side.as_ref().map(|side| crate::change_set::mode_bits(side.mode))
+    };
+    Item {
+        id: cx.id(ItemId::new),
+        path: made.path.clone(),
+        from_path: made.from_path.clone(),
+        operation: crate::change_set::operation(made.operation),
+        old_hash: digest(&made.old),
+        new_hash: digest(&made.new),
+        old_mode: mode(&made.old),
+        new_mode: mode(&made.new),
+        hunks: count(diff.hunks.len()),
+        additions: count(diff.additions),
+        deletions: count(diff.deletions),
+        status: item::Status::Pending,
+        rejected_hunks: Vec::new(),
+    }
+}
+
+impl Reconcile for Dispatch {
+    fn name(&self) -> &'static str {
+        "dispatch"
+    }
+
+    fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        let mut worked = false;
+        for plan in cx.store.open_rows::<Plan>(&Filter::open())?.rows {
+            if plan.status != plan::Status::Active {
+                continue;
+            }
+            worked |= self.work_at(cx, &plan)?;
+        }
+        Ok(Progress::worked(worked))
+    }
+}

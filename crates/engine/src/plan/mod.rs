@@ -1,0 +1,7 @@
+//! Plans: giving steps to agents, and settling steps by what came of their changes.
+
+mod dispatch;
+mod settle;
+
+pub(crate) use dispatch::Dispatch;
+pub(crate) use settle::Settle;

@@ -1,0 +1,132 @@
+//! Settles steps by what came of their changes, and what depends on them.
+
+use std::sync::Arc;
+
+use hyperion_model::change_set::{self, ChangeSet};
+use hyperion_model::entry::{self, Entry};
+use hyperion_model::plan::{self, Plan, Step, step};
+use hyperion_model::{Command, Name, ShortText};
+use hyperion_store::Filter;
+
+use crate::change_set::{cancel_question, dependency_failed};
+use crate::reconcile::{Progress, Reconcile};
+use crate::{Cx, Error};
+
+/// Settles steps.
+pub(crate) struct Settle {
+    name: Name,
+}
+
+impl Settle {
+    pub(crate) const fn new(name: Name) -> Self {
+        Self { name }
+    }
+
+    fn settle(&self, cx: &Cx, plan: &Plan) -> Result<bool, Error> {
+        let mut commands = Vec::new();
+        for step in plan.steps.iter().filter(|step| step.status.is_open()) {
+            if let Some(reason) = dependency_failed(plan, step.number) {
+                commands.extend(give_up(cx, step, &reason)?);
+                commands.push(fail(plan, step, reason));
+            } else if let Some(reason) = why_failed(cx, step)? {
+                commands.push(fail(plan, step, reason));
+            }
+        }
+        if commands.is_empty() && plan.steps.iter().all(|step| !step.status.is_open()) {
+            let failed = plan.steps.iter().find(|step| step.status == step::Status::Failed);
+            let end = match failed {
+                None => plan::Command::Complete,
+                Some(step) => plan::Command::Abandon {
+                    reason: ShortText::cut(&format!("task {} did not land", step.task)),
+                },
+            };
+            commands.push(Command::Plan(plan.id, end));
+        }
+        if commands.is_empty() {
+            return Ok(false);
+        }
+        cx.execute(cx.stamp(&self.name), commands, vec![])?;
+        Ok(true)
+    }
+}
+
+fn fail(plan: &Plan, step: &Step, reason: ShortText) -> Command {
+    Command::Plan(plan.id, plan::Command::FailStep { number: step.number, reason })
+}
+
+/// Calls off the change of a step whose dependency failed.
+fn give_up(cx: &Cx, step: &Step, reason: &ShortText) -> Result<Vec<Command>, Error> {
+    let Some(set) = step.change_set else { return Ok(Vec::new()) };
+    let Some(set) = cx.store.get::<ChangeSet>(set)? else { return Ok(Vec::new()) };
+    let mut commands = Vec::new();
+    if let Some(entry) = set.entry.map(|id| cx.store.get::<Entry>(id)).transpose()?.flatten()
+        && entry.status.is_open()
+    {
+        commands.push(Command::Entry(entry.id, entry::Command::Fail { reason: reason.clone() }));
+    }
+    if set.status.is_open() {
+        commands.extend(cancel_question(cx, &set, reason.as_str())?);
+        let fail = change_set::Command::Fail { reason: reason.clone() };
+        commands.push(Command::ChangeSet(set.id, fail));
+    }
+    Ok(commands)
+}
+
+/// Says why a step's change will not land, once that is known.
+fn why_failed(cx: &Cx, step: &Step) -> Result<Option<ShortText>, Error> {
+    let Some(set) = step.change_set else { return Ok(None) };
+    let Some(set) = cx.store.get::<ChangeSet>(set)? else { return Ok(None) };
+    let because = |otherwise: &str| set.reason.clone().unwrap_or_else(|| ShortText::cut(otherwise));
+    Ok(match set.status {
+        change_set::Status::Rejected => Some(because("rejected")),
+        change_set::Status::Failed => Some(because("failed")),
+        change_set::Status::Expired => Some(ShortText::cut("nobody decided in time")),
+        change_set::Status::Cancelled => Some(because("cancelled")),
+        change_set::Status::Queued => match set.entry.map(|id| cx.store.get::<Entry>(id)).transpose()?.flatten() {
+            Some(entry) => why_entry_failed(&entry),
+            None => None,
+        },
+        change_set::Status::Pending
+        | change_set::Status::Previewing
+        | change_set::Status::Approved
+        | change_set::Status::Dispatching
+        | change_set::Status::Landed
+        | change_set::Status::RolledBack => None,
+    })
+}
+
+fn why_entry_failed(entry: &Entry) -> Option<ShortText> {
+    let because = || {
+        entry.reason.clone().unwrap_or_else(|| ShortText::cut("it did not get through the queue"))
+    };
+    match entry.status {
+        entry::Status::Quarantined
+        | entry::Status::Failed
+        | entry::Status::Dead
+        | entry::Status::Cancelled => Some(because()),
+        entry::Status::Queued
+        | entry::Status::Leased
+        | entry::Status::Merging
+        | entry::Status::Checking
+        | entry::Status::Ready
+        | entry::Status::Dispatching
+        | entry::Status::Landed
+        | entry::Status::Blocked => None,
+    }
+}
+
+impl Reconcile for Settle {
+    fn name(&self) -> &'static str {
+        "plan"
+    }
+
+    fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        let mut worked = false;
+        for plan in cx.store.open_rows::<Plan>(&Filter::open())?.rows {
+            if plan.status == plan::Status::Active {
+                worked |= self.settle(cx, &plan)?;
+            }
+        }
+        Ok(Progress::worked(worked))
+    }
+}

@@ -1,0 +1,138 @@
+//! Which checks a candidate has to pass, and what their runs say of it.
+
+use std::collections::BTreeMap;
+
+use hyperion_model::entry::{Candidate, Entry};
+use hyperion_model::run::{self, Run, Status, Work};
+use hyperion_model::{Command, LineageId, Name, RunId, ShortText};
+use hyperion_store::Filter;
+
+use crate::cx::json_blob;
+use crate::error::oid;
+use crate::repo::Opened;
+use crate::run::CheckSpec;
+use crate::{Cx, Error};
+
+/// What the checks of a candidate say so far.
+pub(super) enum Verdict {
+    /// Every one passed.
+    Green(Vec<RunId>),
+    /// There are none.
+    Unchecked,
+    /// One is running, or was just started.
+    Wait,
+    /// One has to be started.
+    Start(CheckSpec),
+    /// One was lost with its engine too often.
+    Lost(String),
+    /// One failed.
+    Failed {
+        /// Its name.
+        name: String,
+        /// Its run.
+        run: Box<Run>,
+    },
+}
+
+/// Lists the checks: the repository's, from the branch's tip, then those that the tasks add.
+pub(super) fn wanted(
+    cx: &Cx,
+    opened: &Opened,
+    entry: &Entry,
+    candidate: &Candidate,
+) -> Result<Vec<CheckSpec>, Error> {
+    let (file, _) = opened.file_and_rules(cx, &oid(&candidate.tip)?)?;
+    let mut wanted: Vec<CheckSpec> =
+        file.checks.into_iter().map(|(name, command)| CheckSpec { name, command }).collect();
+    let added: Vec<String> = match entry.admission.checks {
+        Some(digest) => cx.require_json(digest)?,
+        None => Vec::new(),
+    };
+    for command in added {
+        if !wanted.iter().any(|check| check.command == command) {
+            wanted.push(CheckSpec { name: command.clone(), command });
+        }
+    }
+    Ok(wanted)
+}
+
+/// Reads what the runs say; checks run one after the other, in one lane.
+pub(super) fn verdict(
+    cx: &Cx,
+    entry: &Entry,
+    candidate: &Candidate,
+    wanted: Vec<CheckSpec>,
+) -> Result<Verdict, Error> {
+    if wanted.is_empty() {
+        return Ok(Verdict::Unchecked);
+    }
+    let runs = runs_of(cx, entry, candidate)?;
+    let mut passed = Vec::new();
+    for check in wanted {
+        // A check is what it runs: the same name with another command is another check.
+        let key = ShortText::cut(&check.name);
+        let of_check = runs.get(&(key.as_str().to_owned(), json_blob(&check)?.digest));
+        let tries = of_check.map(Vec::as_slice).unwrap_or_default();
+        let Some(latest) = tries.last() else { return Ok(Verdict::Start(check)) };
+        match latest.status {
+            Status::Starting | Status::Running => return Ok(Verdict::Wait),
+            Status::Finished => passed.push(latest.id),
+            Status::Failed | Status::Killed => {
+                return Ok(Verdict::Failed { name: check.name, run: Box::new(latest.clone()) });
+            }
+            Status::Lost if tries.len() >= cx.settings.max_attempts as usize => {
+                let why = latest.reason.as_ref().map_or("", |reason| reason.as_str());
+                return Ok(Verdict::Lost(format!("check {:?} was lost {} times: {why}", check.name, tries.len())));
+            }
+            Status::Lost => return Ok(Verdict::Start(check)),
+        }
+    }
+    Ok(Verdict::Green(passed))
+}
+
+type RunsByCheck = BTreeMap<(String, hyperion_model::Digest), Vec<Run>>;
+
+/// Groups the runs on a candidate's tree by check, oldest first.
+fn runs_of(cx: &Cx, entry: &Entry, candidate: &Candidate) -> Result<RunsByCheck, Error> {
+    let mut runs: RunsByCheck = BTreeMap::new();
+    let filter = Filter::default().parent(entry.id.uuid()).newest().limit(1000);
+    for run in cx.store.list::<Run>(&filter)?.rows.into_iter().rev() {
+        if let Work::Check { tree, name, .. } = &run.work
+            && tree.as_str() == candidate.tree.as_str()
+            && run.created_at >= entry.taken_up_at
+        {
+            runs.entry((name.as_str().to_owned(), run.spec)).or_default().push(run);
+        }
+    }
+    Ok(runs)
+}
+
+/// Decides on a run of a check; its thread is started by whoever watches runs.
+pub(super) fn start(
+    cx: &Cx,
+    part: &Name,
+    entry: &Entry,
+    candidate: &Candidate,
+    check: &CheckSpec,
+) -> Result<(), Error> {
+    let earlier = runs_of(cx, entry, candidate)?;
+    let spec = json_blob(check)?;
+    let name = ShortText::cut(&check.name);
+    let tries = earlier.get(&(name.as_str().to_owned(), spec.digest));
+    let id = cx.id(RunId::new);
+    let first = tries.and_then(|tries| tries.first()).map(|run| run.lineage);
+    let command = run::Command::Start {
+        id,
+        lineage: first.unwrap_or_else(|| cx.id(LineageId::new)),
+        incarnation: 1 + tries.map_or(0, |tries| u32::try_from(tries.len()).unwrap_or(u32::MAX - 1)),
+        request: entry.admission.request,
+        work: Work::Check {
+            entry: entry.id,
+            tree: Name::new(candidate.tree.as_str()).map_err(|error| Error::Missing(error.to_string()))?,
+            name,
+        },
+        spec: spec.digest,
+    };
+    cx.execute(cx.stamp(part), vec![Command::Run(id, command)], vec![spec])?;
+    Ok(())
+}

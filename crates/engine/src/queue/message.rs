@@ -1,0 +1,87 @@
+//! The message of a landing's commit: the title, why, and trailers for people and for the audit.
+
+use hyperion_api::change_request::ChangeRequest;
+use hyperion_api::task_request::TaskRequest;
+use hyperion_git::{strip_trailers, with_trailers};
+use hyperion_model::approval::Approval;
+use hyperion_model::change_set::{Basis, ChangeSet};
+use hyperion_model::entry::Entry;
+use hyperion_model::request::Request;
+
+use crate::{Cx, Error};
+
+/// The most characters of a subject.
+const MAX_SUBJECT_CHARS: usize = 100;
+/// The most characters of the text below it.
+const MAX_BODY_CHARS: usize = 4000;
+
+/// Writes the message of an entry's commit.
+pub(super) fn compose(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<String, Error> {
+    let request = cx.store.get::<Request>(entry.admission.request)?;
+    let document = match &request {
+        Some(request) => cx.read_json::<TaskRequest>(request.submission.document)?,
+        None => None,
+    };
+    let title = match sets {
+        [one] => cx.read_json::<ChangeRequest>(one.proposal.document)?.map(|request| request.summary),
+        _ => document.as_ref().map(|document| document.title.clone()),
+    };
+    let subject = subject(&cx.redactor.redact(&title.unwrap_or_default()));
+    let body: String = document.map(|document| document.description).unwrap_or_default();
+    let body: String = cx.redactor.redact(&body).chars().take(MAX_BODY_CHARS).collect();
+    let text = strip_trailers(format!("{subject}\n\n{}", body.trim()).trim());
+    let trailers = trailers(cx, entry, sets)?;
+    let trailers: Vec<_> =
+        trailers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    Ok(with_trailers(&text, &trailers))
+}
+
+/// Makes one line of at most [`MAX_SUBJECT_CHARS`] characters.
+fn subject(title: &str) -> String {
+    let line: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = if line.is_empty() { "Land a change".to_owned() } else { line };
+    if line.chars().count() <= MAX_SUBJECT_CHARS {
+        return line;
+    }
+    let mut cut: String = line.chars().take(MAX_SUBJECT_CHARS - 1).collect();
+    cut.push('…');
+    cut
+}
+
+fn trailers(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Vec<(String, String)>, Error> {
+    let mut trailers = vec![("Hyperion-Request".to_owned(), entry.admission.request.to_string())];
+    for set in sets {
+        let mut add = |name: &str, value: String| trailers.push((name.to_owned(), value));
+        add("Hyperion-Task", set.proposal.task.to_string());
+        add("Hyperion-Change-Set", set.id.to_string());
+        add("Hyperion-Agent", set.proposal.agent.to_string());
+        add("Hyperion-Run", set.proposal.run.to_string());
+        match &set.basis {
+            Some(Basis::Approval { approval }) => {
+                let approval = cx.store.get::<Approval>(*approval)?;
+                if let Some(verdict) = approval.and_then(|approval| approval.verdict) {
+                    add("Hyperion-Approved-By", verdict.by.id().to_string());
+                }
+            }
+            Some(Basis::Policy) => add("Hyperion-Approved-By", "policy".to_owned()),
+            None => {}
+        }
+    }
+    trailers.push(("Hyperion-Entry".to_owned(), entry.id.to_string()));
+    let head = cx.store.head()?;
+    trailers.push(("Hyperion-Audit".to_owned(), format!("{}:{}", head.seq, head.hash.hex())));
+    trailers.dedup();
+    Ok(trailers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_one_line_of_bounded_length() {
+        assert_eq!(subject("  cap the\n delay "), "cap the delay");
+        assert_eq!(subject(""), "Land a change");
+        assert_eq!(subject(&"x".repeat(300)).chars().count(), MAX_SUBJECT_CHARS);
+    }
+}

@@ -1,0 +1,21 @@
+//! The merge queue: admits approved changes, merges each with the branch's tip, checks the merged
+//! result, lands it, and keeps what cannot land together with the evidence.
+//!
+//! Every step commits what it found before the next one acts, so an entry can be taken up by any
+//! engine wherever the last one died. The one step that cannot be undone, moving the branch, has
+//! its intent committed first and asks git, not its memory, whether it happened.
+
+mod admit;
+mod checks;
+mod evidence;
+mod land;
+mod message;
+mod merge;
+mod order;
+mod retry;
+mod work;
+
+pub use evidence::read as evidence;
+pub use order::{AGEING, next};
+pub use retry::{cancel, retry};
+pub(crate) use work::Queue;

@@ -1,0 +1,97 @@
+//! What a person can do about an entry: try it again, or call it off.
+
+use hyperion_api::Problem;
+use hyperion_model::change_set::{self, ChangeSet};
+use hyperion_model::entry::{self, Entry, Status};
+use hyperion_model::plan::{self, Plan, step};
+use hyperion_model::request::{self, Request};
+use hyperion_model::{Actor, Command, EntryId, Level, Refusal, ShortText};
+
+use super::merge::sets_of;
+use crate::{Cx, Error};
+
+/// Takes an entry up again, together with the step, plan and request it belongs to.
+pub fn retry(cx: &Cx, actor: &Actor, id: EntryId) -> Result<(), Error> {
+    let entry = require(cx, actor, id)?;
+    let sets = sets_of(cx, &entry)?;
+    let mut commands = vec![Command::Entry(id, entry::Command::Retry)];
+    for set in &sets {
+        commands.extend(take_up(cx, set)?);
+    }
+    if let Some(request) = cx.store.get::<Request>(entry.admission.request)? {
+        match request.status {
+            request::Status::Failed | request::Status::PartlyLanded => {
+                commands.push(Command::Request(request.id, request::Command::Reopen));
+            }
+            request::Status::Cancelled | request::Status::RolledBack => {
+                let detail = format!("its request is {}; file it again instead", request.status);
+                return Err(Problem::new("state.illegal_move", detail).into());
+            }
+            request::Status::Pending
+            | request::Status::NeedsClarification
+            | request::Status::Planned
+            | request::Status::Running
+            | request::Status::AwaitingApproval
+            | request::Status::Completed => {}
+        }
+    }
+    cx.execute(cx.stamp_person(actor), commands, vec![])?;
+    Ok(())
+}
+
+/// Brings a change set, its step and its plan back to where they were before the entry failed.
+fn take_up(cx: &Cx, set: &ChangeSet) -> Result<Vec<Command>, Error> {
+    let mut commands = Vec::new();
+    match set.status {
+        change_set::Status::Failed => {
+            commands.push(Command::ChangeSet(set.id, change_set::Command::Requeue));
+        }
+        change_set::Status::Queued => {}
+        other => {
+            let detail = format!("its change set is {other}; file the request again instead");
+            return Err(Problem::new("state.illegal_move", detail).into());
+        }
+    }
+    let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else { return Ok(commands) };
+    if plan.status == plan::Status::Abandoned {
+        commands.push(Command::Plan(plan.id, plan::Command::Reopen));
+    }
+    let failed = plan
+        .step(set.proposal.step)
+        .is_some_and(|step| step.status == step::Status::Failed);
+    if failed {
+        let retry = plan::Command::RetryStep { number: set.proposal.step };
+        commands.push(Command::Plan(plan.id, retry));
+    }
+    Ok(commands)
+}
+
+/// Calls an entry off.
+pub fn cancel(cx: &Cx, actor: &Actor, id: EntryId, reason: Option<&str>) -> Result<(), Error> {
+    let entry = require(cx, actor, id)?;
+    let reason = ShortText::cut(reason.unwrap_or("cancelled"));
+    let mut commands =
+        vec![Command::Entry(id, entry::Command::Cancel { reason: reason.clone() })];
+    for set in sets_of(cx, &entry)? {
+        if set.status.is_open() {
+            let cancel = change_set::Command::Cancel { reason: reason.clone() };
+            commands.push(Command::ChangeSet(set.id, cancel));
+        }
+    }
+    if entry.status == Status::Dispatching {
+        let detail = "it is being landed at this moment; take it back afterwards with `hyperion rollback`";
+        return Err(Problem::new("state.illegal_move", detail).into());
+    }
+    cx.execute(cx.stamp_person(actor), commands, vec![])?;
+    Ok(())
+}
+
+fn require(cx: &Cx, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
+    if !actor.may_decide(Level::TeamLead) {
+        let refusal = Refusal::NotEntitled { by: actor.clone(), level: Level::TeamLead };
+        return Err(Problem::new("approval.not_entitled", refusal.to_string()).into());
+    }
+    cx.store
+        .get::<Entry>(id)?
+        .ok_or_else(|| Problem::new("subject.not_found", format!("there is no queue entry {id}")).into())
+}

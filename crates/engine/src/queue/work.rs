@@ -1,0 +1,492 @@
+//! Works the queue: one entry at a time on each branch, step by step.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hyperion_git::{Hold, Landing};
+use hyperion_model::change_set;
+use hyperion_model::entry::{self, Entry, Green, Quarantine, Status, Verdict};
+use hyperion_model::plan::{self, Plan, step};
+use hyperion_model::{Command, EntryId, Name, NewBlob, RepoId, ShortText, Time};
+use hyperion_policy::Permit;
+use hyperion_store::{Filter, Lease, QueueRecord};
+
+use super::merge::{self, Outcome, sets_of};
+use super::{admit, checks, evidence, land, order};
+use crate::cx::json_blob;
+use crate::error::{chain, oid};
+use crate::reconcile::{Progress, Reconcile};
+use crate::repo::Opened;
+use crate::{Cx, Error};
+
+/// How often a blocked entry looks whether what was in the way is gone.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+/// How often an entry may start over on a moved branch within one look, before others get a turn.
+const STEPS_PER_LOOK: usize = 64;
+
+/// Works the queue.
+pub(crate) struct Queue {
+    pub(super) name: Name,
+    leases: HashMap<EntryId, Lease>,
+    not_before: HashMap<EntryId, Time>,
+    /// Permits minted for landings that are being carried out in this engine.
+    pub(super) permits: HashMap<EntryId, Vec<Permit>>,
+    /// How often finishing a dispatched landing failed in this engine.
+    stuck: HashMap<EntryId, u32>,
+}
+
+/// What working at an entry came to.
+pub(super) enum Step {
+    /// It moved on.
+    Worked,
+    /// It waits for something that will be committed.
+    Wait,
+}
+
+impl Queue {
+    pub(crate) fn new(name: Name) -> Self {
+        Self {
+            name,
+            leases: HashMap::new(),
+            not_before: HashMap::new(),
+            permits: HashMap::new(),
+            stuck: HashMap::new(),
+        }
+    }
+
+    fn work_branch(&mut self, cx: &Arc<Cx>, entries: &[Entry]) -> Result<Progress, Error> {
+        if let Some(active) = entries.iter().find(|entry| is_active(entry)) {
+            return self.work_at(cx, active.id);
+        }
+        let now = cx.now();
+        let waiting: Vec<_> =
+            entries.iter().filter(|entry| self.not_before.get(&entry.id).is_none_or(|at| *at <= now)).cloned().collect();
+        if let Some(next) = order::next(&waiting, now, |on| has_landed(cx, on)) {
+            let id = next.id;
+            self.lease(cx, next)?;
+            return self.work_at(cx, id);
+        }
+        let delayed = entries
+            .iter()
+            .filter(|entry| entry.status == Status::Queued)
+            .filter_map(|entry| self.not_before.get(&entry.id).filter(|at| **at > now).copied())
+            .min();
+        Ok(delayed.map_or(Progress::IDLE, |until| Progress::Delayed { until }))
+    }
+
+    fn work_at(&mut self, cx: &Arc<Cx>, id: EntryId) -> Result<Progress, Error> {
+        let mut worked = false;
+        for _ in 0..STEPS_PER_LOOK {
+            let Some(entry) = cx.store.get::<Entry>(id)? else { break };
+            if !is_active(&entry) {
+                self.forget(cx, id)?;
+                return Ok(Progress::Worked);
+            }
+            if let Some(until) = self.not_before.get(&id).filter(|at| **at > cx.now()) {
+                return Ok(Progress::Delayed { until: *until });
+            }
+            if !self.hold(cx, &entry)? {
+                return Ok(Progress::Worked);
+            }
+            match self.step(cx, &entry) {
+                Ok(Step::Worked) => worked = true,
+                Ok(Step::Wait) => break,
+                Err(error) => return self.stumble(cx, &entry, &error),
+            }
+        }
+        if worked {
+            return Ok(Progress::Worked);
+        }
+        // A check is running; its end is committed. Until then only the lease has to be kept.
+        let renew_at = self.leases.get(&id).map(|_| cx.now() + cx.settings.lease / 3);
+        Ok(Progress::Idle { wake_at: renew_at })
+    }
+
+    /// Keeps the lease of an entry; an entry that another engine left half-way goes back to the queue.
+    fn hold(&mut self, cx: &Cx, entry: &Entry) -> Result<bool, Error> {
+        let now = cx.now();
+        if let Some(lease) = self.leases.get(&entry.id) {
+            let half = lease.acquired_at + cx.settings.lease / 2;
+            if now < half {
+                return Ok(true);
+            }
+            if let Some(renewed) = cx.store.renew(lease, cx.settings.lease, now)? {
+                self.leases.insert(entry.id, renewed);
+                return Ok(true);
+            }
+            self.leases.remove(&entry.id);
+        }
+        if entry.status == Status::Dispatching {
+            // The world may have changed already: this is finished or undone, never started over.
+            let lease = cx.store.lease(&resource(entry.id), cx.instance.as_str(), cx.settings.lease, now)?;
+            return Ok(lease.is_some_and(|lease| {
+                self.leases.insert(entry.id, lease);
+                true
+            }));
+        }
+        let reason = ShortText::cut("the engine that worked at it ended before it was done");
+        self.release(cx, entry, reason)?;
+        Ok(false)
+    }
+
+    fn lease(&mut self, cx: &Cx, entry: &Entry) -> Result<(), Error> {
+        let now = cx.now();
+        let taken = cx.store.lease(&resource(entry.id), cx.instance.as_str(), cx.settings.lease, now)?;
+        let Some(lease) = taken else { return Ok(()) };
+        let commands = vec![
+            Command::Entry(entry.id, entry::Command::Lease { fence: lease.fence }),
+            Command::Entry(entry.id, entry::Command::Merge),
+        ];
+        self.leases.insert(entry.id, lease);
+        cx.execute(cx.stamp(&self.name), commands, vec![])?;
+        Ok(())
+    }
+
+    fn release(&mut self, cx: &Cx, entry: &Entry, reason: ShortText) -> Result<(), Error> {
+        let release =
+            entry::Command::Release { reason, max_attempts: cx.settings.max_attempts };
+        cx.execute(cx.stamp(&self.name), vec![Command::Entry(entry.id, release)], vec![])?;
+        self.forget(cx, entry.id)
+    }
+
+    /// Lets go of what this engine holds of an entry.
+    fn forget(&mut self, cx: &Cx, id: EntryId) -> Result<(), Error> {
+        self.permits.remove(&id);
+        self.stuck.remove(&id);
+        if let Some(lease) = self.leases.remove(&id) {
+            cx.store.release(&lease)?;
+        }
+        Ok(())
+    }
+
+    /// Notes a fault of the world: the entry is tried again later, a limited number of times.
+    fn stumble(&mut self, cx: &Cx, entry: &Entry, error: &Error) -> Result<Progress, Error> {
+        let why = chain(error);
+        tracing::warn!(entry = %entry.id, %why, "working at a queue entry failed");
+        self.log(cx, entry, "work", "error", 0, None);
+        let until = cx.now() + cx.settings.retry_delay;
+        let Some(now) = cx.store.get::<Entry>(entry.id)? else { return Ok(Progress::Worked) };
+        if now.status == Status::Dispatching {
+            let stuck = self.stuck.entry(entry.id).or_default();
+            *stuck += 1;
+            if *stuck >= cx.settings.max_attempts {
+                // It stays dispatching, for the next engine or the next look; nothing is guessed.
+                return Ok(Progress::Idle { wake_at: Some(cx.now() + LOOK_AGAIN * 15) });
+            }
+        } else if is_active(&now) {
+            self.release(cx, &now, ShortText::cut(&why))?;
+        }
+        self.not_before.insert(entry.id, until);
+        Ok(Progress::Delayed { until })
+    }
+
+    fn step(&mut self, cx: &Arc<Cx>, entry: &Entry) -> Result<Step, Error> {
+        let opened = cx.repos.open(cx, entry.admission.repo)?;
+        match entry.status {
+            Status::Leased => self.command(cx, entry, entry::Command::Merge, vec![]),
+            Status::Merging => self.merge(cx, &opened, entry),
+            Status::Checking => self.check(cx, &opened, entry),
+            Status::Ready => self.ready(cx, &opened, entry),
+            Status::Dispatching => land::finish(self, cx, &opened, entry),
+            Status::Queued
+            | Status::Landed
+            | Status::Blocked
+            | Status::Quarantined
+            | Status::Failed
+            | Status::Dead
+            | Status::Cancelled => Ok(Step::Wait),
+        }
+    }
+
+    pub(super) fn command(
+        &self,
+        cx: &Cx,
+        entry: &Entry,
+        command: entry::Command,
+        blobs: Vec<NewBlob>,
+    ) -> Result<Step, Error> {
+        cx.execute(cx.stamp(&self.name), vec![Command::Entry(entry.id, command)], blobs)?;
+        Ok(Step::Worked)
+    }
+
+    fn merge(&self, cx: &Cx, opened: &Opened, entry: &Entry) -> Result<Step, Error> {
+        let began = cx.now();
+        let sets = sets_of(cx, entry)?;
+        let onto = match dry_base(cx, entry)? {
+            Some(onto) => onto,
+            None => opened.tip(&entry.admission.branch)?,
+        };
+        let outcome = merge::merge(cx, opened, entry, &sets, &onto)?;
+        let took = millis(began, cx.now());
+        let (kind, (found, detail), quarantine) = match outcome {
+            Outcome::Candidate(candidate) => {
+                self.log(cx, entry, "merge", "clean", took, None);
+                return self.command(cx, entry, entry::Command::Check { candidate }, vec![]);
+            }
+            Outcome::Nothing => {
+                self.log(cx, entry, "merge", "nothing", took, None);
+                return self.nothing_to_land(cx, entry, &sets);
+            }
+            Outcome::Conflict { set, tip, files } => (
+                "conflict",
+                evidence::of_conflict(cx, opened, entry, &set, &tip, &files)?,
+                Quarantine::Conflict,
+            ),
+            Outcome::Policy { set, why } => {
+                ("policy", evidence::of_policy(entry, &set, &why), Quarantine::Policy)
+            }
+        };
+        self.log(cx, entry, "merge", kind, took, Some(&found));
+        self.quarantine(cx, entry, quarantine, &found, &detail)
+    }
+
+    fn quarantine(
+        &self,
+        cx: &Cx,
+        entry: &Entry,
+        quarantine: Quarantine,
+        found: &hyperion_api::queue::Evidence,
+        detail: &str,
+    ) -> Result<Step, Error> {
+        let blob = json_blob(found)?;
+        let command = entry::Command::Quarantine {
+            quarantine,
+            evidence: blob.digest,
+            reason: ShortText::cut(detail),
+        };
+        self.command(cx, entry, command, vec![blob])
+    }
+
+    /// Ends an entry whose change the branch has already, from whatever road it came.
+    fn nothing_to_land(
+        &self,
+        cx: &Cx,
+        entry: &Entry,
+        sets: &[change_set::ChangeSet],
+    ) -> Result<Step, Error> {
+        let reason = ShortText::cut(&format!("{} has it already: merging changes nothing", entry.admission.branch));
+        let mut commands =
+            vec![Command::Entry(entry.id, entry::Command::Cancel { reason: reason.clone() })];
+        for set in sets {
+            let cancel = change_set::Command::Cancel { reason: reason.clone() };
+            commands.push(Command::ChangeSet(set.id, cancel));
+            let skip = plan::Command::SkipStep { number: set.proposal.step, reason: reason.clone() };
+            commands.push(Command::Plan(set.proposal.plan, skip));
+        }
+        cx.execute(cx.stamp(&self.name), commands, vec![])?;
+        Ok(Step::Worked)
+    }
+
+    fn check(&self, cx: &Cx, opened: &Opened, entry: &Entry) -> Result<Step, Error> {
+        let candidate = entry
+            .candidate
+            .clone()
+            .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))?;
+        let wanted = checks::wanted(cx, opened, entry, &candidate)?;
+        let pass = |runs, green| Verdict { tree: candidate.tree.clone(), runs, green };
+        match checks::verdict(cx, entry, &candidate, wanted)? {
+            checks::Verdict::Wait => Ok(Step::Wait),
+            checks::Verdict::Start(check) => {
+                checks::start(cx, &self.name, entry, &candidate, &check)?;
+                Ok(Step::Worked)
+            }
+            checks::Verdict::Green(runs) => {
+                self.log(cx, entry, "check", "green", 0, None);
+                self.command(cx, entry, entry::Command::Pass(pass(runs, Green::Strict)), vec![])
+            }
+            checks::Verdict::Unchecked => {
+                self.command(cx, entry, entry::Command::Pass(pass(vec![], Green::Unchecked)), vec![])
+            }
+            checks::Verdict::Lost(why) => Err(Error::Missing(why)),
+            checks::Verdict::Failed { name, run } => {
+                let sets = sets_of(cx, entry)?;
+                let task = sets.first().map_or("", |set| set.proposal.task.as_str());
+                let (found, detail) = evidence::of_check(cx, entry, task, &name, &run)?;
+                self.log(cx, entry, "check", "failed", 0, Some(&found));
+                self.quarantine(cx, entry, Quarantine::Check, &found, &detail)
+            }
+        }
+    }
+
+    fn ready(&mut self, cx: &Cx, opened: &Opened, entry: &Entry) -> Result<Step, Error> {
+        let sets = sets_of(cx, entry)?;
+        if entry.admission.dry_run {
+            return self.end_dry_run(cx, entry, &sets);
+        }
+        land::dispatch(self, cx, opened, entry, &sets)
+    }
+
+    fn end_dry_run(
+        &self,
+        cx: &Cx,
+        entry: &Entry,
+        sets: &[change_set::ChangeSet],
+    ) -> Result<Step, Error> {
+        let reason = ShortText::cut("dry run: it would land");
+        let mut commands =
+            vec![Command::Entry(entry.id, entry::Command::Cancel { reason: reason.clone() })];
+        for set in sets {
+            let cancel = change_set::Command::Cancel { reason: reason.clone() };
+            commands.push(Command::ChangeSet(set.id, cancel));
+            let complete = plan::Command::CompleteStep { number: set.proposal.step };
+            commands.push(Command::Plan(set.proposal.plan, complete));
+        }
+        cx.execute(cx.stamp(&self.name), commands, vec![])?;
+        Ok(Step::Worked)
+    }
+
+    /// Lets an entry go on once nothing is in its way any more.
+    fn look_at_blocked(&self, cx: &Cx, entry: &Entry) -> Result<bool, Error> {
+        let Some(candidate) = &entry.candidate else {
+            self.command(cx, entry, entry::Command::Unblock, vec![])?;
+            return Ok(true);
+        };
+        let opened = cx.repos.open(cx, entry.admission.repo)?;
+        let branch = opened.branch(&entry.admission.branch)?;
+        let landing = Landing {
+            entry: entry.id.to_string(),
+            expected: oid(&candidate.tip)?,
+            candidate: oid(&candidate.commit)?,
+            branch,
+        };
+        let lock = opened.git.user().git_dir().join(format!("{}.lock", landing.branch.as_str()));
+        let free = if opened.tip(&entry.admission.branch)? != landing.expected {
+            true
+        } else if lock.exists() {
+            false
+        } else {
+            match opened.git.hold_checkouts(&landing)? {
+                Hold::Held => {
+                    opened.git.release_checkouts(&landing)?;
+                    true
+                }
+                Hold::Blocked(_) => false,
+            }
+        };
+        if free {
+            self.command(cx, entry, entry::Command::Unblock, vec![])?;
+        }
+        Ok(free)
+    }
+
+    pub(super) fn log(
+        &self,
+        cx: &Cx,
+        entry: &Entry,
+        stage: &str,
+        outcome: &str,
+        took_ms: u64,
+        found: Option<&hyperion_api::queue::Evidence>,
+    ) {
+        let leased_at = self.leases.get(&entry.id).map_or_else(|| cx.now(), |lease| lease.acquired_at);
+        let record = QueueRecord {
+            time: cx.now(),
+            entry_id: entry.id,
+            worker: "queue-1".to_owned(),
+            lease_owner: cx.instance.as_str().to_owned(),
+            stage: stage.to_owned(),
+            outcome: outcome.to_owned(),
+            dequeue_latency_ms: millis(entry.enqueued_at, leased_at),
+            apply_duration_ms: took_ms,
+            poll_interval_ms: 0,
+            attempt: entry.attempts + 1,
+            failure: found.and_then(|found| serde_json::to_value(&found.failure).ok()),
+        };
+        // The log is for people; losing a line of it changes nothing.
+        if let Err(error) = cx.store.log_queue(&record) {
+            tracing::warn!(%error, "could not write the queue's log");
+        }
+    }
+}
+
+/// Tells whether a worker has it.
+const fn is_active(entry: &Entry) -> bool {
+    match entry.status {
+        Status::Leased | Status::Merging | Status::Checking | Status::Ready | Status::Dispatching => true,
+        Status::Queued
+        | Status::Landed
+        | Status::Blocked
+        | Status::Quarantined
+        | Status::Failed
+        | Status::Dead
+        | Status::Cancelled => false,
+    }
+}
+
+fn resource(id: EntryId) -> String {
+    format!("entry:{id}")
+}
+
+/// Gives the milliseconds between two times; none when the clock went back.
+pub(super) fn millis(from: Time, to: Time) -> u64 {
+    u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
+}
+
+/// Tells whether what an entry waits for is part of the branch (or, in a dry run, would be).
+fn has_landed(cx: &Cx, id: EntryId) -> bool {
+    let ended_well = || -> Result<bool, Error> {
+        let Some(entry) = cx.store.get::<Entry>(id)? else { return Ok(false) };
+        if entry.status == Status::Landed {
+            return Ok(true);
+        }
+        for set in sets_of(cx, &entry)? {
+            let plan = cx.store.get::<Plan>(set.proposal.plan)?;
+            let status = plan.and_then(|plan| plan.step(set.proposal.step).map(|step| step.status));
+            let well = matches!(status, Some(step::Status::Completed | step::Status::Skipped));
+            if !well {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    ended_well().unwrap_or(false)
+}
+
+/// In a dry run, what an entry depends on never lands: it is merged onto the candidate instead.
+fn dry_base(cx: &Cx, entry: &Entry) -> Result<Option<hyperion_git::Oid>, Error> {
+    if !entry.admission.dry_run {
+        return Ok(None);
+    }
+    let Some(on) = entry.admission.depends_on.last() else { return Ok(None) };
+    let before = cx.store.get::<Entry>(*on)?;
+    before.and_then(|before| before.candidate).map(|candidate| oid(&candidate.commit)).transpose()
+}
+
+impl Reconcile for Queue {
+    fn name(&self) -> &'static str {
+        "queue"
+    }
+
+    fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        let mut worked = admit::admit(cx, &self.name)?;
+        let open = cx.store.open_rows::<Entry>(&Filter::open())?.rows;
+        let mut branches: HashMap<(RepoId, Name), Vec<Entry>> = HashMap::new();
+        let mut wake_at: Option<Time> = None;
+        let mut until: Option<Time> = None;
+        let earliest = |a: Option<Time>, b: Time| Some(a.map_or(b, |a| a.min(b)));
+        for entry in open {
+            if entry.status == Status::Blocked {
+                match self.look_at_blocked(cx, &entry) {
+                    Ok(free) => worked |= free,
+                    Err(error) => tracing::debug!(entry = %entry.id, %error, "still blocked"),
+                }
+                wake_at = earliest(wake_at, cx.now() + LOOK_AGAIN);
+            }
+            let key = (entry.admission.repo, entry.admission.branch.clone());
+            branches.entry(key).or_default().push(entry);
+        }
+        for entries in branches.values() {
+            match self.work_branch(cx, entries)? {
+                Progress::Worked => worked = true,
+                Progress::Delayed { until: at } => until = earliest(until, at),
+                Progress::Idle { wake_at: Some(at) } => wake_at = earliest(wake_at, at),
+                Progress::Idle { wake_at: None } => {}
+            }
+        }
+        Ok(match (worked, until) {
+            (true, _) => Progress::Worked,
+            (false, Some(until)) => Progress::Delayed { until },
+            (false, None) => Progress::Idle { wake_at },
+        })
+    }
+}

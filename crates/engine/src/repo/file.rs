@@ -1,0 +1,112 @@
+//! `hyperion.toml`: checks, targets, owners, and policy that may only narrow.
+//!
+//! It is read from the tip of the branch that work lands on, never from a candidate or a work
+//! tree: a change cannot choose the checks that judge it.
+
+use std::collections::BTreeMap;
+
+use hyperion_git::{Oid, RepoStore, TreePath};
+use hyperion_policy::{RepoPolicy, RuleError, Rules};
+use serde::Deserialize;
+
+use crate::Error;
+
+/// The file's name, at the top of the repository.
+pub(super) const FILE_NAME: &str = "hyperion.toml";
+/// The most bytes the file may have.
+pub(super) const MAX_BYTES: u64 = 256 * 1024;
+/// The most checks a repository may have.
+pub(super) const MAX_CHECKS: usize = 50;
+
+/// What a repository says about itself.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepoFile {
+    /// Commands that must pass on every merged result, by name.
+    #[serde(default)]
+    pub checks: BTreeMap<String, String>,
+    /// Build targets and the globs they depend on; used once checks run in parallel.
+    #[serde(default)]
+    pub targets: BTreeMap<String, Vec<String>>,
+    /// Who knows which paths.
+    #[serde(default)]
+    pub owners: BTreeMap<String, Vec<String>>,
+    /// Rules that are stricter than the machine's.
+    #[serde(default)]
+    pub policy: RepoPolicy,
+}
+
+/// Says why the file cannot be used; nothing lands before it is mended.
+#[derive(Debug, thiserror::Error)]
+pub enum RepoFileError {
+    /// It is not TOML, or has something that does not belong.
+    #[error("{0}")]
+    Toml(#[source] Box<toml::de::Error>),
+    /// It is not text.
+    #[error("the file is not UTF-8")]
+    NotText,
+    /// It is not a file.
+    #[error("it is a link or a folder; make it a file")]
+    NotAFile,
+    /// It has more checks than the limit.
+    #[error("[checks] has {0} commands; at most {MAX_CHECKS} are allowed")]
+    TooManyChecks(usize),
+    /// A check has no command.
+    #[error("checks.{0} is empty; give a command")]
+    EmptyCheck(String),
+    /// It tries to loosen the machine's rules.
+    #[error("[policy] {0}")]
+    Policy(#[source] Box<RuleError>),
+}
+
+impl RepoFile {
+    /// Reads the file at a commit; a repository without one has no checks.
+    pub fn at(repo: &RepoStore, commit: &Oid) -> Result<Self, Error> {
+        let Some(entry) = repo.lookup(commit, &TreePath::from(FILE_NAME))? else {
+            return Ok(Self::default());
+        };
+        if !matches!(entry.mode, hyperion_git::Mode::File | hyperion_git::Mode::Executable) {
+            return Err(RepoFileError::NotAFile.into());
+        }
+        let bytes = repo.read_blob(&entry.oid, MAX_BYTES)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| RepoFileError::NotText)?;
+        Ok(Self::parse(text)?)
+    }
+
+    /// Reads the file's text.
+    pub fn parse(text: &str) -> Result<Self, RepoFileError> {
+        let file: Self =
+            toml::from_str(text).map_err(|error| RepoFileError::Toml(Box::new(error)))?;
+        if file.checks.len() > MAX_CHECKS {
+            return Err(RepoFileError::TooManyChecks(file.checks.len()));
+        }
+        if let Some((name, _)) = file.checks.iter().find(|(_, command)| command.trim().is_empty()) {
+            return Err(RepoFileError::EmptyCheck(name.clone()));
+        }
+        Ok(file)
+    }
+
+    /// Narrows the machine's rules by the repository's.
+    pub fn rules(&self, machine: &Rules) -> Result<Rules, RepoFileError> {
+        let narrowed = machine
+            .narrowed(&self.policy)
+            .and_then(|rules| rules.with_owners(self.owners.clone()))
+            .map_err(|error| RepoFileError::Policy(Box::new(error)))?;
+        Ok(narrowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_which_line_does_not_belong() {
+        let file = RepoFile::parse("[checks]\ntest = \"cargo test\"\n").unwrap();
+        assert_eq!(file.checks["test"], "cargo test");
+        let error = RepoFile::parse("[checks]\ntest = \"x\"\n[chekcs]\n").unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("chekcs"), "{error}");
+        let error = RepoFile::parse("[checks]\ntest = \" \"\n").unwrap_err().to_string();
+        assert_eq!(error, "checks.test is empty; give a command");
+    }
+}

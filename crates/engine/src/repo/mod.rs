@@ -1,0 +1,9 @@
+//! Repositories: registering them, opening them, and what `hyperion.toml` on their branch says.
+
+mod file;
+mod pool;
+mod register;
+
+pub use file::{RepoFile, RepoFileError};
+pub use pool::{Opened, Pool};
+pub use register::{find, register};

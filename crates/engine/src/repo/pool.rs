@@ -1,0 +1,84 @@
+//! Opened repositories, one of each.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyperion_git::{Oid, RefName, RepoStore, UserRepo};
+use hyperion_model::repo::Repo;
+use hyperion_model::{Name, RepoId};
+use hyperion_policy::Rules;
+
+use super::RepoFile;
+use crate::{Cx, Error};
+
+/// The most repositories that are kept open; beyond it the oldest is opened anew when needed.
+const MAX_OPEN: usize = 32;
+
+/// The repositories that are open.
+#[derive(Default)]
+pub struct Pool {
+    open: Mutex<HashMap<RepoId, Arc<RepoStore>>>,
+}
+
+/// A repository with its registration.
+pub struct Opened {
+    /// What was registered.
+    pub repo: Repo,
+    /// Its objects.
+    pub git: Arc<RepoStore>,
+}
+
+impl Pool {
+    /// Opens a registered repository, or gives the one that is open.
+    pub fn open(&self, cx: &Cx, id: RepoId) -> Result<Opened, Error> {
+        let repo = cx
+            .store
+            .get::<Repo>(id)?
+            .ok_or_else(|| Error::Missing(format!("the repository {id}")))?;
+        let known = self.lock().get(&id).cloned();
+        if let Some(git) = known {
+            // A folder that was moved or deleted meanwhile has to be noticed.
+            if git.user().git_dir().exists() {
+                return Ok(Opened { repo, git });
+            }
+            self.lock().remove(&id);
+        }
+        let user = UserRepo::discover(&cx.git, Path::new(&repo.path))?;
+        let folder = cx.home.repos().join(format!("{id}.git"));
+        let git = Arc::new(RepoStore::open(&cx.git, &folder, &user, cx.boot_id.as_str())?);
+        git.recover_checkouts()?;
+        let mut open = self.lock();
+        if open.len() >= MAX_OPEN {
+            open.clear();
+        }
+        open.insert(id, Arc::clone(&git));
+        Ok(Opened { repo, git })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Arc<RepoStore>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Opened {
+    /// Names a branch as git does.
+    pub fn branch(&self, branch: &Name) -> Result<RefName, Error> {
+        RefName::branch(branch.as_str()).map_err(|error| Error::Missing(error.to_string()))
+    }
+
+    /// Gives where a branch stands.
+    pub fn tip(&self, branch: &Name) -> Result<Oid, Error> {
+        let branch = self.branch(branch)?;
+        self.git.tip(&branch)?.ok_or_else(|| {
+            Error::Missing(format!("branch {} of {}", branch.short(), self.repo.path))
+        })
+    }
+
+    /// Gives what `hyperion.toml` says at a commit, with the rules that follow.
+    pub fn file_and_rules(&self, cx: &Cx, commit: &Oid) -> Result<(RepoFile, Rules), Error> {
+        let file = RepoFile::at(&self.git, commit)?;
+        let rules = file.rules(&cx.rules)?;
+        Ok((file, rules))
+    }
+}

@@ -1,0 +1,140 @@
+//! Registering a repository, and finding one by name or path.
+
+use std::path::Path;
+
+use hyperion_api::Problem;
+use hyperion_api::repo::RegisterRepo;
+use hyperion_git::{RefName, UserRepo};
+use hyperion_model::repo::{self, Repo, Status};
+use hyperion_model::{Actor, Command, Name, RepoId};
+use hyperion_store::Filter;
+
+use crate::{Cx, Error};
+
+/// The most repositories a home may have.
+pub(super) const MAX_REPOS: usize = 500;
+
+/// Registers a repository, or gives the one that is registered at that path; `true` when it is new.
+pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, bool), Error> {
+    let user = UserRepo::discover(&cx.git, Path::new(&wanted.path))?;
+    let branch = match &wanted.branch {
+        Some(branch) => RefName::branch(branch).map_err(|error| {
+            Problem::new("input.invalid", format!("the branch cannot be used: {error}"))
+        })?,
+        None => user.default_branch()?,
+    };
+    user.tip_of(&branch)?;
+    let branch = Name::new(branch.short())
+        .map_err(|error| Problem::new("input.invalid", format!("the branch: {error}")))?;
+    let path = canonical_path(&user)?;
+
+    let all = all(cx)?;
+    if let Some(known) = all.iter().find(|repo| repo.path == path) {
+        return update(cx, actor, known, wanted.branch.is_some().then_some(branch));
+    }
+    if all.len() >= MAX_REPOS {
+        let detail = format!("this home has {MAX_REPOS} repositories, which is the limit");
+        return Err(Problem::new("input.invalid", detail).into());
+    }
+    let name = choose_name(wanted.name.as_deref(), &path, &all)?;
+    let id = cx.id(RepoId::new);
+    let command = repo::Command::Register { id, name, path, branch };
+    cx.execute(cx.stamp_person(actor), vec![Command::Repo(id, command)], vec![])?;
+    let repo = cx.store.get::<Repo>(id)?;
+    Ok((repo.ok_or_else(|| Error::Missing(format!("the repository {id}")))?, true))
+}
+
+/// Brings a registered repository up to what is wanted now.
+fn update(
+    cx: &Cx,
+    actor: &Actor,
+    known: &Repo,
+    branch: Option<Name>,
+) -> Result<(Repo, bool), Error> {
+    let mut commands = Vec::new();
+    if known.status == Status::Forgotten {
+        commands.push(Command::Repo(known.id, repo::Command::Restore));
+    }
+    if let Some(branch) = branch.filter(|branch| *branch != known.branch) {
+        commands.push(Command::Repo(known.id, repo::Command::Retarget { branch }));
+    }
+    let changed = !commands.is_empty();
+    if changed {
+        cx.execute(cx.stamp_person(actor), commands, vec![])?;
+    }
+    let repo = cx.store.get::<Repo>(known.id)?;
+    Ok((repo.unwrap_or_else(|| known.clone()), changed))
+}
+
+/// Finds a repository by its name, its id, or a path inside it; `dir` is where relative paths start.
+pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
+    let all = all(cx)?;
+    let active = |repo: &&Repo| repo.status == Status::Active;
+    let by_name = all.iter().filter(active).find(|repo| {
+        repo.name.as_str() == wanted || repo.id.to_string() == wanted
+    });
+    if let Some(repo) = by_name {
+        return Ok(repo.clone());
+    }
+    let path = dir.map_or_else(|| Path::new(wanted).to_path_buf(), |dir| dir.join(wanted));
+    let user = match UserRepo::discover(&cx.git, &path) {
+        Ok(user) => user,
+        Err(error) if wanted == "." || wanted.contains('/') => return Err(error.into()),
+        Err(_) => {
+            let names: Vec<_> =
+                all.iter().filter(active).map(|repo| repo.name.as_str()).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let detail = format!("no repository is called {wanted:?}; registered: {known}");
+            return Err(Problem::new("repo.unusable", detail)
+                .hint("give a registered name or a path, or run `hyperion init` in the repository")
+                .into());
+        }
+    };
+    let path = canonical_path(&user)?;
+    let found = all.iter().filter(active).find(|repo| repo.path == path);
+    found.cloned().ok_or_else(|| {
+        Problem::new("repo.unusable", format!("the repository at {path} is not registered"))
+            .hint(format!("run `hyperion init {path}` first"))
+            .into()
+    })
+}
+
+fn all(cx: &Cx) -> Result<Vec<Repo>, Error> {
+    Ok(cx.store.list::<Repo>(&Filter::default().limit(1000))?.rows)
+}
+
+/// Gives the path a repository is known by: its work tree, or the bare folder.
+fn canonical_path(user: &UserRepo) -> Result<String, Error> {
+    let path = user.work_tree().unwrap_or_else(|| user.git_dir());
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        let detail = format!("the path {} is not UTF-8", path.display());
+        Problem::new("repo.unusable", detail).hint("move the repository to a path that is").into()
+    })
+}
+
+/// Takes the wanted name, or makes one of the folder's name that is still free.
+fn choose_name(wanted: Option<&str>, path: &str, all: &[Repo]) -> Result<Name, Error> {
+    let taken = |name: &str| all.iter().any(|repo| repo.name.as_str() == name);
+    if let Some(wanted) = wanted {
+        let name = Name::new(wanted)
+            .map_err(|error| Problem::new("input.invalid", error.to_string()))?;
+        if taken(wanted) {
+            let detail = format!("another repository is called {wanted:?} already");
+            return Err(Problem::new("repo.exists", detail).hint("choose another --name").into());
+        }
+        return Ok(name);
+    }
+    let folder = Path::new(path).file_stem().and_then(|name| name.to_str()).unwrap_or("repo");
+    let plain: String = folder
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .take(80)
+        .collect();
+    let plain = plain.trim_start_matches(['.', '_', '-']);
+    let plain = if plain.is_empty() { "repo" } else { plain };
+    let free = (1..=MAX_REPOS + 1)
+        .map(|number| if number == 1 { plain.to_owned() } else { format!("{plain}-{number}") })
+        .find(|name| !taken(name));
+    Name::new(free.unwrap_or_else(|| plain.to_owned()))
+        .map_err(|error| Problem::new("input.invalid", error.to_string()).into())
+}

@@ -1,0 +1,10 @@
+//! Requests: how far they are, how they end, and calling them off.
+
+mod cancel;
+mod progress;
+mod summary;
+
+pub use cancel::cancel;
+pub(crate) use progress::Requests;
+pub use summary::{check, summary};
+pub(crate) use summary::summary_of_failure;

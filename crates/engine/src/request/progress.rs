@@ -1,0 +1,105 @@
+//! Follows what belongs to a request: whether it waits for a person, and how it ended.
+
+use std::sync::Arc;
+
+use hyperion_model::approval::Approval;
+use hyperion_model::change_set::{self, ChangeSet};
+use hyperion_model::entry::{self, Entry};
+use hyperion_model::plan::{self, Plan, step};
+use hyperion_model::request::{self, Outcome, Request, Status};
+use hyperion_model::run::Run;
+use hyperion_model::{Command, Name, ShortText};
+use hyperion_store::Filter;
+
+use super::summary;
+use crate::cx::json_blob;
+use crate::reconcile::{Progress, Reconcile};
+use crate::{Cx, Error};
+
+/// Follows requests.
+pub(crate) struct Requests {
+    name: Name,
+}
+
+impl Requests {
+    pub(crate) const fn new(name: Name) -> Self {
+        Self { name }
+    }
+
+    fn follow(&self, cx: &Cx, request: &Request) -> Result<bool, Error> {
+        let Some(plan) = request.plan else { return Ok(false) };
+        let Some(plan) = cx.store.get::<Plan>(plan)? else { return Ok(false) };
+        let command = match plan.status {
+            plan::Status::Completed | plan::Status::Abandoned => {
+                return self.finish(cx, request, &plan).map(|()| true);
+            }
+            plan::Status::Draft | plan::Status::Active => {
+                let waits = waits_for_a_person(cx, request)?;
+                match (request.status, waits) {
+                    (Status::Running, true) => request::Command::Wait,
+                    (Status::AwaitingApproval, false) => request::Command::Resume,
+                    _ => return Ok(false),
+                }
+            }
+        };
+        cx.execute(cx.stamp(&self.name), vec![Command::Request(request.id, command)], vec![])?;
+        Ok(true)
+    }
+
+    fn finish(&self, cx: &Cx, request: &Request, plan: &Plan) -> Result<(), Error> {
+        let summary = summary::of(cx, request, plan)?;
+        let failed = plan.steps.iter().filter(|step| step.status == step::Status::Failed);
+        let well = plan
+            .steps
+            .iter()
+            .filter(|step| matches!(step.status, step::Status::Completed | step::Status::Skipped))
+            .count();
+        let outcome = match (failed.clone().count(), well) {
+            (0, _) => Outcome::Completed,
+            (_, 0) => Outcome::Failed,
+            (_, _) => Outcome::PartlyLanded,
+        };
+        // What only failed because something else did explains less than what failed first.
+        let reason = failed.clone().find_map(|step| step.reason.clone());
+        let blob = json_blob(&summary)?;
+        let finish = request::Command::Finish {
+            outcome,
+            summary: blob.digest,
+            reason: reason.map(|reason| ShortText::cut(reason.as_str())),
+        };
+        cx.execute(cx.stamp(&self.name), vec![Command::Request(request.id, finish)], vec![blob])?;
+        Ok(())
+    }
+}
+
+/// Tells whether a question waits, and nothing of the request can go on before it is answered.
+fn waits_for_a_person(cx: &Cx, request: &Request) -> Result<bool, Error> {
+    let open = Filter::open().request(request.id).limit(1);
+    if cx.store.count::<Approval>(&open)? == 0 {
+        return Ok(false);
+    }
+    if cx.store.count::<Run>(&open)? > 0 {
+        return Ok(false);
+    }
+    let moving = Filter::open().request(request.id).status(change_set::Status::Pending.name()).status(change_set::Status::Approved.name());
+    if cx.store.count::<ChangeSet>(&moving)? > 0 {
+        return Ok(false);
+    }
+    let entries = cx.store.open_rows::<Entry>(&Filter::open().request(request.id))?.rows;
+    Ok(entries.iter().all(|entry| entry.status == entry::Status::Blocked))
+}
+
+impl Reconcile for Requests {
+    fn name(&self) -> &'static str {
+        "request"
+    }
+
+    fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        let following = Filter::open().status(Status::Planned.name()).status(Status::Running.name()).status(Status::AwaitingApproval.name());
+        let mut worked = false;
+        for request in cx.store.open_rows::<Request>(&following)?.rows {
+            worked |= self.follow(cx, &request)?;
+        }
+        Ok(Progress::worked(worked))
+    }
+}

@@ -1,0 +1,69 @@
+//! Retention: content of what ended is purged after its time; facts stay for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyperion_model::change_set::ChangeSet;
+use hyperion_model::machine::Machine as _;
+use hyperion_model::Time;
+use hyperion_store::{Filter, Order, PurgeLimits};
+
+use crate::reconcile::{Progress, Reconcile};
+use crate::{Cx, Error};
+
+/// How often it is looked for content to purge.
+const EVERY: Duration = Duration::from_secs(3600);
+/// How many change sets are looked at in one go.
+const BATCH: u32 = 500;
+/// How many times in one look; the rest waits for the next.
+const MAX_BATCHES: u32 = 200;
+
+/// Purges content.
+pub(crate) struct Retention {
+    next: Option<Time>,
+}
+
+impl Retention {
+    pub(crate) const fn new() -> Self {
+        Self { next: None }
+    }
+
+    /// Marks the content of change sets that ended long enough ago.
+    fn mark(&self, cx: &Cx, before: Time) -> Result<(), Error> {
+        let filter = Filter { order: Order::OldestFirst, until: Some(before), ..Filter::default() };
+        let mut filter = filter.limit(BATCH);
+        filter.open = Some(false);
+        for _ in 0..MAX_BATCHES {
+            let page = cx.store.list::<ChangeSet>(&filter)?;
+            for set in page.rows.iter().filter(|set| set.ended_at.is_some_and(|at| at <= before)) {
+                cx.store.mark_purgeable(&set.row().blobs, cx.now())?;
+            }
+            match page.next {
+                Some(next) => filter = filter.after(next),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reconcile for Retention {
+    fn name(&self) -> &'static str {
+        "retention"
+    }
+
+    fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        let now = cx.now();
+        if let Some(next) = self.next.filter(|next| now < *next) {
+            return Ok(Progress::Idle { wake_at: Some(next) });
+        }
+        let before = now - cx.settings.retention;
+        self.mark(cx, before)?;
+        let purged = cx.store.purge(&PurgeLimits { now, unreferenced_before: before, receipts_before: before })?;
+        if purged.blobs > 0 {
+            tracing::info!(blobs = purged.blobs, bytes = purged.bytes, "purged content past its retention time");
+        }
+        self.next = Some(now + EVERY);
+        Ok(Progress::Idle { wake_at: self.next })
+    }
+}

@@ -1,0 +1,255 @@
+//! Taking landings back: a request of its own, whose change is the reverse of what landed.
+//!
+//! The reverse is merged with the branch's tip like any change (base: what landed, theirs: what was
+//! there before), so later work on other lines stays, and later work on the same lines is a
+//! conflict that is told, never undone by force. It goes through the same policy, approval and
+//! queue; it asks for the level that the landing was stored with.
+
+use base64::Engine as _;
+use hyperion_api::Problem;
+use hyperion_api::assignment::{self, Assignment, Budget};
+use hyperion_api::change_request::{self, ChangeRequest};
+use hyperion_api::task_request::{self, Change, Encoding, Operation, TaskRequest};
+use hyperion_git::{ChangeStatus, MergeSides, Merged, Mode, Oid, RawChange, Renames};
+use hyperion_model::entry::{Entry, Status};
+use hyperion_model::facts::{Class, Priority};
+use hyperion_model::request::{self, Request, Source, Submission};
+use hyperion_model::{Actor, Command, Level, PlanId, Refusal, RequestId};
+use hyperion_store::{Filter, Order};
+
+use crate::change_set::MAX_FILE_BYTES;
+use crate::cx::json_blob;
+use crate::error::{git_id, oid};
+use crate::repo::Opened;
+use crate::{Cx, Error};
+
+/// The id of the one task of a rollback.
+pub const TASK: &str = "rollback";
+
+/// Files the request that takes another one's landings back.
+pub fn roll_back(
+    cx: &Cx,
+    actor: &Actor,
+    id: RequestId,
+    reason: Option<&str>,
+    source: Source,
+) -> Result<RequestId, Error> {
+    let original = cx
+        .store
+        .get::<Request>(id)?
+        .ok_or_else(|| Problem::new("subject.not_found", format!("there is no request {id}")))?;
+    check(cx, actor, &original)?;
+    let document: Option<TaskRequest> = cx.read_json(original.submission.document)?;
+    let title = document.map_or_else(|| original.id.to_string(), |document| document.title);
+    let request: TaskRequest = serde_json::from_value(serde_json::json!({
+        "schema": task_request::SCHEMA,
+        "title": format!("Roll back: {title}"),
+        "description": reason.unwrap_or_default(),
+    }))
+    .map_err(Error::Encode)?;
+    let blob = json_blob(&request)?;
+    let opened = cx.repos.open(cx, original.submission.repo)?;
+    let base = opened.tip(&original.submission.branch)?;
+    opened.git.pin_base(&base)?;
+    let new = cx.id(RequestId::new);
+    let submission = Submission {
+        class: Class::Bugfix,
+        priority: Priority::High,
+        repo: original.submission.repo,
+        branch: original.submission.branch.clone(),
+        base: git_id(&base)?,
+        document: blob.digest,
+        source,
+        agent: original.submission.agent.clone(),
+        dry_run: false,
+        atomic: false,
+        requires_approval: true,
+        rolls_back: Some(id),
+    };
+    let submit = request::Command::Submit { id: new, submission };
+    cx.execute(cx.stamp_person(actor), vec![Command::Request(new, submit)], vec![blob])?;
+    Ok(new)
+}
+
+/// Refuses what cannot be taken back, with the reason.
+fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
+    let impossible = |detail: String| Error::from(Problem::new("rollback.impossible", detail));
+    match original.status {
+        request::Status::Completed | request::Status::PartlyLanded => {}
+        request::Status::RolledBack => {
+            let by = original.rolled_back_by.map(|by| format!(" by request {by}")).unwrap_or_default();
+            return Err(impossible(format!("it was rolled back already{by}")));
+        }
+        other => {
+            return Err(impossible(format!("nothing of it has landed for good: the request is {other}")));
+        }
+    }
+    if landed(cx, original.id)?.is_empty() {
+        return Err(impossible("nothing of it landed".to_owned()));
+    }
+    let running = Filter::open().parent(original.id.uuid()).limit(10);
+    let running = cx.store.list::<Request>(&running)?.rows;
+    if let Some(other) = running.iter().find(|other| other.submission.rolls_back == Some(original.id)) {
+        return Err(impossible(format!("request {} takes it back already", other.id)));
+    }
+    let level = level_of(&landed(cx, original.id)?);
+    if !actor.may_decide(level) {
+        let refusal = Refusal::NotEntitled { by: actor.clone(), level };
+        return Err(Problem::new("approval.not_entitled", refusal.to_string())
+            .hint("taking a landing back needs the authority of the landing")
+            .into());
+    }
+    Ok(())
+}
+
+/// Lists what landed of a request, oldest first.
+pub(crate) fn landed(cx: &Cx, id: RequestId) -> Result<Vec<Entry>, Error> {
+    let filter = Filter { order: Order::OldestFirst, ..Filter::default() };
+    let filter = filter.request(id).status(Status::Landed.name()).limit(1000);
+    let mut rows = cx.store.list::<Entry>(&filter)?.rows;
+    rows.sort_by_key(|entry| (entry.ended_at, entry.id));
+    Ok(rows)
+}
+
+fn level_of(entries: &[Entry]) -> Level {
+    // What policy let pass by itself is still taken back by somebody who may decide.
+    entries.iter().map(|entry| entry.admission.level).max().unwrap_or(Level::TeamLead).max(Level::TeamLead)
+}
+
+/// Gives the level that taking back what a rollback request names asks for.
+pub(crate) fn level(cx: &Cx, rollback: &Request) -> Result<Level, Error> {
+    let Some(original) = rollback.submission.rolls_back else { return Ok(Level::TeamLead) };
+    Ok(level_of(&landed(cx, original)?))
+}
+
+/// Writes the assignment of a rollback's one step.
+pub(crate) fn assignment(cx: &Cx, request: &Request, plan: PlanId) -> Result<Assignment, Error> {
+    let document: TaskRequest = cx.require_json(request.submission.document)?;
+    Ok(Assignment {
+        schema: assignment::SCHEMA.to_owned(),
+        request_id: request.id.to_string(),
+        plan_id: plan.to_string(),
+        step_id: 1,
+        task_id: TASK.to_owned(),
+        title: document.title,
+        instructions: document.description,
+        owns: Vec::new(),
+        reads: Vec::new(),
+        depends_on: Vec::new(),
+        base_commit: request.submission.base.as_str().to_owned(),
+        checks: Vec::new(),
+        budget: Budget::default(),
+        context: Vec::new(),
+    })
+}
+
+/// Makes the change that takes landings back, on the tree the request starts from.
+///
+/// The inner error says why that is impossible.
+pub(crate) fn change(
+    cx: &Cx,
+    opened: &Opened,
+    request: &Request,
+    assignment: &Assignment,
+) -> Result<Result<(Oid, ChangeRequest), String>, Error> {
+    let Some(original) = request.submission.rolls_back else {
+        return Err(Error::Missing("the request to take back".to_owned()));
+    };
+    let base_commit = oid(&request.submission.base)?;
+    let base = opened.git.tree_of(&base_commit)?;
+    let mut tree = base.clone();
+    for entry in landed(cx, original)?.iter().rev() {
+        let commit = entry.commit.as_ref().map(oid).transpose()?;
+        let commit = commit.ok_or_else(|| Error::Missing(format!("the commit of entry {}", entry.id)))?;
+        let before = opened.git.commit_info(&commit)?.parents.into_iter().next();
+        let before = before.ok_or_else(|| Error::Missing(format!("the parent of {commit}")))?;
+        let sides = MergeSides { base: &commit, ours: &tree, theirs: &before, attributes: &base_commit };
+        match opened.git.merge(&sides)? {
+            Merged::Clean { tree: merged } => tree = merged,
+            Merged::Conflict(files) => {
+                let paths: Vec<_> = files.iter().take(3).map(|file| file.path.to_string()).collect();
+                return Ok(Err(format!(
+                    "conflict: {} changed since it landed as {:.10}; take the later change back first, or mend it by hand",
+                    paths.join(", "),
+                    commit
+                )));
+            }
+        }
+    }
+    let changes = reverse(opened, &base, &tree)?;
+    Ok(match changes {
+        Err(why) => Err(why),
+        Ok(changes) if changes.is_empty() => Err("there is nothing left of it to take back".to_owned()),
+        Ok(changes) => Ok((
+            base,
+            ChangeRequest {
+                schema: change_request::SCHEMA.to_owned(),
+                task_id: TASK.to_owned(),
+                request_id: request.id.to_string(),
+                agent: request.submission.agent.as_str().to_owned(),
+                base_commit: request.submission.base.as_str().to_owned(),
+                summary: assignment.title.clone(),
+                changes,
+                checks: Vec::new(),
+                signature: None,
+            },
+        )),
+    })
+}
+
+/// Writes the difference between two trees as changes.
+fn reverse(opened: &Opened, from: &Oid, to: &Oid) -> Result<Result<Vec<Change>, String>, Error> {
+    let mut changes = Vec::new();
+    for raw in opened.git.diff_trees(from, to, Renames::Off)? {
+        match reverse_one(opened, &raw)? {
+            Ok(change) => changes.push(change),
+            Err(why) => return Ok(Err(why)),
+        }
+    }
+    Ok(Ok(changes))
+}
+
+fn reverse_one(opened: &Opened, raw: &RawChange) -> Result<Result<Change, String>, Error> {
+    let Some(path) = raw.path.as_str() else {
+        return Ok(Err(format!("{} is not UTF-8: take it back by hand", raw.path)));
+    };
+    let submodule = |mode: Option<Mode>| mode == Some(Mode::Submodule);
+    if submodule(raw.old_mode) || submodule(raw.new_mode) {
+        return Ok(Err(format!("{path} is a submodule: take it back by hand")));
+    }
+    let operation = match raw.status {
+        ChangeStatus::Added => Operation::Create,
+        ChangeStatus::Deleted => Operation::Delete,
+        ChangeStatus::Modified => Operation::Modify,
+        ChangeStatus::TypeChanged => {
+            return Ok(Err(format!("{path} turned from a link into a file or back: take it back by hand")));
+        }
+        ChangeStatus::Renamed | ChangeStatus::Copied => {
+            return Err(Error::Missing(format!("a plain difference for {path}")));
+        }
+    };
+    let (content, encoding) = match (&raw.new_oid, operation) {
+        (Some(oid), Operation::Create | Operation::Modify) => {
+            let bytes = opened.git.read_blob(oid, MAX_FILE_BYTES)?;
+            match String::from_utf8(bytes) {
+                Ok(text) => (Some(text), Encoding::Utf8),
+                Err(error) => {
+                    let text = base64::engine::general_purpose::STANDARD.encode(error.as_bytes());
+                    (Some(text), Encoding::Base64)
+                }
+            }
+        }
+        _ => (None, Encoding::Utf8),
+    };
+    Ok(Ok(Change {
+        operation,
+        path: path.to_owned(),
+        from_path: None,
+        mode: raw.new_mode.map(|mode| mode.octal().to_owned()),
+        base_hash: None,
+        patch: None,
+        content,
+        encoding,
+        result_hash: None,
+    }))
+}

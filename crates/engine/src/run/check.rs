@@ -1,0 +1,245 @@
+//! Checks: commands that run on a candidate, in a lane of their own, each in a thread of its own.
+//!
+//! A check's process belongs to this engine. When the engine dies, the next one ends what is left
+//! of the process and calls the run lost; the queue then starts another. A check only reads the
+//! candidate, so running it twice does no harm.
+
+use std::sync::Arc;
+
+use hyperion_git::Lane;
+use hyperion_host::{
+    CancelFlag, Exit, Launch, Limits, Logged, ProcessMark, create_private_dir, kill_group,
+    run_logged,
+};
+use hyperion_model::entry::{self, Entry};
+use hyperion_model::run::{self, Ending, Process, Run, Status, Work};
+use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
+use hyperion_store::Filter;
+use serde::{Deserialize, Serialize};
+
+use super::log_path;
+use crate::error::{chain, oid};
+use crate::reconcile::{Progress, Reconcile};
+use crate::{Cx, Error};
+
+/// The most bytes of a check's output that its record keeps; the log has the rest.
+const TAIL_BYTES: usize = 16 * 1024;
+
+/// What a check runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CheckSpec {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its command, for `sh -c`.
+    pub(crate) command: String,
+}
+
+/// Starts checks, ends those that nobody wants any more, and finds lost ones.
+pub(crate) struct Checks {
+    name: Name,
+}
+
+impl Checks {
+    pub(crate) const fn new(name: Name) -> Self {
+        Self { name }
+    }
+
+    fn start(&self, cx: &Arc<Cx>, run: &Run) -> Result<(), Error> {
+        let cancel = CancelFlag::new()
+            .map_err(|source| Error::Io { what: "a pipe".to_owned(), source })?;
+        cx.jobs.add(run.id, cancel.clone());
+        let job = Job { cx: Arc::clone(cx), run: run.clone(), cancel, name: self.name.clone() };
+        let started =
+            std::thread::Builder::new().name(format!("check-{}", run.id.short())).spawn(move || job.work());
+        if let Err(source) = started {
+            cx.jobs.remove(run.id);
+            return Err(Error::Io { what: "a thread for a check".to_owned(), source });
+        }
+        Ok(())
+    }
+
+    /// Ends what is left of a process whose engine died, and says so.
+    fn lose(&self, cx: &Cx, run: &Run) -> Result<(), Error> {
+        if let Some(Process { pid, start_ticks, boot_id }) = &run.process {
+            let mark = ProcessMark {
+                pid: *pid,
+                start_ticks: *start_ticks,
+                boot_id: boot_id.as_str().to_owned(),
+            };
+            if let Err(error) = kill_group(&mark) {
+                tracing::warn!(run = %run.id, %error, "could not end what is left of a check");
+            }
+        }
+        let reason = ShortText::cut("the engine that ran it ended before it did");
+        let lose = run::Command::Lose { reason };
+        cx.execute(cx.stamp(&self.name), vec![Command::Run(run.id, lose)], vec![])?;
+        Ok(())
+    }
+}
+
+impl Reconcile for Checks {
+    fn name(&self) -> &'static str {
+        "check"
+    }
+
+    fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        let mut worked = false;
+        let active = cx.jobs.ids();
+        for run in cx.store.open_rows::<Run>(&Filter::open())?.rows {
+            let Work::Check { entry, .. } = run.work else { continue };
+            let wanted = cx
+                .store
+                .get::<Entry>(entry)?
+                .is_some_and(|entry| entry.status == entry::Status::Checking);
+            match (active.contains(&run.id), run.status, wanted) {
+                (true, _, false) => cx.jobs.cancel(run.id),
+                (true, _, true) => {}
+                (false, Status::Starting, true) => {
+                    self.start(cx, &run)?;
+                    worked = true;
+                }
+                (
+                    false,
+                    Status::Starting
+                    | Status::Running
+                    | Status::Finished
+                    | Status::Failed
+                    | Status::Killed
+                    | Status::Lost,
+                    _,
+                ) => {
+                    self.lose(cx, &run)?;
+                    worked = true;
+                }
+            }
+        }
+        Ok(Progress::worked(worked))
+    }
+}
+
+/// One check at work.
+struct Job {
+    cx: Arc<Cx>,
+    run: Run,
+    cancel: CancelFlag,
+    name: Name,
+}
+
+impl Job {
+    fn work(self) {
+        let id = self.run.id;
+        match self.check() {
+            Ok(ended) => {
+                let (command, blobs) = ended.into_command();
+                self.commit(command, blobs);
+            }
+            // Not the check's verdict but our own failure to run it.
+            Err(error) => {
+                let reason = ShortText::cut(&chain(&error));
+                self.commit(run::Command::Lose { reason }, vec![]);
+            }
+        }
+        self.cx.jobs.remove(id);
+    }
+
+    fn commit(&self, command: run::Command, blobs: Vec<NewBlob>) {
+        let stamp = self.cx.stamp(&self.name);
+        let id: RunId = self.run.id;
+        if let Err(error) = self.cx.execute(stamp, vec![Command::Run(id, command)], blobs) {
+            // The reconciler finds the run without a thread and calls it lost.
+            tracing::error!(run = %id, %error, "could not record how a check ended");
+        }
+    }
+
+    fn check(&self) -> Result<Ended, Error> {
+        let cx = &self.cx;
+        let Work::Check { entry, .. } = self.run.work else {
+            return Err(Error::Missing(format!("the entry that run {} checks", self.run.id)));
+        };
+        let spec: CheckSpec = cx.require_json(self.run.spec)?;
+        let entry = cx
+            .store
+            .get::<Entry>(entry)?
+            .ok_or_else(|| Error::Missing(format!("queue entry {entry}")))?;
+        let candidate = entry
+            .candidate
+            .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))?;
+        let opened = cx.repos.open(cx, entry.admission.repo)?;
+        let lanes = cx.home.cache().join("lanes").join(opened.repo.id.to_string());
+        create_private_dir(&lanes)
+            .map_err(|source| Error::Io { what: lanes.display().to_string(), source })?;
+        let lane = Lane::prepare(&lanes, 0, &opened.git, &oid(&candidate.commit)?)?;
+        let logged = self.run_in(&lane, &spec)?;
+        Ok(self.ending(&logged))
+    }
+
+    fn run_in(&self, lane: &Lane, spec: &CheckSpec) -> Result<Logged, Error> {
+        let cx = &self.cx;
+        let log = log_path(cx, self.run.id);
+        let folder = log.parent().unwrap_or(&log);
+        create_private_dir(folder)
+            .map_err(|source| Error::Io { what: folder.display().to_string(), source })?;
+        let mut launch = Launch::new("/bin/sh", lane.path()).args(["-c", spec.command.as_str()]);
+        for (name, value) in &cx.settings.check_environment {
+            launch = launch.env(name, value);
+        }
+        launch = launch.env("HYPERION_RUN_ID", self.run.id.to_string()).env("CI", "true");
+        let limits =
+            Limits { wall: cx.settings.check_timeout, output_max: cx.settings.log_max_bytes };
+        let began = |mark: &ProcessMark| {
+            let boot_id = Name::new(mark.boot_id.as_str()).unwrap_or_else(|_| cx.boot_id.clone());
+            let process = Process { pid: mark.pid, start_ticks: mark.start_ticks, boot_id };
+            self.commit(run::Command::Begin { process: Some(process) }, vec![]);
+        };
+        Ok(run_logged(&launch, &limits, &log, &self.cancel, began)?)
+    }
+
+    fn ending(&self, logged: &Logged) -> Ended {
+        let seconds = self.cx.settings.check_timeout.as_secs();
+        let (kind, exit_code, reason) = match logged.exit {
+            Exit::Code(0) => (Kind::Finish, Some(0), None),
+            Exit::Code(code) => (Kind::Fail, Some(code), Some(format!("it exited with {code}"))),
+            Exit::Signal(signal) => (Kind::Fail, None, Some(format!("signal {signal} ended it"))),
+            Exit::TimedOut => (
+                Kind::Kill,
+                None,
+                Some(format!("it took longer than {seconds} s (setting checks.timeout_sec)")),
+            ),
+            Exit::Cancelled => (Kind::Lose, None, Some("nobody waits for it any more".to_owned())),
+        };
+        let tail = logged.tail.get(logged.tail.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
+        // Shown to people through the redactor; kept encrypted as it is.
+        let blob = NewBlob::new(tail);
+        Ended { kind, exit_code, reason: reason.as_deref().map(ShortText::cut), blob }
+    }
+}
+
+enum Kind {
+    Finish,
+    Fail,
+    Kill,
+    Lose,
+}
+
+struct Ended {
+    kind: Kind,
+    exit_code: Option<i32>,
+    reason: Option<ShortText>,
+    blob: NewBlob,
+}
+
+impl Ended {
+    fn into_command(self) -> (run::Command, Vec<NewBlob>) {
+        let Self { kind, exit_code, reason, blob } = self;
+        let ending = Ending { exit_code, reason, result: Some(blob.digest) };
+        match kind {
+            Kind::Finish => (run::Command::Finish(ending), vec![blob]),
+            Kind::Fail => (run::Command::Fail(ending), vec![blob]),
+            Kind::Kill => (run::Command::Kill(ending), vec![blob]),
+            Kind::Lose => {
+                let reason = ending.reason.unwrap_or_else(|| ShortText::cut("it was lost"));
+                (run::Command::Lose { reason }, vec![])
+            }
+        }
+    }
+}

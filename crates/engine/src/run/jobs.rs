@@ -1,0 +1,57 @@
+//! The processes at work in this engine.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyperion_host::CancelFlag;
+use hyperion_model::RunId;
+
+/// The runs that have a thread in this engine now.
+#[derive(Default)]
+pub struct Jobs {
+    active: Mutex<HashMap<RunId, CancelFlag>>,
+    changed: Condvar,
+}
+
+impl Jobs {
+    /// Counts them.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Lists them.
+    pub(super) fn ids(&self) -> Vec<RunId> {
+        self.lock().keys().copied().collect()
+    }
+
+    pub(super) fn add(&self, id: RunId, cancel: CancelFlag) {
+        self.lock().insert(id, cancel);
+    }
+
+    pub(super) fn remove(&self, id: RunId) {
+        self.lock().remove(&id);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn cancel(&self, id: RunId) {
+        if let Some(flag) = self.lock().get(&id) {
+            flag.cancel();
+        }
+    }
+
+    /// Ends them all and waits until they are gone; `false` when some were still there at the end.
+    pub(crate) fn stop(&self, patience: Duration) -> bool {
+        let active = self.lock();
+        for flag in active.values() {
+            flag.cancel();
+        }
+        let waited = self.changed.wait_timeout_while(active, patience, |active| !active.is_empty());
+        let (active, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        active.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, CancelFlag>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

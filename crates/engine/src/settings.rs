@@ -1,0 +1,39 @@
+//! The settings that decide how the engine works, as plain values; the binary reads them.
+
+use std::time::Duration;
+
+use hyperion_model::Name;
+use hyperion_policy::RuleSource;
+
+/// Settings of the engine. Where they come from, and their documentation, is the binary's part.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which agent carries out tasks that name none (`agent.default`).
+    pub default_agent: Name,
+    /// Whether every request asks, whatever policy says (`request.requires_approval`).
+    pub requires_approval: bool,
+    /// The machine's rules (`policy.*`).
+    pub rules: RuleSource,
+    /// The most steps a plan may have (`plan.max_steps`).
+    pub max_steps: usize,
+    /// The most bytes one change may write (`policy.tool_write_max_kb`).
+    pub max_content_bytes: usize,
+    /// How long an approval waits (`approval.ttl_sec`).
+    pub approval_ttl: Duration,
+    /// How long before its end it is announced (`approval.warn_before_sec`).
+    pub approval_warn_before: Duration,
+    /// How long a worker may hold an entry without a sign of life (`merge.lease_sec`).
+    pub lease: Duration,
+    /// After how many attempts an entry is given up (`merge.max_attempts`).
+    pub max_attempts: u32,
+    /// How long to wait after a failed attempt (`merge.retry_delay_sec`).
+    pub retry_delay: Duration,
+    /// How long a check may run (`checks.timeout_sec`).
+    pub check_timeout: Duration,
+    /// The most bytes of a check's output that are kept (`run.log_max_mb`).
+    pub log_max_bytes: usize,
+    /// How long the content of ended changes is kept (`files.backup_retention_hours`).
+    pub retention: Duration,
+    /// The environment that checks run in; nothing else is inherited.
+    pub check_environment: Vec<(String, String)>,
+}
