@@ -259,6 +259,7 @@ impl Step<'_> {
             None => (None, writer.head.seq + 1),
         };
         let before: Option<Row> = state.as_ref().map(M::row);
+        let last_before = writer.head.seq;
         for event in M::decide(state.as_ref(), command, &batch.stamp).map_err(refused)? {
             // Redacted first: the state has to follow from the very event that is stored.
             let event = redacted::<M>(writer, event).ok_or(StoreError::Secret { subject })?;
@@ -281,11 +282,10 @@ impl Step<'_> {
             events.push(chain::append(&writer.conn, &mut writer.head, event)?);
             state = Some(next);
         }
-        let Some(state) = state else { return Ok(()) };
-        if writer.head.seq < created_seq {
-            // Nothing happened to a subject that does not exist.
+        let Some(state) = state.filter(|_| writer.head.seq > last_before) else {
+            // Nothing happened to it.
             return Ok(());
-        }
+        };
         let stamp = RowStamp {
             created_seq,
             updated_seq: writer.head.seq,

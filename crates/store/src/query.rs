@@ -22,6 +22,9 @@ pub(crate) const DEFAULT_LIMIT: u32 = 100;
 /// The most ids that [`Store::find`] gives: enough to say that a short id is ambiguous.
 const MAX_FOUND: usize = 10;
 
+/// The condition of [`Store::due`].
+const DUE: &str = "open = 1 AND due_ms IS NOT NULL AND due_ms <= ?1";
+
 /// In which order of creation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Order {
@@ -173,6 +176,22 @@ impl Filter {
         }
     }
 
+    /// Names the column of order, for open rows so that SQLite does not walk along it: the open
+    /// ones are few, and found by their partial index; all there ever were would be many.
+    const fn place(&self) -> &'static str {
+        match self.open {
+            Some(true) => "+created_seq",
+            Some(false) | None => "created_seq",
+        }
+    }
+
+    fn order_by(&self) -> String {
+        match self.order {
+            Order::OldestFirst => self.place().to_owned(),
+            Order::NewestFirst => format!("{} DESC", self.place()),
+        }
+    }
+
     fn page_size(&self) -> usize {
         self.limit.clamp(1, MAX_PAGE) as usize
     }
@@ -234,8 +253,8 @@ impl Filter {
         }
         if let Some(Cursor(seq)) = after {
             match order {
-                Order::OldestFirst => add("created_seq >", Box::new(*seq)),
-                Order::NewestFirst => add("created_seq <", Box::new(*seq)),
+                Order::OldestFirst => add(&format!("{} >", self.place()), Box::new(*seq)),
+                Order::NewestFirst => add(&format!("{} <", self.place()), Box::new(*seq)),
             }
         }
         (sql, params)
@@ -281,11 +300,7 @@ impl Store {
     /// Lists states.
     pub fn list<M: Stored>(&self, filter: &Filter) -> Result<Page<M>, ReadError> {
         let (condition, params) = filter.condition();
-        let order = match filter.order {
-            Order::OldestFirst => "created_seq",
-            Order::NewestFirst => "created_seq DESC",
-        };
-        self.select_page(&condition, order, &params, filter.page_size())
+        self.select_page(&condition, &filter.order_by(), &params, filter.page_size())
     }
 
     /// Lists every open state that a filter lets through, however many pages that takes.
@@ -323,9 +338,8 @@ impl Store {
     /// Lists the open states whose deadline has passed, the most urgent first.
     pub fn due<M: Stored>(&self, before: Time, limit: u32) -> Result<Page<M>, ReadError> {
         let params: Params = vec![Box::new(before.as_millisecond())];
-        let condition = "open = 1 AND due_ms IS NOT NULL AND due_ms <= ?1";
         let mut page = self.select_page(
-            condition,
+            DUE,
             "due_ms, created_seq",
             &params,
             limit.clamp(1, MAX_PAGE) as usize,
@@ -413,5 +427,79 @@ impl Store {
             page.damaged.push(id);
         }
         Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migrate;
+
+    fn plan(sql: &str, params: &Params) -> String {
+        let conn = migrate::in_memory().unwrap();
+        let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let lines = statement
+            .query_map(params_from_iter(params.iter()), |row| {
+                row.get::<_, String>(3)
+            })
+            .unwrap()
+            .collect::<Result<Vec<_>, _>>()
+            .unwrap();
+        lines.join("; ")
+    }
+
+    fn closed() -> Filter {
+        Filter {
+            open: Some(false),
+            ..Filter::default()
+        }
+    }
+
+    // What is asked every second must not walk through everything that ever was.
+    #[test]
+    fn hot_questions_use_their_index() {
+        let id = Uuid::nil();
+        for (noun, filter, index) in [
+            ("entry", Filter::open(), "entry_open"),
+            ("entry", Filter::open().status("queued"), "entry_open"),
+            (
+                "entry",
+                Filter::open().status("queued").status("ready"),
+                "entry_open",
+            ),
+            ("entry", Filter::open().repo(RepoId::new(id)), "entry_repo"),
+            (
+                "entry",
+                Filter::default().request(RequestId::new(id)),
+                "entry_request",
+            ),
+            (
+                "entry",
+                Filter::open().after(Cursor(7)).newest(),
+                "entry_open",
+            ),
+            ("entry", closed().status("dead"), "entry_closed"),
+            ("run", Filter::default().parent(id), "run_parent"),
+            (
+                "change_set",
+                Filter::default().run(RunId::new(id)),
+                "change_set_run",
+            ),
+        ] {
+            let (condition, params) = filter.condition();
+            let sql = format!(
+                "SELECT doc FROM {noun} WHERE {condition} ORDER BY {} LIMIT 9",
+                filter.order_by()
+            );
+            let plan = plan(&sql, &params);
+            assert!(plan.contains(index), "{sql}: {plan}");
+        }
+        let due =
+            format!("SELECT doc FROM approval WHERE {DUE} ORDER BY due_ms, created_seq LIMIT 9");
+        let plan = plan(&due, &vec![Box::new(5_i64)]);
+        assert!(
+            plan.contains("approval_due") && !plan.contains("B-TREE"),
+            "{plan}"
+        );
     }
 }

@@ -189,6 +189,8 @@ CREATE TABLE "entry" (
     doc         TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX entry_open ON "entry" (status) WHERE open = 1;
+-- Dead letters: entries that ended as dead, quarantined or failed.
+CREATE INDEX entry_closed ON "entry" (status) WHERE open = 0;
 CREATE INDEX entry_due ON "entry" (due_ms) WHERE open = 1 AND due_ms IS NOT NULL;
 CREATE INDEX entry_repo ON "entry" (repo_id) WHERE open = 1 AND repo_id IS NOT NULL;
 CREATE INDEX entry_parent ON "entry" (parent) WHERE parent IS NOT NULL;
