@@ -188,11 +188,12 @@ pub const DEPENDENCIES: &[&str] = &[
 ];
 
 /// Paths that hold tests.
+///
+/// A folder `spec` is not among them: as often it holds specifications that the product reads.
 pub const TESTS: &[&str] = &[
     "tests",
     "test",
     "__tests__",
-    "spec",
     "*_test.go",
     "*_test.py",
     "test_*.py",
@@ -207,6 +208,7 @@ pub const TESTS: &[&str] = &[
     "*.spec.ts",
     "*.spec.tsx",
     "*_spec.rb",
+    "spec_helper.rb",
     "*Test.java",
     "*Tests.java",
     "*Test.kt",

@@ -58,6 +58,7 @@ impl Language {
             "sql" => Language::Sql,
             "css" | "scss" | "less" => Language::Css,
             "json" => Language::Json,
+            "txt" if name == "CMakeLists.txt" => Language::Other,
             "md" | "markdown" | "rst" | "adoc" | "txt" => Language::Prose,
             _ => Language::Other,
         }
@@ -67,14 +68,14 @@ impl Language {
     pub(crate) const fn spacing(self) -> Spacing {
         match self {
             Language::Rust | Language::C | Language::Css | Language::Json => Spacing::Free,
-            Language::Script
-            | Language::Go
-            | Language::Public
+            Language::Script | Language::Go | Language::Public | Language::Sql => Spacing::Lines,
+            // Ruby, PHP and shells have texts that go on over lines as they stand.
+            Language::Python
             | Language::Ruby
             | Language::Php
             | Language::Shell
-            | Language::Sql => Spacing::Lines,
-            Language::Python | Language::Prose | Language::Other => Spacing::Indented,
+            | Language::Prose
+            | Language::Other => Spacing::Indented,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use hyperion_analyze::brief;
 
+// R2: scope, non-goals, acceptance and open questions, in the person's own words.
 #[test]
 fn a_request_in_prose_is_put_in_order() {
     let brief = brief(

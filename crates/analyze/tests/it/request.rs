@@ -48,6 +48,7 @@ fn told(text: &str) -> String {
     out
 }
 
+// R7: paths, symbols and searches come from the text alone.
 #[test]
 fn a_precise_bug_report() {
     insta::assert_snapshot!(told(

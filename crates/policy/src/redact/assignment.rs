@@ -212,8 +212,9 @@ struct ValueAt {
 
 /// Finds where the value of a name that ends at `at` stands.
 fn value(text: &str, is_flag: bool, at: usize) -> Option<ValueAt> {
-    let line_end = text[at..].find('\n').map_or(text.len(), |len| at + len);
-    let line_end = text.floor_char_boundary(line_end.min(at + MAX_LEAD + MAX_VALUE));
+    // Cut first: a line may be as long as the text, and hold as many names.
+    let reach = text.floor_char_boundary((at + MAX_LEAD + MAX_VALUE).min(text.len()));
+    let line_end = text[at..reach].find('\n').map_or(reach, |len| at + len);
     let rest = &text[at..line_end];
     // What closes the name: `"name"`, `["name"]`, `\"name\"`.
     let after_name = rest.trim_start_matches(['"', '\'', '`', ']', '\\']);

@@ -6,6 +6,10 @@ use super::found::{Found, begins, entropy, is_word};
 
 /// The most characters looked at to judge a token; a longer one is taken out whole.
 const MAX_JUDGED: usize = 2048;
+/// The most bytes between a key block's first line and the key: headers, blank lines.
+const MAX_KEY_HEAD: usize = 1024;
+/// The most characters of a token's head, which only names its algorithm and key.
+const MAX_JWT_HEAD: usize = 512;
 /// The most bytes of a private key block.
 const MAX_KEY_BLOCK: usize = 16 * 1024;
 /// The most bytes of what stands before the host in a URL.
@@ -281,6 +285,10 @@ pub(super) fn private_key(text: &str, at: usize) -> Option<Found> {
     }
     let body_at = "-----BEGIN".len() + close + "-----".len();
     let body = &rest[body_at..];
+    // A parser's constant or a test's label is no key: the key itself begins soon.
+    if !holds_key(&body[..body.floor_char_boundary(MAX_KEY_HEAD.min(body.len()))]) {
+        return None;
+    }
     let (inner, len) = match body.find("-----END") {
         Some(end) => {
             let tail = &body[end + "-----END".len()..];
@@ -298,7 +306,6 @@ pub(super) fn private_key(text: &str, at: usize) -> Option<Found> {
             (&body[..len], len)
         }
     };
-    // A parser's constant or a test's label is no key.
     holds_key(inner).then_some(Found::by_shape(SHAPES[0], at, at + body_at + len))
 }
 
@@ -328,14 +335,27 @@ pub(super) fn jwt(text: &str, at: usize) -> Option<Found> {
     if !text[at..].starts_with("eyJ") || !begins(text, at) {
         return None;
     }
-    let len = run(&text.as_bytes()[at..], Chars::Dotted, MAX_KEY_BLOCK);
-    let token = text[at..at + len].trim_end_matches('.');
-    let parts: Vec<&str> = token.split('.').take(6).collect();
-    let whole = matches!(parts.len(), 3 | 5) && parts[0].len() >= 16 && parts[1].len() >= 8;
+    let rest = &text.as_bytes()[at..];
+    // Judged part by part: hostile text has many beginnings and no end.
+    let head = run(rest, Chars::Url, MAX_JWT_HEAD + 1);
+    if !(16..=MAX_JWT_HEAD).contains(&head) || rest.get(head) != Some(&b'.') {
+        return None;
+    }
+    let judged = text[at..at + run(rest, Chars::Dotted, 2 * MAX_JUDGED)].trim_end_matches('.');
+    let parts: Vec<&str> = judged.split('.').take(6).collect();
+    let whole = matches!(parts.len(), 3 | 5) && parts[1].len() >= 8;
     let signed = parts
         .last()
         .is_some_and(|part| part.len() >= 20 && is_random(part));
-    (whole && signed).then_some(Found::by_shape(SHAPES[1], at, at + token.len()))
+    // One whose claims are so large that the signature is out of reach is told by its head.
+    let long = judged.len() + 1 >= 2 * MAX_JUDGED && parts.len() == 2;
+    if !((whole && signed) || long) {
+        return None;
+    }
+    let len = text[at..at + run(rest, Chars::Dotted, ANY)]
+        .trim_end_matches('.')
+        .len();
+    Some(Found::by_shape(SHAPES[1], at, at + len))
 }
 
 /// Finds the password in a URL.

@@ -387,13 +387,15 @@ fn hostile_text_is_read_in_linear_time() {
     for part in [
         "sk-ant-",
         "eyJ",
+        "eyJ-",
+        "eyJ.",
         "token=",
         "://a:b",
         "AKIA",
         "password: \"",
         "-----BEGIN PRIVATE ",
     ] {
-        let text = part.repeat(200_000 / part.len());
+        let text = part.repeat(100_000 / part.len());
         let once = redactor.redact(&text).into_owned();
         assert_eq!(redactor.redact(&once), once, "{part}");
     }
