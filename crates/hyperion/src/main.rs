@@ -1,2 +1,115 @@
 //! Hyperion, a self-hosted control plane for AI agents: the binary.
-fn main() {}
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use crate::cli::Cli;
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Output, TerminalWishes};
+use crate::settings::Variables;
+
+mod cli;
+mod commands;
+mod connection;
+mod context;
+mod exit;
+mod failure;
+mod id;
+mod json_lines;
+mod list_args;
+mod outcome;
+mod output;
+mod progress;
+mod question;
+mod route;
+mod session;
+mod settings;
+mod telemetry;
+mod time;
+mod view;
+mod wait;
+
+/// How long an interrupted command may take to put its threads away.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    // The only place that looks at the environment.
+    let variables = Variables::new(std::env::vars_os());
+    let cli = Cli::parse();
+    let wishes = TerminalWishes {
+        no_color: variables.get("NO_COLOR").is_some(),
+        dumb: variables.get("TERM").is_none_or(|term| term == "dumb"),
+        force: variables
+            .get("CLICOLOR_FORCE")
+            .is_some_and(|force| force != "0"),
+    };
+    let output = Output::of_process(cli.global.color, wishes, cli.global.quiet);
+    match start(cli, output, variables) {
+        Ok(exit) => exit.into(),
+        Err((output, failure)) => {
+            output.say(&failure.render());
+            failure.exit().into()
+        }
+    }
+}
+
+fn start(cli: Cli, output: Output, variables: Variables) -> Result<Exit, (Output, Failure)> {
+    let log = variables.get("HYPERION_LOG").map(OsStr::to_os_string);
+    if let Err(failure) = telemetry::start(log.as_deref(), output.is_coloured()) {
+        return Err((output, failure));
+    }
+    let surroundings = || -> anyhow::Result<_> {
+        let current_dir = std::env::current_dir().context("find out the current folder")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("start the runtime")?;
+        Ok((current_dir, runtime))
+    };
+    let (current_dir, runtime) = match surroundings() {
+        Ok(surroundings) => surroundings,
+        Err(error) => return Err((output, Failure::of(&error))),
+    };
+    let cx = Cx::new(output, variables, current_dir, jiff::tz::TimeZone::system());
+    let result = runtime.block_on(interruptible(cli, &cx));
+    // A thread that waits for a line of input would hold the process for ever.
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+    let exit = match result {
+        Ok(exit) => exit,
+        Err(error) => return Err((cx.output, Failure::of(&error))),
+    };
+    match cx.output.take_lost() {
+        Some(error) => {
+            let failure = Failure::new(
+                Exit::Unavailable,
+                format!("failed to write the output: {error}"),
+            );
+            Err((cx.output, failure))
+        }
+        None => Ok(exit),
+    }
+}
+
+/// Does what was asked for, until it is done or the person presses Ctrl-C.
+async fn interruptible(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
+    let stops_by_itself = cli.stops_by_itself();
+    let work = cli::run(cli, cx);
+    if stops_by_itself {
+        return work.await;
+    }
+    tokio::select! {
+        result = work => result,
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.context("listen for Ctrl-C")?;
+            let kept = cx.kept();
+            cx.output.say(&format!("\nInterrupted. {}", kept.as_deref().unwrap_or("Nothing was left half done.")));
+            Ok(Exit::Interrupted)
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The command line as a whole.
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::commands;
+use crate::context::Cx;
+use crate::exit::{Exit, MEANINGS};
+use crate::output::Color;
+use crate::output::style::{self, paint};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Give work to AI agents and trust what lands
+///
+/// A request becomes a plan, a change, an approval and a landing: checked on the merged result, approved by whoever has to approve it, and one
+/// command away from being taken back.
+#[derive(Debug, Parser)]
+#[command(name = "hyperion", version, styles = STYLES, after_long_help = after_help(), max_term_width = 100, subcommand_required = false, propagate_version = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GlobalArgs {
+    /// When to write colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Global options"
+    )]
+    pub(crate) color: Color,
+
+    /// Leave out progress
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(commands::init::Args),
+    Demo(commands::demo::Args),
+    Request(commands::request::Args),
+    Approval(commands::approval::Args),
+    Changes(commands::changes::Args),
+    Queue(commands::queue::Args),
+    QueueMetrics(commands::queue_metrics::Args),
+    History(commands::history::Args),
+    Rollback(commands::rollback::Args),
+    Events(commands::events::Args),
+    Audit(commands::audit::Args),
+    Policy(commands::policy::Args),
+    Worker(commands::worker::Args),
+    Drain(commands::drain::Args),
+    Up(commands::up::Args),
+    Repo(commands::repo::Args),
+    Config(commands::config::Args),
+    Doctor(commands::doctor::Args),
+    Completions(commands::completions::Args),
+    Man(commands::man::Args),
+    #[command(hide = true)]
+    Generate(commands::generate::Args),
+}
+
+impl Cli {
+    /// Whether the command itself listens for Ctrl-C, to end in good order.
+    pub(crate) const fn stops_by_itself(&self) -> bool {
+        matches!(self.command, Some(Command::Up(_) | Command::Drain(_)))
+    }
+}
+
+/// Does what the command line says.
+pub(crate) async fn run(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
+    let Some(command) = cli.command else {
+        cx.output.data(&overview());
+        return Ok(Exit::Done);
+    };
+    match command {
+        Command::Init(args) => commands::init::run(args, cx).await,
+        Command::Demo(args) => commands::demo::run(args, cx).await,
+        Command::Request(args) => commands::request::run(args, cx).await,
+        Command::Approval(args) => commands::approval::run(args, cx).await,
+        Command::Changes(args) => commands::changes::run(args, cx).await,
+        Command::Queue(args) => commands::queue::run(args, cx).await,
+        Command::QueueMetrics(args) => commands::queue_metrics::run(args, cx).await,
+        Command::History(args) => commands::history::run(args, cx).await,
+        Command::Rollback(args) => commands::rollback::run(args, cx).await,
+        Command::Events(args) => commands::events::run(args, cx).await,
+        Command::Audit(args) => commands::audit::run(args, cx).await,
+        Command::Policy(args) => commands::policy::run(args, cx).await,
+        Command::Worker(args) => commands::worker::run(args, cx).await,
+        Command::Drain(args) => commands::drain::run(args, cx).await,
+        Command::Up(args) => commands::up::run(args, cx).await,
+        Command::Repo(args) => commands::repo::run(args, cx).await,
+        Command::Config(args) => commands::config::run(args, cx),
+        Command::Doctor(args) => commands::doctor::run(args, cx).await,
+        Command::Completions(args) => commands::completions::run(args, cx),
+        Command::Man(args) => commands::man::run(args, cx),
+        Command::Generate(args) => commands::generate::run(args, cx),
+    }
+}
+
+/// Gives the definition that completions, manual pages and the reference are made from.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
+}
+
+/// What `hyperion` alone says: the road, with the command at each bend.
+fn overview() -> String {
+    let strong = |text: &str| paint(style::STRONG, text);
+    let command = |text: &str| paint(style::HINT, text);
+    let mut text = format!(
+        "{} – give work to AI agents and trust what lands\n\n",
+        strong("Hyperion")
+    );
+    for (heading, commands) in OVERVIEW {
+        text.push_str(&strong(heading));
+        text.push('\n');
+        for (line, about) in *commands {
+            text.push_str(&format!("  {}{about}\n", command(&format!("{line:<36}"))));
+        }
+        text.push('\n');
+    }
+    text.push_str(&format!(
+        "{} lists every command, {} explains one.\n",
+        command("hyperion --help"),
+        command("hyperion COMMAND --help")
+    ));
+    text
+}
+
+const OVERVIEW: &[(&str, &[(&str, &str)])] = &[
+    (
+        "Begin",
+        &[
+            (
+                "hyperion demo",
+                "see the whole road on a copy of a repository",
+            ),
+            ("hyperion init", "make this repository known"),
+        ],
+    ),
+    (
+        "Work",
+        &[
+            (
+                "hyperion request FILE --wait",
+                "file a request and see it through",
+            ),
+            ("hyperion approval list", "what waits for you"),
+            ("hyperion approval show ID", "what exactly it would do"),
+            ("hyperion approval approve ID", "let it land"),
+            ("hyperion rollback ID", "take it back"),
+        ],
+    ),
+    (
+        "Look",
+        &[
+            ("hyperion request list", "what was asked for"),
+            ("hyperion queue list", "what is on its way"),
+            ("hyperion history", "what landed, and who let it"),
+            ("hyperion doctor", "whether all is well"),
+        ],
+    ),
+];
+
+/// The end of the long help: statuses and variables, in one place.
+fn after_help() -> String {
+    let mut text = String::from("Exit status:\n");
+    for (exit, meaning) in MEANINGS {
+        text.push_str(&format!("  {:>3}  {meaning}\n", exit.code()));
+    }
+    text.push_str("\nEnvironment:\n");
+    for (name, about) in VARIABLES {
+        text.push_str(&format!("  {name:<24}  {about}\n"));
+    }
+    text
+}
+
+const VARIABLES: &[(&str, &str)] = &[
+    (
+        "HYPERION_HOME",
+        "the home: database, key, settings (else the XDG data folder)",
+    ),
+    (
+        "HYPERION_SECTION__KEY",
+        "one setting for this command, for instance HYPERION_MERGE__WORKERS=1",
+    ),
+    ("HYPERION_AGENT", "the same as agent.default"),
+    ("HYPERION_LOG", "1 or a filter: trace to standard error"),
+    ("NO_COLOR", "no colours"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::table::cut;
+
+    #[test]
+    fn the_definition_is_sound() {
+        definition().debug_assert();
+    }
+
+    // W1: one-line about, long help and examples everywhere.
+    #[test]
+    fn every_command_explains_itself() {
+        fn check(command: &clap::Command, path: &str) {
+            for sub in command
+                .get_subcommands()
+                .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+            {
+                let path = format!("{path} {}", sub.get_name());
+                let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+                assert!(
+                    !about.is_empty() && !about.contains('\n') && about.len() <= 80,
+                    "{path}: {about:?}"
+                );
+                assert!(!about.ends_with('.'), "{path}: {about:?}");
+                if sub.has_subcommands() {
+                    check(sub, &path);
+                } else {
+                    let after = sub
+                        .get_after_help()
+                        .map(ToString::to_string)
+                        .unwrap_or_default();
+                    assert!(
+                        after.starts_with("Examples:\n") && after.contains(&path),
+                        "{path} has no example"
+                    );
+                }
+                for argument in sub.get_arguments() {
+                    assert!(
+                        argument.get_help().is_some(),
+                        "{path}: {} has no help",
+                        argument.get_id()
+                    );
+                }
+            }
+        }
+        check(&definition(), "hyperion");
+    }
+
+    #[test]
+    fn the_overview_fits_a_narrow_terminal() {
+        let text = crate::view::plain(&overview());
+        for line in text.lines() {
+            assert_eq!(cut(line, 90), line);
+        }
+        for command in text
+            .lines()
+            .filter_map(|line| line.strip_prefix("  hyperion "))
+        {
+            let name = command.split_whitespace().next().unwrap();
+            assert!(definition().find_subcommand(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `hyperion audit`
+
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use hyperion_api::audit::{Replay, Verification};
+use hyperion_api::client::FeedItem;
+
+use crate::connection::Access;
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::output::FormatArgs;
+use crate::route::Route;
+use crate::session::Session;
+use crate::view;
+
+/// Verify, replay and export the audit log
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Verify(VerifyArgs),
+    Replay(ReplayArgs),
+    Export(ExportArgs),
+}
+
+/// Check that nobody changed the log, and say what that cannot show
+///
+/// Exits 1 when something does not fit.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion audit verify
+  hyperion audit verify --format json")]
+struct VerifyArgs {
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Rebuild what landed and the queue from the log alone
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion audit replay")]
+struct ReplayArgs {
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Write every event as JSON lines
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion audit export --out audit.jsonl
+  hyperion audit export --after 1000 | jq .kind")]
+struct ExportArgs {
+    /// The file to write; standard output when absent
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Only what came after this event number
+    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    after: u64,
+}
+
+pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Verify(args) => verify(args, cx).await,
+        Command::Replay(args) => replay(args, cx).await,
+        Command::Export(args) => export(args, cx).await,
+    }
+}
+
+async fn verify(args: VerifyArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let found: Verification = session.client().get("/api/audit/verify").await?;
+        cx.output
+            .show(args.format.format, &found, view::audit::verification)?;
+        Ok(if found.ok { Exit::Done } else { Exit::Failed })
+    })
+    .await
+}
+
+async fn replay(args: ReplayArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let replay: Replay = session.client().get("/api/audit/replay").await?;
+        cx.output.show(args.format.format, &replay, |replay| {
+            view::audit::replay(replay, cx.zone(), cx.output.width())
+        })?;
+        Ok(if replay.same_as_database {
+            Exit::Done
+        } else {
+            Exit::Failed
+        })
+    })
+    .await
+}
+
+async fn export(args: ExportArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let Some(path) = &args.out else {
+            pages(session, args.after, |line| {
+                cx.output.data(line);
+                Ok(!cx.output.is_closed())
+            })
+            .await?;
+            return Ok(Exit::Done);
+        };
+        let path = cx.current_dir().join(path);
+        let writing = || format!("write {}", path.display());
+        // Never over something that is there: an audit log is not to be lost to a typing mistake.
+        let file = std::fs::File::create_new(&path).with_context(writing)?;
+        let mut file = BufWriter::new(file);
+        let events = pages(session, args.after, |line| {
+            writeln!(file, "{line}").with_context(writing)?;
+            Ok(true)
+        })
+        .await?;
+        file.into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .and_then(|file| file.sync_all())
+            .with_context(writing)?;
+        cx.output
+            .say(&format!("Wrote {events} events to {}.", path.display()));
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+/// Reads the log page by page, so that its length does not matter.
+async fn pages(
+    session: &Session<'_>,
+    mut after: u64,
+    mut write: impl FnMut(&str) -> anyhow::Result<bool>,
+) -> anyhow::Result<u64> {
+    let mut events = 0;
+    loop {
+        let route = Route::new("/api/events")
+            .query("follow", "false")
+            .query("after", after.to_string())
+            .query("limit", hyperion_api::list::MAX_LIMIT.to_string());
+        let mut feed = session.client().events(route.as_str()).await?;
+        let mut read = 0;
+        while let Some(item) = feed.next().await? {
+            let FeedItem::Event(event) = item else {
+                continue;
+            };
+            after = after.max(event.seq);
+            read += 1;
+            if !write(&serde_json::to_string(&event)?)? {
+                return Ok(events + read);
+            }
+        }
+        events += read;
+        if read == 0 {
+            return Ok(events);
+        }
+    }
+}

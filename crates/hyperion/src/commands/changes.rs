@@ -1,0 +1,232 @@
+//! `hyperion changes`
+
+use clap::Subcommand;
+use hyperion_api::change_set::{ChangeSet, DecideItem, Diff, Item, ItemDecision};
+use hyperion_api::list::List;
+use serde_json::json;
+
+use crate::connection::Access;
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::id::{IdArg, short};
+use crate::list_args::ListArgs;
+use crate::output::{Format, FormatArgs};
+use crate::route::Route;
+use crate::view;
+
+/// Look at proposed changes, and choose which parts of them may land
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(ChangeListArgs),
+    Show(ShowArgs),
+    Accept(AcceptArgs),
+    Reject(RejectArgs),
+}
+
+/// List changes, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion changes list --request 1a2b3c4d
+  hyperion changes list --status pending --format json")]
+struct ChangeListArgs {
+    /// Only those of this request
+    #[arg(long, value_name = "ID")]
+    request: Option<IdArg>,
+    /// Only those in this state
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// Show a change: items, hunks, what policy says, the diff
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion changes show 1a2b3c4d
+  hyperion changes show 1a2b3c4d --diff-only > change.patch")]
+struct ShowArgs {
+    /// The change
+    id: IdArg,
+    /// Leave the diff out
+    #[arg(long, conflicts_with = "diff_only")]
+    no_diff: bool,
+    /// Nothing but the diff
+    #[arg(long)]
+    diff_only: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct Part {
+    /// The change
+    id: IdArg,
+    /// Only this item: its number, its path or its id (all items when absent)
+    #[arg(long, value_name = "ITEM")]
+    item: Option<String>,
+    /// Only these hunks of the item, numbered from 0 as `changes show` lists them
+    #[arg(long, value_name = "N,…", value_delimiter = ',', requires = "item")]
+    hunks: Option<Vec<u32>>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Accept a change, an item of it, or hunks of an item
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion changes accept 1a2b3c4d
+  hyperion changes accept 1a2b3c4d --item src/retry.rs --hunks 0,2")]
+struct AcceptArgs {
+    #[command(flatten)]
+    part: Part,
+}
+
+/// Reject a change, an item of it, or hunks of an item
+///
+/// Only accepted parts land. A question that was asked about the change is asked anew for what is left.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion changes reject 1a2b3c4d
+  hyperion changes reject 1a2b3c4d --item 1")]
+struct RejectArgs {
+    #[command(flatten)]
+    part: Part,
+}
+
+pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::List(args) => list(args, cx).await,
+        Command::Show(args) => show(args, cx).await,
+        Command::Accept(args) => decide(args.part, ItemDecision::Accepted, cx).await,
+        Command::Reject(args) => decide(args.part, ItemDecision::Rejected, cx).await,
+    }
+}
+
+async fn list(args: ChangeListArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let route = Route::new("/api/changesets")
+            .maybe("request", args.request.as_ref().map(IdArg::as_str))
+            .maybe("status", args.status.as_deref());
+        let sets: List<ChangeSet> = session
+            .client()
+            .get(args.list.ask(route, cx).as_str())
+            .await?;
+        let now = cx.now();
+        cx.output
+            .list(args.list.format, &sets, "No changes.", |sets, width| {
+                view::change_set::table(sets, now, width)
+            })?;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let route = Route::new("/api/changesets").segment(args.id.as_str());
+        let diff = route.clone().segment("diff");
+        if args.diff_only {
+            let diff: Diff = session.client().get(diff.as_str()).await?;
+            cx.output.show(args.format.format, &diff, |diff| {
+                painted(cx, &diff.unified_diff)
+            })?;
+            return Ok(Exit::Done);
+        }
+        let set: ChangeSet = session.client().get(route.as_str()).await?;
+        let format = args.format.format;
+        cx.output
+            .show(format, &set, |set| view::change_set::block(set, cx.zone()))?;
+        if format == Format::Table && !args.no_diff {
+            let diff: Diff = session.client().get(diff.as_str()).await?;
+            if !diff.unified_diff.is_empty() {
+                cx.output
+                    .data(&format!("\n{}", view::diff::whole(&diff.unified_diff)));
+            }
+        }
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+/// A diff that goes into a file or a program has to stay exactly what it is.
+fn painted(cx: &Cx, diff: &str) -> String {
+    if cx.output.width().is_some() {
+        view::diff::whole(diff)
+    } else {
+        diff.to_owned()
+    }
+}
+
+async fn decide(part: Part, decision: ItemDecision, cx: &Cx) -> anyhow::Result<Exit> {
+    let Part {
+        id,
+        item,
+        hunks,
+        format,
+    } = part;
+    cx.with(Access::Change, async |session| {
+        let route = Route::new("/api/changesets").segment(id.as_str());
+        let set: ChangeSet = match &item {
+            None => {
+                let verb = match decision {
+                    ItemDecision::Accepted => "accept-all",
+                    ItemDecision::Rejected => "reject-all",
+                };
+                session
+                    .client()
+                    .post(route.segment(verb).as_str(), &json!({}))
+                    .await?
+            }
+            Some(wanted) => {
+                let set: ChangeSet = session.client().get(route.as_str()).await?;
+                let item = find(&set, wanted)?;
+                let body = DecideItem {
+                    status: decision,
+                    hunks: hunks.clone(),
+                };
+                let route = route.segment("items").segment(&item.id);
+                session.client().patch(route.as_str(), &body).await?
+            }
+        };
+        cx.output.show(format.format, &set, |set| {
+            view::change_set::block(set, cx.zone())
+        })?;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+/// Finds an item by its number, its path, or the end of its id.
+fn find<'a>(set: &'a ChangeSet, wanted: &str) -> Result<&'a Item, Failure> {
+    let by_path = set.items.iter().find(|item| item.path == wanted);
+    let by_number = || {
+        let number: u32 = wanted.parse().ok()?;
+        set.items.iter().find(|item| item.order_index == number)
+    };
+    let by_id = || {
+        let id: IdArg = wanted.parse().ok()?;
+        let mut fitting = set
+            .items
+            .iter()
+            .filter(|item| item.id.ends_with(id.as_str()));
+        fitting.next().filter(|_| fitting.next().is_none())
+    };
+    by_path.or_else(by_number).or_else(by_id).ok_or_else(|| {
+        let items = set
+            .items
+            .iter()
+            .map(|item| format!("{}. {}", item.order_index, item.path));
+        Failure::new(
+            Exit::NotFound,
+            format!("change {} has no item `{wanted}`; it has:", short(&set.id)),
+        )
+        .details(items)
+    })
+}

@@ -1,0 +1,272 @@
+//! `hyperion config`
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use hyperion_host::ReadError;
+use serde_json::json;
+
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::table::{Table, fixed, prose};
+use crate::output::{Format, FormatArgs};
+use crate::settings::{self, EditError, Loaded, Setting};
+use crate::view::{field, hint};
+
+/// The most bytes of the settings file.
+const MAX_BYTES: u64 = 1024 * 1024;
+/// Only its owner may read the file: policy is nobody else's business.
+const FILE_MODE: u32 = 0o600;
+
+/// See and change this machine's settings
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(ListArgs),
+    Get(GetArgs),
+    Set(SetArgs),
+    Unset(UnsetArgs),
+    Check(CheckArgs),
+    Path(PathArgs),
+}
+
+/// List every setting, its value and where that comes from
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion config list
+  hyperion config list --changed")]
+struct ListArgs {
+    /// Only what differs from the shipped values
+    #[arg(long)]
+    changed: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Show one setting
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion config get merge.workers")]
+struct GetArgs {
+    /// Its key, for instance merge.workers
+    key: String,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Set one setting in the file, keeping comments
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion config set merge.workers 2
+  hyperion config set policy.paths.deny \"*.key,.env\"")]
+struct SetArgs {
+    /// Its key, for instance merge.workers
+    key: String,
+    /// Its value; several globs are parted by commas
+    #[arg(allow_hyphen_values = true)]
+    value: String,
+}
+
+/// Go back to a setting's shipped value
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion config unset merge.workers")]
+struct UnsetArgs {
+    /// Its key, for instance merge.workers
+    key: String,
+}
+
+/// Read the file and the variables without doing anything
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion config check")]
+struct CheckArgs {}
+
+/// Say where the file is
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  $EDITOR \"$(hyperion config path)\"")]
+struct PathArgs {}
+
+pub(crate) fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::List(args) => list(&args, cx),
+        Command::Get(args) => get(&args, cx),
+        Command::Set(args) => set(&args, cx),
+        Command::Unset(args) => unset(&args, cx),
+        Command::Check(CheckArgs {}) => check(cx),
+        Command::Path(PathArgs {}) => {
+            cx.output.data(&cx.config_path()?.display().to_string());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// A setting with its value and where it comes from.
+struct Row {
+    setting: &'static Setting,
+    value: String,
+    origin: String,
+}
+
+fn row(setting: &'static Setting, loaded: &mut Loaded) -> Row {
+    let origin = loaded
+        .origins
+        .get(setting.key)
+        .map_or_else(|| "shipped".to_owned(), ToString::to_string);
+    Row {
+        setting,
+        value: setting.field.show(&mut loaded.settings),
+        origin,
+    }
+}
+
+fn as_json(row: &Row) -> serde_json::Value {
+    json!({"key": row.setting.key, "value": row.value, "origin": row.origin, "about": row.setting.about})
+}
+
+fn list(args: &ListArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    let mut loaded = cx.settings()?;
+    let rows: Vec<Row> = settings::all()
+        .filter(|setting| !args.changed || loaded.origins.contains_key(setting.key))
+        .map(|setting| (setting, loaded.clone()))
+        .map(|(setting, mut loaded)| row(setting, &mut loaded))
+        .collect();
+    let _ = &mut loaded;
+    match args.format.format {
+        Format::Json => {
+            let items: Vec<_> = rows.iter().map(as_json).collect();
+            cx.output.data(&serde_json::to_string_pretty(
+                &json!({"items": items, "next_cursor": null}),
+            )?);
+        }
+        Format::Jsonl => {
+            for row in &rows {
+                cx.output.data(&as_json(row).to_string());
+            }
+        }
+        Format::Table if rows.is_empty() => cx.output.say("Every setting has its shipped value."),
+        Format::Table => {
+            let mut table = Table::new([fixed("KEY"), prose("VALUE"), fixed("FROM")]);
+            for row in &rows {
+                table.row([
+                    row.setting.key.into(),
+                    (&row.value).into(),
+                    (&row.origin).into(),
+                ]);
+            }
+            cx.output.data(&table.render(cx.output.width()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn get(args: &GetArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    let setting = known(&args.key)?;
+    let mut loaded = cx.settings()?;
+    let row = row(setting, &mut loaded);
+    if args.format.format.is_json() {
+        cx.output
+            .show(args.format.format, &as_json(&row), |_| String::new())?;
+        return Ok(Exit::Done);
+    }
+    cx.output.data(&row.value);
+    let mut talk = field("from", &row.origin);
+    talk.push_str(&field("takes", &setting.field.expects()));
+    talk.push_str(&field("variable", &setting.variable()));
+    talk.push_str(&field("about", setting.about));
+    cx.output.progress(&talk);
+    Ok(Exit::Done)
+}
+
+fn set(args: &SetArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    let path = cx.config_path()?;
+    let text = settings::set(&path, &read(&path)?, &args.key, &args.value).map_err(refused)?;
+    write(&path, &text)?;
+    cx.output
+        .say(&format!("Set {} in {}.", args.key, path.display()));
+    overridden(&args.key, cx);
+    Ok(Exit::Done)
+}
+
+fn unset(args: &UnsetArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    let path = cx.config_path()?;
+    match settings::unset(&path, &read(&path)?, &args.key).map_err(refused)? {
+        Some(text) => {
+            write(&path, &text)?;
+            cx.output
+                .say(&format!("{} has its shipped value again.", args.key));
+        }
+        None => cx
+            .output
+            .say(&format!("{} is not set in {}.", args.key, path.display())),
+    }
+    overridden(&args.key, cx);
+    Ok(Exit::Done)
+}
+
+/// Says when a variable hides what the file says now, and that a running engine keeps what it has.
+fn overridden(key: &str, cx: &Cx) {
+    let variable = settings::find(key).map(Setting::variable);
+    if let Some(variable) = variable.filter(|variable| cx.variables().get(variable).is_some()) {
+        cx.output.say(&crate::view::warning(&format!(
+            "{variable} is set and wins over the file"
+        )));
+    }
+    cx.output.progress(&hint(
+        "an engine that is up reads its settings when it starts",
+    ));
+}
+
+fn check(cx: &Cx) -> anyhow::Result<Exit> {
+    let path = cx.config_path()?;
+    let loaded = cx.settings()?;
+    let changed = crate::view::count(loaded.origins.len(), "setting");
+    let file = if path.exists() {
+        path.display().to_string()
+    } else {
+        format!("{} (not there)", path.display())
+    };
+    cx.output
+        .data(&format!("All is well: {changed} changed, file {file}"));
+    Ok(Exit::Done)
+}
+
+fn known(key: &str) -> Result<&'static Setting, Failure> {
+    settings::find(key).ok_or_else(|| Failure::usage(settings::unknown(key)))
+}
+
+fn refused(error: EditError) -> anyhow::Error {
+    match error {
+        EditError::File(errors) => errors.into(),
+        error @ (EditError::Unknown(_) | EditError::Value { .. }) => {
+            Failure::usage(error.to_string()).into()
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    match hyperion_host::read_bounded(path, MAX_BYTES) {
+        Ok(bytes) => Ok(String::from_utf8(bytes)
+            .map_err(|_| Failure::usage(format!("{} is not UTF-8", path.display())))?),
+        Err(ReadError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(String::new())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let writing = || format!("write {}", path.display());
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+        hyperion_host::create_private_dir(folder).with_context(writing)?;
+    }
+    hyperion_host::write_atomic(path, text.as_bytes(), FILE_MODE).with_context(writing)
+}

@@ -1,0 +1,282 @@
+//! `hyperion drain`
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hyperion_api::ClientError;
+use hyperion_api::queue::{Idle, Metrics};
+use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+use crate::connection::Access;
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::output::style::{self, paint};
+use crate::output::{Format, FormatArgs};
+use crate::progress::Progress;
+use crate::session::Session;
+use crate::time::duration;
+use crate::view::{count, hint};
+
+/// Work until nothing can go on without a person
+///
+/// Runs the engine and its workers in the foreground, or attaches to the engine that is up. Exits 0 when the queue is idle, 1 when
+/// entries failed meanwhile.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion drain
+  hyperion drain --watch --format jsonl --progress-sec 60")]
+pub(crate) struct Args {
+    /// Go on for ever
+    #[arg(long)]
+    watch: bool,
+    /// Seconds between two reports
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    progress_sec: u64,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// One report; contracts, §7.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Report {
+    kind: &'static str,
+    applied: u64,
+    failed: u64,
+    dequeued: u64,
+    lease_delta: i64,
+    queue_depth: u64,
+    workers: u32,
+    elapsed_ms: u64,
+}
+
+/// States in which a worker holds an entry.
+const HELD: &[&str] = &["leased", "merging", "checking", "ready", "dispatching"];
+/// States that mean an entry will not land by itself any more.
+const LOST: &[&str] = &["quarantined", "failed", "dead"];
+
+/// The figures at one moment.
+#[derive(Debug, Clone, Copy, Default)]
+struct Figures {
+    landed: u64,
+    lost: u64,
+    held: u64,
+    /// Entries that were taken out of the queue at least once and are not back.
+    taken: u64,
+}
+
+impl Figures {
+    fn of(metrics: &Metrics) -> Self {
+        let sum = |states: &[&str]| {
+            states
+                .iter()
+                .filter_map(|state| metrics.by_status.get(*state))
+                .sum()
+        };
+        let all: u64 = metrics.by_status.values().sum();
+        Self {
+            landed: sum(&["landed"]),
+            lost: sum(LOST),
+            held: sum(HELD),
+            taken: all.saturating_sub(sum(&["queued"])),
+        }
+    }
+
+    fn report(&self, first: &Self, last: &Self, metrics: &Metrics, elapsed: Duration) -> Report {
+        Report {
+            kind: "progress",
+            applied: self.landed.saturating_sub(first.landed),
+            failed: self.lost.saturating_sub(first.lost),
+            dequeued: self.taken.saturating_sub(first.taken),
+            lease_delta: self.held.cast_signed() - last.held.cast_signed(),
+            queue_depth: metrics.depth,
+            workers: metrics.workers,
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
+    let terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
+    let mut session = Session::open(cx, Access::Change).await?;
+    let end = drain(&args, &mut session, [terminate, interrupt]).await;
+    match end {
+        // Driving on to the end is what the person just declined.
+        Ok(End::Stopped) => {
+            session.serve_until(std::future::ready(())).await?;
+            cx.output
+                .say("Stopped. What was begun is kept; `hyperion drain` carries it on.");
+            Ok(Exit::Interrupted)
+        }
+        Ok(End::Idle { failed, waiting }) => {
+            session.close().await?;
+            if waiting > 0 {
+                cx.output.say(&hint(&format!(
+                    "{} for a decision: hyperion approval list",
+                    waits(waiting)
+                )));
+            }
+            Ok(if failed == 0 {
+                Exit::Done
+            } else {
+                Exit::Failed
+            })
+        }
+        Err(error) => {
+            session.close().await.ok();
+            Err(error)
+        }
+    }
+}
+
+fn waits(approvals: u64) -> String {
+    let number = usize::try_from(approvals).unwrap_or(usize::MAX);
+    let verb = if number == 1 { "waits" } else { "wait" };
+    format!("{} {verb}", count(number, "approval"))
+}
+
+/// How draining ended.
+enum End {
+    Idle { failed: u64, waiting: u64 },
+    Stopped,
+}
+
+async fn drain(
+    args: &Args,
+    session: &mut Session<'_>,
+    signals: [Signal; 2],
+) -> anyhow::Result<End> {
+    let [mut terminate, mut interrupt] = signals;
+    let cx = session.cx();
+    let format = args.format.format;
+    let pause = Duration::from_secs(args.progress_sec);
+    let began = Instant::now();
+    let metrics = metrics(session).await?;
+    let first = Figures::of(&metrics);
+    let mut last = first;
+    let client = session.client().clone();
+    let seen = session.seen();
+    let mut progress = Progress::new(&[]);
+    let told = async {
+        if format == Format::Table {
+            progress.follow(&client, seen, &cx.output).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::pin!(told);
+    loop {
+        let pausing = Instant::now() + pause;
+        let idle = tokio::select! {
+            _ = terminate.recv() => return Ok(End::Stopped),
+            _ = interrupt.recv() => return Ok(End::Stopped),
+            () = &mut told => continue,
+            idle = next_idle(session, args.watch, pausing) => idle?,
+        };
+        let metrics = metrics_or_reopen(session).await?;
+        let now = Figures::of(&metrics);
+        let report = now.report(&first, &last, &metrics, began.elapsed());
+        last = now;
+        match format {
+            Format::Json | Format::Jsonl => cx.output.data(&serde_json::to_string(&report)?),
+            Format::Table => cx.output.progress(&line(&report)),
+        }
+        if idle.idle && !args.watch {
+            // What went before the last step is told by `close` as well, from here on.
+            session.saw(idle.last_seq);
+            return Ok(End::Idle {
+                failed: report.failed,
+                waiting: idle.waiting_approvals,
+            });
+        }
+    }
+}
+
+/// Waits for idleness or for the time of the next report; a watch only reports.
+async fn next_idle(
+    session: &Session<'_>,
+    watch: bool,
+    until: Instant,
+) -> Result<Idle, ClientError> {
+    if watch {
+        tokio::time::sleep_until(until).await;
+        return session.idle(0).await;
+    }
+    let left = until.saturating_duration_since(Instant::now());
+    session
+        .idle(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+        .await
+}
+
+async fn metrics(session: &Session<'_>) -> Result<Metrics, ClientError> {
+    session.client().get("/api/queue/metrics").await
+}
+
+async fn metrics_or_reopen(session: &mut Session<'_>) -> anyhow::Result<Metrics> {
+    match metrics(session).await {
+        Err(ClientError::Transport(_)) => {
+            session.reopen().await?;
+            Ok(metrics(session).await?)
+        }
+        answer => Ok(answer?),
+    }
+}
+
+fn line(report: &Report) -> String {
+    let Report {
+        kind: _,
+        applied,
+        failed,
+        dequeued: _,
+        lease_delta: _,
+        queue_depth,
+        workers,
+        elapsed_ms,
+    } = report;
+    let clock = paint(style::FAINT, &format!("{:>9}", duration(*elapsed_ms)));
+    format!("{clock}  {applied} landed, {failed} failed, {queue_depth} to go, {workers} workers")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics_of(by_status: &[(&str, u64)], depth: u64) -> Metrics {
+        Metrics {
+            depth,
+            workers: 3,
+            by_status: by_status
+                .iter()
+                .map(|(status, number)| ((*status).to_owned(), *number))
+                .collect(),
+            ..Metrics::default()
+        }
+    }
+
+    #[test]
+    fn a_report_counts_from_the_beginning_and_leases_from_the_last() {
+        let first = Figures::of(&metrics_of(
+            &[("queued", 4), ("landed", 10), ("dead", 1)],
+            4,
+        ));
+        let last = Figures::of(&metrics_of(
+            &[("queued", 2), ("checking", 2), ("landed", 10), ("dead", 1)],
+            4,
+        ));
+        let metrics = metrics_of(
+            &[
+                ("queued", 1),
+                ("checking", 1),
+                ("landed", 11),
+                ("dead", 1),
+                ("quarantined", 1),
+            ],
+            2,
+        );
+        let report =
+            Figures::of(&metrics).report(&first, &last, &metrics, Duration::from_millis(1500));
+        insta::assert_snapshot!(serde_json::to_string(&report).unwrap(), @"");
+        insta::assert_snapshot!(crate::view::plain(&line(&report)), @"");
+    }
+}

@@ -1,0 +1,179 @@
+//! `hyperion queue`
+
+use clap::Subcommand;
+use hyperion_api::list::List;
+use hyperion_api::queue::{Entry, EntryDetail};
+use hyperion_api::request::Because;
+
+use crate::connection::Access;
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::id::{IdArg, short};
+use crate::list_args::ListArgs;
+use crate::output::FormatArgs;
+use crate::output::style::{of_status, paint};
+use crate::route::Route;
+use crate::view;
+
+/// See what is on its way to the branch, and take it up again
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(QueueListArgs),
+    Show(ShowArgs),
+    Retry(RetryArgs),
+    Cancel(CancelArgs),
+    DeadLetters(DeadLettersArgs),
+}
+
+/// List entries of the merge queue
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion queue list
+  hyperion queue list --status quarantined --repo web --format json")]
+struct QueueListArgs {
+    /// Only entries in this state, for instance queued, blocked or quarantined
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+    /// Only entries of this repository
+    #[arg(long, value_name = "NAME")]
+    repo: Option<String>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// Show an entry, and why it did not land
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion queue show 1a2b3c4d")]
+struct ShowArgs {
+    /// The entry
+    id: IdArg,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Take an entry up again that was put aside or given up
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion queue retry 1a2b3c4d")]
+struct RetryArgs {
+    /// The entry
+    id: IdArg,
+    #[command(flatten)]
+    because: BecauseArgs,
+}
+
+/// Call an entry off
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion queue cancel 1a2b3c4d --reason superseded")]
+struct CancelArgs {
+    /// The entry
+    id: IdArg,
+    #[command(flatten)]
+    because: BecauseArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct BecauseArgs {
+    /// Why, in one line
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// List entries that were given up
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion queue dead-letters --since 1w")]
+struct DeadLettersArgs {
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::List(args) => list(args, cx).await,
+        Command::Show(args) => show(args, cx).await,
+        Command::Retry(args) => change(&args.id, "retry", args.because, cx).await,
+        Command::Cancel(args) => change(&args.id, "cancel", args.because, cx).await,
+        Command::DeadLetters(args) => dead_letters(args, cx).await,
+    }
+}
+
+async fn list(args: QueueListArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let route = Route::new("/api/queue")
+            .maybe("status", args.status.as_deref())
+            .maybe("repo", args.repo.as_deref());
+        let entries: List<Entry> = session
+            .client()
+            .get(args.list.ask(route, cx).as_str())
+            .await?;
+        let now = cx.now();
+        cx.output.list(
+            args.list.format,
+            &entries,
+            "The queue is empty.",
+            |entries, width| view::queue::table(entries, now, width),
+        )?;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let route = Route::new("/api/queue").segment(args.id.as_str());
+        let detail: EntryDetail = session.client().get(route.as_str()).await?;
+        cx.output.show(args.format.format, &detail, |detail| {
+            view::queue::block(detail, cx.zone())
+        })?;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn change(id: &IdArg, verb: &str, because: BecauseArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Change, async |session| {
+        let route = Route::new("/api/queue").segment(id.as_str()).segment(verb);
+        let body = Because {
+            reason: because.reason.clone(),
+        };
+        let entry: Entry = session.client().post(route.as_str(), &body).await?;
+        cx.output.show(because.format.format, &entry, |entry| {
+            format!(
+                "Entry {} is {}.",
+                short(&entry.id),
+                paint(of_status(&entry.status), &entry.status)
+            )
+        })?;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn dead_letters(args: DeadLettersArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let mut entries: List<Entry> = session.client().get("/api/queue/dead-letters").await?;
+        args.list.keep(&mut entries.items, cx, |entry| {
+            entry.ended_at.as_deref().unwrap_or(&entry.enqueued_at)
+        });
+        let now = cx.now();
+        cx.output.list(
+            args.list.format,
+            &entries,
+            "No dead letters.",
+            |entries, width| view::queue::table(entries, now, width),
+        )?;
+        Ok(Exit::Done)
+    })
+    .await
+}

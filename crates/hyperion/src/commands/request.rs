@@ -1,0 +1,297 @@
+//! `hyperion request`
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use hyperion_api::list::List;
+use hyperion_api::request::{Answer, Because, Request, RequestDetail};
+use hyperion_api::{ClientError, Problem};
+
+use crate::connection::Access;
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::id::{IdArg, short};
+use crate::json_lines;
+use crate::list_args::ListArgs;
+use crate::output::{Format, FormatArgs};
+use crate::route::Route;
+use crate::session::Session;
+use crate::view;
+use crate::wait::wait;
+
+mod source;
+
+use source::Source;
+
+/// File a request for work, and look after it
+///
+/// ARG is a file with a TaskRequest (one JSON object, an array, or JSON lines), `-` for standard input, or a sentence in quotes. A name that
+/// exists or ends in .json or .jsonl is taken for a file.
+///
+/// Without --wait the command ends as soon as nothing can go on without a person. With --wait it tells how the request ended, and its exit
+/// status says the same; on a terminal it asks you to decide approvals, elsewhere it exits 75 and names them.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:
+  hyperion request change.json --wait
+  hyperion request change.json --dry-run --wait
+  generate-requests | hyperion request - --format jsonl
+  hyperion request \"Clamp the retry delay in src/retry.rs to 30 s\"
+  hyperion request answer 1a2b3c4d \"only in the client\""
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    file: FileArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct FileArgs {
+    /// A file, `-`, or a sentence in quotes
+    #[arg(value_name = "FILE|-|TEXT", required = true)]
+    arg: Option<std::ffi::OsString>,
+
+    /// See it through: tell what happens, ask, and say how it ended
+    #[arg(long)]
+    wait: bool,
+
+    /// Validate, merge and check, but land nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Answer(AnswerArgs),
+    Cancel(CancelArgs),
+    Show(ShowArgs),
+    List(RequestListArgs),
+}
+
+/// Answer a request's questions
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion request answer 1a2b3c4d \"only in the client\" --wait")]
+struct AnswerArgs {
+    /// The request
+    id: IdArg,
+    /// The answer
+    text: String,
+    /// See the request through
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Call a request off
+///
+/// What landed already stays; `hyperion rollback` takes it back.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion request cancel 1a2b3c4d --reason \"done by hand\"")]
+struct CancelArgs {
+    /// The request
+    id: IdArg,
+    /// Why, in one line
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Show a request: its plan, what it waits for, how it ended
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion request show 1a2b3c4d
+  hyperion request show 1a2b3c4d --format json")]
+struct ShowArgs {
+    /// The request
+    id: IdArg,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// List requests, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion request list --status awaiting_approval
+  hyperion request list --since 1d --format jsonl")]
+struct RequestListArgs {
+    /// Only requests in this state, for instance running or failed
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
+    match args.command {
+        None => file(args.file, cx).await,
+        Some(Command::Answer(args)) => answer(args, cx).await,
+        Some(Command::Cancel(args)) => cancel(args, cx).await,
+        Some(Command::Show(args)) => show(args, cx).await,
+        Some(Command::List(args)) => list(args, cx).await,
+    }
+}
+
+async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    let FileArgs {
+        arg,
+        wait: waits,
+        dry_run,
+        format,
+    } = args;
+    let source = Source::of(&arg.unwrap_or_default(), cx)?;
+    // Read before anything else, so that a missing file leaves no home behind.
+    let text = source.read(cx).await?;
+    cx.with(Access::Change, async |session| {
+        use std::os::unix::ffi::OsStrExt as _;
+        let route = |path: &str| {
+            Route::new(path)
+                .query("dir", cx.current_dir().as_os_str().as_bytes())
+                .query("dry_run", dry_run.to_string())
+        };
+        let filed: Result<List<Request>, ClientError> = match &source {
+            Source::Sentence(sentence) => {
+                let body = Answer {
+                    text: sentence.clone(),
+                };
+                session
+                    .client()
+                    .post(route("/api/requests/text").as_str(), &body)
+                    .await
+            }
+            Source::File(_) | Source::Input => {
+                let route = route("/api/requests").query("source", "cli");
+                session
+                    .client()
+                    .post_bytes(route.as_str(), text.clone())
+                    .await
+            }
+        };
+        let filed = filed.map_err(|error| with_lines(error, &source, &text))?;
+        follow_or_show(session, filed, waits, format.format).await
+    })
+    .await
+}
+
+/// Says where in the file each error is.
+fn with_lines(error: ClientError, source: &Source, text: &[u8]) -> anyhow::Error {
+    let ClientError::Problem(problem) = error else {
+        return error.into();
+    };
+    let text = String::from_utf8_lossy(text);
+    let problem = Problem {
+        detail: format!("{source}{}", problem.detail),
+        ..*problem
+    };
+    Failure::of_problem(&problem, |pointer| match source {
+        Source::Sentence(_) => None,
+        Source::File(_) | Source::Input => json_lines::line_of(&text, pointer),
+    })
+    .into()
+}
+
+async fn follow_or_show(
+    session: &mut Session<'_>,
+    filed: List<Request>,
+    waits: bool,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    let cx = session.cx();
+    if waits {
+        let ids: Vec<String> = filed.items.into_iter().map(|request| request.id).collect();
+        return wait(session, &ids, format).await;
+    }
+    let now = cx.now();
+    cx.output
+        .list(format, &filed, "Nothing was filed.", |requests, width| {
+            view::request::table(requests, now, width)
+        })?;
+    if let (Format::Table, [one]) = (format, filed.items.as_slice()) {
+        cx.output.progress(&view::hint(&format!(
+            "hyperion request show {} says how far it is",
+            short(&one.id)
+        )));
+    }
+    cx.keeps("What was filed is kept; the next command or `hyperion drain` carries it on.");
+    Ok(Exit::Done)
+}
+
+async fn answer(args: AnswerArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Change, async |session| {
+        let route = Route::new("/api/requests")
+            .segment(args.id.as_str())
+            .segment("answer");
+        let body = Answer {
+            text: args.text.clone(),
+        };
+        let request: Request = session.client().post(route.as_str(), &body).await?;
+        follow_or_show(
+            session,
+            List::whole(vec![request]),
+            args.wait,
+            args.format.format,
+        )
+        .await
+    })
+    .await
+}
+
+async fn cancel(args: CancelArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Change, async |session| {
+        let route = Route::new("/api/requests")
+            .segment(args.id.as_str())
+            .segment("cancel");
+        let body = Because {
+            reason: args.reason.clone(),
+        };
+        let request: Request = session.client().post(route.as_str(), &body).await?;
+        cx.output.show(args.format.format, &request, |request| {
+            format!("Request {} is called off.", short(&request.id))
+        })?;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let route = Route::new("/api/requests").segment(args.id.as_str());
+        let detail: RequestDetail = session.client().get(route.as_str()).await?;
+        cx.output.show(args.format.format, &detail, |detail| {
+            view::request::block(detail, cx.zone())
+        })?;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn list(args: RequestListArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let route = Route::new("/api/requests").maybe("status", args.status.as_deref());
+        let route = args.list.ask(route, cx);
+        let requests: List<Request> = session
+            .client()
+            .get(route.as_str())
+            .await
+            .context("list requests")?;
+        let now = cx.now();
+        cx.output.list(
+            args.list.format,
+            &requests,
+            "No requests.",
+            |requests, width| view::request::table(requests, now, width),
+        )?;
+        Ok(Exit::Done)
+    })
+    .await
+}

@@ -1,0 +1,122 @@
+//! What every command is given: where it is, what it may write to, and how it reaches the engine.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use hyperion_host::{Locations, Surroundings, effective_uid};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use crate::connection::Access;
+use crate::output::Output;
+use crate::session::Session;
+use crate::settings::{self, Loaded, Variables};
+
+/// The surroundings of a command.
+pub(crate) struct Cx {
+    /// Where it writes.
+    pub(crate) output: Output,
+    variables: Variables,
+    current_dir: PathBuf,
+    zone: TimeZone,
+    kept: Mutex<Option<String>>,
+}
+
+impl Cx {
+    /// Puts together what `main` took down.
+    pub(crate) fn new(
+        output: Output,
+        variables: Variables,
+        current_dir: PathBuf,
+        zone: TimeZone,
+    ) -> Self {
+        Self {
+            output,
+            variables,
+            current_dir,
+            zone,
+            kept: Mutex::new(None),
+        }
+    }
+
+    /// The folder that the command was started in.
+    pub(crate) fn current_dir(&self) -> &Path {
+        &self.current_dir
+    }
+
+    /// Where the person is.
+    pub(crate) const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// The time where the person is.
+    pub(crate) fn now_here(&self) -> Zoned {
+        self.now().to_zoned(self.zone.clone())
+    }
+
+    /// Finds the home.
+    pub(crate) fn locations(&self) -> anyhow::Result<Locations> {
+        let variable = |name: &str| self.variables.get(name).map(OsString::from);
+        Ok(Locations::resolve(&Surroundings {
+            hyperion_home: variable("HYPERION_HOME"),
+            xdg_data_home: variable("XDG_DATA_HOME"),
+            xdg_cache_home: variable("XDG_CACHE_HOME"),
+            xdg_runtime_dir: variable("XDG_RUNTIME_DIR"),
+            home: variable("HOME"),
+            current_dir: self.current_dir.clone(),
+            uid: effective_uid(),
+        })?)
+    }
+
+    /// Where the home's settings are.
+    pub(crate) fn config_path(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.locations()?.home.join("config.toml"))
+    }
+
+    /// The variables, for settings.
+    pub(crate) const fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// Loads the settings, saying what the person should know about them.
+    pub(crate) fn settings(&self) -> anyhow::Result<Loaded> {
+        let loaded = settings::load(&self.config_path()?, &self.variables)?;
+        for warning in &loaded.warnings {
+            self.output.say(&crate::view::warning(warning));
+        }
+        Ok(loaded)
+    }
+
+    /// Does work with an engine and leaves it in good order, whatever came of the work.
+    pub(crate) async fn with<T>(
+        &self,
+        access: Access,
+        work: impl AsyncFnOnce(&mut Session<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let mut session = Session::open(self, access).await?;
+        let result = work(&mut session).await;
+        let closed = session.close().await;
+        let value = result?;
+        closed?;
+        Ok(value)
+    }
+
+    /// Remembers what is kept should the person interrupt from here on.
+    pub(crate) fn keeps(&self, what: impl Into<String>) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.into());
+    }
+
+    /// Gives what is kept.
+    pub(crate) fn kept(&self) -> Option<String> {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

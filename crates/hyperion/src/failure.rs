@@ -1,0 +1,235 @@
+//! How a command says that it could not do its work: what happened, where, and what to do next.
+
+use std::fmt;
+
+use hyperion_api::{ClientError, Problem};
+use hyperion_host::{HomeError, LocationsError, LockError};
+
+use crate::exit::Exit;
+use crate::output::style::{self, paint};
+use crate::output::visible::{visible, visible_text};
+
+/// Something went wrong, in words for the person at the terminal.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    what: String,
+    details: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// Says what happened, as a sentence without a full stop.
+    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self {
+            exit,
+            what: what.into(),
+            details: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// Says that the command line or an input is wrong.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, what)
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds one line for each thing that is wrong.
+    #[must_use]
+    pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+
+    /// Makes a failure of whatever ended a command.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        if let Some(failure) = error.downcast_ref::<Self>() {
+            return failure.copy();
+        }
+        for cause in error.chain() {
+            if let Some(ClientError::Problem(problem)) = cause.downcast_ref() {
+                return Self::of_problem(problem, |_| None);
+            }
+            if let Some(home) = cause.downcast_ref::<HomeError>() {
+                return Self::new(Exit::Unavailable, said(error)).hint(home.remedy());
+            }
+            if cause.downcast_ref::<LockError>().is_some() {
+                return Self::new(Exit::Unavailable, said(error))
+                    .hint("try again in a moment; `hyperion doctor` shows who serves this home");
+            }
+            if cause.downcast_ref::<LocationsError>().is_some() {
+                return Self::usage(said(error));
+            }
+            if cause.downcast_ref::<ClientError>().is_some() {
+                return Self::new(Exit::Unavailable, said(error))
+                    .hint("run the command again; what was filed is kept");
+            }
+        }
+        Self::new(Exit::Failed, said(error))
+    }
+
+    /// Makes a failure of the API's problem; `line` finds the line of a pointer where there is a file.
+    pub(crate) fn of_problem(problem: &Problem, line: impl Fn(&str) -> Option<usize>) -> Self {
+        let details = problem.errors.iter().map(|error| {
+            let place = match (line(&error.pointer), error.pointer.as_str()) {
+                (Some(line), "") => format!("line {line}: "),
+                (Some(line), pointer) => format!("line {line}, {pointer}: "),
+                (None, "") => String::new(),
+                (None, pointer) => format!("{pointer}: "),
+            };
+            format!("{place}{}", error.detail)
+        });
+        Self {
+            exit: Exit::from_code(problem.exit()),
+            what: problem.detail.clone(),
+            details: details.collect(),
+            hint: problem.hint.clone(),
+        }
+    }
+
+    /// Gives the exit status.
+    pub(crate) const fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Writes it for standard error.
+    pub(crate) fn render(&self) -> String {
+        let mut text = format!(
+            "{} {}",
+            paint(style::BAD, "error:"),
+            visible_text(&self.what)
+        );
+        for detail in &self.details {
+            text.push_str("\n  ");
+            text.push_str(&visible(detail));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!(
+                "\n{} {}",
+                paint(style::HINT, "hint:"),
+                visible_text(hint)
+            ));
+        }
+        text
+    }
+
+    fn copy(&self) -> Self {
+        Self {
+            exit: self.exit,
+            what: self.what.clone(),
+            details: self.details.clone(),
+            hint: self.hint.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Joins an error with its causes; errors are fragments fit for "failed to".
+fn said(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        // A wrapper that shows its source itself would say it twice.
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    if text.starts_with("failed to ") || text.starts_with("the ") {
+        text
+    } else {
+        format!("failed to {text}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+    use hyperion_api::FieldError;
+
+    fn plain(failure: &Failure) -> String {
+        anstream::adapter::strip_str(&failure.render()).to_string()
+    }
+
+    #[test]
+    fn a_problem_shows_every_error_with_its_line_and_what_to_do() {
+        let error = |pointer: &str, detail: &str| FieldError {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        };
+        let problem = Problem::new("request.unprocessable", "request.json has 2 errors")
+            .errors(vec![
+                error("/tasks/0/owns/1", "escapes the repository"),
+                error("/tasks/1/depends_on/0", "names no task"),
+            ])
+            .hint("mend them and file it again");
+        let lines = |pointer: &str| (pointer == "/tasks/0/owns/1").then_some(14);
+        let failure = Failure::of_problem(&problem, lines);
+        assert_eq!(failure.exit(), Exit::Usage);
+        insta::assert_snapshot!(plain(&failure), @r"
+        error: request.json has 2 errors
+          line 14, /tasks/0/owns/1: escapes the repository
+          /tasks/1/depends_on/0: names no task
+        hint: mend them and file it again
+        ");
+    }
+
+    #[test]
+    fn the_kind_of_error_decides_the_status_wherever_it_is_in_the_chain() {
+        let problem = ClientError::Problem(Box::new(Problem::new(
+            "subject.not_found",
+            "no request ends in 123456",
+        )));
+        let error = anyhow::Error::new(problem).context("show the request");
+        let failure = Failure::of(&error);
+        assert_eq!(
+            (failure.exit(), failure.to_string().as_str()),
+            (Exit::NotFound, "no request ends in 123456")
+        );
+
+        let home = HomeError::NotAFolder { path: "/h".into() };
+        let failure = Failure::of(&anyhow::Error::new(home));
+        assert_eq!(failure.exit(), Exit::Unavailable);
+        insta::assert_snapshot!(plain(&failure), @r"
+        error: failed to use /h as a home: it is not a folder
+        hint: set HYPERION_HOME to a folder, or move that file away
+        ");
+
+        let io = std::io::Error::other("no space left");
+        let failure = Failure::of(&anyhow::Error::new(io).context("write x"));
+        assert_eq!(
+            (failure.exit(), failure.to_string().as_str()),
+            (Exit::Failed, "failed to write x: no space left")
+        );
+        let given: anyhow::Result<()> = Err(Failure::usage("no such file").into());
+        let failure = Failure::of(&given.context("file the request").unwrap_err());
+        assert_eq!(
+            (failure.exit(), failure.to_string().as_str()),
+            (Exit::Usage, "no such file")
+        );
+    }
+
+    #[test]
+    fn what_others_wrote_cannot_steer_the_terminal() {
+        let failure = Failure::usage("bad \u{1b}[2Jtitle");
+        assert_eq!(plain(&failure), "error: bad \\x1b[2Jtitle");
+    }
+}

@@ -1,0 +1,126 @@
+//! One command's time with an engine.
+
+use hyperion_api::queue::Idle;
+use hyperion_api::{Client, ClientError};
+use hyperion_host::Locations;
+use serde::Deserialize;
+
+use crate::connection::{Access, Connection};
+use crate::context::Cx;
+use crate::progress::Progress;
+use crate::settings::Settings;
+
+/// What `/healthz` says, as far as it is needed here.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Health {
+    /// The process that answers.
+    #[serde(default)]
+    pub(crate) pid: u32,
+    /// Whether it can change anything.
+    #[serde(default)]
+    pub(crate) engine: bool,
+    /// Its version.
+    #[serde(default)]
+    pub(crate) version: String,
+}
+
+/// A connection that is kept up: an engine may leave at any time, and another one take its place.
+pub(crate) struct Session<'a> {
+    cx: &'a Cx,
+    settings: Settings,
+    locations: Locations,
+    access: Access,
+    connection: Connection,
+    /// The last event that was shown, so that none is shown twice.
+    seen: u64,
+}
+
+impl<'a> Session<'a> {
+    /// Reaches the engine, or becomes it.
+    pub(crate) async fn open(cx: &'a Cx, access: Access) -> anyhow::Result<Self> {
+        let settings = cx.settings()?.settings;
+        let locations = cx.locations()?;
+        let connection = Connection::open(&settings, &locations, access).await?;
+        let mut session = Self {
+            cx,
+            settings,
+            locations,
+            access,
+            connection,
+            seen: 0,
+        };
+        if access == Access::Change {
+            session.seen = session.idle(0).await?.last_seq;
+        }
+        Ok(session)
+    }
+
+    /// Speaks to the engine.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.connection.client
+    }
+
+    /// Where the home is.
+    pub(crate) const fn locations(&self) -> &Locations {
+        &self.locations
+    }
+
+    /// The surroundings.
+    pub(crate) const fn cx(&self) -> &'a Cx {
+        self.cx
+    }
+
+    /// The last event that was shown.
+    pub(crate) const fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Notes an event as shown.
+    pub(crate) fn saw(&mut self, seq: u64) {
+        self.seen = self.seen.max(seq);
+    }
+
+    /// Asks who answers.
+    pub(crate) async fn health(&self) -> Result<Health, ClientError> {
+        self.client().get("/healthz").await
+    }
+
+    /// Whether this very process is the engine.
+    pub(crate) async fn is_own_engine(&self) -> bool {
+        let health = self.health().await;
+        health.is_ok_and(|health| health.engine && health.pid == std::process::id())
+    }
+
+    /// Waits until nothing can go on without a person, but not longer than the time given.
+    pub(crate) async fn idle(&self, timeout_ms: u64) -> Result<Idle, ClientError> {
+        self.client()
+            .get(&format!("/api/idle?timeout_ms={timeout_ms}"))
+            .await
+    }
+
+    /// Reaches an engine again after the one it spoke to left.
+    pub(crate) async fn reopen(&mut self) -> anyhow::Result<()> {
+        self.connection = Connection::open(&self.settings, &self.locations, self.access).await?;
+        Ok(())
+    }
+
+    /// Serves the home until told to stop.
+    pub(crate) async fn serve_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        self.connection.serve_until(stop).await
+    }
+
+    /// Leaves; what this process began as the engine is carried on first, and shown.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        if self.access == Access::Read || !self.is_own_engine().await {
+            return self.connection.close().await;
+        }
+        let client = self.connection.client.clone();
+        let mut progress = Progress::new(&[]);
+        let shown = progress.follow(&client, self.seen, &self.cx.output);
+        tokio::select! {
+            closed = self.connection.close() => closed,
+            // Ends before the engine does only when the feed breaks off.
+            () = async { shown.await; std::future::pending().await } => Ok(()),
+        }
+    }
+}

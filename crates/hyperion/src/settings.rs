@@ -1,0 +1,116 @@
+//! What can be set: shipped values, then the home's `config.toml`, then the environment.
+//!
+//! Each section has a file with its fields, their shipped values, their limits and their words; the
+//! table below is all that parsing, `hyperion config` and the documentation need.
+
+use hyperion_policy::RuleSource;
+
+mod agent;
+mod approval;
+mod checks;
+mod documentation;
+mod edit;
+mod error;
+mod field;
+mod files;
+mod layers;
+mod merge;
+mod plan;
+mod policy;
+mod request;
+mod variables;
+
+pub(crate) use documentation::documentation;
+pub(crate) use edit::{EditError, set, unset};
+pub(crate) use error::{SettingsError, SettingsErrors, unknown};
+pub(crate) use field::{Field, FieldError, Setting};
+pub(crate) use layers::{Loaded, load};
+pub(crate) use variables::Variables;
+
+/// Every setting with its value in force.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Settings {
+    /// `[agent]`
+    pub(crate) agent: agent::Agent,
+    /// `[approval]`
+    pub(crate) approval: approval::Approval,
+    /// `[checks]`
+    pub(crate) checks: checks::Checks,
+    /// `[files]`
+    pub(crate) files: files::Files,
+    /// `[merge]`
+    pub(crate) merge: merge::Merge,
+    /// `[plan]`
+    pub(crate) plan: plan::Plan,
+    /// `[policy]`, as policy takes it
+    pub(crate) policy: RuleSource,
+    /// `[request]`
+    pub(crate) request: request::Request,
+}
+
+/// Sections in the order of the documentation: name, what it is about, its settings.
+pub(crate) const SECTIONS: &[(&str, &str, &[Setting])] = &[
+    (
+        "request",
+        "What holds for every request.",
+        request::SETTINGS,
+    ),
+    ("agent", "Who does the work.", agent::SETTINGS),
+    ("plan", "How work is split.", plan::SETTINGS),
+    (
+        "policy",
+        "What may change, and who has to agree.",
+        policy::SETTINGS,
+    ),
+    ("approval", "Questions to people.", approval::SETTINGS),
+    ("merge", "The merge queue.", merge::SETTINGS),
+    (
+        "checks",
+        "What runs on a merged result before it lands.",
+        checks::SETTINGS,
+    ),
+    ("files", "Kept content.", files::SETTINGS),
+];
+
+/// Gives every setting.
+pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
+    SECTIONS.iter().flat_map(|(_, _, settings)| settings.iter())
+}
+
+/// Finds a setting by its key, for instance `merge.workers`.
+pub(crate) fn find(key: &str) -> Option<&'static Setting> {
+    all().find(|setting| setting.key == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn keys_are_distinct_and_stand_in_their_section() {
+        let keys: BTreeSet<_> = all().map(|setting| setting.key).collect();
+        assert_eq!(keys.len(), all().count());
+        for (name, _, settings) in SECTIONS {
+            for setting in *settings {
+                assert!(
+                    setting.key.starts_with(&format!("{name}.")),
+                    "{}",
+                    setting.key
+                );
+                assert!(setting.about.ends_with('.'), "{}", setting.key);
+            }
+        }
+    }
+
+    // O4: the defaults that must exist (contracts, §8).
+    #[test]
+    fn shipped_values_are_those_of_the_contracts() {
+        let mut settings = Settings::default();
+        let shown: Vec<_> = all()
+            .filter(|setting| !matches!(setting.field, Field::Globs(_)))
+            .map(|setting| format!("{} = {}", setting.key, setting.field.show(&mut settings)))
+            .collect();
+        insta::assert_snapshot!(shown.join("\n"), @"");
+    }
+}

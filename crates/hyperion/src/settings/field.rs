@@ -1,0 +1,266 @@
+//! What a setting can hold, and how that is read and written.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use toml_edit::{Array, Value};
+
+use super::Settings;
+
+/// A setting: its key, its place and its words.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its key, for instance `merge.workers`.
+    pub(crate) key: &'static str,
+    /// What it does, in a sentence or two.
+    pub(crate) about: &'static str,
+    /// Where it is held and what it may be.
+    pub(crate) field: Field,
+}
+
+impl Setting {
+    /// Whether a process inside a run may not set it: it could loosen what holds for the run.
+    pub(crate) fn is_guarded(&self) -> bool {
+        [
+            "policy.",
+            "approval.",
+            "budget.",
+            "request.requires_approval",
+        ]
+        .iter()
+        .any(|guarded| self.key.starts_with(guarded))
+    }
+
+    /// Gives the name of its environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!(
+            "HYPERION_{}",
+            self.key.to_ascii_uppercase().replace('.', "__")
+        )
+    }
+}
+
+/// Where a setting is held, by what it can hold.
+#[derive(Debug)]
+pub(crate) enum Field {
+    /// A whole number in a range, with its unit.
+    Whole(
+        fn(&mut Settings) -> &mut u64,
+        RangeInclusive<u64>,
+        &'static str,
+    ),
+    /// A whole number that other crates hold in fewer bits.
+    Small(
+        fn(&mut Settings) -> &mut u32,
+        RangeInclusive<u32>,
+        &'static str,
+    ),
+    /// A number of things.
+    Count(
+        fn(&mut Settings) -> &mut usize,
+        RangeInclusive<usize>,
+        &'static str,
+    ),
+    /// On or off.
+    Switch(fn(&mut Settings) -> &mut bool),
+    /// A short name.
+    Name(fn(&mut Settings) -> &mut String),
+    /// Globs of paths.
+    Globs(fn(&mut Settings) -> &mut Vec<String>),
+}
+
+/// The longest name.
+const NAME_CHARS_MAX: usize = 64;
+/// The most globs of one list.
+const GLOBS_MAX: usize = 1000;
+
+/// Says why a value cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FieldError {
+    /// It is of another kind.
+    #[error("expects {expected}, not {given}")]
+    Kind {
+        /// What can be set.
+        expected: String,
+        /// What was given.
+        given: String,
+    },
+}
+
+impl Field {
+    /// Says what can be set.
+    pub(crate) fn expects(&self) -> String {
+        match self {
+            Self::Whole(_, range, unit) => numbers(range.start(), range.end(), unit),
+            Self::Small(_, range, unit) => numbers(range.start(), range.end(), unit),
+            Self::Count(_, range, unit) => numbers(range.start(), range.end(), unit),
+            Self::Switch(_) => "true or false".into(),
+            Self::Name(_) => format!("a name of 1 to {NAME_CHARS_MAX} characters"),
+            Self::Globs(_) => "a list of globs".into(),
+        }
+    }
+
+    /// Shows the value in force as TOML.
+    pub(crate) fn show(&self, settings: &mut Settings) -> String {
+        match self {
+            Self::Whole(at, ..) => at(settings).to_string(),
+            Self::Small(at, ..) => at(settings).to_string(),
+            Self::Count(at, ..) => at(settings).to_string(),
+            Self::Switch(at) => at(settings).to_string(),
+            Self::Name(at) => Value::from(at(settings).as_str()).to_string(),
+            Self::Globs(at) => list(at(settings)).to_string(),
+        }
+    }
+
+    /// Takes a value of the file.
+    pub(crate) fn take(&self, settings: &mut Settings, value: &Value) -> Result<(), FieldError> {
+        let wrong = || FieldError::Kind {
+            expected: self.expects(),
+            given: given(value),
+        };
+        match self {
+            Self::Whole(at, range, _) => {
+                *at(settings) = in_range(value, range).ok_or_else(wrong)?;
+            }
+            Self::Small(at, range, _) => {
+                *at(settings) = in_range(value, range).ok_or_else(wrong)?;
+            }
+            Self::Count(at, range, _) => {
+                *at(settings) = in_range(value, range).ok_or_else(wrong)?;
+            }
+            Self::Switch(at) => *at(settings) = value.as_bool().ok_or_else(wrong)?,
+            Self::Name(at) => {
+                let name = value.as_str().filter(|name| is_name(name));
+                *at(settings) = name.ok_or_else(wrong)?.to_owned();
+            }
+            Self::Globs(at) => {
+                let array = value.as_array().filter(|array| array.len() <= GLOBS_MAX);
+                let globs = array.ok_or_else(wrong)?.iter().map(Value::as_str);
+                let globs: Option<Vec<&str>> = globs.collect();
+                *at(settings) = globs
+                    .ok_or_else(wrong)?
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what was typed, on the command line or into a variable.
+    ///
+    /// There nobody wants to write TOML's quotes: a name stands for itself and commas make a list.
+    pub(crate) fn read(&self, text: &str) -> Result<Value, FieldError> {
+        let wrong = || FieldError::Kind {
+            expected: self.expects(),
+            given: format!("`{text}`"),
+        };
+        let text = text.trim();
+        match self {
+            Self::Whole(..) | Self::Small(..) | Self::Count(..) => {
+                text.parse::<i64>().map(Value::from).map_err(|_| wrong())
+            }
+            Self::Switch(_) => text.parse::<bool>().map(Value::from).map_err(|_| wrong()),
+            Self::Name(_) => Ok(Value::from(text)),
+            Self::Globs(_) if text.starts_with('[') => text.parse::<Value>().map_err(|_| wrong()),
+            Self::Globs(_) => {
+                let globs = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|glob| !glob.is_empty());
+                Ok(Value::Array(globs.collect()))
+            }
+        }
+    }
+}
+
+fn list(globs: &[String]) -> Array {
+    globs.iter().map(String::as_str).collect()
+}
+
+fn numbers(from: &impl fmt::Display, to: &impl fmt::Display, unit: &str) -> String {
+    format!("{unit} from {from} to {to}")
+}
+
+fn in_range<T: TryFrom<i64> + PartialOrd + Copy>(
+    value: &Value,
+    range: &RangeInclusive<T>,
+) -> Option<T> {
+    let number = T::try_from(value.as_integer()?).ok()?;
+    range.contains(&number).then_some(number)
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
+fn given(value: &Value) -> String {
+    let text: String = value.to_string().trim().chars().take(40).collect();
+    match value {
+        Value::String(_) => format!("the text {text}"),
+        Value::Array(_) => "such a list".into(),
+        Value::InlineTable(_) => "a table".into(),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::find;
+    use super::*;
+
+    fn taken(key: &str, toml: &str) -> Result<String, String> {
+        let mut settings = Settings::default();
+        let field = &find(key).unwrap().field;
+        let value: Value = toml.parse().unwrap();
+        field
+            .take(&mut settings, &value)
+            .map_err(|error| error.to_string())?;
+        Ok(field.show(&mut settings))
+    }
+
+    #[test]
+    fn values_of_the_right_kind_are_taken_and_others_explained() {
+        assert_eq!(taken("merge.workers", "4").unwrap(), "4");
+        assert_eq!(
+            taken("policy.paths.allow", r#"["src/**"]"#).unwrap(),
+            r#"["src/**"]"#
+        );
+        for (key, toml) in [
+            ("merge.workers", "0"),
+            ("merge.workers", "\"4\""),
+            ("merge.workers", "-1"),
+            ("merge.workers", "1.5"),
+            ("request.requires_approval", "1"),
+            ("agent.default", "\"\""),
+            ("policy.paths.allow", "[1]"),
+            ("policy.auto_approve.max_lines", "99999999999"),
+        ] {
+            let error = taken(key, toml).unwrap_err();
+            assert!(error.starts_with("expects "), "{key} = {toml}: {error}");
+        }
+        assert_eq!(
+            taken("merge.workers", "\"4\"").unwrap_err(),
+            "expects workers from 1 to 64, not the text \"4\""
+        );
+    }
+
+    #[test]
+    fn typed_values_need_no_quotes() {
+        let read = |key: &str, text: &str| {
+            find(key)
+                .unwrap()
+                .field
+                .read(text)
+                .map(|value| value.to_string())
+        };
+        assert_eq!(read("agent.default", "scripted").unwrap(), "\"scripted\"");
+        assert_eq!(
+            read("policy.paths.deny", "*.key, .env").unwrap(),
+            r#"["*.key", ".env"]"#
+        );
+        assert_eq!(read("policy.paths.deny", "['a,b']").unwrap(), "['a,b']");
+        assert_eq!(read("policy.paths.deny", "").unwrap(), "[]");
+        assert!(read("merge.workers", "many").is_err());
+    }
+}

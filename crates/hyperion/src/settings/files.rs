@@ -1,0 +1,42 @@
+//! `[files]`
+
+use super::{Field, Setting};
+
+/// Kept content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Files {
+    /// How long content is kept after its change ended, in hours.
+    pub(crate) backup_retention_hours: u64,
+    /// The largest file that is read or shown, in megabytes.
+    pub(crate) max_file_size_mb: u64,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            backup_retention_hours: 24,
+            max_file_size_mb: 10,
+        }
+    }
+}
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "files.backup_retention_hours",
+        about: "How long the stored content of a change is kept after the change ended. What landed stays in git.",
+        field: Field::Whole(
+            |settings| &mut settings.files.backup_retention_hours,
+            1..=87_600,
+            "hours",
+        ),
+    },
+    Setting {
+        key: "files.max_file_size_mb",
+        about: "The largest file that a change may start from.",
+        field: Field::Whole(
+            |settings| &mut settings.files.max_file_size_mb,
+            1..=1024,
+            "megabytes",
+        ),
+    },
+];

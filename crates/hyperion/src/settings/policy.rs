@@ -1,0 +1,92 @@
+//! `[policy]`: held as policy itself takes it.
+
+use super::{Field, Setting};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "policy.auto_approve.enabled",
+        about: "Whether small low-risk changes land without a person; `request.requires_approval` has to be off as well.",
+        field: Field::Switch(|settings| &mut settings.policy.auto_approve.enabled),
+    },
+    Setting {
+        key: "policy.auto_approve.max_lines",
+        about: "Fewer changed lines than this count as small.",
+        field: Field::Small(
+            |settings| &mut settings.policy.auto_approve.max_lines,
+            0..=10_000,
+            "lines",
+        ),
+    },
+    Setting {
+        key: "policy.paths.allow",
+        about: "Only paths that these globs cover may change; an empty list allows all that is not denied.",
+        field: Field::Globs(|settings| &mut settings.policy.paths.allow),
+    },
+    Setting {
+        key: "policy.paths.deny",
+        about: "Paths that no change may touch, whoever agrees. `!` takes paths out again; the last glob that fits wins.",
+        field: Field::Globs(|settings| &mut settings.policy.paths.deny),
+    },
+    Setting {
+        key: "policy.tool_write_max_kb",
+        about: "The most that a change may write into one file.",
+        field: Field::Whole(
+            |settings| &mut settings.policy.limits.max_item_kb,
+            1..=1_048_576,
+            "kilobytes",
+        ),
+    },
+    Setting {
+        key: "policy.limits.max_change_kb",
+        about: "The most that a whole change may write.",
+        field: Field::Whole(
+            |settings| &mut settings.policy.limits.max_change_kb,
+            1..=1_048_576,
+            "kilobytes",
+        ),
+    },
+    Setting {
+        key: "policy.limits.max_files",
+        about: "The most paths that one change may touch.",
+        field: Field::Count(
+            |settings| &mut settings.policy.limits.max_files,
+            1..=100_000,
+            "paths",
+        ),
+    },
+    Setting {
+        key: "policy.protected",
+        about: "Paths that guard the repository; a change to them asks an admin.",
+        field: Field::Globs(|settings| &mut settings.policy.protected),
+    },
+    Setting {
+        key: "policy.schema",
+        about: "Paths that shape stored data; a change to them asks an admin.",
+        field: Field::Globs(|settings| &mut settings.policy.schema),
+    },
+    Setting {
+        key: "policy.security",
+        about: "Paths that are about security; a change to them asks an admin.",
+        field: Field::Globs(|settings| &mut settings.policy.security),
+    },
+    Setting {
+        key: "policy.public_api",
+        about: "Paths that describe what others call.",
+        field: Field::Globs(|settings| &mut settings.policy.public_api),
+    },
+    Setting {
+        key: "policy.dependencies",
+        about: "Paths that name foreign code.",
+        field: Field::Globs(|settings| &mut settings.policy.dependencies),
+    },
+    Setting {
+        key: "policy.tests",
+        about: "Paths that count as tests; a change that weakens them is pointed out.",
+        field: Field::Globs(|settings| &mut settings.policy.tests),
+    },
+    Setting {
+        key: "policy.secret_samples",
+        about: "Paths where secrets are only samples: one found there asks an admin instead of being refused.",
+        field: Field::Globs(|settings| &mut settings.policy.secret_samples),
+    },
+];

@@ -1,0 +1,147 @@
+//! What the audit log shows.
+
+use hyperion_api::audit::{Landing, Replay, Verification};
+use jiff::tz::TimeZone;
+
+use super::{count, field, fields};
+use crate::id::{short, short_commit};
+use crate::output::style::{self, paint};
+use crate::output::table::{Table, fixed, number, prose};
+use crate::output::visible::visible;
+use crate::time::local;
+
+/// Writes landings.
+pub(crate) fn landings(landings: &[Landing], zone: &TimeZone, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        fixed("LANDED"),
+        fixed("COMMIT"),
+        fixed("ENTRY"),
+        fixed("REQUEST"),
+        prose("ASKED BY"),
+        prose("APPROVED BY"),
+        number("CHECKS"),
+    ]);
+    for landing in landings {
+        table.row([
+            local(&landing.landed_at, zone).into(),
+            short_commit(&landing.commit).into(),
+            short(&landing.entry_id).into(),
+            short(&landing.request_id).into(),
+            (&landing.asked_by).into(),
+            landing.approved_by.join(", ").into(),
+            landing.checks.to_string().into(),
+        ]);
+    }
+    table.render(width)
+}
+
+/// Writes what was verified.
+pub(crate) fn verification(found: &Verification) -> String {
+    let Verification {
+        ok,
+        events,
+        first_bad,
+        head,
+        rows_compared,
+        rows_differ,
+        damaged_blobs,
+        landings_compared,
+        landings_differ,
+        not_shown,
+    } = found;
+    let mut text = if *ok {
+        format!("{} The audit log holds\n", paint(style::GOOD, "✓"))
+    } else {
+        format!("{} The audit log does not hold\n", paint(style::BAD, "✗"))
+    };
+    let chain = match first_bad {
+        None => format!("{} in an unbroken chain", count_u64(*events, "event")),
+        Some(bad) => format!(
+            "{}; broken at {}",
+            count_u64(*events, "event"),
+            visible(bad)
+        ),
+    };
+    text.push_str(&field("chain", &chain));
+    let sealed = match head.as_str() {
+        "sealed" => "sealed with this home's key".to_owned(),
+        "unsealed" => "not sealed yet".to_owned(),
+        "mismatch" => {
+            "its seal does not fit: the log was cut or written by somebody else".to_owned()
+        }
+        "key_missing" => "cannot be checked: the key is missing".to_owned(),
+        other => other.to_owned(),
+    };
+    text.push_str(&field("head", &sealed));
+    text.push_str(&field(
+        "states",
+        &compared(*rows_compared, rows_differ.len()),
+    ));
+    text.push_str(&fields(
+        "",
+        rows_differ.iter().map(|one| format!("- {}", visible(one))),
+    ));
+    text.push_str(&field(
+        "landings",
+        &compared(*landings_compared, landings_differ.len()),
+    ));
+    text.push_str(&fields(
+        "",
+        landings_differ
+            .iter()
+            .map(|one| format!("- {}", visible(one))),
+    ));
+    text.push_str(&fields(
+        "damaged",
+        damaged_blobs.iter().map(|one| visible(one).into_owned()),
+    ));
+    text.push_str(&fields(
+        "not shown",
+        not_shown.iter().map(|one| format!("- {}", visible(one))),
+    ));
+    text
+}
+
+/// Writes the queue as the log alone tells it.
+pub(crate) fn replay(replay: &Replay, zone: &TimeZone, width: Option<usize>) -> String {
+    let mut text = String::new();
+    if !replay.landings.is_empty() {
+        text.push_str(&landings(&replay.landings, zone, width));
+        text.push('\n');
+    }
+    let queue = replay
+        .queue
+        .iter()
+        .map(|(status, number)| format!("{number} {status}"));
+    let queue = queue.collect::<Vec<_>>().join(", ");
+    text.push_str(&format!(
+        "From {}: {} landed",
+        count_u64(replay.events, "event"),
+        replay.landings.len()
+    ));
+    text.push_str(&if queue.is_empty() {
+        String::from("; the queue is empty\n")
+    } else {
+        format!("; queue: {queue}\n")
+    });
+    text.push_str(&if replay.same_as_database {
+        format!("{} The database says the same\n", paint(style::GOOD, "✓"))
+    } else {
+        format!(
+            "{} The database says otherwise: hyperion audit verify\n",
+            paint(style::BAD, "✗")
+        )
+    });
+    text
+}
+
+fn compared(all: u64, different: usize) -> String {
+    match different {
+        0 => format!("{all} compared, all as the log says"),
+        _ => format!("{all} compared, {different} differ"),
+    }
+}
+
+fn count_u64(number: u64, one: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), one)
+}

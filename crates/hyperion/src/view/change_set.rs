@@ -1,0 +1,189 @@
+//! Change sets.
+
+use hyperion_api::change_set::{Assessment, Blocker, ChangeSet, Item};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{count, field, fields, lines_changed};
+use crate::id::{short, short_commit};
+use crate::output::style::{self, paint};
+use crate::output::table::{Cell, Table, fixed, number, prose};
+use crate::output::visible::visible;
+use crate::time::{ago, local};
+
+/// Writes a list.
+pub(crate) fn table(sets: &[ChangeSet], now: Timestamp, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        fixed("ID"),
+        fixed("STATUS"),
+        fixed("TASK"),
+        prose("TITLE"),
+        number("FILES"),
+        number("+"),
+        number("-"),
+        fixed("AGE"),
+    ]);
+    for set in sets {
+        table.row([
+            short(&set.id).into(),
+            Cell::status(&set.status),
+            (&set.task_id).into(),
+            (&set.title).into(),
+            set.items.len().to_string().into(),
+            set.additions.to_string().into(),
+            set.deletions.to_string().into(),
+            ago(&set.proposed_at, now).into(),
+        ]);
+    }
+    table.render(width)
+}
+
+/// Writes a change set with its items; the diff comes after it.
+pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
+    let title = paint(style::STRONG, &visible(&set.title));
+    let mut text = format!("Change {}  {title}\n", short(&set.id));
+    text.push_str(&field("id", &set.id));
+    let reason = set
+        .reason
+        .as_deref()
+        .map(|reason| format!(": {}", visible(reason)));
+    let status = paint(style::of_status(&set.status), &set.status);
+    text.push_str(&field(
+        "status",
+        &format!("{status}{}", reason.unwrap_or_default()),
+    ));
+    text.push_str(&field(
+        "task",
+        &format!(
+            "{} of request {}",
+            visible(&set.task_id),
+            short(&set.request_id)
+        ),
+    ));
+    text.push_str(&field(
+        "made by",
+        &format!("{} on {}", visible(&set.agent), short_commit(&set.base)),
+    ));
+    text.push_str(&field("proposed", &local(&set.proposed_at, zone)));
+    if let Some(commit) = &set.commit {
+        text.push_str(&field("landed as", short_commit(commit)));
+    }
+    if let Some(id) = &set.approval_id {
+        text.push_str(&field("approval", short(id)));
+    }
+    if let Some(id) = &set.entry_id {
+        text.push_str(&field("entry", short(id)));
+    }
+    if let Some(assessment) = &set.assessment {
+        text.push_str(&assessed(assessment));
+    }
+    if let Some(review) = &set.review {
+        let issues = review.issues.iter().chain(&review.security_concerns);
+        text.push_str(&fields(
+            "review",
+            issues.map(|one| format!("- {}", visible(one))),
+        ));
+    }
+    let total = format!(
+        "{}  {}",
+        count(set.items.len(), "item"),
+        lines_changed(set.additions, set.deletions)
+    );
+    let items = set.items.iter().flat_map(item);
+    text.push_str(&fields("items", std::iter::once(total).chain(items)));
+    text
+}
+
+fn assessed(assessment: &Assessment) -> String {
+    let Assessment {
+        allowed,
+        requires_approval,
+        approval_level,
+        risk,
+        risks,
+        blockers,
+        reasons,
+    } = assessment;
+    let verdict = match (allowed, requires_approval) {
+        (false, _) => paint(style::BAD, "refused by policy"),
+        (true, true) => format!("asks {approval_level} (risk: {risk})"),
+        (true, false) => format!("passes by itself (risk: {risk})"),
+    };
+    let mut text = field("policy", &verdict);
+    text.push_str(&fields(
+        "",
+        reasons.iter().map(|one| format!("- {}", visible(one))),
+    ));
+    let risks = risks.iter().map(|risk| {
+        format!(
+            "{} ({}): {}",
+            visible(&risk.r#type),
+            visible(&risk.severity),
+            visible(&risk.description)
+        )
+    });
+    text.push_str(&fields("risks", risks));
+    text.push_str(&fields("blockers", blockers.iter().flat_map(blocker)));
+    text
+}
+
+fn blocker(blocker: &Blocker) -> Vec<String> {
+    let Blocker {
+        code,
+        path,
+        line,
+        detail,
+        remedy,
+    } = blocker;
+    let place = match (path, line) {
+        (Some(path), Some(line)) => format!("{}:{line}: ", visible(path)),
+        (Some(path), None) => format!("{}: ", visible(path)),
+        (None, _) => String::new(),
+    };
+    vec![
+        format!(
+            "{} {place}{} ({code})",
+            paint(style::BAD, "✗"),
+            visible(detail)
+        ),
+        format!("  {} {}", paint(style::HINT, "next:"), visible(remedy)),
+    ]
+}
+
+fn item(item: &Item) -> Vec<String> {
+    let from = item
+        .from_path
+        .as_deref()
+        .map(|from| format!("{} → ", visible(from)));
+    let mode = match (&item.old_mode, &item.new_mode) {
+        (Some(old), Some(new)) if old != new => format!(", mode {old} → {new}"),
+        _ => String::new(),
+    };
+    let binary = if item.binary { ", binary" } else { "" };
+    let mut lines = vec![format!(
+        "{}. {} {}{}  {}{mode}{binary}  {}",
+        item.order_index,
+        item.operation,
+        from.unwrap_or_default(),
+        visible(&item.path),
+        lines_changed(item.additions, item.deletions),
+        paint(style::of_status(&item.status), &item.status),
+    )];
+    // Only where a choice was made are single hunks worth a line.
+    if item.hunks.iter().any(|hunk| !hunk.accepted) {
+        for hunk in &item.hunks {
+            let decided = if hunk.accepted {
+                "accepted"
+            } else {
+                "rejected"
+            };
+            let decided = paint(style::of_status(decided), decided);
+            let place = format!(
+                "-{},{} +{},{}",
+                hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines
+            );
+            lines.push(format!("   hunk {}  {place}  {decided}", hunk.index));
+        }
+    }
+    lines
+}

@@ -1,0 +1,54 @@
+//! Unified diffs in colour; the signs in front say the same.
+
+use crate::output::style::{self, paint};
+use crate::output::visible::visible;
+
+/// A diff, and how much of it is left out.
+pub(crate) struct Shown {
+    /// The text.
+    pub(crate) text: String,
+    /// How many lines are not in it.
+    pub(crate) left_out: usize,
+}
+
+/// Paints a diff of at most so many lines.
+pub(crate) fn first_lines(diff: &str, lines_max: usize) -> Shown {
+    let mut text = String::new();
+    for line in diff.lines().take(lines_max) {
+        let shown = visible(line);
+        text.push_str(&match line.as_bytes() {
+            [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => paint(style::STRONG, &shown),
+            [b'+', ..] => paint(style::GOOD, &shown),
+            [b'-', ..] => paint(style::BAD, &shown),
+            [b'@', b'@', ..] => paint(style::HINT, &shown),
+            [b' ', ..] | [] => shown.into_owned(),
+            _ => paint(style::FAINT, &shown),
+        });
+        text.push('\n');
+    }
+    Shown {
+        text,
+        left_out: diff.lines().count().saturating_sub(lines_max),
+    }
+}
+
+/// Paints a whole diff.
+pub(crate) fn whole(diff: &str) -> String {
+    first_lines(diff, usize::MAX).text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIFF: &str = "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n one\n-two\n+tw\u{1b}[8mo\n";
+
+    #[test]
+    fn colours_repeat_the_signs_and_nothing_hides() {
+        let text = whole(DIFF);
+        assert!(text.contains("\u{1b}[32m+tw\\x1b[8mo\u{1b}[0m"));
+        assert_eq!(crate::view::plain(&text), DIFF.replace('\u{1b}', "\\x1b"));
+        let shown = first_lines(DIFF, 4);
+        assert_eq!((shown.text.lines().count(), shown.left_out), (4, 2));
+    }
+}

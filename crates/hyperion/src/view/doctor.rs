@@ -1,0 +1,39 @@
+//! What the doctor found.
+
+use hyperion_api::doctor::{Finding, Health, Report};
+
+use crate::output::style::{self, paint};
+use crate::output::visible::visible;
+
+/// Writes the report.
+pub(crate) fn report(report: &Report) -> String {
+    let mut text = format!("Hyperion {}\n", visible(&report.version));
+    let widest = report
+        .findings
+        .iter()
+        .map(|finding| finding.name.chars().count())
+        .max();
+    for finding in &report.findings {
+        let Finding {
+            name,
+            health,
+            detail,
+            fix,
+        } = finding;
+        let mark = match health {
+            Health::Ok => paint(style::GOOD, "✓ ok     "),
+            Health::Warning => paint(style::WAITS, "! warning"),
+            Health::Error => paint(style::BAD, "✗ error  "),
+        };
+        let name = format!("{:<width$}", visible(name), width = widest.unwrap_or(0));
+        text.push_str(&format!("{mark}  {name}  {}\n", visible(detail)));
+        if let Some(fix) = fix {
+            text.push_str(&format!(
+                "           {} {}\n",
+                paint(style::HINT, "fix:"),
+                visible(fix)
+            ));
+        }
+    }
+    text
+}

@@ -1,0 +1,239 @@
+//! The merge queue.
+
+use hyperion_api::queue::{ConflictFile, Entry, EntryDetail, Evidence, LogRecord, Metrics};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{field, fields};
+use crate::id::{short, short_commit};
+use crate::output::style::{self, paint};
+use crate::output::table::{Cell, Table, fixed, number, prose};
+use crate::output::visible::{visible, visible_text};
+use crate::time::{ago, duration, local};
+
+/// The most conflicting places that are shown in full.
+const HUNKS_SHOWN: usize = 20;
+
+/// Writes a list.
+pub(crate) fn table(entries: &[Entry], now: Timestamp, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        fixed("ID"),
+        fixed("STATUS"),
+        fixed("REPO"),
+        fixed("PRIORITY"),
+        prose("TITLE"),
+        prose("WHY"),
+        fixed("AGE"),
+    ]);
+    for entry in entries {
+        table.row([
+            short(&entry.id).into(),
+            Cell::status(&entry.status),
+            (&entry.repo).into(),
+            (&entry.priority).into(),
+            (&entry.title).into(),
+            entry.reason.as_deref().unwrap_or_default().into(),
+            ago(&entry.enqueued_at, now).into(),
+        ]);
+    }
+    table.render(width)
+}
+
+/// Writes an entry with its evidence.
+pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
+    let entry = &detail.entry;
+    let title = paint(style::STRONG, &visible(&entry.title));
+    let mut text = format!("Entry {}  {title}\n", short(&entry.id));
+    text.push_str(&field("id", &entry.id));
+    let reason = entry
+        .reason
+        .as_deref()
+        .map(|reason| format!(": {}", visible(reason)));
+    let status = paint(style::of_status(&entry.status), &entry.status);
+    text.push_str(&field(
+        "status",
+        &format!("{status}{}", reason.unwrap_or_default()),
+    ));
+    text.push_str(&field(
+        "lands on",
+        &format!("{} of {}", visible(&entry.branch), visible(&entry.repo)),
+    ));
+    text.push_str(&field("request", short(&entry.request_id)));
+    text.push_str(&fields(
+        "changes",
+        entry.change_set_ids.iter().map(|id| short(id).to_owned()),
+    ));
+    text.push_str(&fields(
+        "after",
+        entry
+            .depends_on
+            .iter()
+            .map(|id| format!("entry {}", short(id))),
+    ));
+    text.push_str(&field("priority", &entry.priority));
+    let tries = format!(
+        "{} attempts, {} times anew because the branch moved",
+        entry.attempts, entry.refreshes
+    );
+    text.push_str(&field("tried", &tries));
+    if let Some(tip) = &entry.tip {
+        text.push_str(&field("merged on", short_commit(tip)));
+    }
+    if let Some(commit) = &entry.commit {
+        text.push_str(&field("landed as", short_commit(commit)));
+    }
+    text.push_str(&field("queued", &local(&entry.enqueued_at, zone)));
+    if let Some(ended) = &entry.ended_at {
+        text.push_str(&field("ended", &local(ended, zone)));
+    }
+    let checks = detail.checks.iter().map(|check| {
+        let result = paint(style::of_status(&check.result), &check.result);
+        format!(
+            "{}: {result} in {} (run {})",
+            visible(&check.name),
+            duration(check.duration_ms),
+            short(&check.run_id)
+        )
+    });
+    text.push_str(&fields("checks", checks));
+    if let Some(evidence) = &detail.evidence {
+        text.push_str(&why(evidence));
+    }
+    text
+}
+
+fn why(evidence: &Evidence) -> String {
+    let mut text = field("failure", &visible(&evidence.failure.detail));
+    for file in &evidence.conflicts {
+        text.push('\n');
+        text.push_str(&conflict(file));
+    }
+    if let Some(tail) = &evidence.output_tail {
+        text.push_str("\n  The end of the check's output:\n");
+        for line in visible_text(tail).lines() {
+            text.push_str(&format!("    {line}\n"));
+        }
+    }
+    text
+}
+
+fn conflict(file: &ConflictFile) -> String {
+    let mut text = format!(
+        "  {} ({}): {}\n",
+        paint(style::STRONG, &visible(&file.path)),
+        visible(&file.kind),
+        visible(&file.message)
+    );
+    if let Some(cause) = &file.caused_by {
+        let entry = cause
+            .entry_id
+            .as_deref()
+            .map(|id| format!(", entry {}", short(id)));
+        let subject = visible(&cause.subject);
+        let author = visible(&cause.author);
+        text.push_str(&format!(
+            "  changed by {} {subject} ({author}{})\n",
+            short_commit(&cause.commit),
+            entry.unwrap_or_default()
+        ));
+    }
+    for hunk in file.hunks.iter().take(HUNKS_SHOWN) {
+        text.push_str(&format!("  line {}\n", hunk.line));
+        for (label, side, style) in [
+            ("base  ", &hunk.base, style::FAINT),
+            ("branch", &hunk.ours, style::BAD),
+            ("change", &hunk.theirs, style::GOOD),
+        ] {
+            for line in visible_text(side).lines() {
+                text.push_str(&format!(
+                    "    {} {}\n",
+                    paint(style::FAINT, &format!("{label} |")),
+                    paint(style, line)
+                ));
+            }
+        }
+    }
+    if file.hunks.len() > HUNKS_SHOWN {
+        text.push_str(&format!(
+            "  and {} more places (`--format json` has all)\n",
+            file.hunks.len() - HUNKS_SHOWN
+        ));
+    }
+    text
+}
+
+/// Writes the queue's figures.
+pub(crate) fn metrics(metrics: &Metrics) -> String {
+    let mut text = String::from("Merge queue\n");
+    text.push_str(&field("depth", &metrics.depth.to_string()));
+    let status = metrics
+        .by_status
+        .iter()
+        .map(|(status, number)| format!("{number} {status}"));
+    text.push_str(&field("entries", &status.collect::<Vec<_>>().join(", ")));
+    text.push_str(&field("workers", &metrics.workers.to_string()));
+    text.push_str(&field(
+        "throughput",
+        &format!("{:.1} per minute", metrics.throughput_per_min),
+    ));
+    let wait = metrics.dequeue_latency_ms;
+    text.push_str(&field(
+        "wait",
+        &format!(
+            "{} median, {} at the 95th percentile",
+            duration(wait.p50),
+            duration(wait.p95)
+        ),
+    ));
+    let apply = metrics.apply_duration_ms;
+    text.push_str(&field(
+        "apply",
+        &format!(
+            "{} median, {} at the 95th percentile",
+            duration(apply.p50),
+            duration(apply.p95)
+        ),
+    ));
+    text.push_str(&field(
+        "success",
+        &format!("{:.0} %", metrics.success_rate * 100.0),
+    ));
+    text.push_str(&field("conflicts", &metrics.conflicts.to_string()));
+    text.push_str(&field("retries", &metrics.retries.to_string()));
+    text.push_str(&field("contention", &metrics.lease_contention.to_string()));
+    text.push_str(&field("dead", &metrics.dead_letters.to_string()));
+    text
+}
+
+/// Writes the workers' log.
+pub(crate) fn log_table(records: &[LogRecord], zone: &TimeZone, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        fixed("TIME"),
+        fixed("ENTRY"),
+        fixed("WORKER"),
+        fixed("STAGE"),
+        fixed("OUTCOME"),
+        number("TRY"),
+        number("WAIT"),
+        number("TOOK"),
+        prose("FAILURE"),
+    ]);
+    for record in records {
+        let failure = record
+            .failure
+            .as_ref()
+            .map_or("", |failure| failure.detail.as_str());
+        table.row([
+            local(&record.time, zone).into(),
+            short(&record.entry_id).into(),
+            (&record.worker).into(),
+            (&record.stage).into(),
+            Cell::status(&record.outcome),
+            record.attempt.to_string().into(),
+            duration(record.dequeue_latency_ms).into(),
+            duration(record.apply_duration_ms).into(),
+            failure.into(),
+        ]);
+    }
+    table.render(width)
+}

@@ -1,0 +1,205 @@
+//! Requests.
+
+use hyperion_api::request::{Plan, Request, RequestDetail, Step};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{field, fields, summary};
+use crate::id::short;
+use crate::output::style::{self, paint};
+use crate::output::table::{Cell, Table, fixed, prose};
+use crate::output::visible::{visible, visible_text};
+use crate::time::{ago, local};
+
+/// Writes a list.
+pub(crate) fn table(requests: &[Request], now: Timestamp, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        fixed("ID"),
+        fixed("STATUS"),
+        fixed("CLASS"),
+        fixed("REPO"),
+        prose("TITLE"),
+        fixed("AGE"),
+    ]);
+    for request in requests {
+        table.row([
+            short(&request.id).into(),
+            Cell::status(&request.status),
+            (&request.class).into(),
+            (&request.repo).into(),
+            (&request.title).into(),
+            ago(&request.submitted_at, now).into(),
+        ]);
+    }
+    table.render(width)
+}
+
+/// Writes the first line of a request.
+pub(crate) fn heading(request: &Request) -> String {
+    let title = paint(style::STRONG, &visible(&request.title));
+    format!("Request {}  {title}\n", short(&request.id))
+}
+
+/// Writes a request with all that belongs to it.
+pub(crate) fn block(detail: &RequestDetail, zone: &TimeZone) -> String {
+    let request = &detail.request;
+    let mut text = heading(request);
+    text.push_str(&field("id", &request.id));
+    text.push_str(&field("status", &status(request)));
+    text.push_str(&field(
+        "lands on",
+        &format!("{} of {}", visible(&request.branch), visible(&request.repo)),
+    ));
+    text.push_str(&field(
+        "work",
+        &format!(
+            "{}, {} priority, agent {}",
+            request.class,
+            request.priority,
+            visible(&request.agent)
+        ),
+    ));
+    let filed = format!(
+        "{} by {} ({})",
+        local(&request.submitted_at, zone),
+        visible(&request.submitted_by),
+        request.source
+    );
+    text.push_str(&field("filed", &filed));
+    if let Some(other) = &request.rolls_back {
+        text.push_str(&field("takes back", &format!("request {}", short(other))));
+    }
+    if let Some(other) = &request.rolled_back_by {
+        text.push_str(&field(
+            "taken back",
+            &format!("by request {}", short(other)),
+        ));
+    }
+    if !detail.description.is_empty() {
+        let lines = visible_text(&detail.description).into_owned();
+        text.push_str(&fields("wanted", lines.lines().map(str::to_owned)));
+    }
+    text.push_str(&fields(
+        "accepted if",
+        detail
+            .acceptance
+            .iter()
+            .map(|one| format!("- {}", visible(one))),
+    ));
+    text.push_str(&fields(
+        "asks",
+        detail
+            .questions
+            .iter()
+            .map(|one| format!("- {}", visible(one))),
+    ));
+    text.push_str(&fields(
+        "answered",
+        detail
+            .answers
+            .iter()
+            .map(|one| format!("- {}", visible(one))),
+    ));
+    if let Some(plan) = &detail.plan {
+        text.push_str(&fields("plan", plan_lines(plan)));
+    }
+    if let Some(end) = &detail.summary {
+        text.push_str(&summary::block(end, zone));
+    } else {
+        text.push_str(&fields("next", next_steps(detail)));
+    }
+    text
+}
+
+/// Writes how a request ended, or what it waits for.
+pub(crate) fn result(detail: &RequestDetail, zone: &TimeZone) -> String {
+    let mut text = heading(&detail.request);
+    match &detail.summary {
+        Some(end) => text.push_str(&summary::block(end, zone)),
+        None => {
+            text.push_str(&field("status", &status(&detail.request)));
+            text.push_str(&fields(
+                "asks",
+                detail
+                    .questions
+                    .iter()
+                    .map(|one| format!("- {}", visible(one))),
+            ));
+            text.push_str(&fields("next", next_steps(detail)));
+        }
+    }
+    text
+}
+
+/// Gives the commands that take a request further.
+pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
+    let request = &detail.request;
+    let id = short(&request.id);
+    if request.status == "needs_clarification" {
+        return vec![format!("hyperion request answer {id} \"…\"")];
+    }
+    let approvals = request.waiting_approvals.iter().map(|approval| {
+        let approval = short(approval);
+        format!("hyperion approval show {approval}, then hyperion approval approve {approval}")
+    });
+    let blocked = detail
+        .entries
+        .iter()
+        .filter(|entry| entry.status == "blocked")
+        .map(|entry| {
+            let reason = entry
+                .reason
+                .as_deref()
+                .unwrap_or("the repository is in the way");
+            format!("{} (entry {})", visible(reason), short(&entry.id))
+        });
+    approvals.chain(blocked).collect()
+}
+
+fn status(request: &Request) -> String {
+    let mut text = paint(style::of_status(&request.status), &request.status);
+    if request.dry_run {
+        text.push_str(" (dry run)");
+    }
+    if let Some(reason) = &request.reason {
+        text.push_str(&format!(": {}", visible(reason)));
+    }
+    text
+}
+
+fn plan_lines(plan: &Plan) -> Vec<String> {
+    let progress = &plan.progress;
+    let ended = progress.completed + progress.failed + progress.skipped;
+    let done = format!(
+        "{ended} of {} ended",
+        super::count(progress.total as usize, "step")
+    );
+    std::iter::once(done)
+        .chain(plan.steps.iter().map(step))
+        .collect()
+}
+
+fn step(step: &Step) -> String {
+    let Step {
+        number,
+        task_id,
+        title,
+        status,
+        depends_on,
+        run_id: _,
+        change_set_id,
+        reason,
+    } = step;
+    let mut line = format!("{number}. {} {}", visible(task_id), visible(title));
+    if !depends_on.is_empty() {
+        line.push_str(&format!(" (after {})", visible(&depends_on.join(", "))));
+    }
+    line.push_str(&format!(": {}", paint(style::of_status(status), status)));
+    if let Some(change) = change_set_id {
+        line.push_str(&format!(", change {}", short(change)));
+    }
+    if let Some(reason) = reason {
+        line.push_str(&format!(", {}", visible(reason)));
+    }
+    line
+}
