@@ -190,6 +190,17 @@ pub enum Refused {
 }
 
 /// The proof that an action is allowed: for this kind, subject and payload, once.
+///
+/// It cannot be copied, so that it is spent with the action:
+/// ```compile_fail,E0277
+/// fn copies<T: Clone>() {}
+/// copies::<hyperion_policy::Permit>();
+/// ```
+/// and it cannot be read back from storage, so that whoever holds one was judged:
+/// ```compile_fail,E0277
+/// fn reads<T: serde::de::DeserializeOwned>() {}
+/// reads::<hyperion_policy::Permit>();
+/// ```
 #[derive(Debug)]
 #[must_use = "a permit allows one action; without the action it is nothing"]
 pub struct Permit {
