@@ -1,7 +1,7 @@
 //! Pure policy: what is allowed, what asks and whom, what is refused; the redactor and the secret scan.
 //!
 //! Architecture invariant: nothing here does IO, reads a clock or is async, and nothing here
-//! acts. [`assess`] judges a change, [`permit()`] mints the proof that an action is allowed, and
+//! acts. [`assess()`] judges a change, [`permit()`] mints the proof that an action is allowed, and
 //! [`Redactor`] keeps secrets out of whatever is kept or shown.
 
 pub mod assess;

@@ -112,7 +112,7 @@ pub struct RepoAutoApprove {
     pub max_lines: Option<u32>,
 }
 
-/// Compiled rules: what [`crate::assess`] judges by.
+/// Compiled rules: what [`crate::assess()`] judges by.
 #[derive(Debug, Clone)]
 pub struct Rules {
     source: RuleSource,

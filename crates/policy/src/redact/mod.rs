@@ -7,7 +7,7 @@
 //! | rule | finds |
 //! | --- | --- |
 //! | `known` | any secret that Hyperion itself holds, wherever it stands |
-//! | one a provider, see [`format`](mod@format) | tokens with a prefix of their own |
+//! | one a provider, see the table in `format.rs` | tokens with a prefix of their own |
 //! | `private-key` | a PEM or OpenSSH private key block |
 //! | `connection-string` | the password in `scheme://user:password@host` |
 //! | `authorization` | the credentials of an `Authorization` header |
