@@ -140,27 +140,50 @@ impl Place<'_> {
             let _ = fs::remove_file(leftover);
         }
         remove_any(&self.work.join(".git"))?;
-        self.call("read-tree")
-            .args(["--reset", "-u", "--no-recurse-submodules", commit.as_str()])
-            .wall(LONG)
-            .output()?;
         self.call("clean").args(["-ffdxq"]).wall(LONG).output()?;
-        // `read-tree` trusts what the index remembers of each file; this looks at the files.
-        self.call("update-index")
-            .args(["-q", "--refresh"])
+        // Moving from what the lane held before touches only what differs and does not look at the rest. So the files are
+        // compared afterwards, and a lane that a check has edited is set right by looking at all of them.
+        let moved = match self.held_before() {
+            Some(before) => self.read_tree(&["-m", "-u", before.as_str(), commit.as_str()])?,
+            None => false,
+        };
+        let is_exact = (moved && self.is_exactly(commit)?)
+            || (self.read_tree(&["--reset", "-u", commit.as_str()])? && self.is_exactly(commit)?);
+        if is_exact {
+            let note = self.commit_note();
+            fs::write(&note, format!("{commit}\n")).map_err(GitError::io(&note))?;
+        }
+        Ok(is_exact)
+    }
+
+    fn read_tree(&self, args: &[&str]) -> Result<bool, GitError> {
+        let outcome = self
+            .call("read-tree")
+            .args(args.iter().copied())
             .wall(LONG)
-            .answer()?;
-        let same_files = self
+            .outcome()?;
+        Ok(outcome.exit.success())
+    }
+
+    fn is_exactly(&self, commit: &Oid) -> Result<bool, GitError> {
+        let files = self
             .call("diff-files")
             .args(["--quiet", "--ignore-submodules=all"])
-            .wall(LONG)
-            .answer()?;
-        let same_index = self
+            .wall(LONG);
+        let index = self
             .call("diff-index")
             .args(["--cached", "--quiet", commit.as_str()])
-            .wall(LONG)
-            .answer()?;
-        Ok(same_files && same_index)
+            .wall(LONG);
+        Ok(files.answer()? && index.answer()?)
+    }
+
+    /// The commit this lane was last brought to; a hint, as everything is compared afterwards.
+    fn held_before(&self) -> Option<Oid> {
+        Oid::parse(fs::read_to_string(self.commit_note()).ok()?.trim()).ok()
+    }
+
+    fn commit_note(&self) -> PathBuf {
+        self.git.join("hyperion-commit")
     }
 
     /// Gives the tools in the lane a repository: this one commit, detached.

@@ -22,6 +22,7 @@ use crate::error::GitError;
 use crate::helper::{Conversation, Helper};
 use crate::oid::Oid;
 use crate::path::TreePath;
+use crate::read::Renames;
 use crate::store::RepoStore;
 use crate::tree::Mode;
 
@@ -149,14 +150,14 @@ impl RepoStore {
             .session
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if session.attributes.as_ref() != Some(&attributes) || session.merges >= MERGES_PER_PROCESS
-        {
+        if session.merges >= MERGES_PER_PROCESS || !self.serves(&session, &attributes)? {
             self.merger.helper.stop();
             *session = Session {
                 attributes: Some(attributes.clone()),
                 merges: 0,
             };
         }
+        session.attributes = Some(attributes.clone());
         session.merges += 1;
         let answer = self.merger.helper.ask(
             || self.start_merger(&attributes),
@@ -170,6 +171,23 @@ impl RepoStore {
         );
         drop(session);
         self.judged(answer?)
+    }
+
+    /// Whether the running process has the attributes of this tip.
+    ///
+    /// A new git is started anew, which is quicker than looking; for an old one everything would be laid out again, so it is
+    /// worth a look whether any `.gitattributes` differs.
+    fn serves(&self, session: &Session, attributes: &Oid) -> Result<bool, GitError> {
+        let Some(known) = &session.attributes else {
+            return Ok(false);
+        };
+        if known == attributes || self.git.features().attribute_source {
+            return Ok(known == attributes);
+        }
+        let changes = self.diff_trees(known, attributes, Renames::Off)?;
+        Ok(!changes
+            .iter()
+            .any(|change| change.path.components().last() == Some(b".gitattributes")))
     }
 
     fn judged(&self, answer: Answer) -> Result<Merged, GitError> {

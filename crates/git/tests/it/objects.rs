@@ -340,12 +340,12 @@ fn a_base_outlives_the_history_it_was_part_of() {
         world.user_git(&["add", "-A"]);
         world.user_git(&["commit", "-q", "--amend", "-m", "rewritten"]);
         let tip = world.head();
-        assert_eq!(store.secure_bases().unwrap(), [base.clone()]);
+        assert_eq!(store.secure_bases().unwrap(), std::slice::from_ref(&base));
         assert!(store.secure_bases().unwrap().is_empty());
         world.user_git(&["reflog", "expire", "--expire=now", "--all"]);
         world.user_git(&["gc", "-q", "--prune=now"]);
         store.rest();
-        assert_eq!(store.bases().unwrap(), [base.clone()]);
+        assert_eq!(store.bases().unwrap(), std::slice::from_ref(&base));
         let change = candidate(&store, &base, &[put("b", "two\n")]);
         let sides = hyperion_git::MergeSides {
             base: &base,
