@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyperion_host::{Locations, Surroundings, effective_uid};
 use jiff::tz::TimeZone;
@@ -16,7 +16,7 @@ use crate::settings::{self, Loaded, Variables};
 /// The surroundings of a command.
 pub(crate) struct Cx {
     /// Where it writes.
-    pub(crate) output: Output,
+    pub(crate) output: Arc<Output>,
     variables: Variables,
     current_dir: PathBuf,
     zone: TimeZone,
@@ -26,7 +26,7 @@ pub(crate) struct Cx {
 impl Cx {
     /// Puts together what `main` took down.
     pub(crate) fn new(
-        output: Output,
+        output: Arc<Output>,
         variables: Variables,
         current_dir: PathBuf,
         zone: TimeZone,

@@ -1,7 +1,7 @@
 //! Hyperion, a self-hosted control plane for AI agents: the binary.
 
-use std::ffi::OsStr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -49,48 +49,38 @@ fn main() -> ExitCode {
             .get("CLICOLOR_FORCE")
             .is_some_and(|force| force != "0"),
     };
-    let output = Output::of_process(cli.global.color, wishes, cli.global.quiet);
-    match start(cli, output, variables) {
+    let output = Arc::new(Output::of_process(
+        cli.global.color,
+        wishes,
+        cli.global.quiet,
+    ));
+    match start(cli, Arc::clone(&output), variables) {
         Ok(exit) => exit.into(),
-        Err((output, failure)) => {
+        Err(error) => {
+            let failure = Failure::of(&error);
             output.say(&failure.render());
             failure.exit().into()
         }
     }
 }
 
-fn start(cli: Cli, output: Output, variables: Variables) -> Result<Exit, (Output, Failure)> {
-    let log = variables.get("HYPERION_LOG").map(OsStr::to_os_string);
-    if let Err(failure) = telemetry::start(log.as_deref(), output.is_coloured()) {
-        return Err((output, failure));
-    }
-    let surroundings = || -> anyhow::Result<_> {
-        let current_dir = std::env::current_dir().context("find out the current folder")?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .context("start the runtime")?;
-        Ok((current_dir, runtime))
-    };
-    let (current_dir, runtime) = match surroundings() {
-        Ok(surroundings) => surroundings,
-        Err(error) => return Err((output, Failure::of(&error))),
-    };
-    let cx = Cx::new(output, variables, current_dir, jiff::tz::TimeZone::system());
+fn start(cli: Cli, output: Arc<Output>, variables: Variables) -> anyhow::Result<Exit> {
+    telemetry::start(variables.get("HYPERION_LOG"), output.is_coloured())?;
+    let current_dir = std::env::current_dir().context("find out the current folder")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let zone = jiff::tz::TimeZone::system();
+    let cx = Cx::new(Arc::clone(&output), variables, current_dir, zone);
     let result = runtime.block_on(interruptible(cli, &cx));
     // A thread that waits for a line of input would hold the process for ever.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
-    let exit = match result {
-        Ok(exit) => exit,
-        Err(error) => return Err((cx.output, Failure::of(&error))),
-    };
-    match cx.output.take_lost() {
+    let exit = result?;
+    match output.take_lost() {
         Some(error) => {
-            let failure = Failure::new(
-                Exit::Unavailable,
-                format!("failed to write the output: {error}"),
-            );
-            Err((cx.output, failure))
+            let what = format!("failed to write the output: {error}");
+            Err(Failure::new(Exit::Unavailable, what).into())
         }
         None => Ok(exit),
     }

@@ -15,15 +15,13 @@ pub(crate) mod visible;
 
 pub(crate) use format::{Format, FormatArgs};
 
-/// When to write colours.
+/// When to write colours; `auto` is on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`
+    // No doc comments: clap would spread them over eight lines of every command's help.
     #[default]
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 
@@ -82,11 +80,26 @@ impl Output {
             Color::Auto => !wishes.no_color && (wishes.force || (terminal && !wishes.dumb)),
         };
         let (out, err) = (io::stdout(), io::stderr());
+        let interactive = io::stdin().is_terminal() && err.is_terminal();
         Self {
-            interactive: io::stdin().is_terminal() && err.is_terminal(),
             stdout: stream(coloured(out.is_terminal()), out),
             stderr: stream(coloured(err.is_terminal()), err),
             quiet,
+            interactive,
+        }
+    }
+
+    /// Uses other streams, without colours and with nobody to ask.
+    #[cfg(test)]
+    pub(crate) fn of_streams(
+        stdout: impl Write + Send + 'static,
+        stderr: impl Write + Send + 'static,
+    ) -> Self {
+        Self {
+            stdout: stream(false, stdout),
+            stderr: stream(false, stderr),
+            quiet: false,
+            interactive: false,
         }
     }
 

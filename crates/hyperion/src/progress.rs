@@ -334,7 +334,19 @@ mod tests {
             .filter_map(|event| progress.line(event))
             .collect();
         let plain = anstream::adapter::strip_str(&lines.join("\n")).to_string();
-        insta::assert_snapshot!(plain, @"");
+        insta::assert_snapshot!(plain, @r"
+        filed      request 0000r001
+        running    step 1 with scripted
+        proposed   T1: change 00000c01
+        asks       T1 needs team-lead: hyperion approval show 00000a01
+        approved   T1 by ada
+        queued     T1
+        merged     T1 as 4f1c2d3e5a
+        running    check cargo \x1btest
+        checked    T1
+        landed     T1 as 4f1c2d3e5a
+        done       request 0000r001
+        ");
     }
 
     #[test]

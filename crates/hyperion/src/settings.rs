@@ -111,6 +111,26 @@ mod tests {
             .filter(|setting| !matches!(setting.field, Field::Globs(_)))
             .map(|setting| format!("{} = {}", setting.key, setting.field.show(&mut settings)))
             .collect();
-        insta::assert_snapshot!(shown.join("\n"), @"");
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+        request.requires_approval = true
+        agent.default = "scripted"
+        plan.max_steps = 50
+        policy.auto_approve.enabled = false
+        policy.auto_approve.max_lines = 20
+        policy.tool_write_max_kb = 500
+        policy.limits.max_change_kb = 8192
+        policy.limits.max_files = 1000
+        approval.ttl_sec = 86400
+        approval.warn_before_sec = 3600
+        merge.workers = 3
+        merge.max_attempts = 5
+        merge.lease_sec = 60
+        merge.retry_delay_sec = 2
+        merge.archive_after_days = 30
+        merge.dead_letter_days = 30
+        checks.timeout_sec = 300
+        files.backup_retention_hours = 24
+        files.max_file_size_mb = 10
+        "#);
     }
 }

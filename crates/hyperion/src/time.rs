@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
 
@@ -37,10 +37,7 @@ impl FromStr for Since {
         if let Ok(moment) = text.parse::<Timestamp>() {
             return Ok(Self::At(moment));
         }
-        if let Ok(date) = text.parse::<Date>() {
-            // A date alone also reads as a time at midnight; a bare number must not.
-            return Ok(Self::Local(date.to_datetime(jiff::civil::Time::midnight())));
-        }
+        // A date alone reads as its first moment.
         if let Ok(time) = text.parse::<DateTime>() {
             return Ok(Self::Local(time));
         }

@@ -16,7 +16,7 @@ pub(crate) mod request;
 pub(crate) mod summary;
 
 /// The column where the values of a block begin.
-const LABEL_CHARS: usize = 12;
+const LABEL_CHARS: usize = 15;
 
 /// Says what a person should know though the work goes on.
 pub(crate) fn warning(text: &str) -> String {

@@ -17,7 +17,7 @@ use crate::session::Session;
 use crate::view;
 
 /// How long to rest on the feed before looking at the requests themselves.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often an engine may leave in a row before waiting is given up.
 const REOPENINGS_MAX: u32 = 5;
 
@@ -146,7 +146,7 @@ impl Waiting {
                         return Ok((detail, Exit::Waiting));
                     }
                     // The request follows its approval a moment later.
-                    self.rest(session, LOOK_EVERY / 10).await;
+                    self.rest(session, LOOK_EVERY / 5).await;
                 }
                 Stage::GoesOn => {
                     if !self.rest(session, LOOK_EVERY).await && self.is_stuck(session).await {
@@ -190,6 +190,7 @@ impl Waiting {
             match tokio::time::timeout_at(until, feed.next()).await {
                 Err(_elapsed) => return happened,
                 Ok(Ok(Some(FeedItem::KeepAlive))) => {}
+                Ok(Ok(Some(FeedItem::Event(event)))) if event.seq <= session.seen() => {}
                 Ok(Ok(Some(FeedItem::Event(event)))) => {
                     session.saw(event.seq);
                     self.progress.tell(&event, &session.cx().output);
@@ -227,3 +228,6 @@ impl Waiting {
         session.reopen().await
     }
 }
+
+#[cfg(test)]
+mod tests;

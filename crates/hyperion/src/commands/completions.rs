@@ -7,7 +7,7 @@ use crate::context::Cx;
 use crate::exit::Exit;
 
 /// Write shell completions
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Copy, clap::Args)]
 #[command(after_help = "Examples:
   hyperion completions bash > ~/.local/share/bash-completion/completions/hyperion
   hyperion completions fish > ~/.config/fish/completions/hyperion.fish")]

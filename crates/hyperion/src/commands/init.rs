@@ -150,7 +150,24 @@ mod tests {
 
     #[test]
     fn a_starter_is_valid_and_names_the_checks_it_found() {
-        insta::assert_snapshot!(starter(|name| name == "Cargo.toml" || name == "package.json"), @"");
+        insta::assert_snapshot!(starter(|name| name == "Cargo.toml" || name == "package.json"), @r#"
+        # How Hyperion checks this repository. It counts from the commit on that brings it to the branch,
+        # and a change to it always asks an admin.
+
+        # Every check runs on the merged result before anything lands; all have to pass.
+        [checks]
+        test = "cargo test --locked"
+        package = "npm test"
+
+        # Who is asked to look at which paths.
+        # [owners]
+        # "src/billing/**" = ["ada"]
+
+        # Narrows what this machine allows; it can never loosen it.
+        # [policy]
+        # paths.deny = ["vendor/**"]
+        # protected = ["deploy/**"]
+        "#);
         for found in [
             &[][..],
             &["Cargo.toml"],

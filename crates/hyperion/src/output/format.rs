@@ -3,15 +3,14 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-/// The form of a command's data on standard output.
+/// The form of a command's data on standard output: for people, as the one JSON document that the
+/// API gives, or one JSON value on each line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    // No doc comments: clap would spread them over eight lines of every command's help.
     #[default]
     Table,
-    /// One JSON document, as the API gives it.
     Json,
-    /// One JSON value on each line.
     Jsonl,
 }
 

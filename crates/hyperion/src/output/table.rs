@@ -146,9 +146,10 @@ impl Table {
                 text.push_str(GAP);
                 left -= GAP.len();
             }
-            let cut = cut(&cell.text, widths[at].min(left));
-            let pad = widths[at].saturating_sub(cut.width());
-            left = left.saturating_sub(widths[at]);
+            let room = widths[at].min(left);
+            let cut = cut(&cell.text, room);
+            let pad = room.saturating_sub(cut.width());
+            left -= room;
             let padding = " ".repeat(pad);
             if self.columns[at].right {
                 text.push_str(&padding);
@@ -220,7 +221,7 @@ mod tests {
     fn a_narrow_terminal_cuts_prose_first_and_then_the_line() {
         insta::assert_snapshot!(plain(Some(40)), @r"
         ID        STATUS  TITLE                +
-        1a2b3c4d  landed  Clamp the retry…     3
+        1a2b3c4d  landed  Clamp the retry …    3
         5e6f7a8b  queued  数える             120
         ");
         for width in 1..60 {

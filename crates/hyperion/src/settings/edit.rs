@@ -144,7 +144,21 @@ workers = 2 # no more
         let text = set(path(), &text, "policy.paths.deny", "*.key,.env").unwrap();
         let text = set(path(), &text, "policy.auto_approve.enabled", "true").unwrap();
         let text = set(path(), &text, "agent.default", "scripted").unwrap();
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        # My settings.
+
+        [merge]
+        # The laptop has two cores.
+        workers = 4 # no more
+        lease_sec = 30
+
+        [policy]
+        paths.deny = ["*.key", ".env"]
+        auto_approve.enabled = true
+
+        [agent]
+        default = "scripted"
+        "#);
         let text = unset(path(), &text, "merge.workers").unwrap().unwrap();
         assert!(!text.contains("workers ="));
         assert!(unset(path(), &text, "merge.workers").unwrap().is_none());

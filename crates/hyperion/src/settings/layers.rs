@@ -206,7 +206,7 @@ impl Layers<'_> {
         };
         let origin = self.loaded.origins.get(error.key());
         let place = origin.map_or_else(|| self.path.display().to_string(), ToString::to_string);
-        let detail = error.to_string();
+        let detail = format!("failed to {error}");
         self.errors.push(SettingsError { place, detail });
     }
 
@@ -288,13 +288,22 @@ ttl_sec = 1
             ("HYPERION_MERGE__WORKERS", "many"),
             ("HYPERION_MERG__WORKERS", "1"),
         ];
-        insta::assert_snapshot!(loaded(file, &variables).unwrap_err(), @"");
+        insta::assert_snapshot!(loaded(file, &variables).unwrap_err(), @r#"
+        /h/config.toml:2: there is no setting `merge.worker`; did you mean `merge.workers`?
+        /h/config.toml:3: `merge.lease_sec` expects seconds from 5 to 3600, not the text "long"
+        /h/config.toml:5: there is no setting `telemetry`; `hyperion config list` shows all
+        /h/config.toml:9: `policy.auto_approve` is a section: write `[policy.auto_approve]` and its settings below
+        /h/config.toml:12: `approval` is a list of tables; write `[approval]`
+        HYPERION_MERGE__WORKERS: expects workers from 1 to 64, not `many`
+        HYPERION_MERG__WORKERS: there is no setting `merg.workers`; did you mean `merge.workers`?
+        /h/config.toml:10: failed to read `policy.paths.deny`: the glob "a[" does not parse; correct or remove it
+        "#);
     }
 
     #[test]
     fn broken_toml_names_its_line() {
-        insta::assert_snapshot!(loaded("[merge]\nworkers = \n", &[]).unwrap_err(), @"");
-        insta::assert_snapshot!(loaded("[merge]\nworkers = 1\nworkers = 2\n", &[]).unwrap_err(), @"");
+        insta::assert_snapshot!(loaded("[merge]\nworkers = \n", &[]).unwrap_err(), @"/h/config.toml:2: string values must be quoted, expected literal string");
+        insta::assert_snapshot!(loaded("[merge]\nworkers = 1\nworkers = 2\n", &[]).unwrap_err(), @"/h/config.toml:3: duplicate key");
     }
 
     #[test]

@@ -145,8 +145,23 @@ mod tests {
 
     #[test]
     fn a_question_says_what_it_asks_and_why() {
-        insta::assert_snapshot!(plain(&block(&sample(), &TimeZone::UTC)), @"");
+        insta::assert_snapshot!(plain(&block(&sample(), &TimeZone::UTC)), @r"
+        Approval 9e0f1a2b  Cap the retry delay at 30 s
+          id           0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b
+          status       pending
+          would        land
+          needs        team-lead (risk: low)
+          because      - every request asks (request.requires_approval)
+          request      0000aaaa
+          change       0000bbbb
+          asked        2026-11-01 12:00:00
+          expires      2026-11-02 12:00:00
+          digest       sha256:00ff
+        ");
         let now = "2026-11-01T14:30:00Z".parse().unwrap();
-        insta::assert_snapshot!(plain(&table(&[sample().approval], now, Some(72))), @"");
+        insta::assert_snapshot!(plain(&table(&[sample().approval], now, Some(72))), @r"
+        ID        STATUS   LEVEL      RISK  SUMMARY                 AGE  EXPIRES
+        9e0f1a2b  pending  team-lead  low   Cap the retry delay a…  2h   in 21h
+        ");
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn block(summary: &Summary, zone: &TimeZone) -> String {
         ));
     }
     if let Some(command) = take_back {
-        text.push_str(&field("take back", &format!("with: {}", visible(command))));
+        text.push_str(&format!("  take back with: {}\n", visible(command)));
     }
     text
 }
@@ -233,6 +233,15 @@ mod tests {
             cost_micro_usd: 0,
             take_back: Some("hyperion rollback 0000r001".into()),
         };
-        insta::assert_snapshot!(plain(&block(&summary, &TimeZone::UTC)), @"");
+        insta::assert_snapshot!(plain(&block(&summary, &TimeZone::UTC)), @r"
+        outcome      partly_landed in 3.2 s
+        landed       ✓ T1 on main at 4f1c2d3e5a  +3 -1  src/retry.rs
+        not landed   ✗ T2 (conflict): src/main.rs changed on main since 4f1c2d3e
+                       next: hyperion queue show 0000e002
+        checks       ✓ test passed in 1.2 s
+                     ✗ lint failed in 90 ms, exit status 101, run 000000r2
+        approved by  ada (team-lead), 2026-11-01 12:00:00, approval l-0000a1
+        take back with: hyperion rollback 0000r001
+        ");
     }
 }
