@@ -9,6 +9,8 @@
 //! | [`move_branch`](RepoStore::move_branch) | the branch has moved or has not, see `checkout` for work trees | compare-and-swap: landed at most once, and never over somebody's commit |
 //! | [`delete_landing_ref`](RepoStore::delete_landing_ref) | as after a whole landing | the branch keeps the objects now |
 //!
+//! A landing that will not happen after all is taken back by [`abandon`](RepoStore::abandon).
+//!
 //! Each step can be repeated, so recovery is: ask [`landed`](RepoStore::landed), and if not, start over or give up. The
 //! two refs are never moved in one transaction: git's is not atomic across a crash, and then the landing ref would not
 //! tell which came first.
@@ -147,6 +149,15 @@ impl RepoStore {
             .args(["-d", name.as_str()])
             .output()
             .map(drop)
+    }
+
+    /// Takes back what the steps before the move left in the user's repository, for a landing that will not happen.
+    ///
+    /// The objects stay until the user's own housekeeping takes them.
+    pub fn abandon(&self, landing: &Landing) -> Result<(), GitError> {
+        self.release_checkouts(landing)?;
+        self.delete_landing_ref(&landing.entry)?;
+        self.release_keep(&landing.candidate)
     }
 
     /// The landing refs there are: entries and their candidates. After a crash they say what was under way.

@@ -298,3 +298,49 @@ fn hooks_of_the_user_do_not_run() {
         assert!(!world.root().join("hooked").exists());
     });
 }
+
+#[test]
+fn an_abandoned_landing_leaves_nothing_behind() {
+    with_each_git(|world| {
+        let (store, landing) = prepared(world);
+        let leftovers = || {
+            let packs = std::fs::read_dir(world.user().join(".git/objects/pack")).unwrap();
+            packs
+                .filter(|pack| {
+                    pack.as_ref()
+                        .unwrap()
+                        .path()
+                        .extension()
+                        .is_some_and(|kind| kind == "keep")
+                })
+                .count()
+        };
+        store.publish_objects(&landing).unwrap();
+        assert_eq!(leftovers(), 1, "guarded from the user's gc");
+        store.abandon(&landing).unwrap();
+        assert_eq!(leftovers(), 0);
+        publish(&store, &landing);
+        store.hold_checkouts(&landing).unwrap();
+        store.abandon(&landing).unwrap();
+        assert_eq!(
+            world.user_git(&["for-each-ref", "--format=%(refname)"]),
+            "refs/heads/main"
+        );
+        assert_eq!(
+            (leftovers(), world.user_git(&["status", "--porcelain"])),
+            (0, String::new())
+        );
+        world.user_git(&["gc", "-q", "--prune=now"]);
+        assert!(
+            !world
+                .try_run(
+                    world.user(),
+                    &["cat-file", "-e", landing.candidate.as_str()]
+                )
+                .exit
+                .success()
+        );
+        // And it can still be landed later.
+        assert_eq!(land(&store, &landing), Move::Landed { behind: None });
+    });
+}

@@ -395,3 +395,36 @@ fn a_merge_is_the_merge_of_a_work_tree() {
             .unwrap();
     }
 }
+
+#[test]
+fn many_threads_ask_one_store() {
+    with_each_git(|world| {
+        world.write("f", lines(&[]));
+        let base = world.commit_all("base");
+        let store = world.store();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (store, base) = (&store, &base);
+                scope.spawn(move || {
+                    for round in 0..5 {
+                        let name = format!("{thread}-{round}");
+                        let ours = candidate(store, base, &[put("f", lines(&[(1, &name)]))]);
+                        let theirs = candidate(store, base, &[put("f", lines(&[(8, &name)]))]);
+                        let sides = MergeSides {
+                            base,
+                            ours: &ours,
+                            theirs: &theirs,
+                            attributes: &ours,
+                        };
+                        let Merged::Clean { tree } = store.merge(&sides).unwrap() else {
+                            panic!("conflict")
+                        };
+                        let merged = store.lookup(&tree, &"f".into()).unwrap().unwrap().oid;
+                        let expected = lines(&[(1, &name), (8, &name)]).into_bytes();
+                        assert_eq!(store.read_blob(&merged, 1000).unwrap(), expected);
+                    }
+                });
+            }
+        });
+    });
+}
