@@ -17,11 +17,13 @@
 //! lies unreferenced in the user's repository (somebody ran `git add` and thought better of it) would then exist
 //! nowhere else, and the user's `git gc --prune=now` would take it away. The processes that write see `written/` only.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use hyperion_host::{create_private_dir, read_bounded, remove_tree, sync_filesystem, write_atomic};
+use hyperion_host::{
+    create_private_dir, fsync_dir, read_bounded, remove_tree, sync_filesystem, write_atomic,
+};
 
 use crate::call::Call;
 use crate::error::GitError;
@@ -177,7 +179,13 @@ impl RepoStore {
                 .arg(format!("--object-format={format}"))
                 .arg(&draft)
                 .output()?;
-            sync_filesystem(&draft).map_err(GitError::io(&draft))?;
+            // The few files one by one: syncing the whole filesystem would wait for everybody else's writes.
+            for file in [draft.join("HEAD"), draft.join("config")] {
+                File::open(&file)
+                    .and_then(|opened| opened.sync_all())
+                    .map_err(GitError::io(&file))?;
+            }
+            fsync_dir(&draft).map_err(GitError::io(&draft))?;
             fs::rename(&draft, &git_dir).map_err(GitError::io(&git_dir))?;
         }
         self.write_alternates()?;
