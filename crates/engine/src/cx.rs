@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use hyperion_git::Git;
 use hyperion_host::Home;
-use hyperion_model::{
-    Actor, Batch, BatchId, Command, Digest, Name, NewBlob, Stamp, Time, Uuid,
-};
+use hyperion_model::{Actor, Batch, BatchId, Command, Digest, Name, NewBlob, Stamp, Time, Uuid};
 use hyperion_policy::{Redactor, Rules};
 use hyperion_store::{Committed, Store};
 use serde::Serialize;
@@ -54,6 +52,8 @@ pub struct Cx {
     pub repos: Pool,
     /// The processes at work.
     pub jobs: Jobs,
+    /// Whether this engine may touch the world; one that only answers questions may not.
+    pub works: bool,
 }
 
 impl Cx {
@@ -69,12 +69,18 @@ impl Cx {
 
     /// Stamps what a part of the engine does.
     pub fn stamp(&self, part: &Name) -> Stamp {
-        Stamp { time: self.now(), actor: Actor::Engine { id: part.clone() } }
+        Stamp {
+            time: self.now(),
+            actor: Actor::Engine { id: part.clone() },
+        }
     }
 
     /// Stamps what a person does.
     pub fn stamp_person(&self, actor: &Actor) -> Stamp {
-        Stamp { time: self.now(), actor: actor.clone() }
+        Stamp {
+            time: self.now(),
+            actor: actor.clone(),
+        }
     }
 
     /// Decides commands as one, with the blobs their events refer to.
@@ -85,21 +91,34 @@ impl Cx {
         blobs: Vec<NewBlob>,
     ) -> Result<Committed, Error> {
         let id = self.id(BatchId::new);
-        Ok(self.store.execute(Batch { id, stamp, key: None, commands, blobs })?)
+        Ok(self.store.execute(Batch {
+            id,
+            stamp,
+            key: None,
+            commands,
+            blobs,
+        })?)
     }
 
     /// Reads the JSON in a blob; none when it was purged.
     pub fn read_json<T: DeserializeOwned>(&self, digest: Digest) -> Result<Option<T>, Error> {
-        let Some(bytes) = self.store.blob(digest)? else { return Ok(None) };
+        let Some(bytes) = self.store.blob(digest)? else {
+            return Ok(None);
+        };
         serde_json::from_slice(&bytes)
             .map(Some)
-            .map_err(|source| Error::Blob { digest, detail: source.to_string() })
+            .map_err(|source| Error::Blob {
+                digest,
+                detail: source.to_string(),
+            })
     }
 
     /// Reads the JSON in a blob that has to be there.
     pub fn require_json<T: DeserializeOwned>(&self, digest: Digest) -> Result<T, Error> {
-        self.read_json(digest)?
-            .ok_or_else(|| Error::Blob { digest, detail: "it was purged".to_owned() })
+        self.read_json(digest)?.ok_or_else(|| Error::Blob {
+            digest,
+            detail: "it was purged".to_owned(),
+        })
     }
 }
 

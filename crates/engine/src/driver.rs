@@ -4,8 +4,8 @@
 //! also means that two of them never act at once, and that a pass over all of them that finds
 //! nothing to do is the proof that the engine is idle.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub struct Activity {
 pub(crate) struct Driver {
     stop: Arc<AtomicBool>,
     wake: Arc<Notify>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What a pass over all reconcilers came to.
@@ -54,14 +54,20 @@ impl Driver {
         cx: Arc<Cx>,
         reconcilers: Vec<Box<dyn Reconcile>>,
     ) -> Result<(Self, watch::Receiver<Activity>), Error> {
-        let (activity, receiver) =
-            watch::channel(Activity { idle: false, seq: 0, troubles: Vec::new() });
+        let (activity, receiver) = watch::channel(Activity {
+            idle: false,
+            seq: 0,
+            troubles: Vec::new(),
+        });
         let stop = Arc::new(AtomicBool::new(false));
         let wake = Arc::new(Notify::new());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
-            .map_err(|source| Error::Io { what: "a timer".to_owned(), source })?;
+            .map_err(|source| Error::Io {
+                what: "a timer".to_owned(),
+                source,
+            })?;
         let looping = Loop {
             cx,
             reconcilers,
@@ -72,15 +78,30 @@ impl Driver {
         let thread = std::thread::Builder::new()
             .name("driver".to_owned())
             .spawn(move || runtime.block_on(looping.run()))
-            .map_err(|source| Error::Io { what: "the driver's thread".to_owned(), source })?;
-        Ok((Self { stop, wake, thread: Some(thread) }, receiver))
+            .map_err(|source| Error::Io {
+                what: "the driver's thread".to_owned(),
+                source,
+            })?;
+        Ok((
+            Self {
+                stop,
+                wake,
+                thread: Mutex::new(Some(thread)),
+            },
+            receiver,
+        ))
     }
 
     /// Lets the thread end after what it is doing now, and waits for it.
-    pub(crate) fn stop(&mut self) {
+    pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
         self.wake.notify_one();
-        if let Some(thread) = self.thread.take() {
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
             // A panic in there was printed; there is nothing more to say.
             let _ = thread.join();
         }
@@ -135,7 +156,9 @@ impl Loop {
             match reconciler.reconcile(&self.cx) {
                 Ok(Progress::Worked) => pass.worked = true,
                 Ok(Progress::Delayed { until }) => pass.delayed = earliest(pass.delayed, until),
-                Ok(Progress::Idle { wake_at: Some(at) }) => pass.wake_at = earliest(pass.wake_at, at),
+                Ok(Progress::Idle { wake_at: Some(at) }) => {
+                    pass.wake_at = earliest(pass.wake_at, at)
+                }
                 Ok(Progress::Idle { wake_at: None }) => {}
                 Err(error) => {
                     let trouble = format!("{}: {}", reconciler.name(), crate::error::chain(&error));
@@ -152,14 +175,28 @@ impl Loop {
     fn patience(&self, pass: &Pass) -> Duration {
         let now = self.cx.now();
         let until = |at: Time| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
-        let deadline = [pass.delayed, pass.wake_at].into_iter().flatten().map(until).min();
-        let after = if pass.troubles.is_empty() { LOOK_ANYWAY } else { AFTER_FAILURE };
+        let deadline = [pass.delayed, pass.wake_at]
+            .into_iter()
+            .flatten()
+            .map(until)
+            .min();
+        let after = if pass.troubles.is_empty() {
+            LOOK_ANYWAY
+        } else {
+            AFTER_FAILURE
+        };
         // A deadline that has just passed is met at the next tick of the clock, not in a busy loop.
-        deadline.map_or(after, |deadline| deadline.max(Duration::from_millis(5)).min(after))
+        deadline.map_or(after, |deadline| {
+            deadline.max(Duration::from_millis(5)).min(after)
+        })
     }
 
     fn say(&self, idle: bool, seq: u64, pass: &Pass) {
-        let now = Activity { idle, seq, troubles: pass.troubles.clone() };
+        let now = Activity {
+            idle,
+            seq,
+            troubles: pass.troubles.clone(),
+        };
         self.activity.send_if_modified(|before| {
             let changed = *before != now;
             *before = now;
@@ -170,6 +207,11 @@ impl Loop {
 
 impl Pass {
     const fn nothing() -> Self {
-        Self { worked: false, delayed: None, wake_at: None, troubles: Vec::new() }
+        Self {
+            worked: false,
+            delayed: None,
+            wake_at: None,
+            troubles: Vec::new(),
+        }
     }
 }

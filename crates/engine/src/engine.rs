@@ -15,9 +15,7 @@ use crate::driver::{Activity, Driver};
 use crate::reconcile::Reconcile;
 use crate::repo::Pool;
 use crate::run::Jobs;
-use crate::{
-    Error, Settings, approval, change_set, intake, plan, queue, request, retention, run,
-};
+use crate::{Error, Settings, approval, change_set, intake, plan, queue, request, retention, run};
 
 /// How long processes get to end when the engine leaves.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,7 +50,7 @@ pub struct Engine {
 impl Engine {
     /// Starts an engine that works. The caller holds the home's lock: all other engines are gone.
     pub fn start(parts: Parts) -> Result<Self, Error> {
-        let cx = Arc::new(context(parts)?);
+        let cx = Arc::new(context(parts, true)?);
         for lease in cx.store.leases()? {
             if lease.owner != cx.instance.as_str() {
                 cx.store.break_leases_of_dead(&lease.owner)?;
@@ -71,15 +69,27 @@ impl Engine {
             Box::new(retention::Retention::new()),
         ];
         let (driver, activity) = Driver::start(Arc::clone(&cx), reconcilers)?;
-        Ok(Self { cx, driver: Some(driver), activity })
+        Ok(Self {
+            cx,
+            driver: Some(driver),
+            activity,
+        })
     }
 
     /// Makes an engine that only answers questions; it needs no lock.
     pub fn read_only(parts: Parts) -> Result<Self, Error> {
-        let cx = Arc::new(context(parts)?);
+        let cx = Arc::new(context(parts, false)?);
         let seq = cx.store.last_seq()?;
-        let (_, activity) = watch::channel(Activity { idle: true, seq, troubles: Vec::new() });
-        Ok(Self { cx, driver: None, activity })
+        let (_, activity) = watch::channel(Activity {
+            idle: true,
+            seq,
+            troubles: Vec::new(),
+        });
+        Ok(Self {
+            cx,
+            driver: None,
+            activity,
+        })
     }
 
     /// Gives what every part uses.
@@ -113,8 +123,8 @@ impl Engine {
     }
 
     /// Stops after what it is doing now, and ends the processes it started.
-    pub fn stop(&mut self) {
-        if let Some(driver) = &mut self.driver {
+    pub fn stop(&self) {
+        if let Some(driver) = &self.driver {
             driver.stop();
             if !self.cx.jobs.stop(PATIENCE) {
                 tracing::warn!("some checks did not end in time; the next engine ends them");
@@ -129,10 +139,22 @@ impl Drop for Engine {
     }
 }
 
-fn context(parts: Parts) -> Result<Cx, Error> {
-    let Parts { store, clock, ids, settings, redactor, git, home, boot_id } = parts;
+fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
+    let Parts {
+        store,
+        clock,
+        ids,
+        settings,
+        redactor,
+        git,
+        home,
+        boot_id,
+    } = parts;
     let rules = Rules::compile(settings.rules.clone()).map_err(|error| {
-        hyperion_api::Problem::new("input.invalid", format!("the setting {}: {error}", error.key()))
+        hyperion_api::Problem::new(
+            "input.invalid",
+            format!("the setting {}: {error}", error.key()),
+        )
     })?;
     let name = |text: String| Name::new(text).map_err(|error| Error::Missing(error.to_string()));
     let instance: Uuid = ids.next();
@@ -149,5 +171,6 @@ fn context(parts: Parts) -> Result<Cx, Error> {
         home,
         repos: Pool::default(),
         jobs: Jobs::default(),
+        works,
     })
 }

@@ -78,16 +78,21 @@ impl From<Error> for Problem {
                 Problem::new("repo.unusable", format!("failed to {error}")).hint(error.remedy())
             }
             Error::Git(error) => {
-                let remedy = error.remedy().unwrap_or_else(|| "run `hyperion doctor`".to_owned());
+                let remedy = error
+                    .remedy()
+                    .unwrap_or_else(|| "run `hyperion doctor`".to_owned());
                 Problem::new("repo.unusable", format!("failed to {error}")).hint(remedy)
             }
-            Error::RepoFile(error) => {
-                Problem::new("repo.unusable", format!("failed to read hyperion.toml: {error}"))
-                    .hint("mend the file on the branch that work lands on")
-            }
-            Error::Read(error) => {
-                Problem::new("store.damaged", format!("failed to read the store: {error}")).hint(error.hint())
-            }
+            Error::RepoFile(error) => Problem::new(
+                "repo.unusable",
+                format!("failed to read hyperion.toml: {error}"),
+            )
+            .hint("mend the file on the branch that work lands on"),
+            Error::Read(error) => Problem::new(
+                "store.damaged",
+                format!("failed to read the store: {error}"),
+            )
+            .hint(error.hint()),
             Error::Io { .. } | Error::Lane(_) | Error::Spawn(_) => {
                 Problem::new("engine.unavailable", chain(&error)).hint("run `hyperion doctor`")
             }
@@ -118,9 +123,9 @@ fn from_store(error: &StoreError) -> Problem {
         StoreError::Refused { refusal, .. } => return refused(refusal),
         StoreError::Full => "store.full",
         StoreError::ReadOnly => "engine.read_only",
-        StoreError::Damaged { .. } | StoreError::Corrupt { .. } | StoreError::Quarantined { .. } => {
-            "store.damaged"
-        }
+        StoreError::Damaged { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Quarantined { .. } => "store.damaged",
         StoreError::TooLarge { .. } | StoreError::Secret { .. } => "input.invalid",
         StoreError::MissingBlob { .. }
         | StoreError::LeaseLost { .. }
@@ -137,12 +142,14 @@ fn from_store(error: &StoreError) -> Problem {
 fn refused(refusal: &Refusal) -> Problem {
     let (code, hint) = match refusal {
         Refusal::Missing(_) | Refusal::NoSuchPart { .. } => ("subject.not_found", None),
-        Refusal::AlreadyDecided { .. } => {
-            ("approval.already_decided", Some("the first decision stands"))
-        }
-        Refusal::NotEntitled { .. } => {
-            ("approval.not_entitled", Some("ask somebody with that role to decide it"))
-        }
+        Refusal::AlreadyDecided { .. } => (
+            "approval.already_decided",
+            Some("the first decision stands"),
+        ),
+        Refusal::NotEntitled { .. } => (
+            "approval.not_entitled",
+            Some("ask somebody with that role to decide it"),
+        ),
         Refusal::OtherDigest { .. } => (
             "approval.stale",
             Some("look at it again: `hyperion approval show` prints what is asked now"),

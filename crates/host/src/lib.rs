@@ -7,6 +7,7 @@
 //! - Everything captured is bounded, every wait has a deadline.
 
 mod cancel;
+mod confine;
 mod coprocess;
 mod files;
 mod home;
@@ -19,6 +20,7 @@ mod run;
 mod wait;
 
 pub use cancel::CancelFlag;
+pub use confine::{confine_this_thread, is_confined};
 pub use coprocess::{CoProcess, CoProcessError};
 pub use files::{
     ReadError, create_private, create_private_dir, free_bytes, fsync_dir, read_bounded,

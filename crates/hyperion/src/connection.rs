@@ -1,12 +1,42 @@
-//! Reaches the home's engine.
+//! Reaches the home's engine: over its socket, by becoming it, or by only reading its data.
 //!
-//! A stand-in until the engine is wired in: it speaks to an engine that is up, and is never one itself.
+//! Whoever takes the lock also listens, so a second terminal works through the first. An engine
+//! that a command became leaves when nothing can go on without a person: it lingers a moment for
+//! others, stops taking calls, finishes what they began, and lets go of the lock.
 
-use hyperion_api::Client;
-use hyperion_api::client::UnixTransport;
-use hyperion_host::Locations;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::settings::Settings;
+use anyhow::Context as _;
+use axum::Router;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyperion_api::client::{Body, Transport, TransportError, UnixTransport};
+use hyperion_api::{Client, Problem};
+use hyperion_engine::Engine;
+use hyperion_host::{Home, HomeLock, Locations, LockError};
+use hyperion_server::{Server, router, serve};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
+
+use crate::settings::{Settings, Variables};
+use crate::wiring;
+
+/// How long an engine stays for others after nothing is left to do.
+const LINGER: Duration = Duration::from_secs(2);
+/// How long to wait for an engine that has the lock but does not listen (it is starting or leaving).
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often to look whether it does.
+const LOOK: Duration = Duration::from_millis(25);
+/// How long calls in flight may take when an engine leaves.
+const LAST_CALLS: Duration = Duration::from_secs(10);
 
 /// What a command is going to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,30 +51,216 @@ pub(crate) enum Access {
 pub(crate) struct Connection {
     /// Speaks to it.
     pub(crate) client: Client,
+    own: Option<Own>,
+}
+
+/// The engine that this process is.
+struct Own {
+    engine: Arc<Engine>,
+    server: JoinHandle<std::io::Result<()>>,
+    closing: watch::Sender<bool>,
+    socket: PathBuf,
+    /// Let go of last: whoever takes it may start at once.
+    _lock: HomeLock,
 }
 
 impl Connection {
     /// Reaches the home's engine over its socket, becomes it when nobody is (Change), or opens the data read-only (Read).
     pub(crate) async fn open(
-        _settings: &Settings,
+        settings: &Settings,
         locations: &Locations,
-        _access: Access,
-    ) -> Result<Self, anyhow::Error> {
-        let client = Client::new(UnixTransport::new(locations.socket()));
-        Ok(Self { client })
+        access: Access,
+        variables: &Variables,
+    ) -> anyhow::Result<Self> {
+        let socket = locations.socket();
+        if listens(&socket).await {
+            return Ok(Self::remote(&socket));
+        }
+        match access {
+            Access::Read => Self::read_only(settings, locations, variables),
+            Access::Change => Self::take_over(settings, locations, variables).await,
+        }
+    }
+
+    fn remote(socket: &std::path::Path) -> Self {
+        Self {
+            client: Client::new(UnixTransport::new(socket)),
+            own: None,
+        }
+    }
+
+    fn read_only(
+        settings: &Settings,
+        locations: &Locations,
+        variables: &Variables,
+    ) -> anyhow::Result<Self> {
+        let home = Home::open(locations)?.filter(|home| home.database().exists());
+        let Some(home) = home else {
+            let detail = format!("there is no home at {} yet", locations.home.display());
+            let problem = Problem::new("subject.not_found", detail)
+                .hint("run `hyperion init` in a repository, or set HYPERION_HOME to where it is");
+            return Err(hyperion_api::ClientError::Problem(Box::new(problem)).into());
+        };
+        let engine = Arc::new(wiring::read_only(settings, home, variables)?);
+        let (_, closing) = watch::channel(false);
+        let server = Server::new(
+            engine,
+            wiring::owner(variables)?,
+            env!("CARGO_PKG_VERSION"),
+            closing,
+        );
+        Ok(Self {
+            client: Client::new(InProcess {
+                router: router(server),
+            }),
+            own: None,
+        })
+    }
+
+    /// Becomes the engine, or finds the one that was faster.
+    async fn take_over(
+        settings: &Settings,
+        locations: &Locations,
+        variables: &Variables,
+    ) -> anyhow::Result<Self> {
+        let home = Home::open_or_create(locations)?;
+        let socket = home.socket()?;
+        let began = Instant::now();
+        loop {
+            match home.lock() {
+                Ok(lock) => {
+                    return Self::become_engine(settings, home, variables, lock, socket).await;
+                }
+                Err(LockError::Busy { .. }) if began.elapsed() < PATIENCE => {}
+                Err(error) => return Err(error.into()),
+            }
+            if listens(&socket).await {
+                return Ok(Self::remote(&socket));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn become_engine(
+        settings: &Settings,
+        home: Home,
+        variables: &Variables,
+        lock: HomeLock,
+        socket: PathBuf,
+    ) -> anyhow::Result<Self> {
+        let (settings, owned) = (settings.clone(), variables.clone());
+        let starting = tokio::task::spawn_blocking(move || wiring::start(&settings, home, &owned));
+        let engine = Arc::new(starting.await.context("start the engine")??);
+        let (closing, closed) = watch::channel(false);
+        let server = Server::new(
+            Arc::clone(&engine),
+            wiring::owner(variables)?,
+            env!("CARGO_PKG_VERSION"),
+            closed.clone(),
+        );
+        let routes = router(server);
+        // We hold the lock, so a socket that is there is somebody's who died.
+        match fs::remove_file(&socket) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("remove {}", socket.display()));
+            }
+        }
+        let listener = UnixListener::bind(&socket)
+            .with_context(|| format!("listen on {}", socket.display()))?;
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))
+            .with_context(|| format!("make {} private", socket.display()))?;
+        let stop = wait_for(closed);
+        let server = tokio::spawn(serve(listener, routes.clone(), stop));
+        Ok(Self {
+            client: Client::new(InProcess { router: routes }),
+            own: Some(Own {
+                engine,
+                server,
+                closing,
+                socket,
+                _lock: lock,
+            }),
+        })
     }
 
     /// Drives what was begun until nothing can go on without a person, lingers, leaves.
-    pub(crate) async fn close(self) -> Result<(), anyhow::Error> {
-        Ok(())
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        let Some(own) = self.own else { return Ok(()) };
+        own.come_to_rest().await;
+        own.leave().await
     }
 
     /// Serves until told to stop.
-    pub(crate) async fn serve_until(
-        self,
-        stop: impl Future<Output = ()>,
-    ) -> Result<(), anyhow::Error> {
+    pub(crate) async fn serve_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         stop.await;
-        Ok(())
+        match self.own {
+            Some(own) => own.leave().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Own {
+    /// Waits until nothing is left to do, and nobody has come for a while.
+    async fn come_to_rest(&self) {
+        loop {
+            let before = self.engine.idle().await;
+            tokio::time::sleep(LINGER).await;
+            let now = self.engine.activity().borrow().clone();
+            if now.idle && now.seq == before.seq {
+                return;
+            }
+        }
+    }
+
+    /// Stops taking calls, lets the engine end what it is doing, and lets go of the lock.
+    async fn leave(self) -> anyhow::Result<()> {
+        let Self {
+            engine,
+            mut server,
+            closing,
+            socket,
+            _lock,
+        } = self;
+        let _ = closing.send(true);
+        // Gone before the lock is, so that nobody takes a socket without an engine for one with.
+        let _ = fs::remove_file(&socket);
+        if tokio::time::timeout(LAST_CALLS, &mut server).await.is_err() {
+            server.abort();
+        }
+        let stopping = tokio::task::spawn_blocking(move || engine.stop());
+        stopping.await.context("stop the engine")
+    }
+}
+
+async fn wait_for(mut closed: watch::Receiver<bool>) {
+    // An error means that whoever could say so is gone, which says the same.
+    let _ = closed.wait_for(|closed| *closed).await;
+}
+
+async fn listens(socket: &std::path::Path) -> bool {
+    UnixStream::connect(socket).await.is_ok()
+}
+
+/// Calls a router of this very process.
+struct InProcess {
+    router: Router,
+}
+
+impl Transport for InProcess {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
+        let router = self.router.clone();
+        Box::pin(async move {
+            let request = request.map(axum::body::Body::from);
+            match router.oneshot(request).await {
+                Ok(response) => Ok(response.map(|body| body.map_err(Into::into).boxed_unsync())),
+                Err(never) => match never {},
+            }
+        })
     }
 }

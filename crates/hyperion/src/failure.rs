@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use hyperion_api::{ClientError, Problem};
+use hyperion_api::{ClientError, FieldError, Problem};
 use hyperion_host::{HomeError, LocationsError, LockError};
 
 use crate::exit::Exit;
 use crate::output::style::{self, paint};
 use crate::output::visible::{visible, visible_text};
+use crate::settings::SettingsErrors;
 
 /// Something went wrong, in words for the person at the terminal.
 #[derive(Debug)]
@@ -64,6 +65,11 @@ impl Failure {
                 return Self::new(Exit::Unavailable, said(error))
                     .hint("try again in a moment; `hyperion doctor` shows who serves this home");
             }
+            if let Some(SettingsErrors(errors)) = cause.downcast_ref() {
+                return Self::usage(cause.to_string())
+                    .details(errors.iter().map(ToString::to_string))
+                    .hint("`hyperion config list` shows what can be set; nothing was done");
+            }
             if cause.downcast_ref::<LocationsError>().is_some() {
                 return Self::usage(said(error));
             }
@@ -77,20 +83,30 @@ impl Failure {
 
     /// Makes a failure of the API's problem; `line` finds the line of a pointer where there is a file.
     pub(crate) fn of_problem(problem: &Problem, line: impl Fn(&str) -> Option<usize>) -> Self {
-        let details = problem.errors.iter().map(|error| {
-            let place = match (line(&error.pointer), error.pointer.as_str()) {
-                (Some(line), "") => format!("line {line}: "),
-                (Some(line), pointer) => format!("line {line}, {pointer}: "),
-                (None, "") => String::new(),
-                (None, pointer) => format!("{pointer}: "),
-            };
-            format!("{place}{}", error.detail)
-        });
-        Self {
+        let place = |error: &FieldError| match (line(&error.pointer), error.pointer.as_str()) {
+            (Some(line), "") => format!("line {line}"),
+            (Some(line), pointer) => format!("line {line}, {pointer}"),
+            (None, pointer) => pointer.to_owned(),
+        };
+        let failure = Self {
             exit: Exit::from_code(problem.exit()),
             what: problem.detail.clone(),
-            details: details.collect(),
+            details: Vec::new(),
             hint: problem.hint.clone(),
+        };
+        match problem.errors.as_slice() {
+            // A single error is usually the whole story, told already but for its line.
+            [one] if problem.detail.ends_with(&one.detail) => match line(&one.pointer) {
+                Some(line) => Self {
+                    what: format!("{} (line {line})", problem.detail),
+                    ..failure
+                },
+                None => failure,
+            },
+            errors => failure.details(errors.iter().map(|error| match place(error) {
+                place if place.is_empty() => error.detail.clone(),
+                place => format!("{place}: {}", error.detail),
+            })),
         }
     }
 
@@ -163,7 +179,6 @@ fn said(error: &anyhow::Error) -> String {
 mod tests {
     use super::*;
     use anyhow::Context as _;
-    use hyperion_api::FieldError;
 
     fn plain(failure: &Failure) -> String {
         anstream::adapter::strip_str(&failure.render()).to_string()
@@ -190,6 +205,18 @@ mod tests {
           /tasks/1/depends_on/0: names no task
         hint: mend them and file it again
         ");
+    }
+
+    #[test]
+    fn a_single_error_is_said_once() {
+        let error = FieldError {
+            pointer: "/title".into(),
+            detail: "is empty".into(),
+        };
+        let problem =
+            Problem::new("request.invalid", "r.json: /title: is empty").errors(vec![error]);
+        let failure = Failure::of_problem(&problem, |_| Some(3));
+        assert_eq!(plain(&failure), "error: r.json: /title: is empty (line 3)");
     }
 
     #[test]
@@ -225,6 +252,17 @@ mod tests {
             (failure.exit(), failure.to_string().as_str()),
             (Exit::Usage, "no such file")
         );
+    }
+
+    #[test]
+    fn wrong_settings_are_listed_with_their_places() {
+        let errors = SettingsErrors(vec![crate::settings::SettingsError {
+            place: "/h/config.toml:2".into(),
+            detail: "there is no setting `x`".into(),
+        }]);
+        let failure = Failure::of(&errors.into());
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert!(plain(&failure).contains("\n  /h/config.toml:2: there is no setting `x`\n"));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod telemetry;
 mod time;
 mod view;
 mod wait;
+mod wiring;
 
 /// How long an interrupted command may take to put its threads away.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
         wishes,
         cli.global.quiet,
     ));
-    match start(cli, Arc::clone(&output), variables) {
+    match start(cli, &output, variables) {
         Ok(exit) => exit.into(),
         Err(error) => {
             let failure = Failure::of(&error);
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli, output: Arc<Output>, variables: Variables) -> anyhow::Result<Exit> {
+fn start(cli: Cli, output: &Arc<Output>, variables: Variables) -> anyhow::Result<Exit> {
     telemetry::start(variables.get("HYPERION_LOG"), output.is_coloured())?;
     let current_dir = std::env::current_dir().context("find out the current folder")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -72,7 +73,7 @@ fn start(cli: Cli, output: Arc<Output>, variables: Variables) -> anyhow::Result<
         .build()
         .context("start the runtime")?;
     let zone = jiff::tz::TimeZone::system();
-    let cx = Cx::new(Arc::clone(&output), variables, current_dir, zone);
+    let cx = Cx::new(Arc::clone(output), variables, current_dir, zone);
     let result = runtime.block_on(interruptible(cli, &cx));
     // A thread that waits for a line of input would hold the process for ever.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);

@@ -40,7 +40,7 @@ impl<'a> Session<'a> {
     pub(crate) async fn open(cx: &'a Cx, access: Access) -> anyhow::Result<Self> {
         let settings = cx.settings()?.settings;
         let locations = cx.locations()?;
-        let connection = Connection::open(&settings, &locations, access).await?;
+        let connection = Connection::open(&settings, &locations, access, cx.variables()).await?;
         let mut session = Self {
             cx,
             settings,
@@ -100,7 +100,13 @@ impl<'a> Session<'a> {
 
     /// Reaches an engine again after the one it spoke to left.
     pub(crate) async fn reopen(&mut self) -> anyhow::Result<()> {
-        self.connection = Connection::open(&self.settings, &self.locations, self.access).await?;
+        self.connection = Connection::open(
+            &self.settings,
+            &self.locations,
+            self.access,
+            self.cx.variables(),
+        )
+        .await?;
         Ok(())
     }
 

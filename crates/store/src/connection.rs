@@ -44,7 +44,8 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
-         PRAGMA cell_size_check = ON;",
+         PRAGMA cell_size_check = ON;
+         PRAGMA cache_size = -32000;",
     )?;
     Ok(conn)
 }

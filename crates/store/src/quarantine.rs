@@ -125,10 +125,6 @@ fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), Store
     };
     rows::insert(conn, &state, &stamp, created_at)?;
     // References are added, never taken away: some may be under a key that comes back one day.
-    conn.execute(
-        "UPDATE reference SET open = ?3 WHERE noun = ?1 AND id = ?2",
-        params![noun, id.as_bytes(), row.open],
-    )?;
     for digest in &row.blobs {
         rows::refer(conn, &writer.keys, subject, row.open, digest)?;
     }

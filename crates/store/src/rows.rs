@@ -330,8 +330,14 @@ fn save_references<M: Stored>(
         }
     }
     if before.is_some_and(|row| row.open != after.open) {
-        conn.prepare_cached("UPDATE reference SET open = ?3 WHERE noun = ?1 AND id = ?2")?
-            .execute(params![noun, id.as_bytes(), after.open])?;
+        for kept in old.intersection(&new) {
+            for name in keys.blob_names(kept) {
+                conn.prepare_cached(
+                    "UPDATE reference SET open = ?4 WHERE name = ?1 AND noun = ?2 AND id = ?3",
+                )?
+                .execute(params![name, noun, id.as_bytes(), after.open])?;
+            }
+        }
     }
     Ok(())
 }

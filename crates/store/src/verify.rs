@@ -105,8 +105,9 @@ impl Store {
             let mut inspection = Inspection::new(self, &tx)?;
             inspection.walk_chain()?;
             inspection.check_seals()?;
+            inspection.replay_subjects()?;
             for noun in Noun::ALL {
-                for_noun!(noun, M => inspection.compare_rows::<M>())?;
+                for_noun!(noun, M => inspection.find_strangers::<M>())?;
             }
             Ok(inspection.conclude())
         })
@@ -254,29 +255,47 @@ impl<'a> Inspection<'a> {
         }
     }
 
-    fn compare_rows<M: Stored>(&mut self) -> Result<(), ReadError> {
+    /// Replays every subject that an event speaks of, and compares its row.
+    fn replay_subjects(&mut self) -> Result<(), ReadError> {
         let conn = self.conn;
-        let noun = M::NOUN.name();
+        // Along the index, one subject after the other; the creating event tells its noun.
         let mut subjects =
-            conn.prepare("SELECT DISTINCT subject_id FROM event WHERE subject_type = ?1")?;
-        let mut found = subjects.query([noun])?;
+            conn.prepare("SELECT subject_id, min(seq) FROM event GROUP BY subject_id")?;
+        let mut found = subjects.query([])?;
         while let Some(row) = found.next()? {
             let id = Uuid::from_bytes(row.get(0)?);
-            self.result.rows_compared += 1;
-            match replay_subject::<M>(conn, id) {
-                Ok(Some(history)) => {
-                    if let Some(detail) = compare(conn, id, &history)? {
-                        self.differs(M::subject(id), detail);
-                    }
-                    self.check_blobs(M::subject(id), &history.state.row())?;
-                }
-                Ok(None) => {}
-                Err(detail) => self.differs(M::subject(id), detail),
+            let noun: String = conn
+                .prepare_cached("SELECT subject_type FROM event WHERE seq = ?1")?
+                .query_row([row.get::<_, u64>(1)?], |row| row.get(0))?;
+            // A noun that does not exist was found with the columns of its event.
+            if let Some(noun) = Noun::from_name(&noun) {
+                for_noun!(noun, M => self.compare_row::<M>(id))?;
             }
         }
-        let mut strangers = conn.prepare(&format!(
+        Ok(())
+    }
+
+    fn compare_row<M: Stored>(&mut self, id: Uuid) -> Result<(), ReadError> {
+        self.result.rows_compared += 1;
+        match replay_subject::<M>(self.conn, id) {
+            Ok(Some(history)) => {
+                if let Some(detail) = compare(self.conn, id, &history)? {
+                    self.differs(M::subject(id), detail);
+                }
+                self.check_blobs(M::subject(id), &history.state.row())?;
+            }
+            Ok(None) => {}
+            Err(detail) => self.differs(M::subject(id), detail),
+        }
+        Ok(())
+    }
+
+    /// Finds rows that no event speaks of.
+    fn find_strangers<M: Stored>(&mut self) -> Result<(), ReadError> {
+        let noun = M::NOUN.name();
+        let mut strangers = self.conn.prepare(&format!(
             "SELECT id FROM \"{noun}\" AS row WHERE NOT EXISTS
-               (SELECT 1 FROM event WHERE subject_type = ?1 AND subject_id = row.id)"
+               (SELECT 1 FROM event WHERE subject_id = row.id AND subject_type = ?1)"
         ))?;
         let mut found = strangers.query([noun])?;
         while let Some(row) = found.next()? {

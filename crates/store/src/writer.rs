@@ -21,7 +21,7 @@ pub(crate) const MAX_WAITING: usize = 1024;
 const MAX_GROUP: usize = 256;
 
 /// Pages in the write-ahead log after which the writer copies them into the database.
-const CHECKPOINT_PAGES: i32 = 2000;
+const CHECKPOINT_PAGES: i32 = 4000;
 
 /// Pages in the log after which it also waits for readers, so that the log cannot grow for ever.
 const TRUNCATE_PAGES: i32 = 32_000;

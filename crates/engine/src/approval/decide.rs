@@ -28,19 +28,32 @@ pub fn decide(
 ) -> Result<(), Error> {
     let reason = reason.map(str::trim).filter(|text| !text.is_empty());
     if decision == Decision::RequestChanges && reason.is_none() {
-        return Err(Problem::new("input.invalid", "asking for changes needs a comment: what to change")
-            .hint("add the comment, for instance --comment \"keep the old name\"")
-            .into());
+        return Err(Problem::new(
+            "input.invalid",
+            "asking for changes needs a comment: what to change",
+        )
+        .hint("add the comment, for instance --comment \"keep the old name\"")
+        .into());
     }
     let reason = reason.map(ShortText::cut);
     let command = match decision {
         Decision::Approve => approval::Command::Approve { digest, reason },
-        Decision::Reject => approval::Command::Reject { digest, reason, changes_requested: false },
-        Decision::RequestChanges => {
-            approval::Command::Reject { digest, reason, changes_requested: true }
-        }
+        Decision::Reject => approval::Command::Reject {
+            digest,
+            reason,
+            changes_requested: false,
+        },
+        Decision::RequestChanges => approval::Command::Reject {
+            digest,
+            reason,
+            changes_requested: true,
+        },
     };
-    cx.execute(cx.stamp_person(actor), vec![Command::Approval(id, command)], vec![])?;
+    cx.execute(
+        cx.stamp_person(actor),
+        vec![Command::Approval(id, command)],
+        vec![],
+    )?;
     Ok(())
 }
 
@@ -48,6 +61,10 @@ pub fn decide(
 pub fn cancel(cx: &Cx, actor: &Actor, id: ApprovalId, reason: Option<&str>) -> Result<(), Error> {
     let reason = ShortText::cut(reason.unwrap_or("withdrawn"));
     let command = approval::Command::Cancel { reason };
-    cx.execute(cx.stamp_person(actor), vec![Command::Approval(id, command)], vec![])?;
+    cx.execute(
+        cx.stamp_person(actor),
+        vec![Command::Approval(id, command)],
+        vec![],
+    )?;
     Ok(())
 }

@@ -25,24 +25,44 @@ impl Approvals {
 
     /// Moves a change set on by what was decided about it; `false` while nothing was.
     fn settle(&self, cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
-        let Some(id) = set.approval else { return Ok(false) };
-        let Some(approval) = cx.store.get::<Approval>(id)? else { return Ok(false) };
-        let said = approval.verdict.as_ref().and_then(|verdict| verdict.reason.clone());
-        let changes = approval.verdict.as_ref().is_some_and(|verdict| verdict.changes_requested);
+        let Some(id) = set.approval else {
+            return Ok(false);
+        };
+        let Some(approval) = cx.store.get::<Approval>(id)? else {
+            return Ok(false);
+        };
+        let said = approval
+            .verdict
+            .as_ref()
+            .and_then(|verdict| verdict.reason.clone());
+        let changes = approval
+            .verdict
+            .as_ref()
+            .is_some_and(|verdict| verdict.changes_requested);
         let command = match approval.status {
             Status::Pending => return Ok(false),
             Status::Approved => change_set::Command::Approve(Basis::Approval { approval: id }),
             Status::Rejected => {
                 let said = said.map(|said| format!(": {said}")).unwrap_or_default();
-                let what = if changes { "changes were requested" } else { "rejected" };
-                change_set::Command::Reject { reason: ShortText::cut(&format!("{what}{said}")) }
+                let what = if changes {
+                    "changes were requested"
+                } else {
+                    "rejected"
+                };
+                change_set::Command::Reject {
+                    reason: ShortText::cut(&format!("{what}{said}")),
+                }
             }
             Status::Expired => change_set::Command::Expire,
             Status::Cancelled => change_set::Command::Cancel {
                 reason: said.unwrap_or_else(|| ShortText::cut("the question was withdrawn")),
             },
         };
-        cx.execute(cx.stamp(&self.name), vec![Command::ChangeSet(set.id, command)], vec![])?;
+        cx.execute(
+            cx.stamp(&self.name),
+            vec![Command::ChangeSet(set.id, command)],
+            vec![],
+        )?;
         Ok(true)
     }
 
@@ -59,18 +79,31 @@ impl Approvals {
             } else {
                 approval::Command::Warn
             };
-            cx.execute(cx.stamp(&self.name), vec![Command::Approval(approval.id, command)], vec![])?;
+            cx.execute(
+                cx.stamp(&self.name),
+                vec![Command::Approval(approval.id, command)],
+                vec![],
+            )?;
             worked = true;
         }
         if worked {
             return Ok(Progress::Worked);
         }
-        let pending = cx.store.list::<Approval>(&Filter::open().limit(BATCH))?.rows;
+        let pending = cx
+            .store
+            .list::<Approval>(&Filter::open().limit(BATCH))?
+            .rows;
         let next = pending.iter().map(|approval| {
             let expires_at = approval.question.expires_at;
-            if approval.warned { expires_at } else { expires_at - cx.settings.approval_warn_before }
+            if approval.warned {
+                expires_at
+            } else {
+                expires_at - cx.settings.approval_warn_before
+            }
         });
-        Ok(Progress::Idle { wake_at: next.min() })
+        Ok(Progress::Idle {
+            wake_at: next.min(),
+        })
     }
 }
 

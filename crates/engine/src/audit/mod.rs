@@ -36,15 +36,28 @@ pub fn verify(cx: &Cx) -> Result<Verification, Error> {
     Ok(Verification {
         ok,
         events: found.events,
-        first_bad: found.first_bad.map(|bad| format!("event {}: {}", bad.seq, bad.detail)),
+        first_bad: found
+            .first_bad
+            .map(|bad| format!("event {}: {}", bad.seq, bad.detail)),
         head,
         rows_compared: found.rows_compared,
         rows_differ: found
             .rows_differ
             .iter()
-            .map(|row| format!("{} {}: {}", row.subject.noun(), row.subject.uuid(), row.detail))
+            .map(|row| {
+                format!(
+                    "{} {}: {}",
+                    row.subject.noun(),
+                    row.subject.uuid(),
+                    row.detail
+                )
+            })
             .collect(),
-        damaged_blobs: found.damaged_blobs.iter().map(|(digest, why)| format!("{digest}: {why}")).collect(),
+        damaged_blobs: found
+            .damaged_blobs
+            .iter()
+            .map(|(digest, why)| format!("{digest}: {why}"))
+            .collect(),
         landings_compared: compared,
         landings_differ: differ,
         not_shown,
@@ -55,7 +68,9 @@ pub fn verify(cx: &Cx) -> Result<Verification, Error> {
 fn compare_landings(cx: &Cx, not_shown: &mut Vec<String>) -> Result<(u64, Vec<String>), Error> {
     let mut compared = 0;
     let mut differ = Vec::new();
-    let mut filter = Filter::default().status(entry::Status::Landed.name()).limit(PAGE);
+    let mut filter = Filter::default()
+        .status(entry::Status::Landed.name())
+        .limit(PAGE);
     loop {
         let page = cx.store.list::<Entry>(&filter)?;
         for entry in &page.rows {
@@ -81,23 +96,35 @@ fn compare_landings(cx: &Cx, not_shown: &mut Vec<String>) -> Result<(u64, Vec<St
 
 fn compare_landing(cx: &Cx, entry: &Entry) -> Result<Option<String>, Error> {
     let opened = cx.repos.open(cx, entry.admission.repo)?;
-    let commit = entry.commit.as_ref().ok_or_else(|| Error::Missing("the commit it landed as".to_owned()))?;
+    let commit = entry
+        .commit
+        .as_ref()
+        .ok_or_else(|| Error::Missing("the commit it landed as".to_owned()))?;
     let commit = oid(commit)?;
     let branch = opened.branch(&entry.admission.branch)?;
     if opened.git.landed(&branch, &commit)? != Landed::Yes {
-        return Ok(Some(format!("commit {commit:.10} is no longer part of {}", branch.short())));
+        return Ok(Some(format!(
+            "commit {commit:.10} is no longer part of {}",
+            branch.short()
+        )));
     }
     let message = opened.git.commit_info(&commit)?.message;
-    let trailer = message.lines().find_map(|line| line.strip_prefix("Hyperion-Audit: "));
+    let trailer = message
+        .lines()
+        .find_map(|line| line.strip_prefix("Hyperion-Audit: "));
     let Some((seq, hash)) = trailer.and_then(|trailer| trailer.trim().split_once(':')) else {
-        return Ok(Some(format!("commit {commit:.10} has no Hyperion-Audit trailer")));
+        return Ok(Some(format!(
+            "commit {commit:.10} has no Hyperion-Audit trailer"
+        )));
     };
     let logged = match seq.parse() {
         Ok(seq) => cx.store.event_text(seq)?,
         Err(_) => None,
     };
     let fits = logged.is_some_and(|text| Digest::of(text.as_bytes()).hex() == hash);
-    Ok((!fits).then(|| format!("commit {commit:.10} names event {seq}, which the log does not have as it was")))
+    Ok((!fits).then(|| {
+        format!("commit {commit:.10} names event {seq}, which the log does not have as it was")
+    }))
 }
 
 /// What the log says of one landing, while it is read.
@@ -134,7 +161,12 @@ pub fn replay(cx: &Cx) -> Result<Replay, Error> {
         same &= cx.store.get::<Entry>(*id)?.as_ref() == Some(entry);
     }
     same &= cx.store.count::<Entry>(&Filter::default())? == reading.entries.len() as u64;
-    Ok(Replay { events: reading.events, landings: reading.landings, queue, same_as_database: same })
+    Ok(Replay {
+        events: reading.events,
+        landings: reading.landings,
+        queue,
+        same_as_database: same,
+    })
 }
 
 fn read(reading: &mut Reading, event: &hyperion_model::Event) -> Result<(), Error> {
@@ -142,22 +174,28 @@ fn read(reading: &mut Reading, event: &hyperion_model::Event) -> Result<(), Erro
         (Subject::Request(id), Fact::Request(request::Event::Submitted { .. })) => {
             reading.asked_by.insert(*id, event.stamp.actor.to_string());
         }
-        (Subject::Approval(id), Fact::Approval(approval::Event::Decided { approved: true, .. })) => {
+        (
+            Subject::Approval(id),
+            Fact::Approval(approval::Event::Decided { approved: true, .. }),
+        ) => {
             reading.approvals.insert(*id, event.stamp.actor.to_string());
         }
         (Subject::ChangeSet(id), Fact::ChangeSet(change_set::Event::Approved(basis))) => {
             let by = match basis {
                 change_set::Basis::Policy => "policy".to_owned(),
-                change_set::Basis::Approval { approval } => {
-                    reading.approvals.get(approval).cloned().unwrap_or_else(|| format!("approval {approval}"))
-                }
+                change_set::Basis::Approval { approval } => reading
+                    .approvals
+                    .get(approval)
+                    .cloned()
+                    .unwrap_or_else(|| format!("approval {approval}")),
             };
             reading.basis.insert(*id, by);
         }
         (Subject::Entry(id), Fact::Entry(fact)) => {
             let before = reading.entries.remove(id);
-            let entry = Entry::apply(before, fact, &event.stamp)
-                .map_err(|corrupt| Error::Missing(format!("an unbroken history of {}: {corrupt}", Noun::Entry)))?;
+            let entry = Entry::apply(before, fact, &event.stamp).map_err(|corrupt| {
+                Error::Missing(format!("an unbroken history of {}: {corrupt}", Noun::Entry))
+            })?;
             note_landing(reading, &entry, fact, event);
             reading.entries.insert(*id, entry);
         }
@@ -166,18 +204,32 @@ fn read(reading: &mut Reading, event: &hyperion_model::Event) -> Result<(), Erro
     Ok(())
 }
 
-fn note_landing(reading: &mut Reading, entry: &Entry, fact: &entry::Event, event: &hyperion_model::Event) {
+fn note_landing(
+    reading: &mut Reading,
+    entry: &Entry,
+    fact: &entry::Event,
+    event: &hyperion_model::Event,
+) {
     if let entry::Event::Enqueued { admission, .. } = fact {
-        let by = admission.change_sets.iter().filter_map(|set| reading.basis.get(set).cloned());
+        let by = admission
+            .change_sets
+            .iter()
+            .filter_map(|set| reading.basis.get(set).cloned());
         reading.approved.insert(entry.id, by.collect());
     }
     if let entry::Event::Landed { commit } = fact {
         reading.landings.push(Landing {
             entry_id: entry.id.to_string(),
             request_id: entry.admission.request.to_string(),
-            asked_by: reading.asked_by.get(&entry.admission.request).cloned().unwrap_or_default(),
+            asked_by: reading
+                .asked_by
+                .get(&entry.admission.request)
+                .cloned()
+                .unwrap_or_default(),
             approved_by: reading.approved.get(&entry.id).cloned().unwrap_or_default(),
-            checks: entry.verdict.as_ref().map_or(0, |verdict| u32::try_from(verdict.runs.len()).unwrap_or(u32::MAX)),
+            checks: entry.verdict.as_ref().map_or(0, |verdict| {
+                u32::try_from(verdict.runs.len()).unwrap_or(u32::MAX)
+            }),
             commit: commit.to_string(),
             landed_at: event.stamp.time.to_string(),
         });
@@ -193,11 +245,17 @@ pub fn history(cx: &Cx, filter: &Filter) -> Result<(Vec<Landing>, Option<String>
         let request = cx.store.get::<request::Request>(entry.admission.request)?;
         let mut approved_by = Vec::new();
         for id in &entry.admission.change_sets {
-            let Some(set) = cx.store.get::<change_set::ChangeSet>(*id)? else { continue };
+            let Some(set) = cx.store.get::<change_set::ChangeSet>(*id)? else {
+                continue;
+            };
             match set.basis {
                 Some(change_set::Basis::Approval { approval }) => {
                     let found = cx.store.get::<approval::Approval>(approval)?;
-                    approved_by.extend(found.and_then(|found| found.verdict).map(|verdict| verdict.by.to_string()));
+                    approved_by.extend(
+                        found
+                            .and_then(|found| found.verdict)
+                            .map(|verdict| verdict.by.to_string()),
+                    );
                 }
                 Some(change_set::Basis::Policy) => approved_by.push("policy".to_owned()),
                 None => {}
@@ -207,10 +265,18 @@ pub fn history(cx: &Cx, filter: &Filter) -> Result<(Vec<Landing>, Option<String>
         landings.push(Landing {
             entry_id: entry.id.to_string(),
             request_id: entry.admission.request.to_string(),
-            asked_by: request.map(|request| request.submitted_by.to_string()).unwrap_or_default(),
+            asked_by: request
+                .map(|request| request.submitted_by.to_string())
+                .unwrap_or_default(),
             approved_by,
-            checks: entry.verdict.as_ref().map_or(0, |verdict| u32::try_from(verdict.runs.len()).unwrap_or(u32::MAX)),
-            commit: entry.commit.as_ref().map(ToString::to_string).unwrap_or_default(),
+            checks: entry.verdict.as_ref().map_or(0, |verdict| {
+                u32::try_from(verdict.runs.len()).unwrap_or(u32::MAX)
+            }),
+            commit: entry
+                .commit
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             landed_at: entry.ended_at.map(|at| at.to_string()).unwrap_or_default(),
         });
     }

@@ -61,15 +61,23 @@ impl Assess {
             .get::<Request>(set.proposal.request)?
             .ok_or_else(|| Error::Missing(format!("request {}", set.proposal.request)))?;
         let Some(preview) = preview(cx, &opened, set)? else {
-            return self.end(cx, set, change_set::Command::Fail {
-                reason: ShortText::cut("its content was purged before it was judged"),
-            });
+            return self.end(
+                cx,
+                set,
+                change_set::Command::Fail {
+                    reason: ShortText::cut("its content was purged before it was judged"),
+                },
+            );
         };
         let accepted = preview.accepted()?;
         if accepted.is_empty() {
-            return self.end(cx, set, change_set::Command::Reject {
-                reason: ShortText::cut("every part of it was rejected"),
-            });
+            return self.end(
+                cx,
+                set,
+                change_set::Command::Reject {
+                    reason: ShortText::cut("every part of it was rejected"),
+                },
+            );
         }
         let judged = self.weigh(cx, &opened, set, &request, &preview, &accepted)?;
         self.commit(cx, &opened, set, &request, judged)
@@ -98,7 +106,10 @@ impl Assess {
         let mut assessment = assess(&facts, &rules, &cx.redactor);
         if rolls_back {
             let level = rollback::level(cx, request)?;
-            assessment = assessment.at_least(level, "taking a landing back needs the authority of the landing");
+            assessment = assessment.at_least(
+                level,
+                "taking a landing back needs the authority of the landing",
+            );
         }
         if request.submission.requires_approval {
             assessment = assessment.at_least(Level::TeamLead, "the request asks for an approval");
@@ -120,7 +131,13 @@ impl Assess {
             payload,
             policy: rules.digest(),
         };
-        Ok(Judged { assessed, document, blob, summary: preview.request.summary.clone(), diff })
+        Ok(Judged {
+            assessed,
+            document,
+            blob,
+            summary: preview.request.summary.clone(),
+            diff,
+        })
     }
 
     fn commit(
@@ -131,11 +148,19 @@ impl Assess {
         request: &Request,
         judged: Judged,
     ) -> Result<(), Error> {
-        let Judged { assessed, document, blob, summary, diff } = judged;
+        let Judged {
+            assessed,
+            document,
+            blob,
+            summary,
+            diff,
+        } = judged;
         let decision = assessed.decision;
         let mut blobs = vec![blob];
-        let mut commands =
-            vec![Command::ChangeSet(set.id, change_set::Command::Assess(assessed.clone()))];
+        let mut commands = vec![Command::ChangeSet(
+            set.id,
+            change_set::Command::Assess(assessed.clone()),
+        )];
         let mut asked = None;
         match decision {
             Decision::Deny => {
@@ -144,7 +169,10 @@ impl Assess {
                     |blocker| format!("{}: {}", blocker.code.name(), blocker.detail),
                 );
                 let reason = ShortText::cut(&why);
-                commands.push(Command::ChangeSet(set.id, change_set::Command::Reject { reason }));
+                commands.push(Command::ChangeSet(
+                    set.id,
+                    change_set::Command::Reject { reason },
+                ));
             }
             // A dry run lands nothing, so there is nothing to ask.
             Decision::Allow | Decision::Ask(_) if set.proposal.dry_run => {}
@@ -160,7 +188,9 @@ impl Assess {
                     question.id(),
                     approval::Command::Ask(question.clone()),
                 ));
-                let ask = change_set::Command::Ask { approval: question.id() };
+                let ask = change_set::Command::Ask {
+                    approval: question.id(),
+                };
                 commands.push(Command::ChangeSet(set.id, ask));
                 blobs.push(document);
             }
@@ -173,7 +203,11 @@ impl Assess {
     }
 
     fn end(&self, cx: &Cx, set: &ChangeSet, command: change_set::Command) -> Result<(), Error> {
-        cx.execute(cx.stamp(&self.name), vec![Command::ChangeSet(set.id, command)], vec![])?;
+        cx.execute(
+            cx.stamp(&self.name),
+            vec![Command::ChangeSet(set.id, command)],
+            vec![],
+        )?;
         Ok(())
     }
 }
@@ -185,7 +219,10 @@ fn decide_rollback(
     id: hyperion_model::ApprovalId,
     digest: Digest,
 ) -> Result<(), Error> {
-    let stamp = Stamp { time: cx.now(), actor: asker.clone() };
+    let stamp = Stamp {
+        time: cx.now(),
+        actor: asker.clone(),
+    };
     let command = approval::Command::Approve {
         digest: Some(digest),
         reason: Some(ShortText::cut("asked for the rollback")),
@@ -195,12 +232,19 @@ fn decide_rollback(
         Err(error) => {
             let problem = Problem::from(error);
             // Not entitled, or decided in between: it simply waits, or stands.
-            if problem.status < 500 { Ok(()) } else { Err(problem.into()) }
+            if problem.status < 500 {
+                Ok(())
+            } else {
+                Err(problem.into())
+            }
         }
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is a separate fact that the question is made of")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "each is a separate fact that the question is made of"
+)]
 fn question(
     cx: &Cx,
     opened: &Opened,
@@ -261,11 +305,19 @@ const fn risk(severity: Severity) -> Risk {
 
 /// Gives the globs that a change set's assignment owns.
 pub(crate) fn owned(cx: &Cx, set: &ChangeSet) -> Result<Vec<String>, Error> {
-    let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else { return Ok(Vec::new()) };
+    let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else {
+        return Ok(Vec::new());
+    };
     let document = crate::intake::plan_document(cx, plan.document)?;
-    let assignment = document
-        .and_then(|document| document.assignments.into_iter().find(|a| a.step_id == set.proposal.step));
-    Ok(assignment.map(|assignment| assignment.owns).unwrap_or_default())
+    let assignment = document.and_then(|document| {
+        document
+            .assignments
+            .into_iter()
+            .find(|a| a.step_id == set.proposal.step)
+    });
+    Ok(assignment
+        .map(|assignment| assignment.owns)
+        .unwrap_or_default())
 }
 
 /// Says which step that a step depends on did not come to be.
@@ -276,7 +328,10 @@ pub(crate) fn dependency_failed(plan: &Plan, number: u32) -> Option<ShortText> {
         .iter()
         .filter_map(|on| plan.step(*on))
         .find(|on| on.status == step::Status::Failed)?;
-    Some(ShortText::cut(&format!("task {} did not land, and this depends on it", failed.task)))
+    Some(ShortText::cut(&format!(
+        "task {} did not land, and this depends on it",
+        failed.task
+    )))
 }
 
 impl Reconcile for Assess {
@@ -298,10 +353,21 @@ impl Reconcile for Assess {
 }
 
 /// Cancels the question that waits about a change set, if one does.
-pub(crate) fn cancel_question(cx: &Cx, set: &ChangeSet, why: &str) -> Result<Option<Command>, Error> {
-    let Some(id) = set.approval else { return Ok(None) };
+pub(crate) fn cancel_question(
+    cx: &Cx,
+    set: &ChangeSet,
+    why: &str,
+) -> Result<Option<Command>, Error> {
+    let Some(id) = set.approval else {
+        return Ok(None);
+    };
     let approval = cx.store.get::<approval::Approval>(id)?;
     Ok(approval.filter(|approval| approval.row().open).map(|_| {
-        Command::Approval(id, approval::Command::Cancel { reason: ShortText::cut(why) })
+        Command::Approval(
+            id,
+            approval::Command::Cancel {
+                reason: ShortText::cut(why),
+            },
+        )
     }))
 }

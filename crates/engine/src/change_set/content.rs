@@ -37,15 +37,26 @@ pub fn preview(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previ
     };
     let base = oid(&set.proposal.base_tree)?;
     // It was carried out within the limits once; they may have become narrower since.
-    let made = materialise(&opened.git, &base, &request.changes, usize::MAX)?.map_err(|failures| {
-        let why = failures.first().map(|failure| failure.detail.clone()).unwrap_or_default();
-        Error::Missing(format!("the base that change set {} was made on: {why}", set.id))
-    })?;
+    let made =
+        materialise(&opened.git, &base, &request.changes, usize::MAX)?.map_err(|failures| {
+            let why = failures
+                .first()
+                .map(|failure| failure.detail.clone())
+                .unwrap_or_default();
+            Error::Missing(format!(
+                "the base that change set {} was made on: {why}",
+                set.id
+            ))
+        })?;
     let items = set.proposal.items.iter().zip(made.items);
     let items = items
         .map(|(item, made)| {
             let diff = item_diff(&made);
-            PreviewItem { item: item.clone(), made, diff }
+            PreviewItem {
+                item: item.clone(),
+                made,
+                diff,
+            }
         })
         .collect();
     Ok(Some(Preview { request, items }))
@@ -53,8 +64,16 @@ pub fn preview(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previ
 
 /// Compares the two sides of an item.
 pub(crate) fn item_diff(made: &MadeItem) -> FileDiff {
-    let bytes = |side: &Option<Side>| side.as_ref().map(|side| side.bytes.clone()).unwrap_or_default();
-    diff(&bytes(&made.old), &bytes(&made.new), &DiffOptions::default())
+    let bytes = |side: &Option<Side>| {
+        side.as_ref()
+            .map(|side| side.bytes.clone())
+            .unwrap_or_default()
+    };
+    diff(
+        &bytes(&made.old),
+        &bytes(&made.new),
+        &DiffOptions::default(),
+    )
 }
 
 impl Preview {
@@ -72,10 +91,19 @@ impl Preview {
                     .take(diff.hunks.len())
                     .map(|hunk: u32| !item.rejected_hunks.contains(&hunk))
                     .collect();
-                let old = made.old.as_ref().map(|side| side.bytes.clone()).unwrap_or_default();
-                let bytes = select(&old, diff, &keep)
-                    .map_err(|error| Error::Missing(format!("the hunks of {}: {error}", item.path)))?;
-                let mode = made.new.as_ref().or(made.old.as_ref()).map(|side| side.mode);
+                let old = made
+                    .old
+                    .as_ref()
+                    .map(|side| side.bytes.clone())
+                    .unwrap_or_default();
+                let bytes = select(&old, diff, &keep).map_err(|error| {
+                    Error::Missing(format!("the hunks of {}: {error}", item.path))
+                })?;
+                let mode = made
+                    .new
+                    .as_ref()
+                    .or(made.old.as_ref())
+                    .map(|side| side.mode);
                 made.new = mode.map(|mode| Side { mode, bytes });
             }
             accepted.push(made);
@@ -101,14 +129,20 @@ pub fn unified_diff(items: &[MadeItem]) -> String {
     let mut text = String::new();
     for made in items {
         let path = made.path.as_str().as_bytes();
-        let from = made.from_path.as_ref().map_or(path, |from| from.as_str().as_bytes());
+        let from = made
+            .from_path
+            .as_ref()
+            .map_or(path, |from| from.as_str().as_bytes());
         let header = FileHeader {
             old_path: made.old.as_ref().map(|_| from),
             new_path: made.new.as_ref().map(|_| path),
             old_mode: made.old.as_ref().map(|side| mode_bits(side.mode)),
             new_mode: made.new.as_ref().map(|side| mode_bits(side.mode)),
         };
-        text.push_str(&String::from_utf8_lossy(&unified(&header, &item_diff(made))));
+        text.push_str(&String::from_utf8_lossy(&unified(
+            &header,
+            &item_diff(made),
+        )));
     }
     text
 }

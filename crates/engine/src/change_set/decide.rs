@@ -19,8 +19,11 @@ pub fn decide_item(
     let set = require(cx, id)?;
     let known = set.proposal.items.iter().find(|known| known.id == item);
     let known = known.ok_or_else(|| {
-        Problem::new("subject.not_found", format!("change set {id} has no item {item}"))
-            .hint("`hyperion changes show` lists the items")
+        Problem::new(
+            "subject.not_found",
+            format!("change set {id} has no item {item}"),
+        )
+        .hint("`hyperion changes show` lists the items")
     })?;
     let (status, rejected_hunks) = match hunks {
         None if accept => (item::Status::Accepted, Vec::new()),
@@ -45,19 +48,31 @@ pub fn decide_item(
             }
         }
     };
-    let decision = change_set::Command::DecideItem { item, status, rejected_hunks };
+    let decision = change_set::Command::DecideItem {
+        item,
+        status,
+        rejected_hunks,
+    };
     commit(cx, actor, &set, vec![decision])
 }
 
 /// Accepts or rejects every item.
 pub fn decide_all(cx: &Cx, actor: &Actor, id: ChangeSetId, accept: bool) -> Result<(), Error> {
     let set = require(cx, id)?;
-    let status = if accept { item::Status::Accepted } else { item::Status::Rejected };
-    let decisions = set.proposal.items.iter().map(|item| change_set::Command::DecideItem {
-        item: item.id,
-        status,
-        rejected_hunks: Vec::new(),
-    });
+    let status = if accept {
+        item::Status::Accepted
+    } else {
+        item::Status::Rejected
+    };
+    let decisions = set
+        .proposal
+        .items
+        .iter()
+        .map(|item| change_set::Command::DecideItem {
+            item: item.id,
+            status,
+            rejected_hunks: Vec::new(),
+        });
     commit(cx, actor, &set, decisions.collect())
 }
 
@@ -68,14 +83,26 @@ fn commit(
     set: &ChangeSet,
     decisions: Vec<change_set::Command>,
 ) -> Result<(), Error> {
-    let level = set.assessed.as_ref().map_or(hyperion_model::Level::TeamLead, |assessed| assessed.level);
+    let level = set
+        .assessed
+        .as_ref()
+        .map_or(hyperion_model::Level::TeamLead, |assessed| assessed.level);
     if !actor.may_decide(level) {
-        let refusal = hyperion_model::Refusal::NotEntitled { by: actor.clone(), level };
+        let refusal = hyperion_model::Refusal::NotEntitled {
+            by: actor.clone(),
+            level,
+        };
         return Err(Problem::new("approval.not_entitled", refusal.to_string()).into());
     }
-    let mut commands: Vec<_> =
-        decisions.into_iter().map(|decision| Command::ChangeSet(set.id, decision)).collect();
-    commands.extend(cancel_question(cx, set, "parts of the change were accepted or rejected; it is asked anew")?);
+    let mut commands: Vec<_> = decisions
+        .into_iter()
+        .map(|decision| Command::ChangeSet(set.id, decision))
+        .collect();
+    commands.extend(cancel_question(
+        cx,
+        set,
+        "parts of the change were accepted or rejected; it is asked anew",
+    )?);
     cx.execute(cx.stamp_person(actor), commands, vec![])?;
     Ok(())
 }

@@ -16,16 +16,30 @@ pub(crate) fn change_facts(
     from_outside: bool,
     is_rollback: bool,
 ) -> ChangeFacts {
-    ChangeFacts { class, items: items.iter().map(item_facts).collect(), owns, from_outside, is_rollback }
+    ChangeFacts {
+        class,
+        items: items.iter().map(item_facts).collect(),
+        owns,
+        from_outside,
+        is_rollback,
+    }
 }
 
 fn item_facts(item: &MadeItem) -> ItemFacts {
     let empty: &[u8] = &[];
-    let old = item.old.as_ref().map_or(empty, |side| side.bytes.as_slice());
-    let new = item.new.as_ref().map_or(empty, |side| side.bytes.as_slice());
+    let old = item
+        .old
+        .as_ref()
+        .map_or(empty, |side| side.bytes.as_slice());
+    let new = item
+        .new
+        .as_ref()
+        .map_or(empty, |side| side.bytes.as_slice());
     let is_link = |mode: Option<FileMode>| mode == Some(FileMode::Symlink);
-    let (old_mode, new_mode) =
-        (item.old.as_ref().map(|side| side.mode), item.new.as_ref().map(|side| side.mode));
+    let (old_mode, new_mode) = (
+        item.old.as_ref().map(|side| side.mode),
+        item.new.as_ref().map(|side| side.mode),
+    );
     let found = diff(old, new, &DiffOptions::default());
     let lines = |kind| {
         found
@@ -47,7 +61,10 @@ fn item_facts(item: &MadeItem) -> ItemFacts {
         added,
         removed: lines(LineKind::Removed),
         binary: is_binary(old) || is_binary(new),
-        only_whitespace: old != new && item.old.is_some() && item.new.is_some() && bare(old) == bare(new),
+        only_whitespace: old != new
+            && item.old.is_some()
+            && item.new.is_some()
+            && bare(old) == bare(new),
         mode: new_mode.map(mode_bits),
         old_mode: old_mode.map(mode_bits),
         new_size: new.len() as u64,
@@ -55,7 +72,11 @@ fn item_facts(item: &MadeItem) -> ItemFacts {
 }
 
 fn bare(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
+    bytes
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect()
 }
 
 /// Gives an operation as facts name it.

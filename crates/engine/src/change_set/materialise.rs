@@ -75,7 +75,12 @@ pub fn materialise(
     for (index, change) in changes.iter().enumerate() {
         match carry_out(git, base_tree, change, max_content_bytes)? {
             Ok(item) => items.push(item),
-            Err(Unfit { field, code, detail, stale }) => failures.push(ItemFailure {
+            Err(Unfit {
+                field,
+                code,
+                detail,
+                stale,
+            }) => failures.push(ItemFailure {
                 index,
                 field,
                 path: change.path.clone(),
@@ -109,11 +114,13 @@ fn place(error: &EditError, changes: &[Change]) -> ItemFailure {
         | EditError::InSubmodule { path, .. } => path.to_string(),
         EditError::Git(_) | _ => String::new(),
     };
-    let index = changes.iter().position(|change| change.path == path || change.from_path.as_ref() == Some(&path));
+    let index = changes
+        .iter()
+        .position(|change| change.path == path || change.from_path.as_ref() == Some(&path));
     let code = match error {
-        EditError::SymlinkParent { .. } | EditError::InSubmodule { .. } | EditError::BadPath { .. } => {
-            FailureCode::PermissionDenied
-        }
+        EditError::SymlinkParent { .. }
+        | EditError::InSubmodule { .. }
+        | EditError::BadPath { .. } => FailureCode::PermissionDenied,
         _ => FailureCode::TargetMissing,
     };
     ItemFailure {
@@ -154,7 +161,12 @@ struct Unfit {
 }
 
 fn unfit(field: &'static str, code: FailureCode, detail: impl Into<String>) -> Unfit {
-    Unfit { field: Some(field), code, detail: detail.into(), stale: false }
+    Unfit {
+        field: Some(field),
+        code,
+        detail: detail.into(),
+        stale: false,
+    }
 }
 
 fn carry_out(
@@ -166,17 +178,29 @@ fn carry_out(
     let path = match RepoPath::new(change.path.as_str()) {
         Ok(path) => path,
         Err(error) => {
-            return Ok(Err(unfit("path", FailureCode::PermissionDenied, error.to_string())));
+            return Ok(Err(unfit(
+                "path",
+                FailureCode::PermissionDenied,
+                error.to_string(),
+            )));
         }
     };
     let from_path = match change.from_path.as_deref().map(RepoPath::new).transpose() {
         Ok(from) => from,
         Err(error) => {
-            return Ok(Err(unfit("from_path", FailureCode::PermissionDenied, error.to_string())));
+            return Ok(Err(unfit(
+                "from_path",
+                FailureCode::PermissionDenied,
+                error.to_string(),
+            )));
         }
     };
     let source = from_path.as_ref().unwrap_or(&path);
-    let field = if from_path.is_some() { "from_path" } else { "path" };
+    let field = if from_path.is_some() {
+        "from_path"
+    } else {
+        "path"
+    };
     let old = match side(git, base, source)? {
         Ok(old) => old,
         Err(detail) => return Ok(Err(unfit(field, FailureCode::PermissionDenied, detail))),
@@ -191,26 +215,35 @@ fn carry_out(
             return Ok(Err(unfit(field, FailureCode::TargetMissing, detail)));
         }
         (Operation::Create, None)
-        | (Operation::Modify | Operation::Delete | Operation::Chmod | Operation::Rename, Some(_)) => {}
+        | (Operation::Modify | Operation::Delete | Operation::Chmod | Operation::Rename, Some(_)) =>
+            {}
     }
-    if change.operation == Operation::Rename && git.lookup(base, &TreePath::from(path.as_str()))?.is_some() {
+    if change.operation == Operation::Rename
+        && git.lookup(base, &TreePath::from(path.as_str()))?.is_some()
+    {
         let detail = format!("{path} is there already; nothing is ever overwritten by a rename");
         return Ok(Err(unfit("path", FailureCode::TargetMissing, detail)));
     }
     if let Err(unfit) = check_base_hash(change, old.as_ref()) {
         return Ok(Err(unfit));
     }
-    Ok(new_side(change, old.as_ref(), max_content_bytes).map(|new| MadeItem {
-        path,
-        from_path,
-        operation: change.operation,
-        old,
-        new,
-    }))
+    Ok(
+        new_side(change, old.as_ref(), max_content_bytes).map(|new| MadeItem {
+            path,
+            from_path,
+            operation: change.operation,
+            old,
+            new,
+        }),
+    )
 }
 
 /// Reads a file at a tree; what is no file cannot be changed.
-fn side(git: &RepoStore, tree: &Oid, path: &RepoPath) -> Result<Result<Option<Side>, String>, Error> {
+fn side(
+    git: &RepoStore,
+    tree: &Oid,
+    path: &RepoPath,
+) -> Result<Result<Option<Side>, String>, Error> {
     let Some(entry) = git.lookup(tree, &TreePath::from(path.as_str()))? else {
         return Ok(Ok(None));
     };
@@ -220,19 +253,25 @@ fn side(git: &RepoStore, tree: &Oid, path: &RepoPath) -> Result<Result<Option<Si
         Mode::Symlink => FileMode::Symlink,
         Mode::Tree => return Ok(Err(format!("{path} is a folder; name the files in it"))),
         Mode::Submodule => {
-            return Ok(Err(format!("{path} is a submodule; change it in its own repository")));
+            return Ok(Err(format!(
+                "{path} is a submodule; change it in its own repository"
+            )));
         }
     };
     let size = git.object(&entry.oid)?.map_or(0, |(_, size)| size);
     if size > MAX_FILE_BYTES {
-        return Ok(Err(format!("{path} has {size} bytes; at most {MAX_FILE_BYTES} can be changed")));
+        return Ok(Err(format!(
+            "{path} has {size} bytes; at most {MAX_FILE_BYTES} can be changed"
+        )));
     }
     let bytes = git.read_blob(&entry.oid, MAX_FILE_BYTES)?;
     Ok(Ok(Some(Side { mode, bytes })))
 }
 
 fn check_base_hash(change: &Change, old: Option<&Side>) -> Result<(), Unfit> {
-    let (Some(wanted), Some(old)) = (&change.base_hash, old) else { return Ok(()) };
+    let (Some(wanted), Some(old)) = (&change.base_hash, old) else {
+        return Ok(());
+    };
     let found = Digest::of(&old.bytes).to_string();
     if *wanted == found {
         return Ok(());
@@ -253,8 +292,8 @@ fn new_side(change: &Change, old: Option<&Side>, max_bytes: usize) -> Result<Opt
     let old_bytes = old.map(|old| old.bytes.as_slice()).unwrap_or_default();
     let (bytes, patch_mode) = match (&change.patch, &change.content) {
         (Some(patch), _) => {
-            let file =
-                read_patch(patch).map_err(|detail| unfit("patch", FailureCode::InvalidPatch, detail))?;
+            let file = read_patch(patch)
+                .map_err(|detail| unfit("patch", FailureCode::InvalidPatch, detail))?;
             let bytes = hyperion_patch::apply(old_bytes, &file).map_err(|error| Unfit {
                 field: Some("patch"),
                 code: FailureCode::ContextMismatch,
@@ -271,7 +310,10 @@ fn new_side(change: &Change, old: Option<&Side>, max_bytes: usize) -> Result<Opt
         (None, None) => (old_bytes.to_vec(), None),
     };
     if bytes.len() > max_bytes && bytes.len() > old_bytes.len() {
-        let detail = format!("the file would have {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)", bytes.len());
+        let detail = format!(
+            "the file would have {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)",
+            bytes.len()
+        );
         return Err(unfit("content", FailureCode::PermissionDenied, detail));
     }
     let mode = new_mode(change, old, patch_mode)?;
@@ -285,7 +327,11 @@ fn new_side(change: &Change, old: Option<&Side>, max_bytes: usize) -> Result<Opt
     Ok(Some(Side { mode, bytes }))
 }
 
-fn new_mode(change: &Change, old: Option<&Side>, patch_mode: Option<u32>) -> Result<FileMode, Unfit> {
+fn new_mode(
+    change: &Change,
+    old: Option<&Side>,
+    patch_mode: Option<u32>,
+) -> Result<FileMode, Unfit> {
     let wanted = match &change.mode {
         Some(mode) => parse_mode(mode),
         None => patch_mode,
@@ -325,11 +371,19 @@ pub fn stack<'a>(
             at = tree.clone();
             continue;
         }
-        let sides = MergeSides { base, ours: &at, theirs: tree, attributes: base };
+        let sides = MergeSides {
+            base,
+            ours: &at,
+            theirs: tree,
+            attributes: base,
+        };
         match git.merge(&sides)? {
             Merged::Clean { tree } => at = tree,
             Merged::Conflict(files) => {
-                let path = files.first().map(|file| file.path.to_string()).unwrap_or_default();
+                let path = files
+                    .first()
+                    .map(|file| file.path.to_string())
+                    .unwrap_or_default();
                 return Ok(Err(path));
             }
         }

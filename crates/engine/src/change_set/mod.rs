@@ -6,11 +6,11 @@ mod decide;
 mod facts;
 mod materialise;
 
-pub(crate) use assess::{Assess, cancel_question, dependency_failed, owned};
 pub use assess::AssessmentDocument;
+pub(crate) use assess::{Assess, cancel_question, dependency_failed, owned};
+pub(crate) use content::item_diff;
 pub use content::{Preview, PreviewItem, preview, unified_diff};
 pub use decide::{decide_all, decide_item};
-pub(crate) use content::item_diff;
 pub(crate) use facts::{change_facts, operation};
 pub(crate) use materialise::mode_bits;
 pub use materialise::{ItemFailure, MAX_FILE_BYTES, Made, MadeItem, Side, materialise, stack};

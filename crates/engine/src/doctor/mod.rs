@@ -23,11 +23,19 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.extend(repos(cx));
     findings.push(queue(cx));
     findings.push(sandbox());
-    Report { version: version.to_owned(), findings }
+    Report {
+        version: version.to_owned(),
+        findings,
+    }
 }
 
 fn finding(name: &str, health: Health, detail: impl Into<String>, fix: Option<String>) -> Finding {
-    Finding { name: name.to_owned(), health, detail: detail.into(), fix }
+    Finding {
+        name: name.to_owned(),
+        health,
+        detail: detail.into(),
+        fix,
+    }
 }
 
 fn store(cx: &Cx) -> Finding {
@@ -95,7 +103,12 @@ fn git(cx: &Cx) -> Finding {
 fn disk(cx: &Cx) -> Finding {
     let path = cx.home.path();
     match free_bytes(path) {
-        Err(error) => finding("disk", Health::Error, format!("{}: {error}", path.display()), None),
+        Err(error) => finding(
+            "disk",
+            Health::Error,
+            format!("{}: {error}", path.display()),
+            None,
+        ),
         Ok(free) => {
             let mib = free / (1024 * 1024);
             let detail = format!("{mib} MiB free at {}", path.display());
@@ -135,7 +148,9 @@ fn repos(cx: &Cx) -> Vec<Finding> {
         let fix = Some("run `hyperion init` in a repository".to_owned());
         return vec![finding("repos", Health::Warning, "none is registered", fix)];
     }
-    rows.iter().map(|repo| look_at(cx, repo).unwrap_or_else(|error| broken(repo, &error))).collect()
+    rows.iter()
+        .map(|repo| look_at(cx, repo).unwrap_or_else(|error| broken(repo, &error)))
+        .collect()
 }
 
 fn broken(repo: &Repo, error: &Error) -> Finding {
@@ -145,7 +160,12 @@ fn broken(repo: &Repo, error: &Error) -> Finding {
         Error::RepoFile(_) => Some(format!("mend hyperion.toml on {}", repo.branch)),
         _ => None,
     };
-    finding(&format!("repo {}", repo.name), Health::Error, chain(error), fix)
+    finding(
+        &format!("repo {}", repo.name),
+        Health::Error,
+        chain(error),
+        fix,
+    )
 }
 
 fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
@@ -154,26 +174,43 @@ fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
     let tip = opened.tip(&repo.branch)?;
     let (file, _) = opened.file_and_rules(cx, &tip)?;
     let branch = opened.branch(&repo.branch)?;
-    let dirty = opened.git.checkout_state(&branch)?.into_iter().find(|checkout| checkout.block.is_some());
+    let dirty = opened
+        .git
+        .checkout_state(&branch)?
+        .into_iter()
+        .find(|checkout| checkout.block.is_some());
     if let Some(checkout) = dirty {
         return Ok(finding(
             &name,
             Health::Warning,
-            format!("{} has changes that are not committed; landings wait for them", checkout.work_tree.display()),
-            Some(format!("commit or stash them, or check out another branch than {}", repo.branch)),
+            format!(
+                "{} has changes that are not committed; landings wait for them",
+                checkout.work_tree.display()
+            ),
+            Some(format!(
+                "commit or stash them, or check out another branch than {}",
+                repo.branch
+            )),
         ));
     }
     let detail = format!("{} at {tip:.10}, {} checks", repo.branch, file.checks.len());
     if file.checks.is_empty() {
         let fix = Some(format!("add [checks] to hyperion.toml on {}", repo.branch));
-        return Ok(finding(&name, Health::Warning, format!("{detail}: landings are not checked"), fix));
+        return Ok(finding(
+            &name,
+            Health::Warning,
+            format!("{detail}: landings are not checked"),
+            fix,
+        ));
     }
     Ok(finding(&name, Health::Ok, detail, None))
 }
 
 fn queue(cx: &Cx) -> Finding {
     let count = |status: Status| {
-        cx.store.count::<Entry>(&Filter::default().status(status.name())).unwrap_or(0)
+        cx.store
+            .count::<Entry>(&Filter::default().status(status.name()))
+            .unwrap_or(0)
     };
     let (blocked, dead) = (count(Status::Blocked), count(Status::Dead));
     let depth = cx.store.count::<Entry>(&Filter::open()).unwrap_or(0);

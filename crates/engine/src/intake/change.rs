@@ -17,7 +17,10 @@ pub(super) fn check_all(changes: &[Change], at: &str, max_bytes: usize, errors: 
     if changes.len() > MAX_CHANGES {
         errors.push(
             format!("{at}/changes"),
-            format!("has {} changes; at most {MAX_CHANGES}: split the task", changes.len()),
+            format!(
+                "has {} changes; at most {MAX_CHANGES}: split the task",
+                changes.len()
+            ),
         );
         return;
     }
@@ -29,7 +32,9 @@ pub(super) fn check_all(changes: &[Change], at: &str, max_bytes: usize, errors: 
             if let Some(first) = seen.insert(path, index).filter(|first| *first != index) {
                 errors.push(
                     format!("{at}/path"),
-                    format!("{path:?} is changed by change {first} already: make one change of both"),
+                    format!(
+                        "{path:?} is changed by change {first} already: make one change of both"
+                    ),
                 );
             }
         }
@@ -43,33 +48,51 @@ fn check(change: &Change, at: &str, max_bytes: usize, errors: &mut Errors) {
     check_from_path(change, at, errors);
     check_mode(change, at, errors);
     check_body(change, at, max_bytes, errors);
-    for (field, hash) in [("base_hash", &change.base_hash), ("result_hash", &change.result_hash)] {
+    for (field, hash) in [
+        ("base_hash", &change.base_hash),
+        ("result_hash", &change.result_hash),
+    ] {
         if let Some(Err(error)) = hash.as_ref().map(|hash| hash.parse::<Digest>()) {
             errors.push(format!("{at}/{field}"), error.to_string());
         }
     }
     if change.operation == Operation::Create && change.base_hash.is_some() {
-        errors.push(format!("{at}/base_hash"), "a new file has no content before; leave it out");
+        errors.push(
+            format!("{at}/base_hash"),
+            "a new file has no content before; leave it out",
+        );
     }
     if change.operation == Operation::Delete && change.result_hash.is_some() {
-        errors.push(format!("{at}/result_hash"), "a deleted file has no content after; leave it out");
+        errors.push(
+            format!("{at}/result_hash"),
+            "a deleted file has no content after; leave it out",
+        );
     }
 }
 
 fn check_from_path(change: &Change, at: &str, errors: &mut Errors) {
     match (change.operation, &change.from_path) {
         (Operation::Rename, None) => {
-            errors.push(format!("{at}/from_path"), "is missing; a rename says where the file comes from");
+            errors.push(
+                format!("{at}/from_path"),
+                "is missing; a rename says where the file comes from",
+            );
         }
         (Operation::Rename, Some(from)) => {
             if let Err(error) = RepoPath::new(from.as_str()) {
                 errors.push(format!("{at}/from_path"), error.to_string());
             } else if *from == change.path {
-                errors.push(format!("{at}/from_path"), "is the same as `path`; nothing would move");
+                errors.push(
+                    format!("{at}/from_path"),
+                    "is the same as `path`; nothing would move",
+                );
             }
         }
         (Operation::Create | Operation::Modify | Operation::Delete | Operation::Chmod, Some(_)) => {
-            errors.push(format!("{at}/from_path"), "goes with \"operation\": \"rename\" only");
+            errors.push(
+                format!("{at}/from_path"),
+                "goes with \"operation\": \"rename\" only",
+            );
         }
         (Operation::Create | Operation::Modify | Operation::Delete | Operation::Chmod, None) => {}
     }
@@ -84,7 +107,10 @@ fn check_mode(change: &Change, at: &str, errors: &mut Errors) {
             );
         }
         None if change.operation == Operation::Chmod => {
-            errors.push(format!("{at}/mode"), "is missing; a mode change says which mode");
+            errors.push(
+                format!("{at}/mode"),
+                "is missing; a mode change says which mode",
+            );
         }
         Some(_) | None => {}
     }
@@ -99,10 +125,16 @@ fn check_body(change: &Change, at: &str, max_bytes: usize, errors: &mut Errors) 
             errors.push(at, "has both `patch` and `content`; give exactly one");
         }
         (Operation::Delete | Operation::Chmod, Some(_), None) => {
-            errors.push(format!("{at}/patch"), "does not go with this operation; leave it out");
+            errors.push(
+                format!("{at}/patch"),
+                "does not go with this operation; leave it out",
+            );
         }
         (Operation::Delete | Operation::Chmod, None, Some(_)) => {
-            errors.push(format!("{at}/content"), "does not go with this operation; leave it out");
+            errors.push(
+                format!("{at}/content"),
+                "does not go with this operation; leave it out",
+            );
         }
         (Operation::Create | Operation::Modify | Operation::Rename, Some(patch), None) => {
             check_patch(change, patch, at, max_bytes, errors);
@@ -133,7 +165,10 @@ fn check_patch(change: &Change, patch: &str, at: &str, max_bytes: usize, errors:
     if patch.len() > max_bytes {
         errors.push(
             at,
-            format!("has {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)", patch.len()),
+            format!(
+                "has {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)",
+                patch.len()
+            ),
         );
         return;
     }
@@ -157,21 +192,28 @@ pub(crate) fn read_patch(patch: &str) -> Result<FilePatch, String> {
     let mut files = hyperion_patch::parse(&bytes).map_err(|error| format!("failed to {error}"))?;
     match (files.len(), files.pop()) {
         (1, Some(file)) => Ok(file),
-        (0, _) => Err("holds no change; a unified diff starts with `--- a/…` and `+++ b/…`".to_owned()),
-        (several, _) => Err(format!("changes {several} files; give each path its own change")),
+        (0, _) => {
+            Err("holds no change; a unified diff starts with `--- a/…` and `+++ b/…`".to_owned())
+        }
+        (several, _) => Err(format!(
+            "changes {several} files; give each path its own change"
+        )),
     }
 }
 
 /// Says where a patch speaks of another file or operation than its change.
 fn fits(change: &Change, file: &FilePatch) -> Result<(), String> {
     let says = |path: &Option<Vec<u8>>| {
-        path.as_ref().map(|path| String::from_utf8_lossy(path).into_owned())
+        path.as_ref()
+            .map(|path| String::from_utf8_lossy(path).into_owned())
     };
     let (old, new) = (says(&file.old_path), says(&file.new_path));
     let (expected_old, expected_new) = match change.operation {
         Operation::Create => (None, Some(change.path.as_str())),
         Operation::Delete => (Some(change.path.as_str()), None),
-        Operation::Modify | Operation::Chmod => (Some(change.path.as_str()), Some(change.path.as_str())),
+        Operation::Modify | Operation::Chmod => {
+            (Some(change.path.as_str()), Some(change.path.as_str()))
+        }
         // The patch of a rename may name both paths, or only the new one.
         Operation::Rename if old == new => (Some(change.path.as_str()), Some(change.path.as_str())),
         Operation::Rename => (change.from_path.as_deref(), Some(change.path.as_str())),

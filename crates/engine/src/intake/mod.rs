@@ -18,5 +18,7 @@ pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
 pub use roles::{Brief, PlanDocument, Questions};
 pub(crate) use submit::tasks_with_answers;
-pub use submit::{Submitting, answer, answers, brief, plan_document, questions, submit, submit_text};
+pub use submit::{
+    Submitting, answer, answers, brief, plan_document, questions, submit, submit_text,
+};
 pub use validate::{Limits, validate};

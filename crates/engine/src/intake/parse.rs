@@ -21,14 +21,24 @@ pub struct Parsed {
 /// Reads one object, an array of them, or JSON lines.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
     if bytes.len() > MAX_BYTES {
-        let detail = format!("the input has {} bytes; at most {MAX_BYTES} are allowed", bytes.len());
+        let detail = format!(
+            "the input has {} bytes; at most {MAX_BYTES} are allowed",
+            bytes.len()
+        );
         return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-        let detail = format!("the input is not UTF-8: byte {} on line {line}", error.valid_up_to());
-        Problem::new("request.invalid", detail)
-            .hint("save it as UTF-8; binary content goes into `content` with \"encoding\": \"base64\"")
+        let line = 1 + bytes[..error.valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        let detail = format!(
+            "the input is not UTF-8: byte {} on line {line}",
+            error.valid_up_to()
+        );
+        Problem::new("request.invalid", detail).hint(
+            "save it as UTF-8; binary content goes into `content` with \"encoding\": \"base64\"",
+        )
     })?;
     if text.trim().is_empty() {
         return Err(Problem::new("request.invalid", "the input is empty").hint(
@@ -37,7 +47,10 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
     }
     let values = read_values(text)?;
     if values.len() > MAX_REQUESTS {
-        let detail = format!("the input holds {} requests; at most {MAX_REQUESTS}", values.len());
+        let detail = format!(
+            "the input holds {} requests; at most {MAX_REQUESTS}",
+            values.len()
+        );
         return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
     }
     let mut parsed = Vec::new();
@@ -62,7 +75,11 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
 
 /// Names the whole document when the pointer is empty.
 fn shown(pointer: &str) -> &str {
-    if pointer.is_empty() { "the request" } else { pointer }
+    if pointer.is_empty() {
+        "the request"
+    } else {
+        pointer
+    }
 }
 
 fn read_values(text: &str) -> Result<Vec<(String, Value)>, Problem> {
@@ -84,11 +101,19 @@ fn read_values(text: &str) -> Result<Vec<(String, Value)>, Problem> {
 }
 
 fn number(values: Vec<Value>) -> Vec<(String, Value)> {
-    values.into_iter().enumerate().map(|(at, value)| (format!("/{at}"), value)).collect()
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(at, value)| (format!("/{at}"), value))
+        .collect()
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
-    let what = if error.is_eof() { "it ends too early" } else { "it is not JSON" };
+    let what = if error.is_eof() {
+        "it ends too early"
+    } else {
+        "it is not JSON"
+    };
     Problem::new("request.invalid", format!("{what}: {error}"))
         .hint("check the brackets and commas there, for instance with `jq . FILE`")
 }
@@ -116,16 +141,22 @@ fn read_request(pointer: &str, value: Value) -> Result<TaskRequest, FieldError> 
         }
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().iter().fold(pointer.to_owned(), |path, segment| {
-            use serde_path_to_error::Segment;
-            match segment {
-                Segment::Seq { index } => format!("{path}/{index}"),
-                Segment::Map { key } => format!("{path}/{}", escape(key)),
-                Segment::Enum { variant } => format!("{path}/{}", escape(variant)),
-                Segment::Unknown => path,
-            }
-        });
-        FieldError { pointer: path, detail: error.into_inner().to_string() }
+        let path = error
+            .path()
+            .iter()
+            .fold(pointer.to_owned(), |path, segment| {
+                use serde_path_to_error::Segment;
+                match segment {
+                    Segment::Seq { index } => format!("{path}/{index}"),
+                    Segment::Map { key } => format!("{path}/{}", escape(key)),
+                    Segment::Enum { variant } => format!("{path}/{}", escape(variant)),
+                    Segment::Unknown => path,
+                }
+            });
+        FieldError {
+            pointer: path,
+            detail: error.into_inner().to_string(),
+        }
     })
 }
 
@@ -140,8 +171,11 @@ mod tests {
 
     fn problem(bytes: &[u8]) -> String {
         let problem = parse(bytes).unwrap_err();
-        let fields: String =
-            problem.errors.iter().map(|e| format!(" | {}: {}", e.pointer, e.detail)).collect();
+        let fields: String = problem
+            .errors
+            .iter()
+            .map(|e| format!(" | {}: {}", e.pointer, e.detail))
+            .collect();
         format!("{}: {}{fields}", problem.code, problem.detail)
     }
 
@@ -155,7 +189,13 @@ mod tests {
         let lines = format!("{MINIMAL}\n{MINIMAL}\n");
         for several in [array, lines] {
             let parsed = parse(several.as_bytes()).unwrap();
-            assert_eq!(parsed.iter().map(|p| p.pointer.as_str()).collect::<Vec<_>>(), ["/0", "/1"]);
+            assert_eq!(
+                parsed
+                    .iter()
+                    .map(|p| p.pointer.as_str())
+                    .collect::<Vec<_>>(),
+                ["/0", "/1"]
+            );
         }
     }
 
@@ -168,7 +208,10 @@ mod tests {
         insta::assert_snapshot!(problem(br#"{"title":"x"}"#), @r#"request.invalid: /schema: is missing; write "hyperion.task_request/v1" | /schema: is missing; write "hyperion.task_request/v1""#);
         insta::assert_snapshot!(problem(br#"{"schema":"hyperion.task_request/v9","title":"x"}"#), @r#"request.invalid: /schema: "hyperion.task_request/v9" is not known; write "hyperion.task_request/v1" | /schema: "hyperion.task_request/v9" is not known; write "hyperion.task_request/v1""#);
         insta::assert_snapshot!(problem(br#"[1]"#), @"request.invalid: /0: a task request is a JSON object | /0: a task request is a JSON object");
-        let unknown = MINIMAL.replace("\"title\":\"x\"", "\"title\":\"x\",\"tasks\":[{\"id\":\"T1\",\"own\":[]}]");
+        let unknown = MINIMAL.replace(
+            "\"title\":\"x\"",
+            "\"title\":\"x\",\"tasks\":[{\"id\":\"T1\",\"own\":[]}]",
+        );
         insta::assert_snapshot!(problem(unknown.as_bytes()).split(", expected").next().unwrap(), @"request.invalid: /tasks/0/own: unknown field `own`");
         let wrong = MINIMAL.replace("\"x\"", "7");
         insta::assert_snapshot!(problem(wrong.as_bytes()), @"request.invalid: /title: invalid type: integer `7`, expected a string | /title: invalid type: integer `7`, expected a string");

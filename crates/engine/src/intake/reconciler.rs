@@ -36,12 +36,19 @@ impl Intake {
             Ok(draft) => draft,
             // Only an answer can have brought in something wrong: the request was checked when filed.
             Err(errors) if !answers.is_empty() => {
-                let mut questions = vec!["The answer cannot be used; please answer again.".to_owned()];
-                questions.extend(errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)));
+                let mut questions =
+                    vec!["The answer cannot be used; please answer again.".to_owned()];
+                questions.extend(
+                    errors
+                        .iter()
+                        .map(|error| format!("{}: {}", error.pointer, error.detail)),
+                );
                 return self.ask(cx, request, questions);
             }
             Err(errors) => {
-                let why = errors.first().map(|error| format!("{}: {}", error.pointer, error.detail));
+                let why = errors
+                    .first()
+                    .map(|error| format!("{}: {}", error.pointer, error.detail));
                 return self.fail(cx, request, &why.unwrap_or_default());
             }
         };
@@ -52,18 +59,34 @@ impl Intake {
         }
         let id = cx.id(PlanId::new);
         let base = request.submission.base.as_str();
-        let (steps, document) =
-            roles::orchestrate(request.id, id, base, &draft.request.title, &draft.tasks, &brief);
+        let (steps, document) = roles::orchestrate(
+            request.id,
+            id,
+            base,
+            &draft.request.title,
+            &draft.tasks,
+            &brief,
+        );
         self.commit_plan(cx, request, id, steps, &document, &brief)
     }
 
     fn plan_rollback(&self, cx: &Cx, request: &Request) -> Result<(), Error> {
         let id = cx.id(PlanId::new);
-        let task = TaskId::new(rollback::TASK).map_err(|error| Error::Missing(error.to_string()))?;
-        let steps = vec![NewStep { number: 1, task, depends_on: vec![] }];
+        let task =
+            TaskId::new(rollback::TASK).map_err(|error| Error::Missing(error.to_string()))?;
+        let steps = vec![NewStep {
+            number: 1,
+            task,
+            depends_on: vec![],
+        }];
         let assignment = rollback::assignment(cx, request, id)?;
-        let brief = roles::Brief { scope: vec![assignment.title.clone()], ..roles::Brief::default() };
-        let document = PlanDocument { assignments: vec![assignment] };
+        let brief = roles::Brief {
+            scope: vec![assignment.title.clone()],
+            ..roles::Brief::default()
+        };
+        let document = PlanDocument {
+            assignments: vec![assignment],
+        };
         self.commit_plan(cx, request, id, steps, &document, &brief)
     }
 
@@ -85,7 +108,10 @@ impl Intake {
             document: document.digest,
             steps,
         };
-        let planned = request::Command::Plan { plan: id, brief: brief.digest };
+        let planned = request::Command::Plan {
+            plan: id,
+            brief: brief.digest,
+        };
         let commands = vec![
             Command::Plan(id, create),
             Command::Request(request.id, planned),
@@ -98,8 +124,14 @@ impl Intake {
 
     fn ask(&self, cx: &Cx, request: &Request, questions: Vec<String>) -> Result<(), Error> {
         let blob = json_blob(&Questions { questions })?;
-        let command = request::Command::Clarify { questions: blob.digest };
-        cx.execute(cx.stamp(&self.name), vec![Command::Request(request.id, command)], vec![blob])?;
+        let command = request::Command::Clarify {
+            questions: blob.digest,
+        };
+        cx.execute(
+            cx.stamp(&self.name),
+            vec![Command::Request(request.id, command)],
+            vec![blob],
+        )?;
         Ok(())
     }
 
@@ -110,7 +142,11 @@ impl Intake {
             summary: summary.digest,
             reason: Some(ShortText::cut(why)),
         };
-        cx.execute(cx.stamp(&self.name), vec![Command::Request(request.id, command)], vec![summary])?;
+        cx.execute(
+            cx.stamp(&self.name),
+            vec![Command::Request(request.id, command)],
+            vec![summary],
+        )?;
         Ok(())
     }
 }

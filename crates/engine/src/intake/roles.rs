@@ -70,14 +70,21 @@ pub(super) fn engineer(request: &TaskRequest, answers: &[String]) -> Brief {
         open_questions: brief.open_questions,
         paths,
         symbols: found.symbols,
-        search_patterns: found.patterns.into_iter().map(|pattern| pattern.pattern).collect(),
+        search_patterns: found
+            .patterns
+            .into_iter()
+            .map(|pattern| pattern.pattern)
+            .collect(),
     }
 }
 
 /// Says what has to be answered before anything can be done; empty when work can begin.
 pub(super) fn questions(tasks: &[DraftTask], brief: &Brief) -> Vec<String> {
-    let without: Vec<_> =
-        tasks.iter().filter(|task| task.changes.is_empty()).map(|task| task.id.as_str()).collect();
+    let without: Vec<_> = tasks
+        .iter()
+        .filter(|task| task.changes.is_empty())
+        .map(|task| task.id.as_str())
+        .collect();
     if !tasks.is_empty() && without.is_empty() {
         return Vec::new();
     }
@@ -109,7 +116,11 @@ pub(super) fn orchestrate(
         .map(|task| NewStep {
             number: numbers.get(&task.id).copied().unwrap_or(0),
             task: task.id.clone(),
-            depends_on: task.depends_on.iter().filter_map(|on| numbers.get(on).copied()).collect(),
+            depends_on: task
+                .depends_on
+                .iter()
+                .filter_map(|on| numbers.get(on).copied())
+                .collect(),
         })
         .collect();
     let assignments = tasks
@@ -120,11 +131,19 @@ pub(super) fn orchestrate(
             plan_id: plan.to_string(),
             step_id: numbers.get(&task.id).copied().unwrap_or(0),
             task_id: task.id.as_str().to_owned(),
-            title: if task.title.is_empty() { title.to_owned() } else { task.title.clone() },
+            title: if task.title.is_empty() {
+                title.to_owned()
+            } else {
+                task.title.clone()
+            },
             instructions: task.instructions.clone(),
             owns: task.owns.clone(),
             reads: Vec::new(),
-            depends_on: task.depends_on.iter().map(|on| on.as_str().to_owned()).collect(),
+            depends_on: task
+                .depends_on
+                .iter()
+                .map(|on| on.as_str().to_owned())
+                .collect(),
             base_commit: base_commit.to_owned(),
             checks: task.checks.clone(),
             budget: Budget::default(),

@@ -45,8 +45,18 @@ pub fn submit_text(cx: &Cx, text: &str, how: &Submitting<'_>) -> Result<RequestI
         "schema": task_request::SCHEMA, "title": title.trim(), "description": description.trim(),
     }))
     .map_err(Error::Encode)?;
-    let filed = file(cx, vec![Parsed { pointer: String::new(), request }], how)?;
-    filed.first().copied().ok_or_else(|| Error::Missing("the request just filed".to_owned()))
+    let filed = file(
+        cx,
+        vec![Parsed {
+            pointer: String::new(),
+            request,
+        }],
+        how,
+    )?;
+    filed
+        .first()
+        .copied()
+        .ok_or_else(|| Error::Missing("the request just filed".to_owned()))
 }
 
 fn limits(cx: &Cx) -> Limits {
@@ -102,7 +112,10 @@ fn file(cx: &Cx, parsed: Vec<Parsed>, how: &Submitting<'_>) -> Result<Vec<Reques
         };
         let submission = submission(cx, &draft, &place, document.digest, how)?;
         place.opened.git.pin_base(&place.base)?;
-        commands.push(Command::Request(id, request::Command::Submit { id, submission }));
+        commands.push(Command::Request(
+            id,
+            request::Command::Submit { id, submission },
+        ));
         blobs.push(document);
         ids.push(id);
     }
@@ -119,7 +132,10 @@ fn submission(
     document: Digest,
     how: &Submitting<'_>,
 ) -> Result<Submission, Error> {
-    let asked = draft.request.requires_approval.unwrap_or(cx.settings.requires_approval);
+    let asked = draft
+        .request
+        .requires_approval
+        .unwrap_or(cx.settings.requires_approval);
     Ok(Submission {
         class: draft.class,
         priority: draft.priority,
@@ -127,7 +143,11 @@ fn submission(
         branch: place.branch.clone(),
         base: git_id(&place.base)?,
         document,
-        source: if draft.request.source.is_some() { draft.source } else { how.source },
+        source: if draft.request.source.is_some() {
+            draft.source
+        } else {
+            how.source
+        },
         agent: draft.agent.clone(),
         dry_run: how.dry_run,
         atomic: draft.request.atomic,
@@ -145,8 +165,13 @@ fn same_request(known: &Request, document: Digest, key: &str) -> Result<(), Erro
     if known.submission.document == document {
         return Ok(());
     }
-    let detail = format!("the idempotency key {key:?} belongs to request {} already, which says something else", known.id);
-    Err(Problem::new("input.invalid", detail).hint("choose another key, or leave it out").into())
+    let detail = format!(
+        "the idempotency key {key:?} belongs to request {} already, which says something else",
+        known.id
+    );
+    Err(Problem::new("input.invalid", detail)
+        .hint("choose another key, or leave it out")
+        .into())
 }
 
 fn unprocessable(errors: Vec<FieldError>) -> Problem {
@@ -161,7 +186,9 @@ fn as_stale(problem: Problem) -> Problem {
     let Problem { detail, errors, .. } = problem;
     Problem::new("change_set.stale_base", detail)
         .errors(errors)
-        .hint("make the change anew on the branch's tip, or name in `base` the commit it was made on")
+        .hint(
+            "make the change anew on the branch's tip, or name in `base` the commit it was made on",
+        )
 }
 
 /// Where a request is to land, and what it starts from.
@@ -177,16 +204,27 @@ fn place(cx: &Cx, draft: &Draft, how: &Submitting<'_>) -> Result<Place, Error> {
     let opened = cx.repos.open(cx, repo.id)?;
     let Some(base) = draft.request.base.as_deref() else {
         let base = tip_of(&opened, &repo.branch)?;
-        return Ok(Place { branch: repo.branch.clone(), opened, base });
+        return Ok(Place {
+            branch: repo.branch.clone(),
+            opened,
+            base,
+        });
     };
     let branch = Name::new(base).ok();
     if let Some(branch) = branch.filter(|branch| opened.tip(branch).is_ok()) {
         let base = tip_of(&opened, &branch)?;
-        return Ok(Place { opened, branch, base });
+        return Ok(Place {
+            opened,
+            branch,
+            base,
+        });
     }
     let unknown = |why: &str| {
         let pointer = format!("{}/base", draft.pointer);
-        let detail = format!("{base:?} is {why}; name a branch, or a commit of branch {}", repo.branch);
+        let detail = format!(
+            "{base:?} is {why}; name a branch, or a commit of branch {}",
+            repo.branch
+        );
         unprocessable(vec![FieldError { pointer, detail }])
     };
     let commit = opened
@@ -197,7 +235,11 @@ fn place(cx: &Cx, draft: &Draft, how: &Submitting<'_>) -> Result<Place, Error> {
     if commit != tip && !opened.git.is_ancestor(&commit, &tip)? {
         return Err(unknown("a commit outside that branch").into());
     }
-    Ok(Place { branch: repo.branch.clone(), opened, base: commit })
+    Ok(Place {
+        branch: repo.branch.clone(),
+        opened,
+        base: commit,
+    })
 }
 
 fn tip_of(opened: &Opened, branch: &Name) -> Result<Oid, Error> {
@@ -223,12 +265,19 @@ fn dry_apply(cx: &Cx, place: &Place, draft: &Draft) -> Result<Vec<Failure>, Erro
     let mut trees: HashMap<TaskId, Oid> = HashMap::new();
     let mut failures = Vec::new();
     for task in draft.tasks.iter().filter(|task| !task.changes.is_empty()) {
-        let before = match crate::change_set::stack(git, &base_tree, task.depends_on.iter().filter_map(|on| trees.get(on)))? {
+        let before = match crate::change_set::stack(
+            git,
+            &base_tree,
+            task.depends_on.iter().filter_map(|on| trees.get(on)),
+        )? {
             Ok(tree) => tree,
             Err(path) => {
                 let pointer = format!("{}/tasks/{}/depends_on", draft.pointer, task.index);
                 let detail = format!("the tasks it depends on contradict each other in {path}");
-                failures.push(Failure { error: FieldError { pointer, detail }, stale: false });
+                failures.push(Failure {
+                    error: FieldError { pointer, detail },
+                    stale: false,
+                });
                 continue;
             }
         };
@@ -236,11 +285,25 @@ fn dry_apply(cx: &Cx, place: &Place, draft: &Draft) -> Result<Vec<Failure>, Erro
             Ok(made) => {
                 trees.insert(task.id.clone(), made.tree);
             }
-            Err(found) => failures.extend(found.into_iter().map(|ItemFailure { index, field, detail, stale, .. }| {
-                let field = field.map(|field| format!("/{field}")).unwrap_or_default();
-                let pointer = format!("{}/tasks/{}/changes/{index}{field}", draft.pointer, task.index);
-                Failure { error: FieldError { pointer, detail }, stale }
-            })),
+            Err(found) => failures.extend(found.into_iter().map(
+                |ItemFailure {
+                     index,
+                     field,
+                     detail,
+                     stale,
+                     ..
+                 }| {
+                    let field = field.map(|field| format!("/{field}")).unwrap_or_default();
+                    let pointer = format!(
+                        "{}/tasks/{}/changes/{index}{field}",
+                        draft.pointer, task.index
+                    );
+                    Failure {
+                        error: FieldError { pointer, detail },
+                        stale,
+                    }
+                },
+            )),
         }
     }
     Ok(failures)
@@ -255,23 +318,39 @@ pub fn answer(cx: &Cx, actor: &Actor, id: RequestId, text: &str) -> Result<(), E
         return Err(Problem::new("request.too_large", "the answer is too large").into());
     }
     let blob = hyperion_model::NewBlob::new(text.as_bytes());
-    let command = request::Command::Answer { answer: blob.digest };
-    cx.execute(cx.stamp_person(actor), vec![Command::Request(id, command)], vec![blob])?;
+    let command = request::Command::Answer {
+        answer: blob.digest,
+    };
+    cx.execute(
+        cx.stamp_person(actor),
+        vec![Command::Request(id, command)],
+        vec![blob],
+    )?;
     Ok(())
 }
 
 /// Reads a filed request again as it was checked when it was filed, with the tasks of its answers.
-pub(super) fn read_again(cx: &Cx, request: &Request) -> Result<(Result<Draft, Vec<FieldError>>, Vec<String>), Error> {
+pub(super) fn read_again(
+    cx: &Cx,
+    request: &Request,
+) -> Result<(Result<Draft, Vec<FieldError>>, Vec<String>), Error> {
     let mut document: TaskRequest = cx.require_json(request.submission.document)?;
     let answers = answers(cx, request)?;
     document.tasks = with_answers(document.tasks, &answers);
-    let parsed = Parsed { pointer: String::new(), request: document };
+    let parsed = Parsed {
+        pointer: String::new(),
+        request: document,
+    };
     let checked = match validate(parsed, &limits(cx)) {
         Err(errors) => Err(errors),
         Ok(draft) => {
             let opened = cx.repos.open(cx, request.submission.repo)?;
             let base = crate::error::oid(&request.submission.base)?;
-            let place = Place { opened, branch: request.submission.branch.clone(), base };
+            let place = Place {
+                opened,
+                branch: request.submission.branch.clone(),
+                base,
+            };
             let failures = dry_apply(cx, &place, &draft)?;
             if failures.is_empty() {
                 Ok(draft)
@@ -303,7 +382,11 @@ pub(crate) fn tasks_with_answers(
 
 /// Puts the tasks of answers in place of those with the same id, or behind the others.
 fn with_answers(mut tasks: Vec<task_request::Task>, answers: &[String]) -> Vec<task_request::Task> {
-    for task in answers.iter().filter_map(|text| tasks_of_answer(text)).flatten() {
+    for task in answers
+        .iter()
+        .filter_map(|text| tasks_of_answer(text))
+        .flatten()
+    {
         match tasks.iter_mut().find(|known| known.id == task.id) {
             Some(known) => *known = task,
             None => tasks.push(task),
@@ -320,8 +403,13 @@ fn tasks_of_answer(text: &str) -> Option<Vec<task_request::Task>> {
 
 /// Reads the questions of a request.
 pub fn questions(cx: &Cx, request: &Request) -> Result<Vec<String>, Error> {
-    let Some(digest) = request.questions else { return Ok(Vec::new()) };
-    Ok(cx.read_json::<Questions>(digest)?.map(|questions| questions.questions).unwrap_or_default())
+    let Some(digest) = request.questions else {
+        return Ok(Vec::new());
+    };
+    Ok(cx
+        .read_json::<Questions>(digest)?
+        .map(|questions| questions.questions)
+        .unwrap_or_default())
 }
 
 /// Reads the assignments of a plan.

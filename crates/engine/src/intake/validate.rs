@@ -47,7 +47,10 @@ impl Errors {
         // A report longer than this helps nobody.
         const MAX_ERRORS: usize = 200;
         if self.0.len() < MAX_ERRORS {
-            self.0.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+            self.0.push(FieldError {
+                pointer: pointer.into(),
+                detail: detail.into(),
+            });
         }
     }
 }
@@ -63,7 +66,10 @@ pub fn validate(parsed: Parsed, limits: &Limits) -> Result<Draft, Vec<FieldError
         (errors, Some(agent), Some(tasks)) if errors.is_empty() => Ok(Draft {
             class: class(&request),
             priority: priority(request.priority),
-            source: request.source.as_ref().map_or(Source::Cli, |source| source_kind(source.kind)),
+            source: request
+                .source
+                .as_ref()
+                .map_or(Source::Cli, |source| source_kind(source.kind)),
             agent,
             tasks,
             pointer,
@@ -76,7 +82,10 @@ pub fn validate(parsed: Parsed, limits: &Limits) -> Result<Draft, Vec<FieldError
 fn check_texts(request: &TaskRequest, at: &str, errors: &mut Errors) {
     let title = request.title.trim();
     if title.is_empty() {
-        errors.push(format!("{at}/title"), "is empty; say in one line what is wanted");
+        errors.push(
+            format!("{at}/title"),
+            "is empty; say in one line what is wanted",
+        );
     } else if title.chars().count() > MAX_TITLE_CHARS || title.chars().any(char::is_control) {
         errors.push(
             format!("{at}/title"),
@@ -87,7 +96,10 @@ fn check_texts(request: &TaskRequest, at: &str, errors: &mut Errors) {
     if request.acceptance.len() > MAX_ACCEPTANCE {
         errors.push(
             format!("{at}/acceptance"),
-            format!("has {} lines; at most {MAX_ACCEPTANCE}", request.acceptance.len()),
+            format!(
+                "has {} lines; at most {MAX_ACCEPTANCE}",
+                request.acceptance.len()
+            ),
         );
     }
     check_lines(&request.acceptance, &format!("{at}/acceptance"), errors);
@@ -109,7 +121,10 @@ fn check_texts(request: &TaskRequest, at: &str, errors: &mut Errors) {
 
 fn check_size(text: &str, pointer: String, errors: &mut Errors) {
     if text.len() > MAX_TEXT_BYTES {
-        errors.push(pointer, format!("has {} bytes; at most {MAX_TEXT_BYTES}", text.len()));
+        errors.push(
+            pointer,
+            format!("has {} bytes; at most {MAX_TEXT_BYTES}", text.len()),
+        );
     }
 }
 
@@ -132,14 +147,19 @@ fn check_agent(
     limits: &Limits,
     errors: &mut Errors,
 ) -> Option<Name> {
-    let Some(wanted) = &request.agent else { return Some(limits.default_agent.clone()) };
+    let Some(wanted) = &request.agent else {
+        return Some(limits.default_agent.clone());
+    };
     let known = hyperion_agent::BUILT_IN;
     match Name::new(wanted.as_str()) {
         Ok(name) if known.contains(&wanted.as_str()) => Some(name),
         Ok(_) | Err(_) => {
             errors.push(
                 format!("{at}/agent"),
-                format!("no agent is called {wanted:?}; there is: {}", known.join(", ")),
+                format!(
+                    "no agent is called {wanted:?}; there is: {}",
+                    known.join(", ")
+                ),
             );
             None
         }
@@ -194,13 +214,21 @@ fn check_tasks(
             let names: Vec<_> = cycle.iter().map(TaskId::as_str).collect();
             errors.push(
                 format!("{at}/tasks"),
-                format!("tasks depend on each other in a circle: {}", names.join(" → ")),
+                format!(
+                    "tasks depend on each other in a circle: {}",
+                    names.join(" → ")
+                ),
             );
             return None;
         }
     };
     check_ownership(&drafts, at, errors);
-    Some(ordered.into_iter().filter_map(|at| drafts.get(at).cloned()).collect())
+    Some(
+        ordered
+            .into_iter()
+            .filter_map(|at| drafts.get(at).cloned())
+            .collect(),
+    )
 }
 
 fn check_task(
@@ -249,10 +277,15 @@ fn check_dependencies(
 ) -> Vec<TaskId> {
     let mut depends_on = Vec::new();
     for (index, on) in task.depends_on.iter().enumerate() {
-        let known = TaskId::new(on.as_str()).ok().filter(|id| ids.contains_key(id));
+        let known = TaskId::new(on.as_str())
+            .ok()
+            .filter(|id| ids.contains_key(id));
         match known {
             Some(_) if *on == task.id => {
-                errors.push(format!("{at}/depends_on/{index}"), "a task cannot depend on itself");
+                errors.push(
+                    format!("{at}/depends_on/{index}"),
+                    "a task cannot depend on itself",
+                );
             }
             Some(id) => depends_on.push(id),
             None => {
@@ -270,7 +303,9 @@ fn check_dependencies(
 /// Gives the globs a task owns; where it names none, exactly the paths it changes.
 fn check_owns(task: &Task, at: &str, errors: &mut Errors) -> Vec<String> {
     let changed = task.changes.iter().flat_map(|change| {
-        std::iter::once(&change.path).chain(change.from_path.as_ref()).cloned()
+        std::iter::once(&change.path)
+            .chain(change.from_path.as_ref())
+            .cloned()
     });
     if task.owns.is_empty() {
         return changed.map(|path| globset::escape(&path)).collect();
@@ -291,12 +326,19 @@ fn check_owns(task: &Task, at: &str, errors: &mut Errors) -> Vec<String> {
     }
     if globs.len() == task.owns.len() {
         for (index, change) in task.changes.iter().enumerate() {
-            for (field, path) in [("path", Some(&change.path)), ("from_path", change.from_path.as_ref())] {
+            for (field, path) in [
+                ("path", Some(&change.path)),
+                ("from_path", change.from_path.as_ref()),
+            ] {
                 let Some(path) = path else { continue };
                 if !globs.iter().any(|glob| glob.is_match(path)) {
                     errors.push(
                         format!("{at}/changes/{index}/{field}"),
-                        format!("{path:?} lies outside what task {} owns: {}", task.id, task.owns.join(", ")),
+                        format!(
+                            "{path:?} lies outside what task {} owns: {}",
+                            task.id,
+                            task.owns.join(", ")
+                        ),
                     );
                 }
             }
@@ -351,7 +393,10 @@ fn check_ownership(tasks: &[DraftTask], at: &str, errors: &mut Errors) {
                 continue;
             }
             let shared = a.owns.iter().find_map(|x| {
-                b.owns.iter().find(|y| ownership::overlap(x, y)).map(|y| (x, y))
+                b.owns
+                    .iter()
+                    .find(|y| ownership::overlap(x, y))
+                    .map(|y| (x, y))
             });
             if let Some((x, y)) = shared {
                 errors.push(
@@ -390,7 +435,9 @@ fn class(request: &TaskRequest) -> Class {
         Some(wire::Class::Diagnose) => Class::Diagnose,
         None => {
             let text = format!("{}\n{}", request.title, request.description);
-            hyperion_analyze::request(&text).class_hint.unwrap_or(Class::Feature)
+            hyperion_analyze::request(&text)
+                .class_hint
+                .unwrap_or(Class::Feature)
         }
     }
 }

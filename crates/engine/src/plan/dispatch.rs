@@ -61,7 +61,13 @@ impl Dispatch {
         };
         let commands = vec![
             Command::Run(id, start),
-            Command::Plan(plan.id, plan::Command::StartStep { number: step.number, run: id }),
+            Command::Plan(
+                plan.id,
+                plan::Command::StartStep {
+                    number: step.number,
+                    run: id,
+                },
+            ),
         ];
         cx.execute(cx.stamp(&self.name), commands, vec![spec])?;
         Ok(())
@@ -74,7 +80,11 @@ impl Dispatch {
             Ok(handed_in) => handed_in,
             Err(why) => return self.fail(cx, plan, step, run, &why),
         };
-        let HandedIn { base_tree, request, made } = handed_in;
+        let HandedIn {
+            base_tree,
+            request,
+            made,
+        } = handed_in;
         let document = json_blob(&with_hashes(request, &made))?;
         let set = cx.id(ChangeSetId::new);
         let proposal = Proposal {
@@ -93,11 +103,21 @@ impl Dispatch {
         };
         // The change set names these objects: they have to be durable first.
         brief.opened.git.sync()?;
-        let ending = Ending { exit_code: None, reason: None, result: Some(document.digest) };
+        let ending = Ending {
+            exit_code: None,
+            reason: None,
+            result: Some(document.digest),
+        };
         let commands = vec![
             Command::Run(run.id, run::Command::Begin { process: None }),
             Command::ChangeSet(set, change_set::Command::Propose { id: set, proposal }),
-            Command::Plan(plan.id, plan::Command::HandIn { number: step.number, change_set: set }),
+            Command::Plan(
+                plan.id,
+                plan::Command::HandIn {
+                    number: step.number,
+                    change_set: set,
+                },
+            ),
             Command::Run(run.id, run::Command::Finish(ending)),
         ];
         cx.execute(cx.stamp(&self.name), commands, vec![document])?;
@@ -107,11 +127,20 @@ impl Dispatch {
     fn fail(&self, cx: &Cx, plan: &Plan, step: &Step, run: &Run, why: &str) -> Result<(), Error> {
         let reason = ShortText::cut(why);
         let blob = NewBlob::new(why.as_bytes());
-        let ending =
-            Ending { exit_code: None, reason: Some(reason.clone()), result: Some(blob.digest) };
+        let ending = Ending {
+            exit_code: None,
+            reason: Some(reason.clone()),
+            result: Some(blob.digest),
+        };
         let commands = vec![
             Command::Run(run.id, run::Command::Fail(ending)),
-            Command::Plan(plan.id, plan::Command::FailStep { number: step.number, reason }),
+            Command::Plan(
+                plan.id,
+                plan::Command::FailStep {
+                    number: step.number,
+                    reason,
+                },
+            ),
         ];
         cx.execute(cx.stamp(&self.name), commands, vec![blob])?;
         Ok(())
@@ -127,7 +156,9 @@ impl Dispatch {
                 }
                 step::Status::InProgress if step.change_set.is_none() => {
                     let Some(run) = step.run else { continue };
-                    let Some(run) = cx.store.get::<Run>(run)? else { continue };
+                    let Some(run) = cx.store.get::<Run>(run)? else {
+                        continue;
+                    };
                     if !run.status.is_open() {
                         continue;
                     }
@@ -150,11 +181,15 @@ impl Dispatch {
 /// Tells whether every step before this one has handed in its change, or needs none.
 fn ready(plan: &Plan, step: &Step) -> bool {
     dependency_failed(plan, step.number).is_none()
-        && step.depends_on.iter().filter_map(|on| plan.step(*on)).all(|on| match on.status {
-            step::Status::Completed | step::Status::Skipped => true,
-            step::Status::InProgress => on.change_set.is_some(),
-            step::Status::Pending | step::Status::Failed => false,
-        })
+        && step
+            .depends_on
+            .iter()
+            .filter_map(|on| plan.step(*on))
+            .all(|on| match on.status {
+                step::Status::Completed | step::Status::Skipped => true,
+                step::Status::InProgress => on.change_set.is_some(),
+                step::Status::Pending | step::Status::Failed => false,
+            })
 }
 
 fn brief(cx: &Cx, plan: &Plan, step: &Step) -> Result<Brief, Error> {
@@ -170,7 +205,11 @@ fn brief(cx: &Cx, plan: &Plan, step: &Step) -> Result<Brief, Error> {
         .find(|assignment| assignment.step_id == step.number)
         .ok_or_else(|| Error::Missing(format!("the assignment of step {}", step.number)))?;
     let opened = cx.repos.open(cx, plan.repo)?;
-    Ok(Brief { request, assignment, opened })
+    Ok(Brief {
+        request,
+        assignment,
+        opened,
+    })
 }
 
 struct HandedIn {
@@ -180,18 +219,29 @@ struct HandedIn {
 }
 
 /// Asks the agent for its change and carries it out on the tree it was made for.
-fn hand_in(cx: &Cx, plan: &Plan, step: &Step, brief: &Brief) -> Result<Result<HandedIn, String>, Error> {
+fn hand_in(
+    cx: &Cx,
+    plan: &Plan,
+    step: &Step,
+    brief: &Brief,
+) -> Result<Result<HandedIn, String>, Error> {
     let git = &brief.opened.git;
     if brief.request.submission.rolls_back.is_some() {
-        return Ok(match rollback::change(cx, &brief.opened, &brief.request, &brief.assignment)? {
-            Ok((base_tree, request)) => {
-                match materialise(git, &base_tree, &request.changes, usize::MAX)? {
-                    Ok(made) => Ok(HandedIn { base_tree, request, made }),
-                    Err(failures) => Err(first_failure(&failures)),
+        return Ok(
+            match rollback::change(cx, &brief.opened, &brief.request, &brief.assignment)? {
+                Ok((base_tree, request)) => {
+                    match materialise(git, &base_tree, &request.changes, usize::MAX)? {
+                        Ok(made) => Ok(HandedIn {
+                            base_tree,
+                            request,
+                            made,
+                        }),
+                        Err(failures) => Err(first_failure(&failures)),
+                    }
                 }
-            }
-            Err(why) => Err(why),
-        });
+                Err(why) => Err(why),
+            },
+        );
     }
     let before = step
         .depends_on
@@ -202,21 +252,39 @@ fn hand_in(cx: &Cx, plan: &Plan, step: &Step, brief: &Brief) -> Result<Result<Ha
     let base = git.tree_of(&oid(&brief.request.submission.base)?)?;
     let base_tree = match stack(git, &base, before.iter())? {
         Ok(tree) => tree,
-        Err(path) => return Ok(Err(format!("the tasks it depends on contradict each other in {path}"))),
+        Err(path) => {
+            return Ok(Err(format!(
+                "the tasks it depends on contradict each other in {path}"
+            )));
+        }
     };
     let changes = changes_of(cx, &brief.request, &brief.assignment)?;
     let request = match scripted::carry_out(&brief.assignment, &changes) {
         Ok(request) => request,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    Ok(match materialise(git, &base_tree, &request.changes, cx.settings.max_content_bytes)? {
-        Ok(made) => Ok(HandedIn { base_tree, request, made }),
-        Err(failures) => Err(first_failure(&failures)),
-    })
+    Ok(
+        match materialise(
+            git,
+            &base_tree,
+            &request.changes,
+            cx.settings.max_content_bytes,
+        )? {
+            Ok(made) => Ok(HandedIn {
+                base_tree,
+                request,
+                made,
+            }),
+            Err(failures) => Err(first_failure(&failures)),
+        },
+    )
 }
 
 fn first_failure(failures: &[crate::change_set::ItemFailure]) -> String {
-    failures.first().map(|failure| format!("{}: {}", failure.path, failure.detail)).unwrap_or_default()
+    failures
+        .first()
+        .map(|failure| format!("{}: {}", failure.path, failure.detail))
+        .unwrap_or_default()
 }
 
 /// Gives the tree of a change as it was handed in, with every part of it.
@@ -247,8 +315,14 @@ fn changes_of(cx: &Cx, request: &Request, assignment: &Assignment) -> Result<Vec
 /// Fills in both hashes of every change, so that what is stored is complete.
 fn with_hashes(mut request: ChangeRequest, made: &Made) -> ChangeRequest {
     for (change, item) in request.changes.iter_mut().zip(&made.items) {
-        change.base_hash = item.old.as_ref().map(|side| Digest::of(&side.bytes).to_string());
-        change.result_hash = item.new.as_ref().map(|side| Digest::of(&side.bytes).to_string());
+        change.base_hash = item
+            .old
+            .as_ref()
+            .map(|side| Digest::of(&side.bytes).to_string());
+        change.result_hash = item
+            .new
+            .as_ref()
+            .map(|side| Digest::of(&side.bytes).to_string());
     }
     request
 }
@@ -256,9 +330,11 @@ fn with_hashes(mut request: ChangeRequest, made: &Made) -> ChangeRequest {
 fn item_of(cx: &Cx, made: &MadeItem) -> Item {
     let diff = crate::change_set::item_diff(made);
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let digest = |side: &Option<crate::change_set::Side>| side.as_ref().map(|side| Digest::of(&side.bytes));
+    let digest =
+        |side: &Option<crate::change_set::Side>| side.as_ref().map(|side| Digest::of(&side.bytes));
     let mode = |side: &Option<crate::change_set::Side>| {
-        side.as_ref().map(|side| crate::change_set::mode_bits(side.mode))
+        side.as_ref()
+            .map(|side| crate::change_set::mode_bits(side.mode))
     };
     Item {
         id: cx.id(ItemId::new),

@@ -33,7 +33,10 @@ impl Settle {
             }
         }
         if commands.is_empty() && plan.steps.iter().all(|step| !step.status.is_open()) {
-            let failed = plan.steps.iter().find(|step| step.status == step::Status::Failed);
+            let failed = plan
+                .steps
+                .iter()
+                .find(|step| step.status == step::Status::Failed);
             let end = match failed {
                 None => plan::Command::Complete,
                 Some(step) => plan::Command::Abandon {
@@ -51,22 +54,43 @@ impl Settle {
 }
 
 fn fail(plan: &Plan, step: &Step, reason: ShortText) -> Command {
-    Command::Plan(plan.id, plan::Command::FailStep { number: step.number, reason })
+    Command::Plan(
+        plan.id,
+        plan::Command::FailStep {
+            number: step.number,
+            reason,
+        },
+    )
 }
 
 /// Calls off the change of a step whose dependency failed.
 fn give_up(cx: &Cx, step: &Step, reason: &ShortText) -> Result<Vec<Command>, Error> {
-    let Some(set) = step.change_set else { return Ok(Vec::new()) };
-    let Some(set) = cx.store.get::<ChangeSet>(set)? else { return Ok(Vec::new()) };
+    let Some(set) = step.change_set else {
+        return Ok(Vec::new());
+    };
+    let Some(set) = cx.store.get::<ChangeSet>(set)? else {
+        return Ok(Vec::new());
+    };
     let mut commands = Vec::new();
-    if let Some(entry) = set.entry.map(|id| cx.store.get::<Entry>(id)).transpose()?.flatten()
+    if let Some(entry) = set
+        .entry
+        .map(|id| cx.store.get::<Entry>(id))
+        .transpose()?
+        .flatten()
         && entry.status.is_open()
     {
-        commands.push(Command::Entry(entry.id, entry::Command::Fail { reason: reason.clone() }));
+        commands.push(Command::Entry(
+            entry.id,
+            entry::Command::Fail {
+                reason: reason.clone(),
+            },
+        ));
     }
     if set.status.is_open() {
         commands.extend(cancel_question(cx, &set, reason.as_str())?);
-        let fail = change_set::Command::Fail { reason: reason.clone() };
+        let fail = change_set::Command::Fail {
+            reason: reason.clone(),
+        };
         commands.push(Command::ChangeSet(set.id, fail));
     }
     Ok(commands)
@@ -74,15 +98,28 @@ fn give_up(cx: &Cx, step: &Step, reason: &ShortText) -> Result<Vec<Command>, Err
 
 /// Says why a step's change will not land, once that is known.
 fn why_failed(cx: &Cx, step: &Step) -> Result<Option<ShortText>, Error> {
-    let Some(set) = step.change_set else { return Ok(None) };
-    let Some(set) = cx.store.get::<ChangeSet>(set)? else { return Ok(None) };
-    let because = |otherwise: &str| set.reason.clone().unwrap_or_else(|| ShortText::cut(otherwise));
+    let Some(set) = step.change_set else {
+        return Ok(None);
+    };
+    let Some(set) = cx.store.get::<ChangeSet>(set)? else {
+        return Ok(None);
+    };
+    let because = |otherwise: &str| {
+        set.reason
+            .clone()
+            .unwrap_or_else(|| ShortText::cut(otherwise))
+    };
     Ok(match set.status {
         change_set::Status::Rejected => Some(because("rejected")),
         change_set::Status::Failed => Some(because("failed")),
         change_set::Status::Expired => Some(ShortText::cut("nobody decided in time")),
         change_set::Status::Cancelled => Some(because("cancelled")),
-        change_set::Status::Queued => match set.entry.map(|id| cx.store.get::<Entry>(id)).transpose()?.flatten() {
+        change_set::Status::Queued => match set
+            .entry
+            .map(|id| cx.store.get::<Entry>(id))
+            .transpose()?
+            .flatten()
+        {
             Some(entry) => why_entry_failed(&entry),
             None => None,
         },
@@ -97,7 +134,10 @@ fn why_failed(cx: &Cx, step: &Step) -> Result<Option<ShortText>, Error> {
 
 fn why_entry_failed(entry: &Entry) -> Option<ShortText> {
     let because = || {
-        entry.reason.clone().unwrap_or_else(|| ShortText::cut("it did not get through the queue"))
+        entry
+            .reason
+            .clone()
+            .unwrap_or_else(|| ShortText::cut("it did not get through the queue"))
     };
     match entry.status {
         entry::Status::Quarantined

@@ -15,7 +15,9 @@ use crate::{Cx, Error};
 
 /// Admits everything that may be admitted now; `true` when something was.
 pub(super) fn admit(cx: &Cx, part: &Name) -> Result<bool, Error> {
-    let waiting = Filter::open().status(Status::Approved.name()).status(Status::Previewing.name());
+    let waiting = Filter::open()
+        .status(Status::Approved.name())
+        .status(Status::Previewing.name());
     let waiting = cx.store.open_rows::<ChangeSet>(&waiting)?.rows;
     let mut plans: BTreeMap<PlanId, Vec<ChangeSet>> = BTreeMap::new();
     for set in waiting.into_iter().filter(may_be_admitted) {
@@ -23,8 +25,12 @@ pub(super) fn admit(cx: &Cx, part: &Name) -> Result<bool, Error> {
     }
     let mut worked = false;
     for (plan, sets) in plans {
-        let Some(plan) = cx.store.get::<Plan>(plan)? else { continue };
-        let Some(request) = cx.store.get::<Request>(plan.request)? else { continue };
+        let Some(plan) = cx.store.get::<Plan>(plan)? else {
+            continue;
+        };
+        let Some(request) = cx.store.get::<Request>(plan.request)? else {
+            continue;
+        };
         if !request.status.is_open() {
             continue;
         }
@@ -42,7 +48,10 @@ fn may_be_admitted(set: &ChangeSet) -> bool {
     if !set.proposal.dry_run {
         return set.status == Status::Approved;
     }
-    let allowed = set.assessed.as_ref().is_some_and(|assessed| assessed.decision != Decision::Deny);
+    let allowed = set
+        .assessed
+        .as_ref()
+        .is_some_and(|assessed| assessed.decision != Decision::Deny);
     set.status == Status::Previewing && allowed
 }
 
@@ -57,7 +66,9 @@ fn admit_each(
     let mut worked = false;
     for set in sets {
         // The entries of the steps before it have to be known; looked up anew, the loop makes some.
-        let Some(depends_on) = entries_before(cx, plan, set.proposal.step)? else { continue };
+        let Some(depends_on) = entries_before(cx, plan, set.proposal.step)? else {
+            continue;
+        };
         enqueue(cx, part, plan, request, vec![set], depends_on)?;
         worked = true;
     }
@@ -71,7 +82,11 @@ fn admit_together(
     request: &Request,
     mut sets: Vec<ChangeSet>,
 ) -> Result<bool, Error> {
-    let needed = plan.steps.iter().filter(|step| step.status != step::Status::Skipped).count();
+    let needed = plan
+        .steps
+        .iter()
+        .filter(|step| step.status != step::Status::Skipped)
+        .count();
     if sets.len() < needed {
         return Ok(false);
     }
@@ -83,14 +98,20 @@ fn admit_together(
 /// Gives the entries of the steps before one; none while one of them is not in the queue yet.
 fn entries_before(cx: &Cx, plan: &Plan, number: u32) -> Result<Option<Vec<EntryId>>, Error> {
     let mut entries = Vec::new();
-    for on in plan.step(number).map(|step| step.depends_on.as_slice()).unwrap_or_default() {
+    for on in plan
+        .step(number)
+        .map(|step| step.depends_on.as_slice())
+        .unwrap_or_default()
+    {
         let Some(step) = plan.step(*on) else { continue };
         match step.status {
             step::Status::Skipped => continue,
             step::Status::Failed | step::Status::Pending => return Ok(None),
             step::Status::InProgress | step::Status::Completed => {}
         }
-        let Some(set) = step.change_set else { return Ok(None) };
+        let Some(set) = step.change_set else {
+            return Ok(None);
+        };
         let entry = cx.store.get::<ChangeSet>(set)?.and_then(|set| set.entry);
         let Some(entry) = entry else { return Ok(None) };
         entries.push(entry);
@@ -108,7 +129,11 @@ fn enqueue(
 ) -> Result<(), Error> {
     let id = cx.id(EntryId::new);
     let checks = task_checks(cx, plan, &sets)?;
-    let level = sets.iter().filter_map(|set| set.assessed.as_ref()).map(|assessed| assessed.level).max();
+    let level = sets
+        .iter()
+        .filter_map(|set| set.assessed.as_ref())
+        .map(|assessed| assessed.level)
+        .max();
     let admission = Admission {
         repo: request.submission.repo,
         branch: request.submission.branch.clone(),
@@ -120,9 +145,13 @@ fn enqueue(
         checks: checks.as_ref().map(|blob| blob.digest),
         dry_run: request.submission.dry_run,
     };
-    let mut commands = vec![Command::Entry(id, entry::Command::Enqueue { id, admission })];
+    let mut commands = vec![Command::Entry(
+        id,
+        entry::Command::Enqueue { id, admission },
+    )];
     commands.extend(
-        sets.iter().map(|set| Command::ChangeSet(set.id, change_set::Command::Queue { entry: id })),
+        sets.iter()
+            .map(|set| Command::ChangeSet(set.id, change_set::Command::Queue { entry: id })),
     );
     cx.execute(cx.stamp(part), commands, checks.into_iter().collect())?;
     Ok(())
@@ -130,12 +159,21 @@ fn enqueue(
 
 /// Collects the checks that the tasks of some change sets add to the repository's.
 fn task_checks(cx: &Cx, plan: &Plan, sets: &[ChangeSet]) -> Result<Option<NewBlob>, Error> {
-    let Some(document) = plan_document(cx, plan.document)? else { return Ok(None) };
+    let Some(document) = plan_document(cx, plan.document)? else {
+        return Ok(None);
+    };
     let checks: Vec<String> = document
         .assignments
         .iter()
-        .filter(|assignment| sets.iter().any(|set| set.proposal.step == assignment.step_id))
+        .filter(|assignment| {
+            sets.iter()
+                .any(|set| set.proposal.step == assignment.step_id)
+        })
         .flat_map(|assignment| assignment.checks.iter().cloned())
         .collect();
-    if checks.is_empty() { Ok(None) } else { json_blob(&checks).map(Some) }
+    if checks.is_empty() {
+        Ok(None)
+    } else {
+        json_blob(&checks).map(Some)
+    }
 }

@@ -42,15 +42,21 @@ pub(super) fn wanted(
     candidate: &Candidate,
 ) -> Result<Vec<CheckSpec>, Error> {
     let (file, _) = opened.file_and_rules(cx, &oid(&candidate.tip)?)?;
-    let mut wanted: Vec<CheckSpec> =
-        file.checks.into_iter().map(|(name, command)| CheckSpec { name, command }).collect();
+    let mut wanted: Vec<CheckSpec> = file
+        .checks
+        .into_iter()
+        .map(|(name, command)| CheckSpec { name, command })
+        .collect();
     let added: Vec<String> = match entry.admission.checks {
         Some(digest) => cx.require_json(digest)?,
         None => Vec::new(),
     };
     for command in added {
         if !wanted.iter().any(|check| check.command == command) {
-            wanted.push(CheckSpec { name: command.clone(), command });
+            wanted.push(CheckSpec {
+                name: command.clone(),
+                command,
+            });
         }
     }
     Ok(wanted)
@@ -73,16 +79,25 @@ pub(super) fn verdict(
         let key = ShortText::cut(&check.name);
         let of_check = runs.get(&(key.as_str().to_owned(), json_blob(&check)?.digest));
         let tries = of_check.map(Vec::as_slice).unwrap_or_default();
-        let Some(latest) = tries.last() else { return Ok(Verdict::Start(check)) };
+        let Some(latest) = tries.last() else {
+            return Ok(Verdict::Start(check));
+        };
         match latest.status {
             Status::Starting | Status::Running => return Ok(Verdict::Wait),
             Status::Finished => passed.push(latest.id),
             Status::Failed | Status::Killed => {
-                return Ok(Verdict::Failed { name: check.name, run: Box::new(latest.clone()) });
+                return Ok(Verdict::Failed {
+                    name: check.name,
+                    run: Box::new(latest.clone()),
+                });
             }
             Status::Lost if tries.len() >= cx.settings.max_attempts as usize => {
                 let why = latest.reason.as_ref().map_or("", |reason| reason.as_str());
-                return Ok(Verdict::Lost(format!("check {:?} was lost {} times: {why}", check.name, tries.len())));
+                return Ok(Verdict::Lost(format!(
+                    "check {:?} was lost {} times: {why}",
+                    check.name,
+                    tries.len()
+                )));
             }
             Status::Lost => return Ok(Verdict::Start(check)),
         }
@@ -95,13 +110,18 @@ type RunsByCheck = BTreeMap<(String, hyperion_model::Digest), Vec<Run>>;
 /// Groups the runs on a candidate's tree by check, oldest first.
 fn runs_of(cx: &Cx, entry: &Entry, candidate: &Candidate) -> Result<RunsByCheck, Error> {
     let mut runs: RunsByCheck = BTreeMap::new();
-    let filter = Filter::default().parent(entry.id.uuid()).newest().limit(1000);
+    let filter = Filter::default()
+        .parent(entry.id.uuid())
+        .newest()
+        .limit(1000);
     for run in cx.store.list::<Run>(&filter)?.rows.into_iter().rev() {
         if let Work::Check { tree, name, .. } = &run.work
             && tree.as_str() == candidate.tree.as_str()
             && run.created_at >= entry.taken_up_at
         {
-            runs.entry((name.as_str().to_owned(), run.spec)).or_default().push(run);
+            runs.entry((name.as_str().to_owned(), run.spec))
+                .or_default()
+                .push(run);
         }
     }
     Ok(runs)
@@ -124,11 +144,14 @@ pub(super) fn start(
     let command = run::Command::Start {
         id,
         lineage: first.unwrap_or_else(|| cx.id(LineageId::new)),
-        incarnation: 1 + tries.map_or(0, |tries| u32::try_from(tries.len()).unwrap_or(u32::MAX - 1)),
+        incarnation: 1 + tries.map_or(0, |tries| {
+            u32::try_from(tries.len()).unwrap_or(u32::MAX - 1)
+        }),
         request: entry.admission.request,
         work: Work::Check {
             entry: entry.id,
-            tree: Name::new(candidate.tree.as_str()).map_err(|error| Error::Missing(error.to_string()))?,
+            tree: Name::new(candidate.tree.as_str())
+                .map_err(|error| Error::Missing(error.to_string()))?,
             name,
         },
         spec: spec.digest,

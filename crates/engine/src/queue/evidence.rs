@@ -49,12 +49,26 @@ pub(super) fn of_conflict(
             caused_by: cause(cx, opened, &base_commit, tip, &file.path)?,
         });
     }
-    let paths: Vec<_> = files.iter().take(3).map(|file| file.path.to_string()).collect();
+    let paths: Vec<_> = files
+        .iter()
+        .take(3)
+        .map(|file| file.path.to_string())
+        .collect();
     let more = files.len().saturating_sub(paths.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
     let by = conflicts.iter().find_map(|file| file.caused_by.as_ref());
-    let by = by.map(|by| format!(", changed meanwhile by {:.10} ({})", by.commit, by.subject)).unwrap_or_default();
-    let detail = format!("it conflicts with {} in {}{more}{by}", entry.admission.branch, paths.join(", "));
+    let by = by
+        .map(|by| format!(", changed meanwhile by {:.10} ({})", by.commit, by.subject))
+        .unwrap_or_default();
+    let detail = format!(
+        "it conflicts with {} in {}{more}{by}",
+        entry.admission.branch,
+        paths.join(", ")
+    );
     let failure = Failure {
         entry_id: Some(entry.id.to_string()),
         task_id: set.proposal.task.to_string(),
@@ -65,16 +79,28 @@ pub(super) fn of_conflict(
         stdout_ref: None,
         stderr_ref: None,
     };
-    let evidence =
-        Evidence { kind: "conflict".to_owned(), failure, conflicts, output_tail: None };
+    let evidence = Evidence {
+        kind: "conflict".to_owned(),
+        failure,
+        conflicts,
+        output_tail: None,
+    };
     Ok((evidence, detail))
 }
 
-fn hunks(cx: &Cx, opened: &Opened, file: &hyperion_git::ConflictFile) -> Result<Vec<ConflictHunk>, Error> {
+fn hunks(
+    cx: &Cx,
+    opened: &Opened,
+    file: &hyperion_git::ConflictFile,
+) -> Result<Vec<ConflictHunk>, Error> {
     let read = |side: &Option<ConflictSide>| match side {
-        Some(ConflictSide { mode: Mode::File | Mode::Executable, oid }) => {
-            opened.git.read_blob(oid, crate::change_set::MAX_FILE_BYTES).map(Some)
-        }
+        Some(ConflictSide {
+            mode: Mode::File | Mode::Executable,
+            oid,
+        }) => opened
+            .git
+            .read_blob(oid, crate::change_set::MAX_FILE_BYTES)
+            .map(Some),
         Some(_) | None => Ok(None),
     };
     let (Some(base), Some(ours), Some(theirs)) =
@@ -86,8 +112,12 @@ fn hunks(cx: &Cx, opened: &Opened, file: &hyperion_git::ConflictFile) -> Result<
         return Ok(Vec::new());
     };
     let text = |bytes: &[u8]| {
-        let kept = bytes.get(..MAX_SIDE_BYTES.min(bytes.len())).unwrap_or_default();
-        cx.redactor.redact(&String::from_utf8_lossy(kept)).into_owned()
+        let kept = bytes
+            .get(..MAX_SIDE_BYTES.min(bytes.len()))
+            .unwrap_or_default();
+        cx.redactor
+            .redact(&String::from_utf8_lossy(kept))
+            .into_owned()
     };
     Ok(conflicts
         .iter()
@@ -113,7 +143,9 @@ fn cause(
         if commit.oid == *base {
             break;
         }
-        let Some(parent) = commit.parents.first() else { break };
+        let Some(parent) = commit.parents.first() else {
+            break;
+        };
         let now = opened.git.lookup(&commit.oid, path)?.map(|entry| entry.oid);
         let before = opened.git.lookup(parent, path)?.map(|entry| entry.oid);
         if now == before {
@@ -151,8 +183,14 @@ pub(super) fn of_check(
         Some(digest) => cx.store.blob(digest)?.unwrap_or_default(),
         None => Vec::new(),
     };
-    let tail = cx.redactor.redact(&String::from_utf8_lossy(&tail)).into_owned();
-    let why = run.reason.as_ref().map_or("it failed", |reason| reason.as_str());
+    let tail = cx
+        .redactor
+        .redact(&String::from_utf8_lossy(&tail))
+        .into_owned();
+    let why = run
+        .reason
+        .as_ref()
+        .map_or("it failed", |reason| reason.as_str());
     let detail = format!("check {name:?} failed on the merged result: {why}");
     let failure = Failure {
         entry_id: Some(entry.id.to_string()),
@@ -175,7 +213,10 @@ pub(super) fn of_check(
 
 /// Says that the branch's rules became stricter.
 pub(super) fn of_policy(entry: &Entry, set: &ChangeSet, why: &str) -> (Evidence, String) {
-    let detail = format!("the rules of {} changed since it was judged: {why}", entry.admission.branch);
+    let detail = format!(
+        "the rules of {} changed since it was judged: {why}",
+        entry.admission.branch
+    );
     let failure = Failure {
         entry_id: Some(entry.id.to_string()),
         task_id: set.proposal.task.to_string(),
@@ -186,7 +227,11 @@ pub(super) fn of_policy(entry: &Entry, set: &ChangeSet, why: &str) -> (Evidence,
         stdout_ref: None,
         stderr_ref: None,
     };
-    let evidence =
-        Evidence { kind: "policy".to_owned(), failure, conflicts: Vec::new(), output_tail: None };
+    let evidence = Evidence {
+        kind: "policy".to_owned(),
+        failure,
+        conflicts: Vec::new(),
+        output_tail: None,
+    };
     (evidence, detail)
 }

@@ -49,14 +49,21 @@ pub(super) fn dispatch(
         policy: rules.digest(),
     };
     let mut commands = vec![Command::Entry(entry.id, entry::Command::Dispatch(intent))];
-    commands.extend(sets.iter().map(|set| Command::ChangeSet(set.id, change_set::Command::Dispatch)));
+    commands.extend(
+        sets.iter()
+            .map(|set| Command::ChangeSet(set.id, change_set::Command::Dispatch)),
+    );
     cx.execute(cx.stamp(&queue.name), commands, vec![])?;
     queue.permits.insert(entry.id, permits);
     Ok(Step::Worked)
 }
 
 fn kind(request: &Request) -> ActionKind {
-    if request.submission.rolls_back.is_some() { ActionKind::RollBack } else { ActionKind::Land }
+    if request.submission.rolls_back.is_some() {
+        ActionKind::RollBack
+    } else {
+        ActionKind::Land
+    }
 }
 
 fn payload(payloads: impl Iterator<Item = Digest>) -> Digest {
@@ -76,7 +83,11 @@ fn permit_for(
         .assessed
         .as_ref()
         .ok_or_else(|| Error::Missing(format!("the assessment of change set {}", set.id)))?;
-    let action = Action { kind, subject: set.id.to_string(), payload: assessed.payload };
+    let action = Action {
+        kind,
+        subject: set.id.to_string(),
+        payload: assessed.payload,
+    };
     let minted = match &set.basis {
         Some(Basis::Approval { approval }) => {
             let found = cx.store.get::<Approval>(*approval)?;
@@ -111,16 +122,34 @@ fn permit_for(
 }
 
 /// Mints the permits of a landing that an earlier engine began: only to finish or undo that very one.
-fn recovered(entry: &Entry, sets: &[ChangeSet], kind: ActionKind, rules: &Rules) -> Result<Vec<Permit>, Error> {
+fn recovered(
+    entry: &Entry,
+    sets: &[ChangeSet],
+    kind: ActionKind,
+    rules: &Rules,
+) -> Result<Vec<Permit>, Error> {
     let intent = intent(entry)?;
-    let payloads = sets.iter().filter_map(|set| set.assessed.as_ref()).map(|assessed| assessed.payload);
+    let payloads = sets
+        .iter()
+        .filter_map(|set| set.assessed.as_ref())
+        .map(|assessed| assessed.payload);
     if payload(payloads) != intent.payload {
-        return Err(Error::Missing(format!("the payload that queue entry {} was dispatched with", entry.id)));
+        return Err(Error::Missing(format!(
+            "the payload that queue entry {} was dispatched with",
+            entry.id
+        )));
     }
     sets.iter()
         .map(|set| {
-            let payload = set.assessed.as_ref().map_or(intent.payload, |assessed| assessed.payload);
-            let action = Action { kind, subject: set.id.to_string(), payload };
+            let payload = set
+                .assessed
+                .as_ref()
+                .map_or(intent.payload, |assessed| assessed.payload);
+            let action = Action {
+                kind,
+                subject: set.id.to_string(),
+                payload,
+            };
             let decision = match &set.basis {
                 Some(Basis::Approval { approval }) => DecisionId::Approval(*approval),
                 Some(Basis::Policy) | None => DecisionId::Policy(intent.policy),
@@ -131,8 +160,9 @@ fn recovered(entry: &Entry, sets: &[ChangeSet], kind: ActionKind, rules: &Rules)
                 policy: intent.policy,
                 purpose: Purpose::Finish,
             };
-            permit(&action, &basis, rules)
-                .map_err(|refused| Problem::new("policy.refused", format!("failed to {refused}")).into())
+            permit(&action, &basis, rules).map_err(|refused| {
+                Problem::new("policy.refused", format!("failed to {refused}")).into()
+            })
         })
         .collect()
 }
@@ -146,7 +176,9 @@ fn intent(entry: &Entry) -> Result<&Dispatch, Error> {
 
 fn request_of(cx: &Cx, entry: &Entry) -> Result<Request, Error> {
     let id = entry.admission.request;
-    cx.store.get::<Request>(id)?.ok_or_else(|| Error::Missing(format!("request {id}")))
+    cx.store
+        .get::<Request>(id)?
+        .ok_or_else(|| Error::Missing(format!("request {id}")))
 }
 
 /// Carries a committed intent out, or finds that it was carried out, or gives it up.
@@ -197,7 +229,10 @@ pub(super) fn finish(
             block_entry(queue, cx, opened, entry, &sets, &remedy)
         }
         Move::RefLocked { lock } => {
-            let remedy = format!("wait for the git command there; if none is running, remove {}", lock.display());
+            let remedy = format!(
+                "wait for the git command there; if none is running, remove {}",
+                lock.display()
+            );
             block_entry(queue, cx, opened, entry, &sets, &remedy)
         }
     }
@@ -216,11 +251,19 @@ fn act(opened: &Opened, landing: &Landing, permits: Vec<Permit>) -> Result<Move,
 }
 
 /// Puts a landing back into the queue because the branch is somewhere else now.
-fn give_up(queue: &Queue, cx: &Cx, opened: &Opened, entry: &Entry, sets: &[ChangeSet]) -> Result<Step, Error> {
+fn give_up(
+    queue: &Queue,
+    cx: &Cx,
+    opened: &Opened,
+    entry: &Entry,
+    sets: &[ChangeSet],
+) -> Result<Step, Error> {
     opened.git.delete_landing_ref(&entry.id.to_string())?;
     let tip = opened.tip(&entry.admission.branch)?;
-    let mut commands =
-        vec![Command::Entry(entry.id, entry::Command::Refresh { tip: git_id(&tip)? })];
+    let mut commands = vec![Command::Entry(
+        entry.id,
+        entry::Command::Refresh { tip: git_id(&tip)? },
+    )];
     commands.extend(undispatch(sets));
     cx.execute(cx.stamp(&queue.name), commands, vec![])?;
     queue.log(cx, entry, "land", "moved", 0, None);
@@ -245,7 +288,8 @@ fn block_entry(
 }
 
 fn undispatch(sets: &[ChangeSet]) -> impl Iterator<Item = Command> {
-    sets.iter().map(|set| Command::ChangeSet(set.id, change_set::Command::Undispatch))
+    sets.iter()
+        .map(|set| Command::ChangeSet(set.id, change_set::Command::Undispatch))
 }
 
 /// Records that an entry landed, with everything that follows from it.
@@ -258,12 +302,20 @@ fn record(
     took_ms: u64,
 ) -> Result<Step, Error> {
     let commit = intent(entry)?.candidate.clone();
-    let mut commands =
-        vec![Command::Entry(entry.id, entry::Command::Land { commit: commit.clone() })];
+    let mut commands = vec![Command::Entry(
+        entry.id,
+        entry::Command::Land {
+            commit: commit.clone(),
+        },
+    )];
     for set in sets {
-        let land = change_set::Command::Land { commit: commit.clone() };
+        let land = change_set::Command::Land {
+            commit: commit.clone(),
+        };
         commands.push(Command::ChangeSet(set.id, land));
-        let complete = plan::Command::CompleteStep { number: set.proposal.step };
+        let complete = plan::Command::CompleteStep {
+            number: set.proposal.step,
+        };
         commands.push(Command::Plan(set.proposal.plan, complete));
     }
     let request = request_of(cx, entry)?;
@@ -273,7 +325,9 @@ fn record(
             .status(change_set::Status::Landed.name())
             .limit(1000);
         for set in cx.store.list::<ChangeSet>(&landed)?.rows {
-            let back = change_set::Command::RollBack { commit: commit.clone() };
+            let back = change_set::Command::RollBack {
+                commit: commit.clone(),
+            };
             commands.push(Command::ChangeSet(set.id, back));
         }
         let back = request::Command::RollBack { by: request.id };

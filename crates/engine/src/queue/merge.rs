@@ -46,7 +46,10 @@ pub(super) fn merge(
     onto: &Oid,
 ) -> Result<Outcome, Error> {
     if let Some((set, why)) = stricter(cx, opened, entry, sets, onto)? {
-        return Ok(Outcome::Policy { set: Box::new(set), why });
+        return Ok(Outcome::Policy {
+            set: Box::new(set),
+            why,
+        });
     }
     let tip_tree = opened.git.tree_of(onto)?;
     let mut tree = tip_tree.clone();
@@ -57,7 +60,12 @@ pub(super) fn merge(
             .ok_or_else(|| Error::Missing(format!("the assessment of change set {}", set.id)))?;
         let base = oid(&set.proposal.base_tree)?;
         let theirs = oid(&assessed.tree)?;
-        let sides = MergeSides { base: &base, ours: &tree, theirs: &theirs, attributes: onto };
+        let sides = MergeSides {
+            base: &base,
+            ours: &tree,
+            theirs: &theirs,
+            attributes: onto,
+        };
         match opened.git.merge(&sides)? {
             Merged::Clean { tree: merged } => tree = merged,
             Merged::Conflict(files) => {
@@ -91,7 +99,9 @@ fn commit(
     tree: &Oid,
 ) -> Result<Oid, Error> {
     let seconds = cx.now().as_second();
-    let agent = sets.first().map_or("hyperion", |set| set.proposal.agent.as_str());
+    let agent = sets
+        .first()
+        .map_or("hyperion", |set| set.proposal.agent.as_str());
     let sign = |name: &str| Signature {
         name: name.to_owned(),
         email: "hyperion@localhost".to_owned(),
@@ -118,11 +128,19 @@ fn stricter(
     let (_, rules) = opened.file_and_rules(cx, tip)?;
     let policy = rules.digest();
     for set in sets {
-        let Some(assessed) = set.assessed.as_ref().filter(|assessed| assessed.policy != policy) else {
+        let Some(assessed) = set
+            .assessed
+            .as_ref()
+            .filter(|assessed| assessed.policy != policy)
+        else {
             continue;
         };
-        let Some(preview) = preview(cx, opened, set)? else { continue };
-        let request = cx.store.get::<hyperion_model::request::Request>(entry.admission.request)?;
+        let Some(preview) = preview(cx, opened, set)? else {
+            continue;
+        };
+        let request = cx
+            .store
+            .get::<hyperion_model::request::Request>(entry.admission.request)?;
         let Some(request) = request else { continue };
         let submission = &request.submission;
         let facts = change_facts(
@@ -138,11 +156,17 @@ fn stricter(
             Decision::Ask(level) => level,
             Decision::Deny => {
                 let why = now.blockers.first().map(|blocker| blocker.detail.clone());
-                return Ok(Some((set.clone(), why.unwrap_or_else(|| "it is refused now".to_owned()))));
+                return Ok(Some((
+                    set.clone(),
+                    why.unwrap_or_else(|| "it is refused now".to_owned()),
+                )));
             }
         };
         if level > assessed.level {
-            let why = format!("it was approved at level {}, the branch asks for {level} now", assessed.level);
+            let why = format!(
+                "it was approved at level {}, the branch asks for {level} now",
+                assessed.level
+            );
             return Ok(Some((set.clone(), why)));
         }
     }

@@ -23,23 +23,38 @@ pub(super) fn compose(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Stri
         None => None,
     };
     let title = match sets {
-        [one] => cx.read_json::<ChangeRequest>(one.proposal.document)?.map(|request| request.summary),
+        [one] => cx
+            .read_json::<ChangeRequest>(one.proposal.document)?
+            .map(|request| request.summary),
         _ => document.as_ref().map(|document| document.title.clone()),
     };
     let subject = subject(&cx.redactor.redact(&title.unwrap_or_default()));
-    let body: String = document.map(|document| document.description).unwrap_or_default();
-    let body: String = cx.redactor.redact(&body).chars().take(MAX_BODY_CHARS).collect();
+    let body: String = document
+        .map(|document| document.description)
+        .unwrap_or_default();
+    let body: String = cx
+        .redactor
+        .redact(&body)
+        .chars()
+        .take(MAX_BODY_CHARS)
+        .collect();
     let text = strip_trailers(format!("{subject}\n\n{}", body.trim()).trim());
     let trailers = trailers(cx, entry, sets)?;
-    let trailers: Vec<_> =
-        trailers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let trailers: Vec<_> = trailers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     Ok(with_trailers(&text, &trailers))
 }
 
 /// Makes one line of at most [`MAX_SUBJECT_CHARS`] characters.
 fn subject(title: &str) -> String {
     let line: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = if line.is_empty() { "Land a change".to_owned() } else { line };
+    let line = if line.is_empty() {
+        "Land a change".to_owned()
+    } else {
+        line
+    };
     if line.chars().count() <= MAX_SUBJECT_CHARS {
         return line;
     }
@@ -49,7 +64,10 @@ fn subject(title: &str) -> String {
 }
 
 fn trailers(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Vec<(String, String)>, Error> {
-    let mut trailers = vec![("Hyperion-Request".to_owned(), entry.admission.request.to_string())];
+    let mut trailers = vec![(
+        "Hyperion-Request".to_owned(),
+        entry.admission.request.to_string(),
+    )];
     for set in sets {
         let mut add = |name: &str, value: String| trailers.push((name.to_owned(), value));
         add("Hyperion-Task", set.proposal.task.to_string());
@@ -69,7 +87,10 @@ fn trailers(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Vec<(String, S
     }
     trailers.push(("Hyperion-Entry".to_owned(), entry.id.to_string()));
     let head = cx.store.head()?;
-    trailers.push(("Hyperion-Audit".to_owned(), format!("{}:{}", head.seq, head.hash.hex())));
+    trailers.push((
+        "Hyperion-Audit".to_owned(),
+        format!("{}:{}", head.seq, head.hash.hex()),
+    ));
     trailers.dedup();
     Ok(trailers)
 }

@@ -16,7 +16,13 @@ pub fn next(entries: &[Entry], now: Time, landed: impl Fn(EntryId) -> bool) -> O
         .iter()
         .filter(|entry| entry.status == Status::Queued)
         .filter(|entry| entry.admission.depends_on.iter().all(|on| landed(*on)))
-        .min_by_key(|entry| (std::cmp::Reverse(urgency(entry, now)), entry.enqueued_at, entry.id))
+        .min_by_key(|entry| {
+            (
+                std::cmp::Reverse(urgency(entry, now)),
+                entry.enqueued_at,
+                entry.id,
+            )
+        })
 }
 
 /// Counts an entry's priority and the ageing steps it has waited.
@@ -42,7 +48,10 @@ mod tests {
             branch: Name::new("main").unwrap(),
             request: RequestId::new(Uuid::nil()),
             change_sets: vec![ChangeSetId::new(Uuid::from_u128(number))],
-            depends_on: depends_on.iter().map(|on| EntryId::new(Uuid::from_u128(*on))).collect(),
+            depends_on: depends_on
+                .iter()
+                .map(|on| EntryId::new(Uuid::from_u128(*on)))
+                .collect(),
             priority,
             level: Level::TeamLead,
             checks: None,
@@ -50,7 +59,9 @@ mod tests {
         };
         let stamp = Stamp {
             time: Time::from_second(at_sec).unwrap(),
-            actor: Actor::Engine { id: Name::new("test").unwrap() },
+            actor: Actor::Engine {
+                id: Name::new("test").unwrap(),
+            },
         };
         let events = Entry::decide(None, &Command::Enqueue { id, admission }, &stamp).unwrap();
         Entry::apply(None, &events[0], &stamp).unwrap()
@@ -70,7 +81,11 @@ mod tests {
         assert_eq!(turn(&[new.clone(), old.clone()], 10), Some(1));
         assert_eq!(turn(&[new, old.clone(), urgent], 10), Some(3));
         let late = entry(4, Priority::High, 1300, &[]);
-        assert_eq!(turn(&[late, old], 1301), Some(1), "two steps of ageing make up for two priorities");
+        assert_eq!(
+            turn(&[late, old], 1301),
+            Some(1),
+            "two steps of ageing make up for two priorities"
+        );
     }
 
     #[test]

@@ -52,7 +52,9 @@ fn take_up(cx: &Cx, set: &ChangeSet) -> Result<Vec<Command>, Error> {
             return Err(Problem::new("state.illegal_move", detail).into());
         }
     }
-    let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else { return Ok(commands) };
+    let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else {
+        return Ok(commands);
+    };
     if plan.status == plan::Status::Abandoned {
         commands.push(Command::Plan(plan.id, plan::Command::Reopen));
     }
@@ -60,7 +62,9 @@ fn take_up(cx: &Cx, set: &ChangeSet) -> Result<Vec<Command>, Error> {
         .step(set.proposal.step)
         .is_some_and(|step| step.status == step::Status::Failed);
     if failed {
-        let retry = plan::Command::RetryStep { number: set.proposal.step };
+        let retry = plan::Command::RetryStep {
+            number: set.proposal.step,
+        };
         commands.push(Command::Plan(plan.id, retry));
     }
     Ok(commands)
@@ -70,16 +74,23 @@ fn take_up(cx: &Cx, set: &ChangeSet) -> Result<Vec<Command>, Error> {
 pub fn cancel(cx: &Cx, actor: &Actor, id: EntryId, reason: Option<&str>) -> Result<(), Error> {
     let entry = require(cx, actor, id)?;
     let reason = ShortText::cut(reason.unwrap_or("cancelled"));
-    let mut commands =
-        vec![Command::Entry(id, entry::Command::Cancel { reason: reason.clone() })];
+    let mut commands = vec![Command::Entry(
+        id,
+        entry::Command::Cancel {
+            reason: reason.clone(),
+        },
+    )];
     for set in sets_of(cx, &entry)? {
         if set.status.is_open() {
-            let cancel = change_set::Command::Cancel { reason: reason.clone() };
+            let cancel = change_set::Command::Cancel {
+                reason: reason.clone(),
+            };
             commands.push(Command::ChangeSet(set.id, cancel));
         }
     }
     if entry.status == Status::Dispatching {
-        let detail = "it is being landed at this moment; take it back afterwards with `hyperion rollback`";
+        let detail =
+            "it is being landed at this moment; take it back afterwards with `hyperion rollback`";
         return Err(Problem::new("state.illegal_move", detail).into());
     }
     cx.execute(cx.stamp_person(actor), commands, vec![])?;
@@ -88,10 +99,13 @@ pub fn cancel(cx: &Cx, actor: &Actor, id: EntryId, reason: Option<&str>) -> Resu
 
 fn require(cx: &Cx, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
     if !actor.may_decide(Level::TeamLead) {
-        let refusal = Refusal::NotEntitled { by: actor.clone(), level: Level::TeamLead };
+        let refusal = Refusal::NotEntitled {
+            by: actor.clone(),
+            level: Level::TeamLead,
+        };
         return Err(Problem::new("approval.not_entitled", refusal.to_string()).into());
     }
-    cx.store
-        .get::<Entry>(id)?
-        .ok_or_else(|| Problem::new("subject.not_found", format!("there is no queue entry {id}")).into())
+    cx.store.get::<Entry>(id)?.ok_or_else(|| {
+        Problem::new("subject.not_found", format!("there is no queue entry {id}")).into()
+    })
 }

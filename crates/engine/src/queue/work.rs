@@ -59,8 +59,11 @@ impl Queue {
             return self.work_at(cx, active.id);
         }
         let now = cx.now();
-        let waiting: Vec<_> =
-            entries.iter().filter(|entry| self.not_before.get(&entry.id).is_none_or(|at| *at <= now)).cloned().collect();
+        let waiting: Vec<_> = entries
+            .iter()
+            .filter(|entry| self.not_before.get(&entry.id).is_none_or(|at| *at <= now))
+            .cloned()
+            .collect();
         if let Some(next) = order::next(&waiting, now, |on| has_landed(cx, on)) {
             let id = next.id;
             self.lease(cx, next)?;
@@ -69,7 +72,12 @@ impl Queue {
         let delayed = entries
             .iter()
             .filter(|entry| entry.status == Status::Queued)
-            .filter_map(|entry| self.not_before.get(&entry.id).filter(|at| **at > now).copied())
+            .filter_map(|entry| {
+                self.not_before
+                    .get(&entry.id)
+                    .filter(|at| **at > now)
+                    .copied()
+            })
             .min();
         Ok(delayed.map_or(Progress::IDLE, |until| Progress::Delayed { until }))
     }
@@ -77,7 +85,9 @@ impl Queue {
     fn work_at(&mut self, cx: &Arc<Cx>, id: EntryId) -> Result<Progress, Error> {
         let mut worked = false;
         for _ in 0..STEPS_PER_LOOK {
-            let Some(entry) = cx.store.get::<Entry>(id)? else { break };
+            let Some(entry) = cx.store.get::<Entry>(id)? else {
+                break;
+            };
             if !is_active(&entry) {
                 self.forget(cx, id)?;
                 return Ok(Progress::Worked);
@@ -98,7 +108,10 @@ impl Queue {
             return Ok(Progress::Worked);
         }
         // A check is running; its end is committed. Until then only the lease has to be kept.
-        let renew_at = self.leases.get(&id).map(|_| cx.now() + cx.settings.lease / 3);
+        let renew_at = self
+            .leases
+            .get(&id)
+            .map(|_| cx.now() + cx.settings.lease / 3);
         Ok(Progress::Idle { wake_at: renew_at })
     }
 
@@ -118,7 +131,12 @@ impl Queue {
         }
         if entry.status == Status::Dispatching {
             // The world may have changed already: this is finished or undone, never started over.
-            let lease = cx.store.lease(&resource(entry.id), cx.instance.as_str(), cx.settings.lease, now)?;
+            let lease = cx.store.lease(
+                &resource(entry.id),
+                cx.instance.as_str(),
+                cx.settings.lease,
+                now,
+            )?;
             return Ok(lease.is_some_and(|lease| {
                 self.leases.insert(entry.id, lease);
                 true
@@ -131,7 +149,12 @@ impl Queue {
 
     fn lease(&mut self, cx: &Cx, entry: &Entry) -> Result<(), Error> {
         let now = cx.now();
-        let taken = cx.store.lease(&resource(entry.id), cx.instance.as_str(), cx.settings.lease, now)?;
+        let taken = cx.store.lease(
+            &resource(entry.id),
+            cx.instance.as_str(),
+            cx.settings.lease,
+            now,
+        )?;
         let Some(lease) = taken else { return Ok(()) };
         let commands = vec![
             Command::Entry(entry.id, entry::Command::Lease { fence: lease.fence }),
@@ -143,9 +166,15 @@ impl Queue {
     }
 
     fn release(&mut self, cx: &Cx, entry: &Entry, reason: ShortText) -> Result<(), Error> {
-        let release =
-            entry::Command::Release { reason, max_attempts: cx.settings.max_attempts };
-        cx.execute(cx.stamp(&self.name), vec![Command::Entry(entry.id, release)], vec![])?;
+        let release = entry::Command::Release {
+            reason,
+            max_attempts: cx.settings.max_attempts,
+        };
+        cx.execute(
+            cx.stamp(&self.name),
+            vec![Command::Entry(entry.id, release)],
+            vec![],
+        )?;
         self.forget(cx, entry.id)
     }
 
@@ -165,13 +194,17 @@ impl Queue {
         tracing::warn!(entry = %entry.id, %why, "working at a queue entry failed");
         self.log(cx, entry, "work", "error", 0, None);
         let until = cx.now() + cx.settings.retry_delay;
-        let Some(now) = cx.store.get::<Entry>(entry.id)? else { return Ok(Progress::Worked) };
+        let Some(now) = cx.store.get::<Entry>(entry.id)? else {
+            return Ok(Progress::Worked);
+        };
         if now.status == Status::Dispatching {
             let stuck = self.stuck.entry(entry.id).or_default();
             *stuck += 1;
             if *stuck >= cx.settings.max_attempts {
                 // It stays dispatching, for the next engine or the next look; nothing is guessed.
-                return Ok(Progress::Idle { wake_at: Some(cx.now() + LOOK_AGAIN * 15) });
+                return Ok(Progress::Idle {
+                    wake_at: Some(cx.now() + LOOK_AGAIN * 15),
+                });
             }
         } else if is_active(&now) {
             self.release(cx, &now, ShortText::cut(&why))?;
@@ -205,7 +238,11 @@ impl Queue {
         command: entry::Command,
         blobs: Vec<NewBlob>,
     ) -> Result<Step, Error> {
-        cx.execute(cx.stamp(&self.name), vec![Command::Entry(entry.id, command)], blobs)?;
+        cx.execute(
+            cx.stamp(&self.name),
+            vec![Command::Entry(entry.id, command)],
+            blobs,
+        )?;
         Ok(Step::Worked)
     }
 
@@ -232,9 +269,11 @@ impl Queue {
                 evidence::of_conflict(cx, opened, entry, &set, &tip, &files)?,
                 Quarantine::Conflict,
             ),
-            Outcome::Policy { set, why } => {
-                ("policy", evidence::of_policy(entry, &set, &why), Quarantine::Policy)
-            }
+            Outcome::Policy { set, why } => (
+                "policy",
+                evidence::of_policy(entry, &set, &why),
+                Quarantine::Policy,
+            ),
         };
         self.log(cx, entry, "merge", kind, took, Some(&found));
         self.quarantine(cx, entry, quarantine, &found, &detail)
@@ -264,13 +303,25 @@ impl Queue {
         entry: &Entry,
         sets: &[change_set::ChangeSet],
     ) -> Result<Step, Error> {
-        let reason = ShortText::cut(&format!("{} has it already: merging changes nothing", entry.admission.branch));
-        let mut commands =
-            vec![Command::Entry(entry.id, entry::Command::Cancel { reason: reason.clone() })];
+        let reason = ShortText::cut(&format!(
+            "{} has it already: merging changes nothing",
+            entry.admission.branch
+        ));
+        let mut commands = vec![Command::Entry(
+            entry.id,
+            entry::Command::Cancel {
+                reason: reason.clone(),
+            },
+        )];
         for set in sets {
-            let cancel = change_set::Command::Cancel { reason: reason.clone() };
+            let cancel = change_set::Command::Cancel {
+                reason: reason.clone(),
+            };
             commands.push(Command::ChangeSet(set.id, cancel));
-            let skip = plan::Command::SkipStep { number: set.proposal.step, reason: reason.clone() };
+            let skip = plan::Command::SkipStep {
+                number: set.proposal.step,
+                reason: reason.clone(),
+            };
             commands.push(Command::Plan(set.proposal.plan, skip));
         }
         cx.execute(cx.stamp(&self.name), commands, vec![])?;
@@ -283,7 +334,11 @@ impl Queue {
             .clone()
             .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))?;
         let wanted = checks::wanted(cx, opened, entry, &candidate)?;
-        let pass = |runs, green| Verdict { tree: candidate.tree.clone(), runs, green };
+        let pass = |runs, green| Verdict {
+            tree: candidate.tree.clone(),
+            runs,
+            green,
+        };
         match checks::verdict(cx, entry, &candidate, wanted)? {
             checks::Verdict::Wait => Ok(Step::Wait),
             checks::Verdict::Start(check) => {
@@ -292,11 +347,19 @@ impl Queue {
             }
             checks::Verdict::Green(runs) => {
                 self.log(cx, entry, "check", "green", 0, None);
-                self.command(cx, entry, entry::Command::Pass(pass(runs, Green::Strict)), vec![])
+                self.command(
+                    cx,
+                    entry,
+                    entry::Command::Pass(pass(runs, Green::Strict)),
+                    vec![],
+                )
             }
-            checks::Verdict::Unchecked => {
-                self.command(cx, entry, entry::Command::Pass(pass(vec![], Green::Unchecked)), vec![])
-            }
+            checks::Verdict::Unchecked => self.command(
+                cx,
+                entry,
+                entry::Command::Pass(pass(vec![], Green::Unchecked)),
+                vec![],
+            ),
             checks::Verdict::Lost(why) => Err(Error::Missing(why)),
             checks::Verdict::Failed { name, run } => {
                 let sets = sets_of(cx, entry)?;
@@ -323,12 +386,20 @@ impl Queue {
         sets: &[change_set::ChangeSet],
     ) -> Result<Step, Error> {
         let reason = ShortText::cut("dry run: it would land");
-        let mut commands =
-            vec![Command::Entry(entry.id, entry::Command::Cancel { reason: reason.clone() })];
+        let mut commands = vec![Command::Entry(
+            entry.id,
+            entry::Command::Cancel {
+                reason: reason.clone(),
+            },
+        )];
         for set in sets {
-            let cancel = change_set::Command::Cancel { reason: reason.clone() };
+            let cancel = change_set::Command::Cancel {
+                reason: reason.clone(),
+            };
             commands.push(Command::ChangeSet(set.id, cancel));
-            let complete = plan::Command::CompleteStep { number: set.proposal.step };
+            let complete = plan::Command::CompleteStep {
+                number: set.proposal.step,
+            };
             commands.push(Command::Plan(set.proposal.plan, complete));
         }
         cx.execute(cx.stamp(&self.name), commands, vec![])?;
@@ -349,7 +420,11 @@ impl Queue {
             candidate: oid(&candidate.commit)?,
             branch,
         };
-        let lock = opened.git.user().git_dir().join(format!("{}.lock", landing.branch.as_str()));
+        let lock = opened
+            .git
+            .user()
+            .git_dir()
+            .join(format!("{}.lock", landing.branch.as_str()));
         let free = if opened.tip(&entry.admission.branch)? != landing.expected {
             true
         } else if lock.exists() {
@@ -378,7 +453,10 @@ impl Queue {
         took_ms: u64,
         found: Option<&hyperion_api::queue::Evidence>,
     ) {
-        let leased_at = self.leases.get(&entry.id).map_or_else(|| cx.now(), |lease| lease.acquired_at);
+        let leased_at = self
+            .leases
+            .get(&entry.id)
+            .map_or_else(|| cx.now(), |lease| lease.acquired_at);
         let record = QueueRecord {
             time: cx.now(),
             entry_id: entry.id,
@@ -402,7 +480,11 @@ impl Queue {
 /// Tells whether a worker has it.
 const fn is_active(entry: &Entry) -> bool {
     match entry.status {
-        Status::Leased | Status::Merging | Status::Checking | Status::Ready | Status::Dispatching => true,
+        Status::Leased
+        | Status::Merging
+        | Status::Checking
+        | Status::Ready
+        | Status::Dispatching => true,
         Status::Queued
         | Status::Landed
         | Status::Blocked
@@ -425,14 +507,19 @@ pub(super) fn millis(from: Time, to: Time) -> u64 {
 /// Tells whether what an entry waits for is part of the branch (or, in a dry run, would be).
 fn has_landed(cx: &Cx, id: EntryId) -> bool {
     let ended_well = || -> Result<bool, Error> {
-        let Some(entry) = cx.store.get::<Entry>(id)? else { return Ok(false) };
+        let Some(entry) = cx.store.get::<Entry>(id)? else {
+            return Ok(false);
+        };
         if entry.status == Status::Landed {
             return Ok(true);
         }
         for set in sets_of(cx, &entry)? {
             let plan = cx.store.get::<Plan>(set.proposal.plan)?;
             let status = plan.and_then(|plan| plan.step(set.proposal.step).map(|step| step.status));
-            let well = matches!(status, Some(step::Status::Completed | step::Status::Skipped));
+            let well = matches!(
+                status,
+                Some(step::Status::Completed | step::Status::Skipped)
+            );
             if !well {
                 return Ok(false);
             }
@@ -447,9 +534,14 @@ fn dry_base(cx: &Cx, entry: &Entry) -> Result<Option<hyperion_git::Oid>, Error> 
     if !entry.admission.dry_run {
         return Ok(None);
     }
-    let Some(on) = entry.admission.depends_on.last() else { return Ok(None) };
+    let Some(on) = entry.admission.depends_on.last() else {
+        return Ok(None);
+    };
     let before = cx.store.get::<Entry>(*on)?;
-    before.and_then(|before| before.candidate).map(|candidate| oid(&candidate.commit)).transpose()
+    before
+        .and_then(|before| before.candidate)
+        .map(|candidate| oid(&candidate.commit))
+        .transpose()
 }
 
 impl Reconcile for Queue {

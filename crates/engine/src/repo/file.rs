@@ -65,7 +65,10 @@ impl RepoFile {
         let Some(entry) = repo.lookup(commit, &TreePath::from(FILE_NAME))? else {
             return Ok(Self::default());
         };
-        if !matches!(entry.mode, hyperion_git::Mode::File | hyperion_git::Mode::Executable) {
+        if !matches!(
+            entry.mode,
+            hyperion_git::Mode::File | hyperion_git::Mode::Executable
+        ) {
             return Err(RepoFileError::NotAFile.into());
         }
         let bytes = repo.read_blob(&entry.oid, MAX_BYTES)?;
@@ -80,7 +83,11 @@ impl RepoFile {
         if file.checks.len() > MAX_CHECKS {
             return Err(RepoFileError::TooManyChecks(file.checks.len()));
         }
-        if let Some((name, _)) = file.checks.iter().find(|(_, command)| command.trim().is_empty()) {
+        if let Some((name, _)) = file
+            .checks
+            .iter()
+            .find(|(_, command)| command.trim().is_empty())
+        {
             return Err(RepoFileError::EmptyCheck(name.clone()));
         }
         Ok(file)
@@ -104,9 +111,16 @@ mod tests {
     fn it_says_which_line_does_not_belong() {
         let file = RepoFile::parse("[checks]\ntest = \"cargo test\"\n").unwrap();
         assert_eq!(file.checks["test"], "cargo test");
-        let error = RepoFile::parse("[checks]\ntest = \"x\"\n[chekcs]\n").unwrap_err().to_string();
-        assert!(error.contains("line 3") && error.contains("chekcs"), "{error}");
-        let error = RepoFile::parse("[checks]\ntest = \" \"\n").unwrap_err().to_string();
+        let error = RepoFile::parse("[checks]\ntest = \"x\"\n[chekcs]\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("line 3") && error.contains("chekcs"),
+            "{error}"
+        );
+        let error = RepoFile::parse("[checks]\ntest = \" \"\n")
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "checks.test is empty; give a command");
     }
 }

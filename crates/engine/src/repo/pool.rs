@@ -46,8 +46,15 @@ impl Pool {
         }
         let user = UserRepo::discover(&cx.git, Path::new(&repo.path))?;
         let folder = cx.home.repos().join(format!("{id}.git"));
-        let git = Arc::new(RepoStore::open(&cx.git, &folder, &user, cx.boot_id.as_str())?);
-        git.recover_checkouts()?;
+        let git = Arc::new(RepoStore::open(
+            &cx.git,
+            &folder,
+            &user,
+            cx.boot_id.as_str(),
+        )?);
+        if cx.works {
+            git.recover_checkouts()?;
+        }
         let mut open = self.lock();
         if open.len() >= MAX_OPEN {
             open.clear();

@@ -19,7 +19,10 @@ pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, 
     let user = UserRepo::discover(&cx.git, Path::new(&wanted.path))?;
     let branch = match &wanted.branch {
         Some(branch) => RefName::branch(branch).map_err(|error| {
-            Problem::new("input.invalid", format!("the branch cannot be used: {error}"))
+            Problem::new(
+                "input.invalid",
+                format!("the branch cannot be used: {error}"),
+            )
         })?,
         None => user.default_branch()?,
     };
@@ -38,10 +41,22 @@ pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, 
     }
     let name = choose_name(wanted.name.as_deref(), &path, &all)?;
     let id = cx.id(RepoId::new);
-    let command = repo::Command::Register { id, name, path, branch };
-    cx.execute(cx.stamp_person(actor), vec![Command::Repo(id, command)], vec![])?;
+    let command = repo::Command::Register {
+        id,
+        name,
+        path,
+        branch,
+    };
+    cx.execute(
+        cx.stamp_person(actor),
+        vec![Command::Repo(id, command)],
+        vec![],
+    )?;
     let repo = cx.store.get::<Repo>(id)?;
-    Ok((repo.ok_or_else(|| Error::Missing(format!("the repository {id}")))?, true))
+    Ok((
+        repo.ok_or_else(|| Error::Missing(format!("the repository {id}")))?,
+        true,
+    ))
 }
 
 /// Brings a registered repository up to what is wanted now.
@@ -70,9 +85,10 @@ fn update(
 pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
     let all = all(cx)?;
     let active = |repo: &&Repo| repo.status == Status::Active;
-    let by_name = all.iter().filter(active).find(|repo| {
-        repo.name.as_str() == wanted || repo.id.to_string() == wanted
-    });
+    let by_name = all
+        .iter()
+        .filter(active)
+        .find(|repo| repo.name.as_str() == wanted || repo.id.to_string() == wanted);
     if let Some(repo) = by_name {
         return Ok(repo.clone());
     }
@@ -81,9 +97,16 @@ pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
         Ok(user) => user,
         Err(error) if wanted == "." || wanted.contains('/') => return Err(error.into()),
         Err(_) => {
-            let names: Vec<_> =
-                all.iter().filter(active).map(|repo| repo.name.as_str()).collect();
-            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let names: Vec<_> = all
+                .iter()
+                .filter(active)
+                .map(|repo| repo.name.as_str())
+                .collect();
+            let known = if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            };
             let detail = format!("no repository is called {wanted:?}; registered: {known}");
             return Err(Problem::new("repo.unusable", detail)
                 .hint("give a registered name or a path, or run `hyperion init` in the repository")
@@ -93,9 +116,12 @@ pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
     let path = canonical_path(&user)?;
     let found = all.iter().filter(active).find(|repo| repo.path == path);
     found.cloned().ok_or_else(|| {
-        Problem::new("repo.unusable", format!("the repository at {path} is not registered"))
-            .hint(format!("run `hyperion init {path}` first"))
-            .into()
+        Problem::new(
+            "repo.unusable",
+            format!("the repository at {path} is not registered"),
+        )
+        .hint(format!("run `hyperion init {path}` first"))
+        .into()
     })
 }
 
@@ -108,7 +134,9 @@ fn canonical_path(user: &UserRepo) -> Result<String, Error> {
     let path = user.work_tree().unwrap_or_else(|| user.git_dir());
     path.to_str().map(str::to_owned).ok_or_else(|| {
         let detail = format!("the path {} is not UTF-8", path.display());
-        Problem::new("repo.unusable", detail).hint("move the repository to a path that is").into()
+        Problem::new("repo.unusable", detail)
+            .hint("move the repository to a path that is")
+            .into()
     })
 }
 
@@ -116,24 +144,41 @@ fn canonical_path(user: &UserRepo) -> Result<String, Error> {
 fn choose_name(wanted: Option<&str>, path: &str, all: &[Repo]) -> Result<Name, Error> {
     let taken = |name: &str| all.iter().any(|repo| repo.name.as_str() == name);
     if let Some(wanted) = wanted {
-        let name = Name::new(wanted)
-            .map_err(|error| Problem::new("input.invalid", error.to_string()))?;
+        let name =
+            Name::new(wanted).map_err(|error| Problem::new("input.invalid", error.to_string()))?;
         if taken(wanted) {
             let detail = format!("another repository is called {wanted:?} already");
-            return Err(Problem::new("repo.exists", detail).hint("choose another --name").into());
+            return Err(Problem::new("repo.exists", detail)
+                .hint("choose another --name")
+                .into());
         }
         return Ok(name);
     }
-    let folder = Path::new(path).file_stem().and_then(|name| name.to_str()).unwrap_or("repo");
+    let folder = Path::new(path)
+        .file_stem()
+        .and_then(|name| name.to_str())
+        .unwrap_or("repo");
     let plain: String = folder
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(80)
         .collect();
     let plain = plain.trim_start_matches(['.', '_', '-']);
     let plain = if plain.is_empty() { "repo" } else { plain };
     let free = (1..=MAX_REPOS + 1)
-        .map(|number| if number == 1 { plain.to_owned() } else { format!("{plain}-{number}") })
+        .map(|number| {
+            if number == 1 {
+                plain.to_owned()
+            } else {
+                format!("{plain}-{number}")
+            }
+        })
         .find(|name| !taken(name));
     Name::new(free.unwrap_or_else(|| plain.to_owned()))
         .map_err(|error| Problem::new("input.invalid", error.to_string()).into())

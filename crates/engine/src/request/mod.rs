@@ -6,5 +6,5 @@ mod summary;
 
 pub use cancel::cancel;
 pub(crate) use progress::Requests;
-pub use summary::{check, summary};
 pub(crate) use summary::summary_of_failure;
+pub use summary::{check, summary};

@@ -27,8 +27,12 @@ impl Requests {
     }
 
     fn follow(&self, cx: &Cx, request: &Request) -> Result<bool, Error> {
-        let Some(plan) = request.plan else { return Ok(false) };
-        let Some(plan) = cx.store.get::<Plan>(plan)? else { return Ok(false) };
+        let Some(plan) = request.plan else {
+            return Ok(false);
+        };
+        let Some(plan) = cx.store.get::<Plan>(plan)? else {
+            return Ok(false);
+        };
         let command = match plan.status {
             plan::Status::Completed | plan::Status::Abandoned => {
                 return self.finish(cx, request, &plan).map(|()| true);
@@ -42,13 +46,20 @@ impl Requests {
                 }
             }
         };
-        cx.execute(cx.stamp(&self.name), vec![Command::Request(request.id, command)], vec![])?;
+        cx.execute(
+            cx.stamp(&self.name),
+            vec![Command::Request(request.id, command)],
+            vec![],
+        )?;
         Ok(true)
     }
 
     fn finish(&self, cx: &Cx, request: &Request, plan: &Plan) -> Result<(), Error> {
         let summary = summary::of(cx, request, plan)?;
-        let failed = plan.steps.iter().filter(|step| step.status == step::Status::Failed);
+        let failed = plan
+            .steps
+            .iter()
+            .filter(|step| step.status == step::Status::Failed);
         let well = plan
             .steps
             .iter()
@@ -67,7 +78,11 @@ impl Requests {
             summary: blob.digest,
             reason: reason.map(|reason| ShortText::cut(reason.as_str())),
         };
-        cx.execute(cx.stamp(&self.name), vec![Command::Request(request.id, finish)], vec![blob])?;
+        cx.execute(
+            cx.stamp(&self.name),
+            vec![Command::Request(request.id, finish)],
+            vec![blob],
+        )?;
         Ok(())
     }
 }
@@ -81,12 +96,20 @@ fn waits_for_a_person(cx: &Cx, request: &Request) -> Result<bool, Error> {
     if cx.store.count::<Run>(&open)? > 0 {
         return Ok(false);
     }
-    let moving = Filter::open().request(request.id).status(change_set::Status::Pending.name()).status(change_set::Status::Approved.name());
+    let moving = Filter::open()
+        .request(request.id)
+        .status(change_set::Status::Pending.name())
+        .status(change_set::Status::Approved.name());
     if cx.store.count::<ChangeSet>(&moving)? > 0 {
         return Ok(false);
     }
-    let entries = cx.store.open_rows::<Entry>(&Filter::open().request(request.id))?.rows;
-    Ok(entries.iter().all(|entry| entry.status == entry::Status::Blocked))
+    let entries = cx
+        .store
+        .open_rows::<Entry>(&Filter::open().request(request.id))?
+        .rows;
+    Ok(entries
+        .iter()
+        .all(|entry| entry.status == entry::Status::Blocked))
 }
 
 impl Reconcile for Requests {
@@ -95,7 +118,10 @@ impl Reconcile for Requests {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        let following = Filter::open().status(Status::Planned.name()).status(Status::Running.name()).status(Status::AwaitingApproval.name());
+        let following = Filter::open()
+            .status(Status::Planned.name())
+            .status(Status::Running.name())
+            .status(Status::AwaitingApproval.name());
         let mut worked = false;
         for request in cx.store.open_rows::<Request>(&following)?.rows {
             worked |= self.follow(cx, &request)?;

@@ -57,7 +57,11 @@ pub(super) fn of(cx: &Cx, request: &Request, plan: &Plan) -> Result<Summary, Err
         }
     }
     for step in &plan.steps {
-        let set = step.change_set.map(|id| cx.store.get::<ChangeSet>(id)).transpose()?.flatten();
+        let set = step
+            .change_set
+            .map(|id| cx.store.get::<ChangeSet>(id))
+            .transpose()?
+            .flatten();
         if let Some(set) = &set {
             approved_by.extend(approval(cx, set)?);
         }
@@ -68,7 +72,10 @@ pub(super) fn of(cx: &Cx, request: &Request, plan: &Plan) -> Result<Summary, Err
             step::Status::Pending | step::Status::InProgress | step::Status::Completed => {}
         }
     }
-    let outcome = match (landed.is_empty(), plan.steps.iter().any(|s| s.status == step::Status::Failed)) {
+    let outcome = match (
+        landed.is_empty(),
+        plan.steps.iter().any(|s| s.status == step::Status::Failed),
+    ) {
         (_, false) => "completed",
         (false, true) => "partly_landed",
         (true, true) => "failed",
@@ -93,7 +100,10 @@ fn wall_ms(from: Time, to: Time) -> u64 {
 }
 
 fn entries(cx: &Cx, request: RequestId) -> Result<Vec<Entry>, Error> {
-    let mut rows = cx.store.list::<Entry>(&Filter::default().request(request).limit(1000))?.rows;
+    let mut rows = cx
+        .store
+        .list::<Entry>(&Filter::default().request(request).limit(1000))?
+        .rows;
     rows.sort_by_key(|entry| (entry.ended_at, entry.id));
     Ok(rows)
 }
@@ -103,7 +113,9 @@ fn landing(cx: &Cx, entry: &Entry) -> Result<Landed, Error> {
     let mut paths = Vec::new();
     let (mut additions, mut deletions) = (0, 0);
     for id in &entry.admission.change_sets {
-        let Some(set) = cx.store.get::<ChangeSet>(*id)? else { continue };
+        let Some(set) = cx.store.get::<ChangeSet>(*id)? else {
+            continue;
+        };
         tasks.push(set.proposal.task.to_string());
         for item in &set.proposal.items {
             if item.status != item::Status::Rejected {
@@ -121,12 +133,20 @@ fn landing(cx: &Cx, entry: &Entry) -> Result<Landed, Error> {
         paths,
         additions,
         deletions,
-        green: entry.verdict.as_ref().map_or("unchecked", |verdict| verdict.green.name()).to_owned(),
+        green: entry
+            .verdict
+            .as_ref()
+            .map_or("unchecked", |verdict| verdict.green.name())
+            .to_owned(),
     })
 }
 
 fn approval(cx: &Cx, set: &ChangeSet) -> Result<Option<ApprovedBy>, Error> {
-    let level = set.assessed.as_ref().map(|assessed| assessed.level.name().to_owned()).unwrap_or_default();
+    let level = set
+        .assessed
+        .as_ref()
+        .map(|assessed| assessed.level.name().to_owned())
+        .unwrap_or_default();
     Ok(match &set.basis {
         Some(Basis::Approval { approval }) => {
             let found = cx.store.get::<Approval>(*approval)?;
@@ -138,40 +158,71 @@ fn approval(cx: &Cx, set: &ChangeSet) -> Result<Option<ApprovedBy>, Error> {
                 level,
             })
         }
-        Some(Basis::Policy) => {
-            Some(ApprovedBy { approval_id: None, by: "policy".to_owned(), at: None, level })
-        }
+        Some(Basis::Policy) => Some(ApprovedBy {
+            approval_id: None,
+            by: "policy".to_owned(),
+            at: None,
+            level,
+        }),
         None => None,
     })
 }
 
-fn why(cx: &Cx, request: &Request, step: &Step, set: Option<&ChangeSet>) -> Result<NotLanded, Error> {
+fn why(
+    cx: &Cx,
+    request: &Request,
+    step: &Step,
+    set: Option<&ChangeSet>,
+) -> Result<NotLanded, Error> {
     let entry = match set.and_then(|set| set.entry) {
         Some(id) => cx.store.get::<Entry>(id)?,
         None => None,
     };
-    let detail = step.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+    let detail = step
+        .reason
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let again = "mend it and file the request again";
     let (why, next) = match (&entry, set) {
         (Some(entry), _) if entry.quarantine == Some(Quarantine::Conflict) => (
             "conflict",
-            format!("see both sides with `hyperion queue show {0}`; make the change anew on the branch's tip, or retry with `hyperion queue retry {0}`", entry.id.short()),
+            format!(
+                "see both sides with `hyperion queue show {0}`; make the change anew on the branch's tip, or retry with `hyperion queue retry {0}`",
+                entry.id.short()
+            ),
         ),
         (Some(entry), _) if entry.quarantine == Some(Quarantine::Check) => (
             "check",
-            format!("see the output with `hyperion queue show {0}`; mend it and file it again, or retry with `hyperion queue retry {0}`", entry.id.short()),
+            format!(
+                "see the output with `hyperion queue show {0}`; mend it and file it again, or retry with `hyperion queue retry {0}`",
+                entry.id.short()
+            ),
         ),
         (Some(entry), _) if entry.quarantine == Some(Quarantine::Policy) => (
             "policy",
-            format!("file the request again, so that it is judged by today's rules (`hyperion queue show {}`)", entry.id.short()),
+            format!(
+                "file the request again, so that it is judged by today's rules (`hyperion queue show {}`)",
+                entry.id.short()
+            ),
         ),
-        (Some(entry), _) if entry.status == entry::Status::Dead => {
-            ("failed", format!("mend the cause and retry with `hyperion queue retry {}`", entry.id.short()))
+        (Some(entry), _) if entry.status == entry::Status::Dead => (
+            "failed",
+            format!(
+                "mend the cause and retry with `hyperion queue retry {}`",
+                entry.id.short()
+            ),
+        ),
+        (_, Some(set)) if set.status == change_set::Status::Rejected && set.approval.is_none() => (
+            "policy",
+            format!(
+                "see why with `hyperion changes show {}`; no approval can let it pass",
+                set.id.short()
+            ),
+        ),
+        (_, Some(set)) if set.status == change_set::Status::Rejected => {
+            ("rejected", again.to_owned())
         }
-        (_, Some(set)) if set.status == change_set::Status::Rejected && set.approval.is_none() => {
-            ("policy", format!("see why with `hyperion changes show {}`; no approval can let it pass", set.id.short()))
-        }
-        (_, Some(set)) if set.status == change_set::Status::Rejected => ("rejected", again.to_owned()),
         (_, Some(set)) if set.status == change_set::Status::Expired => {
             ("expired", "file the request again to ask anew".to_owned())
         }
@@ -183,9 +234,13 @@ fn why(cx: &Cx, request: &Request, step: &Step, set: Option<&ChangeSet>) -> Resu
             ("cancelled", next.to_owned())
         }
         _ if detail.starts_with("task ") => ("dependency", "see the task it depends on".to_owned()),
-        _ if detail.starts_with("conflict") => {
-            ("conflict", format!("`hyperion request show {}` tells what changed since", request.id.short()))
-        }
+        _ if detail.starts_with("conflict") => (
+            "conflict",
+            format!(
+                "`hyperion request show {}` tells what changed since",
+                request.id.short()
+            ),
+        ),
         _ => ("failed", again.to_owned()),
     };
     Ok(NotLanded {
@@ -200,7 +255,10 @@ fn why(cx: &Cx, request: &Request, step: &Step, set: Option<&ChangeSet>) -> Resu
 
 /// Lists the checks that ran for a request, oldest first.
 fn checks(cx: &Cx, request: RequestId) -> Result<Vec<CheckResult>, Error> {
-    let rows = cx.store.list::<Run>(&Filter::default().request(request).limit(1000))?.rows;
+    let rows = cx
+        .store
+        .list::<Run>(&Filter::default().request(request).limit(1000))?
+        .rows;
     let mut checks = Vec::new();
     for run in rows {
         checks.extend(check(cx, &run)?);
@@ -210,7 +268,9 @@ fn checks(cx: &Cx, request: RequestId) -> Result<Vec<CheckResult>, Error> {
 
 /// Describes a run that is a check; none for other runs.
 pub fn check(cx: &Cx, run: &Run) -> Result<Option<CheckResult>, Error> {
-    let Work::Check { name, .. } = &run.work else { return Ok(None) };
+    let Work::Check { name, .. } = &run.work else {
+        return Ok(None);
+    };
     let spec: Option<CheckSpec> = cx.read_json(run.spec)?;
     let result = match run.status {
         Status::Starting | Status::Running => "running",

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyperion_model::Time;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::machine::Machine as _;
-use hyperion_model::Time;
 use hyperion_store::{Filter, Order, PurgeLimits};
 
 use crate::reconcile::{Progress, Reconcile};
@@ -30,12 +30,20 @@ impl Retention {
 
     /// Marks the content of change sets that ended long enough ago.
     fn mark(&self, cx: &Cx, before: Time) -> Result<(), Error> {
-        let filter = Filter { order: Order::OldestFirst, until: Some(before), ..Filter::default() };
+        let filter = Filter {
+            order: Order::OldestFirst,
+            until: Some(before),
+            ..Filter::default()
+        };
         let mut filter = filter.limit(BATCH);
         filter.open = Some(false);
         for _ in 0..MAX_BATCHES {
             let page = cx.store.list::<ChangeSet>(&filter)?;
-            for set in page.rows.iter().filter(|set| set.ended_at.is_some_and(|at| at <= before)) {
+            for set in page
+                .rows
+                .iter()
+                .filter(|set| set.ended_at.is_some_and(|at| at <= before))
+            {
                 cx.store.mark_purgeable(&set.row().blobs, cx.now())?;
             }
             match page.next {
@@ -55,13 +63,23 @@ impl Reconcile for Retention {
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
         let now = cx.now();
         if let Some(next) = self.next.filter(|next| now < *next) {
-            return Ok(Progress::Idle { wake_at: Some(next) });
+            return Ok(Progress::Idle {
+                wake_at: Some(next),
+            });
         }
         let before = now - cx.settings.retention;
         self.mark(cx, before)?;
-        let purged = cx.store.purge(&PurgeLimits { now, unreferenced_before: before, receipts_before: before })?;
+        let purged = cx.store.purge(&PurgeLimits {
+            now,
+            unreferenced_before: before,
+            receipts_before: before,
+        })?;
         if purged.blobs > 0 {
-            tracing::info!(blobs = purged.blobs, bytes = purged.bytes, "purged content past its retention time");
+            tracing::info!(
+                blobs = purged.blobs,
+                bytes = purged.bytes,
+                "purged content past its retention time"
+            );
         }
         self.next = Some(now + EVERY);
         Ok(Progress::Idle { wake_at: self.next })

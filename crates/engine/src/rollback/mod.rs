@@ -66,8 +66,15 @@ pub fn roll_back(
         requires_approval: true,
         rolls_back: Some(id),
     };
-    let submit = request::Command::Submit { id: new, submission };
-    cx.execute(cx.stamp_person(actor), vec![Command::Request(new, submit)], vec![blob])?;
+    let submit = request::Command::Submit {
+        id: new,
+        submission,
+    };
+    cx.execute(
+        cx.stamp_person(actor),
+        vec![Command::Request(new, submit)],
+        vec![blob],
+    )?;
     Ok(new)
 }
 
@@ -77,11 +84,16 @@ fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
     match original.status {
         request::Status::Completed | request::Status::PartlyLanded => {}
         request::Status::RolledBack => {
-            let by = original.rolled_back_by.map(|by| format!(" by request {by}")).unwrap_or_default();
+            let by = original
+                .rolled_back_by
+                .map(|by| format!(" by request {by}"))
+                .unwrap_or_default();
             return Err(impossible(format!("it was rolled back already{by}")));
         }
         other => {
-            return Err(impossible(format!("nothing of it has landed for good: the request is {other}")));
+            return Err(impossible(format!(
+                "nothing of it has landed for good: the request is {other}"
+            )));
         }
     }
     if landed(cx, original.id)?.is_empty() {
@@ -89,12 +101,21 @@ fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
     }
     let running = Filter::open().parent(original.id.uuid()).limit(10);
     let running = cx.store.list::<Request>(&running)?.rows;
-    if let Some(other) = running.iter().find(|other| other.submission.rolls_back == Some(original.id)) {
-        return Err(impossible(format!("request {} takes it back already", other.id)));
+    if let Some(other) = running
+        .iter()
+        .find(|other| other.submission.rolls_back == Some(original.id))
+    {
+        return Err(impossible(format!(
+            "request {} takes it back already",
+            other.id
+        )));
     }
     let level = level_of(&landed(cx, original.id)?);
     if !actor.may_decide(level) {
-        let refusal = Refusal::NotEntitled { by: actor.clone(), level };
+        let refusal = Refusal::NotEntitled {
+            by: actor.clone(),
+            level,
+        };
         return Err(Problem::new("approval.not_entitled", refusal.to_string())
             .hint("taking a landing back needs the authority of the landing")
             .into());
@@ -104,7 +125,10 @@ fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
 
 /// Lists what landed of a request, oldest first.
 pub(crate) fn landed(cx: &Cx, id: RequestId) -> Result<Vec<Entry>, Error> {
-    let filter = Filter { order: Order::OldestFirst, ..Filter::default() };
+    let filter = Filter {
+        order: Order::OldestFirst,
+        ..Filter::default()
+    };
     let filter = filter.request(id).status(Status::Landed.name()).limit(1000);
     let mut rows = cx.store.list::<Entry>(&filter)?.rows;
     rows.sort_by_key(|entry| (entry.ended_at, entry.id));
@@ -113,12 +137,19 @@ pub(crate) fn landed(cx: &Cx, id: RequestId) -> Result<Vec<Entry>, Error> {
 
 fn level_of(entries: &[Entry]) -> Level {
     // What policy let pass by itself is still taken back by somebody who may decide.
-    entries.iter().map(|entry| entry.admission.level).max().unwrap_or(Level::TeamLead).max(Level::TeamLead)
+    entries
+        .iter()
+        .map(|entry| entry.admission.level)
+        .max()
+        .unwrap_or(Level::TeamLead)
+        .max(Level::TeamLead)
 }
 
 /// Gives the level that taking back what a rollback request names asks for.
 pub(crate) fn level(cx: &Cx, rollback: &Request) -> Result<Level, Error> {
-    let Some(original) = rollback.submission.rolls_back else { return Ok(Level::TeamLead) };
+    let Some(original) = rollback.submission.rolls_back else {
+        return Ok(Level::TeamLead);
+    };
     Ok(level_of(&landed(cx, original)?))
 }
 
@@ -160,14 +191,24 @@ pub(crate) fn change(
     let mut tree = base.clone();
     for entry in landed(cx, original)?.iter().rev() {
         let commit = entry.commit.as_ref().map(oid).transpose()?;
-        let commit = commit.ok_or_else(|| Error::Missing(format!("the commit of entry {}", entry.id)))?;
+        let commit =
+            commit.ok_or_else(|| Error::Missing(format!("the commit of entry {}", entry.id)))?;
         let before = opened.git.commit_info(&commit)?.parents.into_iter().next();
         let before = before.ok_or_else(|| Error::Missing(format!("the parent of {commit}")))?;
-        let sides = MergeSides { base: &commit, ours: &tree, theirs: &before, attributes: &base_commit };
+        let sides = MergeSides {
+            base: &commit,
+            ours: &tree,
+            theirs: &before,
+            attributes: &base_commit,
+        };
         match opened.git.merge(&sides)? {
             Merged::Clean { tree: merged } => tree = merged,
             Merged::Conflict(files) => {
-                let paths: Vec<_> = files.iter().take(3).map(|file| file.path.to_string()).collect();
+                let paths: Vec<_> = files
+                    .iter()
+                    .take(3)
+                    .map(|file| file.path.to_string())
+                    .collect();
                 return Ok(Err(format!(
                     "conflict: {} changed since it landed as {:.10}; take the later change back first, or mend it by hand",
                     paths.join(", "),
@@ -179,7 +220,9 @@ pub(crate) fn change(
     let changes = reverse(opened, &base, &tree)?;
     Ok(match changes {
         Err(why) => Err(why),
-        Ok(changes) if changes.is_empty() => Err("there is nothing left of it to take back".to_owned()),
+        Ok(changes) if changes.is_empty() => {
+            Err("there is nothing left of it to take back".to_owned())
+        }
         Ok(changes) => Ok((
             base,
             ChangeRequest {
@@ -211,7 +254,10 @@ fn reverse(opened: &Opened, from: &Oid, to: &Oid) -> Result<Result<Vec<Change>, 
 
 fn reverse_one(opened: &Opened, raw: &RawChange) -> Result<Result<Change, String>, Error> {
     let Some(path) = raw.path.as_str() else {
-        return Ok(Err(format!("{} is not UTF-8: take it back by hand", raw.path)));
+        return Ok(Err(format!(
+            "{} is not UTF-8: take it back by hand",
+            raw.path
+        )));
     };
     let submodule = |mode: Option<Mode>| mode == Some(Mode::Submodule);
     if submodule(raw.old_mode) || submodule(raw.new_mode) {
@@ -222,7 +268,9 @@ fn reverse_one(opened: &Opened, raw: &RawChange) -> Result<Result<Change, String
         ChangeStatus::Deleted => Operation::Delete,
         ChangeStatus::Modified => Operation::Modify,
         ChangeStatus::TypeChanged => {
-            return Ok(Err(format!("{path} turned from a link into a file or back: take it back by hand")));
+            return Ok(Err(format!(
+                "{path} turned from a link into a file or back: take it back by hand"
+            )));
         }
         ChangeStatus::Renamed | ChangeStatus::Copied => {
             return Err(Error::Missing(format!("a plain difference for {path}")));

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use hyperion_git::Lane;
 use hyperion_host::{
-    CancelFlag, Exit, Launch, Limits, Logged, ProcessMark, create_private_dir, kill_group,
-    run_logged,
+    CancelFlag, Exit, Launch, Limits, Logged, ProcessMark, confine_this_thread, create_private_dir,
+    kill_group, run_logged,
 };
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::run::{self, Ending, Process, Run, Status, Work};
@@ -45,22 +45,38 @@ impl Checks {
     }
 
     fn start(&self, cx: &Arc<Cx>, run: &Run) -> Result<(), Error> {
-        let cancel = CancelFlag::new()
-            .map_err(|source| Error::Io { what: "a pipe".to_owned(), source })?;
+        let cancel = CancelFlag::new().map_err(|source| Error::Io {
+            what: "a pipe".to_owned(),
+            source,
+        })?;
         cx.jobs.add(run.id, cancel.clone());
-        let job = Job { cx: Arc::clone(cx), run: run.clone(), cancel, name: self.name.clone() };
-        let started =
-            std::thread::Builder::new().name(format!("check-{}", run.id.short())).spawn(move || job.work());
+        let job = Job {
+            cx: Arc::clone(cx),
+            run: run.clone(),
+            cancel,
+            name: self.name.clone(),
+        };
+        let started = std::thread::Builder::new()
+            .name(format!("check-{}", run.id.short()))
+            .spawn(move || job.work());
         if let Err(source) = started {
             cx.jobs.remove(run.id);
-            return Err(Error::Io { what: "a thread for a check".to_owned(), source });
+            return Err(Error::Io {
+                what: "a thread for a check".to_owned(),
+                source,
+            });
         }
         Ok(())
     }
 
     /// Ends what is left of a process whose engine died, and says so.
     fn lose(&self, cx: &Cx, run: &Run) -> Result<(), Error> {
-        if let Some(Process { pid, start_ticks, boot_id }) = &run.process {
+        if let Some(Process {
+            pid,
+            start_ticks,
+            boot_id,
+        }) = &run.process
+        {
             let mark = ProcessMark {
                 pid: *pid,
                 start_ticks: *start_ticks,
@@ -72,7 +88,11 @@ impl Checks {
         }
         let reason = ShortText::cut("the engine that ran it ended before it did");
         let lose = run::Command::Lose { reason };
-        cx.execute(cx.stamp(&self.name), vec![Command::Run(run.id, lose)], vec![])?;
+        cx.execute(
+            cx.stamp(&self.name),
+            vec![Command::Run(run.id, lose)],
+            vec![],
+        )?;
         Ok(())
     }
 }
@@ -86,7 +106,9 @@ impl Reconcile for Checks {
         let mut worked = false;
         let active = cx.jobs.ids();
         for run in cx.store.open_rows::<Run>(&Filter::open())?.rows {
-            let Work::Check { entry, .. } = run.work else { continue };
+            let Work::Check { entry, .. } = run.work else {
+                continue;
+            };
             let wanted = cx
                 .store
                 .get::<Entry>(entry)?
@@ -145,7 +167,10 @@ impl Job {
     fn commit(&self, command: run::Command, blobs: Vec<NewBlob>) {
         let stamp = self.cx.stamp(&self.name);
         let id: RunId = self.run.id;
-        if let Err(error) = self.cx.execute(stamp, vec![Command::Run(id, command)], blobs) {
+        if let Err(error) = self
+            .cx
+            .execute(stamp, vec![Command::Run(id, command)], blobs)
+        {
             // The reconciler finds the run without a thread and calls it lost.
             tracing::error!(run = %id, %error, "could not record how a check ended");
         }
@@ -154,7 +179,10 @@ impl Job {
     fn check(&self) -> Result<Ended, Error> {
         let cx = &self.cx;
         let Work::Check { entry, .. } = self.run.work else {
-            return Err(Error::Missing(format!("the entry that run {} checks", self.run.id)));
+            return Err(Error::Missing(format!(
+                "the entry that run {} checks",
+                self.run.id
+            )));
         };
         let spec: CheckSpec = cx.require_json(self.run.spec)?;
         let entry = cx
@@ -165,9 +193,15 @@ impl Job {
             .candidate
             .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))?;
         let opened = cx.repos.open(cx, entry.admission.repo)?;
-        let lanes = cx.home.cache().join("lanes").join(opened.repo.id.to_string());
-        create_private_dir(&lanes)
-            .map_err(|source| Error::Io { what: lanes.display().to_string(), source })?;
+        let lanes = cx
+            .home
+            .cache()
+            .join("lanes")
+            .join(opened.repo.id.to_string());
+        create_private_dir(&lanes).map_err(|source| Error::Io {
+            what: lanes.display().to_string(),
+            source,
+        })?;
         let lane = Lane::prepare(&lanes, 0, &opened.git, &oid(&candidate.commit)?)?;
         let logged = self.run_in(&lane, &spec)?;
         Ok(self.ending(&logged))
@@ -177,20 +211,40 @@ impl Job {
         let cx = &self.cx;
         let log = log_path(cx, self.run.id);
         let folder = log.parent().unwrap_or(&log);
-        create_private_dir(folder)
-            .map_err(|source| Error::Io { what: folder.display().to_string(), source })?;
+        create_private_dir(folder).map_err(|source| Error::Io {
+            what: folder.display().to_string(),
+            source,
+        })?;
         let mut launch = Launch::new("/bin/sh", lane.path()).args(["-c", spec.command.as_str()]);
         for (name, value) in &cx.settings.check_environment {
             launch = launch.env(name, value);
         }
-        launch = launch.env("HYPERION_RUN_ID", self.run.id.to_string()).env("CI", "true");
-        let limits =
-            Limits { wall: cx.settings.check_timeout, output_max: cx.settings.log_max_bytes };
+        launch = launch
+            .env("HYPERION_RUN_ID", self.run.id.to_string())
+            .env("CI", "true");
+        let limits = Limits {
+            wall: cx.settings.check_timeout,
+            output_max: cx.settings.log_max_bytes,
+        };
         let began = |mark: &ProcessMark| {
             let boot_id = Name::new(mark.boot_id.as_str()).unwrap_or_else(|_| cx.boot_id.clone());
-            let process = Process { pid: mark.pid, start_ticks: mark.start_ticks, boot_id };
-            self.commit(run::Command::Begin { process: Some(process) }, vec![]);
+            let process = Process {
+                pid: mark.pid,
+                start_ticks: mark.start_ticks,
+                boot_id,
+            };
+            self.commit(
+                run::Command::Begin {
+                    process: Some(process),
+                },
+                vec![],
+            );
         };
+        // What a change brings along may run, but never decide anything: this thread starts nothing else.
+        confine_this_thread().map_err(|source| Error::Io {
+            what: "no-new-privileges".to_owned(),
+            source,
+        })?;
         Ok(run_logged(&launch, &limits, &log, &self.cancel, began)?)
     }
 
@@ -198,19 +252,37 @@ impl Job {
         let seconds = self.cx.settings.check_timeout.as_secs();
         let (kind, exit_code, reason) = match logged.exit {
             Exit::Code(0) => (Kind::Finish, Some(0), None),
-            Exit::Code(code) => (Kind::Fail, Some(code), Some(format!("it exited with {code}"))),
+            Exit::Code(code) => (
+                Kind::Fail,
+                Some(code),
+                Some(format!("it exited with {code}")),
+            ),
             Exit::Signal(signal) => (Kind::Fail, None, Some(format!("signal {signal} ended it"))),
             Exit::TimedOut => (
                 Kind::Kill,
                 None,
-                Some(format!("it took longer than {seconds} s (setting checks.timeout_sec)")),
+                Some(format!(
+                    "it took longer than {seconds} s (setting checks.timeout_sec)"
+                )),
             ),
-            Exit::Cancelled => (Kind::Lose, None, Some("nobody waits for it any more".to_owned())),
+            Exit::Cancelled => (
+                Kind::Lose,
+                None,
+                Some("nobody waits for it any more".to_owned()),
+            ),
         };
-        let tail = logged.tail.get(logged.tail.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
+        let tail = logged
+            .tail
+            .get(logged.tail.len().saturating_sub(TAIL_BYTES)..)
+            .unwrap_or_default();
         // Shown to people through the redactor; kept encrypted as it is.
         let blob = NewBlob::new(tail);
-        Ended { kind, exit_code, reason: reason.as_deref().map(ShortText::cut), blob }
+        Ended {
+            kind,
+            exit_code,
+            reason: reason.as_deref().map(ShortText::cut),
+            blob,
+        }
     }
 }
 
@@ -230,14 +302,25 @@ struct Ended {
 
 impl Ended {
     fn into_command(self) -> (run::Command, Vec<NewBlob>) {
-        let Self { kind, exit_code, reason, blob } = self;
-        let ending = Ending { exit_code, reason, result: Some(blob.digest) };
+        let Self {
+            kind,
+            exit_code,
+            reason,
+            blob,
+        } = self;
+        let ending = Ending {
+            exit_code,
+            reason,
+            result: Some(blob.digest),
+        };
         match kind {
             Kind::Finish => (run::Command::Finish(ending), vec![blob]),
             Kind::Fail => (run::Command::Fail(ending), vec![blob]),
             Kind::Kill => (run::Command::Kill(ending), vec![blob]),
             Kind::Lose => {
-                let reason = ending.reason.unwrap_or_else(|| ShortText::cut("it was lost"));
+                let reason = ending
+                    .reason
+                    .unwrap_or_else(|| ShortText::cut("it was lost"));
                 (run::Command::Lose { reason }, vec![])
             }
         }

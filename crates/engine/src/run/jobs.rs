@@ -46,7 +46,9 @@ impl Jobs {
         for flag in active.values() {
             flag.cancel();
         }
-        let waited = self.changed.wait_timeout_while(active, patience, |active| !active.is_empty());
+        let waited = self
+            .changed
+            .wait_timeout_while(active, patience, |active| !active.is_empty());
         let (active, _) = waited.unwrap_or_else(PoisonError::into_inner);
         active.is_empty()
     }

@@ -23,12 +23,19 @@ pub fn read_log(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(Vec<u8>, b
     use std::io::{Read as _, Seek as _, SeekFrom};
 
     let path = log_path(cx, run.id);
-    let failed = |source| Error::Io { what: path.display().to_string(), source };
+    let failed = |source| Error::Io {
+        what: path.display().to_string(),
+        source,
+    };
     let mut file = match std::fs::File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             // Scripted agents and runs whose log was purged: the record keeps the end.
-            let kept = run.result.map(|digest| cx.store.blob(digest)).transpose()?.flatten();
+            let kept = run
+                .result
+                .map(|digest| cx.store.blob(digest))
+                .transpose()?
+                .flatten();
             return Ok(kept.map(|bytes| (bytes, false)));
         }
         Err(error) => return Err(failed(error)),
@@ -37,13 +44,21 @@ pub fn read_log(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(Vec<u8>, b
     let start = size.saturating_sub(max_bytes);
     file.seek(SeekFrom::Start(start)).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(max_bytes).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(max_bytes)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     Ok(Some((bytes, start > 0)))
 }
 
 /// Says what a run works at, in one line.
 pub fn title(cx: &Cx, run: &Run) -> Result<String, Error> {
     let spec: Option<serde_json::Value> = cx.read_json(run.spec)?;
-    let field = if run.work.kind() == "check" { "command" } else { "title" };
-    Ok(spec.and_then(|spec| spec[field].as_str().map(str::to_owned)).unwrap_or_default())
+    let field = if run.work.kind() == "check" {
+        "command"
+    } else {
+        "title"
+    };
+    Ok(spec
+        .and_then(|spec| spec[field].as_str().map(str::to_owned))
+        .unwrap_or_default())
 }

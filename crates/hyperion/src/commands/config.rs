@@ -112,54 +112,55 @@ pub(crate) fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
 /// A setting with its value and where it comes from.
 struct Row {
     setting: &'static Setting,
-    value: String,
+    text: String,
+    json: serde_json::Value,
     origin: String,
 }
 
-fn row(setting: &'static Setting, loaded: &mut Loaded) -> Row {
-    let origin = loaded
-        .origins
-        .get(setting.key)
-        .map_or_else(|| "shipped".to_owned(), ToString::to_string);
-    Row {
-        setting,
-        value: setting.field.show(&mut loaded.settings),
-        origin,
+impl Row {
+    fn of(setting: &'static Setting, loaded: &mut Loaded) -> Self {
+        let origin = loaded.origins.get(setting.key);
+        Self {
+            setting,
+            origin: origin.map_or_else(|| "shipped".to_owned(), ToString::to_string),
+            text: setting.field.show(&mut loaded.settings),
+            json: setting.field.json(&mut loaded.settings),
+        }
     }
-}
 
-fn as_json(row: &Row) -> serde_json::Value {
-    json!({"key": row.setting.key, "value": row.value, "origin": row.origin, "about": row.setting.about})
+    fn as_json(&self) -> serde_json::Value {
+        json!({"key": self.setting.key, "value": self.json, "origin": self.origin, "about": self.setting.about})
+    }
 }
 
 fn list(args: &ListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     let mut loaded = cx.settings()?;
-    let rows: Vec<Row> = settings::all()
-        .filter(|setting| !args.changed || loaded.origins.contains_key(setting.key))
-        .map(|setting| (setting, loaded.clone()))
-        .map(|(setting, mut loaded)| row(setting, &mut loaded))
-        .collect();
-    let _ = &mut loaded;
+    let mut rows = Vec::new();
+    for setting in settings::all() {
+        if !args.changed || loaded.origins.contains_key(setting.key) {
+            rows.push(Row::of(setting, &mut loaded));
+        }
+    }
     match args.format.format {
         Format::Json => {
-            let items: Vec<_> = rows.iter().map(as_json).collect();
+            let items: Vec<_> = rows.iter().map(Row::as_json).collect();
             cx.output.data(&serde_json::to_string_pretty(
                 &json!({"items": items, "next_cursor": null}),
             )?);
         }
         Format::Jsonl => {
             for row in &rows {
-                cx.output.data(&as_json(row).to_string());
+                cx.output.data(&row.as_json().to_string());
             }
         }
         Format::Table if rows.is_empty() => cx.output.say("Every setting has its shipped value."),
         Format::Table => {
-            let mut table = Table::new([fixed("KEY"), prose("VALUE"), fixed("FROM")]);
+            let mut table = Table::new([fixed("KEY"), fixed("FROM"), prose("VALUE")]);
             for row in &rows {
                 table.row([
                     row.setting.key.into(),
-                    (&row.value).into(),
                     (&row.origin).into(),
+                    (&row.text).into(),
                 ]);
             }
             cx.output.data(&table.render(cx.output.width()));
@@ -171,13 +172,13 @@ fn list(args: &ListArgs, cx: &Cx) -> anyhow::Result<Exit> {
 fn get(args: &GetArgs, cx: &Cx) -> anyhow::Result<Exit> {
     let setting = known(&args.key)?;
     let mut loaded = cx.settings()?;
-    let row = row(setting, &mut loaded);
+    let row = Row::of(setting, &mut loaded);
     if args.format.format.is_json() {
         cx.output
-            .show(args.format.format, &as_json(&row), |_| String::new())?;
+            .show(args.format.format, &row.as_json(), |_| String::new())?;
         return Ok(Exit::Done);
     }
-    cx.output.data(&row.value);
+    cx.output.data(&row.text);
     let mut talk = field("from", &row.origin);
     talk.push_str(&field("takes", &setting.field.expects()));
     talk.push_str(&field("variable", &setting.variable()));

@@ -51,6 +51,9 @@ struct Report {
     elapsed_ms: u64,
 }
 
+/// How long one call may wait; engines limit it too.
+const IDLE_CALL_MAX: Duration = Duration::from_secs(30);
+
 /// States in which a worker holds an entry.
 const HELD: &[&str] = &["leased", "merging", "checking", "ready", "dispatching"];
 /// States that mean an entry will not land by itself any more.
@@ -137,6 +140,16 @@ fn waits(approvals: u64) -> String {
     format!("{} {verb}", count(number, "approval"))
 }
 
+/// How often an engine may leave in a row before draining is given up.
+const REOPENINGS_MAX: u32 = 5;
+/// What is known of an engine that left.
+const NOT_YET: Idle = Idle {
+    idle: false,
+    queue_depth: 0,
+    waiting_approvals: 0,
+    last_seq: 0,
+};
+
 /// How draining ended.
 enum End {
     Idle { failed: u64, waiting: u64 },
@@ -153,9 +166,10 @@ async fn drain(
     let format = args.format.format;
     let pause = Duration::from_secs(args.progress_sec);
     let began = Instant::now();
-    let metrics = metrics(session).await?;
-    let first = Figures::of(&metrics);
+    let before = metrics(session).await?;
+    let first = Figures::of(&before);
     let mut last = first;
+    let mut reopenings = 0;
     let client = session.client().clone();
     let seen = session.seen();
     let mut progress = Progress::new(&[]);
@@ -172,9 +186,22 @@ async fn drain(
             _ = terminate.recv() => return Ok(End::Stopped),
             _ = interrupt.recv() => return Ok(End::Stopped),
             () = &mut told => continue,
-            idle = next_idle(session, args.watch, pausing) => idle?,
+            idle = next_idle(session, args.watch, pausing) => idle,
         };
-        let metrics = metrics_or_reopen(session).await?;
+        let (idle, metrics) = match idle {
+            Ok(idle) => (idle, metrics(session).await),
+            Err(error) => (NOT_YET, Err(error)),
+        };
+        let metrics = match metrics {
+            // The engine left; what is left to do is done by the next one, which may be this process.
+            Err(ClientError::Transport(_)) if reopenings < REOPENINGS_MAX => {
+                reopenings += 1;
+                session.reopen().await?;
+                continue;
+            }
+            metrics => metrics?,
+        };
+        reopenings = 0;
         let now = Figures::of(&metrics);
         let report = now.report(&first, &last, &metrics, began.elapsed());
         last = now;
@@ -201,26 +228,22 @@ async fn next_idle(
 ) -> Result<Idle, ClientError> {
     if watch {
         tokio::time::sleep_until(until).await;
-        return session.idle(0).await;
     }
-    let left = until.saturating_duration_since(Instant::now());
-    session
-        .idle(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
-        .await
+    loop {
+        let left = until
+            .saturating_duration_since(Instant::now())
+            .min(IDLE_CALL_MAX);
+        let idle = session
+            .idle(u64::try_from(left.as_millis()).unwrap_or(0))
+            .await?;
+        if idle.idle || Instant::now() >= until {
+            return Ok(idle);
+        }
+    }
 }
 
 async fn metrics(session: &Session<'_>) -> Result<Metrics, ClientError> {
     session.client().get("/api/queue/metrics").await
-}
-
-async fn metrics_or_reopen(session: &mut Session<'_>) -> anyhow::Result<Metrics> {
-    match metrics(session).await {
-        Err(ClientError::Transport(_)) => {
-            session.reopen().await?;
-            Ok(metrics(session).await?)
-        }
-        answer => Ok(answer?),
-    }
 }
 
 fn line(report: &Report) -> String {

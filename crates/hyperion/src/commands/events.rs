@@ -1,5 +1,9 @@
 //! `hyperion events`
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hyperion_api::ClientError;
 use hyperion_api::client::FeedItem;
 use hyperion_api::event::Event;
 use hyperion_api::list::List;
@@ -12,9 +16,13 @@ use crate::id::IdArg;
 use crate::list_args::ListArgs;
 use crate::output::Format;
 use crate::route::Route;
+use crate::session::Session;
 use crate::view;
 
-/// Show what happened, as immutable facts
+/// Between two attempts to follow a feed that ended.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Show what happened, the last of it at the end
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion events --since 1h
@@ -38,45 +46,109 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
-    if args.follow && args.list.format == Format::Json {
+    let format = args.list.format;
+    if args.follow && format == Format::Json {
         return Err(Failure::usage("a feed without an end is no JSON document")
             .hint("use --format jsonl")
             .into());
     }
     cx.with(Access::Read, async |session| {
-        let kinds = (!args.kinds.is_empty()).then(|| args.kinds.join(","));
-        let route = Route::new("/api/events")
-            .query("follow", args.follow.to_string())
-            .maybe("after", args.after.map(|after| after.to_string()))
-            .maybe("kinds", kinds)
-            .maybe("request", args.request.as_ref().map(IdArg::as_str));
-        let mut feed = session
-            .client()
-            .events(args.list.ask(route, cx).as_str())
-            .await?;
-        let mut events = Vec::new();
-        while let Some(item) = feed.next().await? {
-            let FeedItem::Event(event) = item else {
-                continue;
-            };
-            match args.list.format {
-                Format::Json => events.push(*event),
-                Format::Jsonl => cx.output.data(&serde_json::to_string(&event)?),
-                Format::Table => cx.output.data(&line(&event, cx)),
+        let (mut seen, latest) = latest(&args, session).await?;
+        match format {
+            Format::Json => cx
+                .output
+                .data(&serde_json::to_string_pretty(&List::whole(latest))?),
+            Format::Table if latest.is_empty() && !args.follow => {
+                cx.output.say("Nothing happened.")
             }
-            if cx.output.is_closed() {
-                break;
+            Format::Jsonl | Format::Table => {
+                for event in &latest {
+                    show(event, format, cx)?;
+                }
             }
         }
-        if args.list.format == Format::Json {
-            cx.output
-                .data(&serde_json::to_string_pretty(&List::whole(events))?);
+        while args.follow && !cx.output.is_closed() {
+            match follow(&args, session, &mut seen).await {
+                // The engine left; the next one, or the database itself, has what comes.
+                Ok(()) | Err(ClientError::Transport(_)) => session.reopen().await?,
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(Exit::Done)
     })
     .await
 }
 
-fn line(event: &Event, cx: &Cx) -> String {
-    view::event::line(event, cx.zone(), cx.output.width())
+/// Gives the last events that fit, oldest first, and the number up to which was looked.
+async fn latest(args: &Args, session: &Session<'_>) -> anyhow::Result<(u64, Vec<Event>)> {
+    let keep = args.list.limit as usize;
+    let end = session.idle(0).await?.last_seq;
+    let after = args.after.or_else(|| {
+        // Without a filter the last events are the last numbers; nothing else needs to be read.
+        let filtered =
+            args.list.since.is_some() || args.request.is_some() || !args.kinds.is_empty();
+        (!filtered).then(|| end.saturating_sub(args.list.limit.into()))
+    });
+    let since = args
+        .list
+        .since(session.cx())
+        .map(|moment| moment.to_string());
+    let route = args
+        .route(after)
+        .query("follow", "false")
+        .maybe("since", since);
+    let mut feed = session.client().events(route.as_str()).await?;
+    let mut events = VecDeque::new();
+    let mut seen = after.unwrap_or(0).max(end);
+    while let Some(item) = feed.next().await? {
+        let FeedItem::Event(event) = item else {
+            continue;
+        };
+        seen = seen.max(event.seq);
+        if events.len() == keep {
+            events.pop_front();
+        }
+        events.push_back(*event);
+    }
+    Ok((seen, events.into()))
+}
+
+/// Shows what happens until the feed ends or nobody reads it any more.
+async fn follow(args: &Args, session: &Session<'_>, seen: &mut u64) -> Result<(), ClientError> {
+    let cx = session.cx();
+    let route = args.route(Some(*seen)).query("follow", "true");
+    let mut feed = session.client().events(route.as_str()).await?;
+    while let Some(item) = feed.next().await? {
+        let FeedItem::Event(event) = item else {
+            continue;
+        };
+        *seen = event.seq;
+        // It was read as JSON just now.
+        let _ = show(&event, args.list.format, cx);
+        if cx.output.is_closed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Args {
+    fn route(&self, after: Option<u64>) -> Route {
+        let kinds = (!self.kinds.is_empty()).then(|| self.kinds.join(","));
+        Route::new("/api/events")
+            .maybe("after", after.map(|after| after.to_string()))
+            .maybe("kinds", kinds)
+            .maybe("request", self.request.as_ref().map(IdArg::as_str))
+    }
+}
+
+fn show(event: &Event, format: Format, cx: &Cx) -> serde_json::Result<()> {
+    match format {
+        Format::Json | Format::Jsonl => cx.output.data(&serde_json::to_string(event)?),
+        Format::Table => cx
+            .output
+            .data(&view::event::line(event, cx.zone(), cx.output.width())),
+    }
+    Ok(())
 }

@@ -162,10 +162,8 @@ async fn change(id: &IdArg, verb: &str, because: BecauseArgs, cx: &Cx) -> anyhow
 
 async fn dead_letters(args: DeadLettersArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
-        let mut entries: List<Entry> = session.client().get("/api/queue/dead-letters").await?;
-        args.list.keep(&mut entries.items, cx, |entry| {
-            entry.ended_at.as_deref().unwrap_or(&entry.enqueued_at)
-        });
+        let route = args.list.ask(Route::new("/api/queue/dead-letters"), cx);
+        let entries: List<Entry> = session.client().get(route.as_str()).await?;
         let now = cx.now();
         cx.output.list(
             args.list.format,

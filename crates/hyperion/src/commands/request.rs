@@ -158,6 +158,7 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
             Route::new(path)
                 .query("dir", cx.current_dir().as_os_str().as_bytes())
                 .query("dry_run", dry_run.to_string())
+                .query("source", "cli")
         };
         let filed: Result<List<Request>, ClientError> = match &source {
             Source::Sentence(sentence) => {
@@ -170,7 +171,7 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
                     .await
             }
             Source::File(_) | Source::Input => {
-                let route = route("/api/requests").query("source", "cli");
+                let route = route("/api/requests");
                 session
                     .client()
                     .post_bytes(route.as_str(), text.clone())

@@ -69,8 +69,6 @@ pub(crate) enum Field {
     Globs(fn(&mut Settings) -> &mut Vec<String>),
 }
 
-/// The longest name.
-const NAME_CHARS_MAX: usize = 64;
 /// The most globs of one list.
 const GLOBS_MAX: usize = 1000;
 
@@ -95,7 +93,7 @@ impl Field {
             Self::Small(_, range, unit) => numbers(range.start(), range.end(), unit),
             Self::Count(_, range, unit) => numbers(range.start(), range.end(), unit),
             Self::Switch(_) => "true or false".into(),
-            Self::Name(_) => format!("a name of 1 to {NAME_CHARS_MAX} characters"),
+            Self::Name(_) => "a name of letters, digits, `.`, `_` and `-`".into(),
             Self::Globs(_) => "a list of globs".into(),
         }
     }
@@ -109,6 +107,18 @@ impl Field {
             Self::Switch(at) => at(settings).to_string(),
             Self::Name(at) => Value::from(at(settings).as_str()).to_string(),
             Self::Globs(at) => list(at(settings)).to_string(),
+        }
+    }
+
+    /// Gives the value in force as JSON.
+    pub(crate) fn json(&self, settings: &mut Settings) -> serde_json::Value {
+        match self {
+            Self::Whole(at, ..) => (*at(settings)).into(),
+            Self::Small(at, ..) => (*at(settings)).into(),
+            Self::Count(at, ..) => (*at(settings)).into(),
+            Self::Switch(at) => (*at(settings)).into(),
+            Self::Name(at) => at(settings).as_str().into(),
+            Self::Globs(at) => at(settings).as_slice().into(),
         }
     }
 
@@ -130,7 +140,9 @@ impl Field {
             }
             Self::Switch(at) => *at(settings) = value.as_bool().ok_or_else(wrong)?,
             Self::Name(at) => {
-                let name = value.as_str().filter(|name| is_name(name));
+                let name = value
+                    .as_str()
+                    .filter(|name| hyperion_model::Name::new(*name).is_ok());
                 *at(settings) = name.ok_or_else(wrong)?.to_owned();
             }
             Self::Globs(at) => {
@@ -188,10 +200,6 @@ fn in_range<T: TryFrom<i64> + PartialOrd + Copy>(
 ) -> Option<T> {
     let number = T::try_from(value.as_integer()?).ok()?;
     range.contains(&number).then_some(number)
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control)
 }
 
 fn given(value: &Value) -> String {

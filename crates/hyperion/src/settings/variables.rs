@@ -19,6 +19,13 @@ impl Variables {
         value.filter(|value| !value.is_empty())
     }
 
+    /// Gives every variable.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
     /// Whether this process is part of a supervised run.
     pub(crate) fn is_inside_run(&self) -> bool {
         self.0.contains_key(OsStr::new("HYPERION_RUN_ID"))

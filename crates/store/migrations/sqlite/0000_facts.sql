@@ -13,8 +13,8 @@ CREATE TABLE event (
     time_ms      INTEGER NOT NULL,
     text         TEXT    NOT NULL
 ) STRICT;
-CREATE INDEX event_subject ON event (subject_type, subject_id, seq);
-CREATE INDEX event_request ON event (request_id, seq) WHERE request_id IS NOT NULL;
+CREATE INDEX event_subject ON event (subject_id);
+CREATE INDEX event_request ON event (request_id) WHERE request_id IS NOT NULL;
 
 CREATE TRIGGER event_stays_as_it_is BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
@@ -219,7 +219,6 @@ CREATE TABLE reference (
     open INTEGER NOT NULL,
     PRIMARY KEY (name, noun, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX reference_owner ON reference (noun, id);
 
 -- The answers to batches that had an idempotency key.
 CREATE TABLE receipt (

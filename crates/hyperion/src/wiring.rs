@@ -1,0 +1,200 @@
+//! Puts an engine together: home, store, git, settings, clock.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hyperion_engine::{Clock, Engine, Ids, Parts};
+use hyperion_git::{Git, GitOptions};
+use hyperion_host::{Home, boot_id, create_private_dir, effective_uid};
+use hyperion_model::{Actor, Name, Role, Time, Uuid};
+use hyperion_policy::Redactor;
+use hyperion_store::{KeySource, Mode, Store, StoreConfig};
+use jiff::Timestamp;
+
+use crate::settings::{Settings, Variables};
+
+/// The most bytes of a check's output that are kept.
+const LOG_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// What a check sees of the person's environment; everything else stays out of it.
+const CHECK_VARIABLES: &[&str] = &[
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "GOPATH",
+    "GOROOT",
+    "JAVA_HOME",
+    "NVM_DIR",
+    "PYENV_ROOT",
+    "VIRTUAL_ENV",
+    "XDG_CACHE_HOME",
+];
+
+/// The machine's clock, to the millisecond.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Time {
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+/// Ids that nobody else makes: version 7 UUIDs.
+struct SystemIds;
+
+impl Ids for SystemIds {
+    fn next(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}
+
+/// Starts the home's engine; the caller holds its lock.
+pub(crate) fn start(
+    settings: &Settings,
+    home: Home,
+    variables: &Variables,
+) -> anyhow::Result<Engine> {
+    let parts = parts(settings, home, variables, Mode::ReadWrite)?;
+    Engine::start(parts).map_err(problem)
+}
+
+/// Opens the home's data to answer questions only.
+pub(crate) fn read_only(
+    settings: &Settings,
+    home: Home,
+    variables: &Variables,
+) -> anyhow::Result<Engine> {
+    let parts = parts(settings, home, variables, Mode::ReadOnly)?;
+    Engine::read_only(parts).map_err(problem)
+}
+
+/// Keeps the code, hint and exit status that go with an engine's error.
+fn problem(error: hyperion_engine::Error) -> anyhow::Error {
+    anyhow::Error::new(hyperion_api::ClientError::Problem(Box::new(error.into())))
+}
+
+/// The home's owner: an admin until there are users.
+pub(crate) fn owner(variables: &Variables) -> anyhow::Result<Actor> {
+    let name = ["USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(|variable| variables.get(variable)?.to_str())
+        .find_map(|name| Name::new(name).ok());
+    let id = match name {
+        Some(name) => name,
+        None => Name::new(format!("uid:{}", effective_uid())).context("name the home's owner")?,
+    };
+    Ok(Actor::Person {
+        id,
+        role: Role::Admin,
+    })
+}
+
+fn parts(
+    settings: &Settings,
+    home: Home,
+    variables: &Variables,
+    mode: Mode,
+) -> anyhow::Result<Parts> {
+    let clock = Arc::new(SystemClock);
+    // Values that look like credentials and stand in the environment are secrets we hold.
+    let redactor = Redactor::new(held_secrets(variables));
+    let key = match variables.get("HYPERION_KEY_FILE") {
+        Some(path) => PathBuf::from(path),
+        None => home.key(),
+    };
+    let store = Store::open(&StoreConfig {
+        database: home.database(),
+        blobs: home.blobs(),
+        key: KeySource::File { path: key },
+        mode,
+        redact: Arc::new(redactor.clone()),
+        now: clock.now(),
+    })?;
+    let scratch = home.cache().join("git");
+    create_private_dir(home.cache()).with_context(|| format!("make {}", home.cache().display()))?;
+    create_private_dir(&scratch).with_context(|| format!("make {}", scratch.display()))?;
+    let git = Git::probe(&GitOptions {
+        program: variables.get("HYPERION_GIT").map(PathBuf::from),
+        scratch,
+        search_path: variables.get("PATH").unwrap_or_default().to_os_string(),
+        user_home: variables.get("HOME").map(PathBuf::from),
+    })?;
+    Ok(Parts {
+        store,
+        clock,
+        ids: Arc::new(SystemIds),
+        settings: engine_settings(settings, variables)?,
+        redactor,
+        git,
+        home,
+        boot_id: boot_id().context("read the machine's boot id")?,
+    })
+}
+
+fn held_secrets(variables: &Variables) -> BTreeSet<String> {
+    const NAMES: &[&str] = &[
+        "TOKEN",
+        "SECRET",
+        "PASSWORD",
+        "API_KEY",
+        "APIKEY",
+        "PRIVATE_KEY",
+    ];
+    const MIN_CHARS: usize = 12;
+    variables
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+        .filter(|(name, value)| {
+            let name = name.to_ascii_uppercase();
+            value.len() >= MIN_CHARS && NAMES.iter().any(|part| name.contains(part))
+        })
+        .map(|(_, value)| value.to_owned())
+        .collect()
+}
+
+fn engine_settings(
+    settings: &Settings,
+    variables: &Variables,
+) -> anyhow::Result<hyperion_engine::Settings> {
+    let kib = usize::try_from(settings.policy.limits.max_item_kb).unwrap_or(usize::MAX / 1024);
+    let check_environment = CHECK_VARIABLES
+        .iter()
+        .filter_map(|name| {
+            Some((
+                (*name).to_owned(),
+                variables.get(name)?.to_str()?.to_owned(),
+            ))
+        })
+        .collect();
+    Ok(hyperion_engine::Settings {
+        default_agent: Name::new(settings.agent.default.as_str())
+            .context("use the setting agent.default")?,
+        requires_approval: settings.request.requires_approval,
+        rules: settings.policy.clone(),
+        max_steps: usize::try_from(settings.plan.max_steps).unwrap_or(usize::MAX),
+        max_content_bytes: kib.saturating_mul(1024),
+        approval_ttl: Duration::from_secs(settings.approval.ttl_sec),
+        approval_warn_before: Duration::from_secs(settings.approval.warn_before_sec),
+        lease: Duration::from_secs(settings.merge.lease_sec),
+        max_attempts: u32::try_from(settings.merge.max_attempts).unwrap_or(u32::MAX),
+        retry_delay: Duration::from_secs(settings.merge.retry_delay_sec),
+        check_timeout: Duration::from_secs(settings.checks.timeout_sec),
+        log_max_bytes: LOG_MAX_BYTES,
+        retention: Duration::from_secs(settings.files.backup_retention_hours.saturating_mul(3600)),
+        check_environment,
+    })
+}

@@ -1,0 +1,43 @@
+//! The audit log and the history of landings.
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::routing::get;
+use hyperion_api::List;
+use hyperion_api::audit::{Landing, Replay, Verification};
+use hyperion_engine::audit;
+
+use super::page::{ListQuery, states};
+use crate::Server;
+use crate::answer::{Answer, blocking};
+
+pub(super) fn routes() -> Router<Server> {
+    Router::new()
+        .route("/api/history", get(history))
+        .route("/api/audit/verify", get(verify))
+        .route("/api/audit/replay", get(replay))
+}
+
+async fn history(
+    State(server): State<Server>,
+    Query(query): Query<ListQuery>,
+) -> Answer<List<Landing>> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let mut filter = query.filter(&states!(entry))?;
+        if let Some(name) = &query.repo {
+            filter = filter.repo(hyperion_engine::repo::find(cx, name, None)?.id);
+        }
+        let (items, next_cursor) = audit::history(cx, &filter)?;
+        Ok(List { items, next_cursor })
+    })
+    .await
+}
+
+async fn verify(State(server): State<Server>) -> Answer<Verification> {
+    blocking(server, |server| audit::verify(server.cx())).await
+}
+
+async fn replay(State(server): State<Server>) -> Answer<Replay> {
+    blocking(server, |server| audit::replay(server.cx())).await
+}

@@ -1,0 +1,336 @@
+//! Change sets.
+
+use axum::extract::{Path, Query, State};
+use axum::routing::{get, patch, post};
+use axum::{Json, Router};
+use hyperion_api::change_set::{
+    Assessment, Blocker, ChangeSet as Wire, DecideItem, Diff, Hunk, Item, ItemDecision, Review,
+    Risk,
+};
+use hyperion_api::{List, Problem};
+use hyperion_engine::change_set::{
+    self, AssessmentDocument, Preview, PreviewItem, decide_all, decide_item, unified_diff,
+};
+use hyperion_engine::{Cx, Error};
+use hyperion_model::change_set::{ChangeSet, Status, item};
+use hyperion_model::{ChangeSetId, ItemId, RequestId, request};
+use hyperion_patch::LineKind;
+
+use super::page::{ListQuery, states};
+use crate::Server;
+use crate::answer::{Answer, blocking};
+use crate::subject::{find, missing};
+
+/// How much of a change set is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Without hunks.
+    Listed,
+    /// With them.
+    Whole,
+}
+
+pub(super) fn routes() -> Router<Server> {
+    Router::new()
+        .route("/api/changesets", get(list))
+        .route("/api/changesets/{id}", get(show))
+        .route("/api/changesets/{id}/diff", get(diff))
+        .route("/api/changesets/{id}/items/{item}", patch(decide))
+        .route("/api/changesets/{id}/accept-all", post(accept_all))
+        .route("/api/changesets/{id}/reject-all", post(reject_all))
+}
+
+async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let mut filter = query.filter(&states!(change_set))?;
+        if let Some(id) = &query.request {
+            filter = filter.request(find::<request::Request>(cx, id, RequestId::new)?.id);
+        }
+        let page = cx.store.list::<ChangeSet>(&filter)?;
+        let items = page
+            .rows
+            .iter()
+            .map(|set| view(cx, set, Depth::Listed))
+            .collect::<Result<_, _>>()?;
+        Ok(List {
+            items,
+            next_cursor: page.next.map(|next| next.to_string()),
+        })
+    })
+    .await
+}
+
+async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let set = find::<ChangeSet>(server.cx(), &id, ChangeSetId::new)?;
+        view(server.cx(), &set, Depth::Whole)
+    })
+    .await
+}
+
+async fn diff(State(server): State<Server>, Path(id): Path<String>) -> Answer<Diff> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let set = find::<ChangeSet>(cx, &id, ChangeSetId::new)?;
+        let preview = preview(cx, &set)?.ok_or_else(|| {
+            Problem::new(
+                "subject.not_found",
+                format!("the content of change set {} was purged", set.id),
+            )
+            .hint("what landed is in git: `git show` the commit")
+        })?;
+        let (additions, deletions) = accepted_lines(&set);
+        let text = unified_diff(&preview.accepted()?);
+        Ok(Diff {
+            unified_diff: cx.redactor.redact(&text).into_owned(),
+            additions,
+            deletions,
+        })
+    })
+    .await
+}
+
+async fn decide(
+    State(server): State<Server>,
+    Path((id, item)): Path<(String, String)>,
+    Json(DecideItem { status, hunks }): Json<DecideItem>,
+) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let set = find::<ChangeSet>(cx, &id, ChangeSetId::new)?;
+        let item = item_of(&set, &item)?;
+        let accept = status == ItemDecision::Accepted;
+        decide_item(cx, server.actor(), set.id, item, accept, hunks.as_deref())?;
+        again(cx, set.id)
+    })
+    .await
+}
+
+/// Finds an item by its id, the end of it, or its path.
+fn item_of(set: &ChangeSet, text: &str) -> Result<ItemId, Error> {
+    let items = &set.proposal.items;
+    let fits = |item: &&item_model::Item| {
+        item.path.as_str() == text
+            || (text.len() >= 6
+                && item
+                    .id
+                    .uuid()
+                    .simple()
+                    .to_string()
+                    .ends_with(&text.replace('-', "")))
+    };
+    let mut found = items.iter().filter(fits);
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one.id),
+        (None, _) => {
+            let detail = format!("change set {} has no item {text}", set.id);
+            Err(Problem::new("subject.not_found", detail)
+                .hint("`hyperion changes show` lists the items")
+                .into())
+        }
+        (Some(_), Some(_)) => {
+            let detail = format!("{text:?} fits several items; give more digits");
+            Err(Problem::new("subject.ambiguous", detail).into())
+        }
+    }
+}
+
+use hyperion_model::change_set as item_model;
+
+async fn accept_all(server: State<Server>, id: Path<String>) -> Answer<Wire> {
+    all(server, id, true).await
+}
+
+async fn reject_all(server: State<Server>, id: Path<String>) -> Answer<Wire> {
+    all(server, id, false).await
+}
+
+async fn all(State(server): State<Server>, Path(id): Path<String>, accept: bool) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let set = find::<ChangeSet>(server.cx(), &id, ChangeSetId::new)?;
+        decide_all(server.cx(), server.actor(), set.id, accept)?;
+        again(server.cx(), set.id)
+    })
+    .await
+}
+
+fn again(cx: &Cx, id: ChangeSetId) -> Result<Wire, Error> {
+    let set = cx.store.get::<ChangeSet>(id)?;
+    view(
+        cx,
+        &set.ok_or_else(|| missing::<ChangeSet>(&id.to_string()))?,
+        Depth::Whole,
+    )
+}
+
+fn preview(cx: &Cx, set: &ChangeSet) -> Result<Option<Preview>, Error> {
+    let opened = cx.repos.open(cx, set.proposal.repo)?;
+    change_set::preview(cx, &opened, set)
+}
+
+fn accepted_lines(set: &ChangeSet) -> (u32, u32) {
+    let accepted = set
+        .proposal
+        .items
+        .iter()
+        .filter(|item| item.status != item::Status::Rejected);
+    accepted.fold((0, 0), |(added, removed), item| {
+        (added + item.additions, removed + item.deletions)
+    })
+}
+
+pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error> {
+    let document: Option<hyperion_api::change_request::ChangeRequest> =
+        cx.read_json(set.proposal.document)?;
+    let title = document.map(|document| cx.redactor.redact(&document.summary).into_owned());
+    let preview = match depth {
+        Depth::Listed => None,
+        Depth::Whole => preview(cx, set)?,
+    };
+    let judged: Option<AssessmentDocument> = match &set.assessed {
+        Some(assessed) => cx.read_json(assessed.document)?,
+        None => None,
+    };
+    let (additions, deletions) = accepted_lines(set);
+    let ended = |status: Status| {
+        set.ended_at
+            .filter(|_| set.status == status)
+            .map(|at| at.to_string())
+    };
+    Ok(Wire {
+        id: set.id.to_string(),
+        title: title.unwrap_or_default(),
+        request_id: set.proposal.request.to_string(),
+        task_id: set.proposal.task.to_string(),
+        run_id: set.proposal.run.to_string(),
+        agent: set.proposal.agent.to_string(),
+        status: set.status.name().to_owned(),
+        base: set.proposal.base_commit.to_string(),
+        items: items(cx, set, preview.as_ref()),
+        additions,
+        deletions,
+        assessment: judged.as_ref().map(assessment),
+        review: judged.map(review),
+        approval_id: set.approval.map(|id| id.to_string()),
+        entry_id: set.entry.map(|id| id.to_string()),
+        commit: set.commit.as_ref().map(ToString::to_string),
+        proposed_at: set.proposed_at.to_string(),
+        applied_at: ended(Status::Landed),
+        rolled_back_at: ended(Status::RolledBack),
+        reason: set.reason.as_ref().map(ToString::to_string),
+    })
+}
+
+fn items(cx: &Cx, set: &ChangeSet, preview: Option<&Preview>) -> Vec<Item> {
+    let mode = |mode: Option<u32>| mode.map(|mode| format!("{mode:06o}"));
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    set.proposal
+        .items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| {
+            let shown = preview.and_then(|preview| preview.items.get(index));
+            Item {
+                id: item.id.to_string(),
+                path: item.path.to_string(),
+                from_path: item.from_path.as_ref().map(ToString::to_string),
+                operation: item.operation.name().to_owned(),
+                status: item.status.name().to_owned(),
+                old_hash: item.old_hash.map(|hash| hash.to_string()),
+                new_hash: item.new_hash.map(|hash| hash.to_string()),
+                old_mode: mode(item.old_mode),
+                new_mode: mode(item.new_mode),
+                binary: shown.is_some_and(|shown| shown.diff.binary),
+                hunks: shown.map(|shown| hunks(cx, shown)).unwrap_or_default(),
+                additions: item.additions,
+                deletions: item.deletions,
+                order_index: count(index),
+            }
+        })
+        .collect()
+}
+
+fn hunks(cx: &Cx, shown: &PreviewItem) -> Vec<Hunk> {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let line = |line: &hyperion_patch::Line| {
+        let sign = match line.kind {
+            LineKind::Context => ' ',
+            LineKind::Added => '+',
+            LineKind::Removed => '-',
+        };
+        let text = String::from_utf8_lossy(line.content()).into_owned();
+        format!("{sign}{}", cx.redactor.redact(&text))
+    };
+    shown
+        .diff
+        .hunks
+        .iter()
+        .enumerate()
+        .map(|(index, hunk)| Hunk {
+            index: count(index),
+            old_start: count(hunk.old_start),
+            old_lines: count(hunk.old_lines),
+            new_start: count(hunk.new_start),
+            new_lines: count(hunk.new_lines),
+            accepted: shown.item.status != item::Status::Rejected
+                && !shown.item.rejected_hunks.contains(&count(index)),
+            lines: hunk.lines.iter().map(line).collect(),
+        })
+        .collect()
+}
+
+fn assessment(document: &AssessmentDocument) -> Assessment {
+    let judged = &document.assessment;
+    Assessment {
+        allowed: judged.allowed(),
+        requires_approval: judged.requires_approval(),
+        approval_level: judged.level.name().to_owned(),
+        risk: judged.severity.name().to_owned(),
+        risks: judged
+            .risks
+            .iter()
+            .map(|risk| Risk {
+                r#type: risk.kind.name().to_owned(),
+                severity: risk.severity.name().to_owned(),
+                description: risk.description.clone(),
+                affected_files: risk
+                    .affected_files
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+            })
+            .collect(),
+        blockers: judged
+            .blockers
+            .iter()
+            .map(|blocker| Blocker {
+                code: blocker.code.name().to_owned(),
+                path: blocker.path.as_ref().map(ToString::to_string),
+                line: blocker.line,
+                detail: blocker.detail.clone(),
+                remedy: blocker.remedy.clone(),
+            })
+            .collect(),
+        reasons: judged.reasons.clone(),
+    }
+}
+
+fn review(document: AssessmentDocument) -> Review {
+    let hyperion_policy::Review {
+        approved,
+        issues,
+        suggestions,
+        security_concerns,
+        test_coverage,
+        test_suggestions,
+    } = document.review;
+    Review {
+        approved,
+        issues,
+        suggestions,
+        security_concerns,
+        test_coverage,
+        test_suggestions,
+    }
+}

@@ -1,0 +1,178 @@
+//! The feed: Server-Sent Events that resume where a client left off.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event as Message, KeepAlive, Sse};
+use axum::routing::get;
+use futures_util::Stream;
+use hyperion_api::Problem;
+use hyperion_engine::Error;
+use hyperion_model::{RequestId, request};
+use hyperion_store::{EventFilter, EventPage, Order};
+use serde::Deserialize;
+
+use super::page::time;
+use crate::Server;
+use crate::answer::Refusal;
+use crate::subject::find;
+
+/// How many events are read at once.
+const PAGE: u32 = 500;
+/// How often a silent feed says that it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a feed looks into a database that another process writes.
+const POLL: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeedQuery {
+    after: Option<u64>,
+    kinds: Option<String>,
+    request: Option<String>,
+    since: Option<String>,
+    limit: Option<u32>,
+    #[serde(default)]
+    follow: bool,
+}
+
+pub(super) fn routes() -> Router<Server> {
+    Router::new().route("/api/events", get(feed))
+}
+
+async fn feed(
+    State(server): State<Server>,
+    headers: HeaderMap,
+    Query(query): Query<FeedQuery>,
+) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Refusal> {
+    let resumed = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.parse().ok());
+    let prepared = {
+        let server = server.clone();
+        let query = query.clone();
+        tokio::task::spawn_blocking(move || filter(&server, &query, resumed))
+    };
+    let filter = match prepared.await {
+        Ok(filter) => filter?,
+        Err(_) => return Err(Problem::new("internal", "the call ended unexpectedly").into()),
+    };
+    let reading = Reading {
+        left: query.limit.map(u64::from),
+        follow: query.follow,
+        commits: server.engine().cx().store.subscribe(),
+        server,
+        filter,
+        ready: Vec::new(),
+    };
+    let stream = futures_util::stream::unfold(reading, |mut reading| async move {
+        reading.next().await.map(|message| (Ok(message), reading))
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+fn filter(server: &Server, query: &FeedQuery, resumed: Option<u64>) -> Result<EventFilter, Error> {
+    let kinds = query
+        .kinds
+        .as_deref()
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim);
+    let request = match &query.request {
+        Some(id) => Some(find::<request::Request>(server.cx(), id, RequestId::new)?.id),
+        None => None,
+    };
+    Ok(EventFilter {
+        request,
+        kinds: kinds
+            .filter(|kind| !kind.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        since: query.since.as_deref().map(time).transpose()?,
+        after: resumed.or(query.after),
+        order: Order::OldestFirst,
+        limit: PAGE,
+        ..EventFilter::default()
+    })
+}
+
+/// Where one client stands in the feed; the events themselves stay in the database.
+struct Reading {
+    server: Server,
+    filter: EventFilter,
+    commits: tokio::sync::watch::Receiver<u64>,
+    /// Events that were read but not sent, latest first; at most one page.
+    ready: Vec<Message>,
+    left: Option<u64>,
+    follow: bool,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            if self.left == Some(0) {
+                return None;
+            }
+            if let Some(message) = self.ready.pop() {
+                self.left = self.left.map(|left| left - 1);
+                return Some(message);
+            }
+            self.commits.borrow_and_update();
+            self.read().await?;
+            if self.ready.is_empty() {
+                if !self.follow {
+                    return None;
+                }
+                self.wait().await?;
+            }
+        }
+    }
+
+    /// Waits until there may be more; none when the engine leaves.
+    async fn wait(&mut self) -> Option<()> {
+        let mut closing = self.server.closing();
+        let works = self.server.engine().works();
+        tokio::select! {
+            changed = self.commits.changed(), if works => changed.ok(),
+            () = tokio::time::sleep(POLL), if !works => Some(()),
+            // An engine that only answers never closes: its sender is gone from the start.
+            Ok(_) = closing.wait_for(|closing| *closing), if works => None,
+        }
+    }
+
+    async fn read(&mut self) -> Option<()> {
+        let server = self.server.clone();
+        let filter = self.filter.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            hyperion_engine::audit::events(server.cx(), &filter)
+        });
+        let page: EventPage = match read.await {
+            Ok(Ok(page)) => page,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the feed ended");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let last = page.events.last().map(|event| event.seq);
+        let last = last.into_iter().chain(page.damaged.iter().copied()).max();
+        if let Some(last) = last {
+            self.filter.after = Some(last);
+        }
+        self.ready = page
+            .events
+            .iter()
+            .rev()
+            .filter_map(|event| {
+                let message = Message::default()
+                    .id(event.seq.to_string())
+                    .event(event.kind());
+                message.json_data(event.to_json()).ok()
+            })
+            .collect();
+        Some(())
+    }
+}

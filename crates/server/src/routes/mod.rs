@@ -1,0 +1,60 @@
+//! The routes, one file a noun.
+
+mod approval;
+mod audit;
+mod change_set;
+mod doctor;
+mod event;
+mod page;
+mod policy;
+mod queue;
+mod repo;
+mod request;
+mod run;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{Method, Uri};
+use axum::routing::get;
+use axum::{Json, Router};
+use hyperion_api::Problem;
+
+use crate::Server;
+use crate::answer::Refusal;
+
+/// Gives every route over an engine.
+pub fn router(server: Server) -> Router {
+    Router::new()
+        .route("/healthz", get(health))
+        .merge(repo::routes())
+        .merge(request::routes())
+        .merge(approval::routes())
+        .merge(change_set::routes())
+        .merge(queue::routes())
+        .merge(run::routes())
+        .merge(event::routes())
+        .merge(audit::routes())
+        .merge(doctor::routes())
+        .merge(policy::routes())
+        .fallback(unknown)
+        .layer(DefaultBodyLimit::max(
+            hyperion_engine::intake::MAX_BYTES + 1024,
+        ))
+        .with_state(server)
+}
+
+async fn health(State(server): State<Server>) -> Json<serde_json::Value> {
+    Json(serde_json::json!({
+        "status": "ok",
+        "version": server.version(),
+        "pid": std::process::id(),
+        "engine": server.engine().works(),
+    }))
+}
+
+async fn unknown(method: Method, uri: Uri) -> Refusal {
+    Problem::new(
+        "subject.not_found",
+        format!("there is no call {method} {}", uri.path()),
+    )
+    .into()
+}

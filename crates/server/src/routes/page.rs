@@ -1,0 +1,87 @@
+//! What every list call takes.
+
+use std::collections::BTreeSet;
+
+use hyperion_api::Problem;
+use hyperion_api::list::{DEFAULT_LIMIT, MAX_LIMIT};
+use hyperion_engine::Error;
+use hyperion_model::Time;
+use hyperion_store::{Cursor, Filter};
+use serde::Deserialize;
+
+/// The parameters of a list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    /// One status, or several with commas between.
+    pub(super) status: Option<String>,
+    /// Only what was made since then.
+    pub(super) since: Option<String>,
+    /// How many at most.
+    pub(super) limit: Option<u32>,
+    /// Where the page before ended.
+    pub(super) cursor: Option<String>,
+    /// Only what belongs to this request.
+    pub(super) request: Option<String>,
+    /// Only what is about this repository.
+    pub(super) repo: Option<String>,
+}
+
+impl ListQuery {
+    /// Makes a filter, newest first; `known` are the noun's states.
+    pub(super) fn filter(&self, known: &[&'static str]) -> Result<Filter, Error> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if limit == 0 || limit > MAX_LIMIT {
+            let detail = format!("limit is {limit}; give 1 to {MAX_LIMIT}");
+            return Err(Problem::new("input.invalid", detail).into());
+        }
+        let mut filter = Filter::default().newest().limit(limit);
+        let wanted: BTreeSet<_> = self
+            .status
+            .as_deref()
+            .unwrap_or("")
+            .split(',')
+            .map(str::trim)
+            .collect();
+        for status in wanted.into_iter().filter(|status| !status.is_empty()) {
+            let found = known
+                .iter()
+                .find(|known| **known == status)
+                .ok_or_else(|| {
+                    let detail = format!(
+                        "there is no status {status:?}; there is: {}",
+                        known.join(", ")
+                    );
+                    Problem::new("input.invalid", detail)
+                })?;
+            filter = filter.status(found);
+        }
+        filter.since = self.since.as_deref().map(time).transpose()?;
+        if let Some(cursor) = &self.cursor {
+            let cursor = cursor.parse::<Cursor>().map_err(|_| {
+                Problem::new("input.invalid", "the cursor is not one that a list gave")
+            })?;
+            filter = filter.after(cursor);
+        }
+        Ok(filter)
+    }
+}
+
+/// Reads a time.
+pub(super) fn time(text: &str) -> Result<Time, Error> {
+    text.parse().map_err(|error| {
+        let detail = format!("{text:?} is not a time like 2026-11-01T12:00:00Z: {error}");
+        Problem::new("input.invalid", detail).into()
+    })
+}
+
+/// Gives the wire names of a noun's states.
+macro_rules! states {
+    ($noun:ident) => {
+        hyperion_model::$noun::Status::ALL
+            .iter()
+            .map(|status| status.name())
+            .collect::<Vec<_>>()
+    };
+}
+pub(super) use states;

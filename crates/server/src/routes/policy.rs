@@ -1,0 +1,52 @@
+//! The rules in force.
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::routing::get;
+use hyperion_api::policy::Policy;
+use hyperion_engine::repo;
+use serde::Deserialize;
+
+use crate::Server;
+use crate::answer::{Answer, blocking};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Of {
+    repo: Option<String>,
+}
+
+pub(super) fn routes() -> Router<Server> {
+    Router::new().route("/api/policy", get(show))
+}
+
+async fn show(
+    State(server): State<Server>,
+    Query(Of { repo: wanted }): Query<Of>,
+) -> Answer<Policy> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let (name, rules) = match wanted {
+            None => (None, cx.rules.clone()),
+            Some(wanted) => {
+                let found = repo::find(cx, &wanted, None)?;
+                let opened = cx.repos.open(cx, found.id)?;
+                let tip = opened.tip(&found.branch)?;
+                let (_, rules) = opened.file_and_rules(cx, &tip)?;
+                (Some(found.name.to_string()), rules)
+            }
+        };
+        let source = rules.source();
+        Ok(Policy {
+            repo: name,
+            paths_allow: source.paths.allow.clone(),
+            paths_deny: source.paths.deny.clone(),
+            protected: source.protected.clone(),
+            auto_approve_enabled: source.auto_approve.enabled,
+            auto_approve_max_lines: source.auto_approve.max_lines,
+            requires_approval: cx.settings.requires_approval,
+            digest: rules.digest().to_string(),
+        })
+    })
+    .await
+}

@@ -1,0 +1,396 @@
+//! The merge queue.
+
+use axum::extract::{Path, Query, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hyperion_api::List;
+use hyperion_api::change_request::ChangeRequest;
+use hyperion_api::queue::{Entry as Wire, EntryDetail, Idle, LogRecord, Metrics, Percentiles};
+use hyperion_api::request::Because;
+use hyperion_engine::{Cx, Error, queue, request};
+use hyperion_model::approval::Approval;
+use hyperion_model::change_set::ChangeSet;
+use hyperion_model::entry::{Entry, Quarantine, Status};
+use hyperion_model::run::Run;
+use hyperion_model::{EntryId, RequestId};
+use hyperion_store::{Filter, QueueLogFilter, QueueRecord};
+use serde::Deserialize;
+
+use super::page::{ListQuery, states};
+use super::repo;
+use crate::Server;
+use crate::answer::{Answer, blocking};
+use crate::subject::{find, missing};
+
+/// How much of the log the metrics look at.
+const METRICS_RECORDS: u32 = 10_000;
+/// The longest a call may wait for the engine to come to rest.
+const MAX_WAIT_MS: u64 = 60_000;
+
+pub(super) fn routes() -> Router<Server> {
+    Router::new()
+        .route("/api/queue", get(list))
+        .route("/api/queue/metrics", get(metrics))
+        .route("/api/queue/logs", get(all_logs))
+        .route("/api/queue/dead-letters", get(dead_letters))
+        .route("/api/queue/{id}", get(show))
+        .route("/api/queue/{id}/logs", get(logs))
+        .route("/api/queue/{id}/retry", post(retry))
+        .route("/api/queue/{id}/cancel", post(cancel))
+        .route("/api/idle", get(idle))
+}
+
+async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
+    blocking(server, move |server| {
+        let filter = filter(server.cx(), &query)?;
+        page(server.cx(), &filter)
+    })
+    .await
+}
+
+async fn dead_letters(
+    State(server): State<Server>,
+    Query(query): Query<ListQuery>,
+) -> Answer<List<Wire>> {
+    blocking(server, move |server| {
+        let filter = filter(server.cx(), &query)?
+            .status(Status::Dead.name())
+            .status(Status::Failed.name())
+            .status(Status::Quarantined.name());
+        page(server.cx(), &filter)
+    })
+    .await
+}
+
+fn filter(cx: &Cx, query: &ListQuery) -> Result<Filter, Error> {
+    let mut filter = query.filter(&states!(entry))?;
+    if let Some(name) = &query.repo {
+        filter = filter.repo(hyperion_engine::repo::find(cx, name, None)?.id);
+    }
+    if let Some(id) = &query.request {
+        filter =
+            filter.request(find::<hyperion_model::request::Request>(cx, id, RequestId::new)?.id);
+    }
+    Ok(filter)
+}
+
+fn page(cx: &Cx, filter: &Filter) -> Result<List<Wire>, Error> {
+    let page = cx.store.list::<Entry>(filter)?;
+    let items = page
+        .rows
+        .iter()
+        .map(|entry| view(cx, entry))
+        .collect::<Result<_, _>>()?;
+    Ok(List {
+        items,
+        next_cursor: page.next.map(|next| next.to_string()),
+    })
+}
+
+async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<EntryDetail> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let entry = find::<Entry>(cx, &id, EntryId::new)?;
+        let runs = cx
+            .store
+            .list::<Run>(&Filter::default().parent(entry.id.uuid()).limit(1000))?
+            .rows;
+        let mut checks = Vec::new();
+        for run in &runs {
+            checks.extend(request::check(cx, run)?);
+        }
+        Ok(EntryDetail {
+            entry: view(cx, &entry)?,
+            evidence: queue::evidence(cx, &entry)?,
+            checks,
+        })
+    })
+    .await
+}
+
+async fn retry(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Json(_): Json<Because>,
+) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let entry = find::<Entry>(cx, &id, EntryId::new)?;
+        queue::retry(cx, server.actor(), entry.id)?;
+        again(cx, entry.id)
+    })
+    .await
+}
+
+async fn cancel(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Json(Because { reason }): Json<Because>,
+) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let entry = find::<Entry>(cx, &id, EntryId::new)?;
+        queue::cancel(cx, server.actor(), entry.id, reason.as_deref())?;
+        again(cx, entry.id)
+    })
+    .await
+}
+
+fn again(cx: &Cx, id: EntryId) -> Result<Wire, Error> {
+    let entry = cx.store.get::<Entry>(id)?;
+    view(cx, &entry.ok_or_else(|| missing::<Entry>(&id.to_string()))?)
+}
+
+pub(super) fn view(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {
+    let admission = &entry.admission;
+    Ok(Wire {
+        id: entry.id.to_string(),
+        title: title(cx, entry)?,
+        status: entry.status.name().to_owned(),
+        repo: repo::name(cx, admission.repo)?,
+        branch: admission.branch.to_string(),
+        request_id: admission.request.to_string(),
+        change_set_ids: admission
+            .change_sets
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        depends_on: admission
+            .depends_on
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        priority: admission.priority.name().to_owned(),
+        level: admission.level.name().to_owned(),
+        dry_run: admission.dry_run,
+        attempts: entry.attempts,
+        refreshes: entry.refreshes,
+        tip: entry
+            .candidate
+            .as_ref()
+            .map(|candidate| candidate.tip.to_string()),
+        candidate: entry
+            .candidate
+            .as_ref()
+            .map(|candidate| candidate.commit.to_string()),
+        green: entry
+            .verdict
+            .as_ref()
+            .map(|verdict| verdict.green.name().to_owned()),
+        commit: entry.commit.as_ref().map(ToString::to_string),
+        quarantine: entry
+            .quarantine
+            .map(|why: Quarantine| why.name().to_owned()),
+        reason: entry.reason.as_ref().map(ToString::to_string),
+        enqueued_at: entry.enqueued_at.to_string(),
+        ended_at: entry.ended_at.map(|at| at.to_string()),
+    })
+}
+
+/// Names an entry by its first change, and counts the others.
+fn title(cx: &Cx, entry: &Entry) -> Result<String, Error> {
+    let Some(first) = entry.admission.change_sets.first() else {
+        return Ok(String::new());
+    };
+    let set = cx.store.get::<ChangeSet>(*first)?;
+    let document = match set {
+        Some(set) => cx.read_json::<ChangeRequest>(set.proposal.document)?,
+        None => None,
+    };
+    let title = document
+        .map(|document| document.summary)
+        .unwrap_or_default();
+    let title = cx.redactor.redact(&title);
+    Ok(match entry.admission.change_sets.len() {
+        0 | 1 => title.into_owned(),
+        several => format!("{title} (+{} more)", several - 1),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogQuery {
+    limit: Option<u32>,
+}
+
+async fn logs(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Query(LogQuery { limit }): Query<LogQuery>,
+) -> Answer<List<LogRecord>> {
+    blocking(server, move |server| {
+        let entry = find::<Entry>(server.cx(), &id, EntryId::new)?;
+        records(server.cx(), Some(entry.id), limit)
+    })
+    .await
+}
+
+async fn all_logs(
+    State(server): State<Server>,
+    Query(LogQuery { limit }): Query<LogQuery>,
+) -> Answer<List<LogRecord>> {
+    blocking(server, move |server| records(server.cx(), None, limit)).await
+}
+
+fn records(cx: &Cx, entry: Option<EntryId>, limit: Option<u32>) -> Result<List<LogRecord>, Error> {
+    let limit = limit
+        .unwrap_or(hyperion_api::list::DEFAULT_LIMIT)
+        .clamp(1, hyperion_api::list::MAX_LIMIT);
+    let found = cx.store.queue_log(&QueueLogFilter {
+        entry,
+        newest: true,
+        limit,
+    })?;
+    Ok(List::whole(found.into_iter().map(record).collect()))
+}
+
+fn record(record: QueueRecord) -> LogRecord {
+    LogRecord {
+        time: record.time.to_string(),
+        entry_id: record.entry_id.to_string(),
+        worker: record.worker,
+        lease_owner: record.lease_owner,
+        stage: record.stage,
+        outcome: record.outcome,
+        dequeue_latency_ms: record.dequeue_latency_ms,
+        apply_duration_ms: record.apply_duration_ms,
+        poll_interval_ms: record.poll_interval_ms,
+        attempt: record.attempt,
+        failure: record
+            .failure
+            .and_then(|failure| serde_json::from_value(failure).ok()),
+    }
+}
+
+async fn metrics(State(server): State<Server>) -> Answer<Metrics> {
+    blocking(server, |server| measure(server.cx())).await
+}
+
+fn measure(cx: &Cx) -> Result<Metrics, Error> {
+    let mut metrics = Metrics::default();
+    for status in Status::ALL {
+        let count = cx
+            .store
+            .count::<Entry>(&Filter::default().status(status.name()))?;
+        if count > 0 {
+            metrics.by_status.insert(status.name().to_owned(), count);
+        }
+        if status.is_open() {
+            metrics.depth += count;
+        }
+    }
+    let count = |status: Status| metrics.by_status.get(status.name()).copied().unwrap_or(0);
+    metrics.dead_letters = count(Status::Dead) + count(Status::Failed) + count(Status::Quarantined);
+    let landed = count(Status::Landed);
+    let ended = landed + metrics.dead_letters;
+    metrics.success_rate = if ended == 0 {
+        1.0
+    } else {
+        ratio(landed, ended)
+    };
+    let active = [
+        Status::Leased,
+        Status::Merging,
+        Status::Checking,
+        Status::Ready,
+        Status::Dispatching,
+    ];
+    metrics.workers = u32::try_from(active.into_iter().map(count).sum::<u64>()).unwrap_or(u32::MAX);
+    let log = QueueLogFilter {
+        entry: None,
+        newest: true,
+        limit: METRICS_RECORDS,
+    };
+    let log = cx.store.queue_log(&log)?;
+    metrics.conflicts = log
+        .iter()
+        .filter(|record| record.outcome == "conflict")
+        .count() as u64;
+    metrics.retries = log
+        .iter()
+        .filter(|record| record.stage == "merge" && record.attempt > 1)
+        .count() as u64;
+    let since = cx.now() - std::time::Duration::from_secs(600);
+    let landings: Vec<_> = log
+        .iter()
+        .filter(|record| record.outcome == "landed")
+        .collect();
+    let recent = landings
+        .iter()
+        .filter(|record| record.time >= since)
+        .count();
+    metrics.throughput_per_min = ratio(recent as u64, 10);
+    metrics.dequeue_latency_ms =
+        percentiles(landings.iter().map(|record| record.dequeue_latency_ms));
+    metrics.apply_duration_ms = percentiles(landings.iter().map(|record| record.apply_duration_ms));
+    Ok(metrics)
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "figures for people; counts stay far below 2^52"
+)]
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
+}
+
+/// Gives median and 95th percentile by the nearest-rank method.
+fn percentiles(values: impl Iterator<Item = u64>) -> Percentiles {
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable();
+    let rank = |percent: usize| {
+        let at = (values.len() * percent).div_ceil(100).saturating_sub(1);
+        values.get(at).copied().unwrap_or(0)
+    };
+    Percentiles {
+        p50: rank(50),
+        p95: rank(95),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdleQuery {
+    #[serde(default)]
+    timeout_ms: u64,
+}
+
+async fn idle(
+    State(server): State<Server>,
+    Query(IdleQuery { timeout_ms }): Query<IdleQuery>,
+) -> Answer<Idle> {
+    let patience = std::time::Duration::from_millis(timeout_ms.min(MAX_WAIT_MS));
+    let idle = if patience.is_zero() {
+        let now = server.engine().activity().borrow().clone();
+        now.idle
+    } else {
+        tokio::time::timeout(patience, server.engine().idle())
+            .await
+            .is_ok()
+    };
+    blocking(server, move |server| {
+        let cx = server.cx();
+        Ok(Idle {
+            idle,
+            queue_depth: cx.store.count::<Entry>(&Filter::open())?,
+            waiting_approvals: cx.store.count::<Approval>(&Filter::open())?,
+            last_seq: cx.store.last_seq()?,
+        })
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_by_nearest_rank() {
+        assert_eq!(
+            percentiles(std::iter::empty()),
+            Percentiles { p50: 0, p95: 0 }
+        );
+        assert_eq!(percentiles(1..=100), Percentiles { p50: 50, p95: 95 });
+        assert_eq!(percentiles([7].into_iter()), Percentiles { p50: 7, p95: 7 });
+    }
+}

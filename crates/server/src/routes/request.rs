@@ -1,0 +1,363 @@
+//! Requests.
+
+use std::path::Path as FsPath;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hyperion_api::request::{
+    Answer as AnswerBody, Because, Brief, Plan as PlanView, Progress, Request as Wire,
+    RequestDetail, Step,
+};
+use hyperion_api::task_request::TaskRequest;
+use hyperion_api::{List, Problem};
+use hyperion_engine::{Cx, Error, intake, request, rollback};
+use hyperion_model::approval::Approval;
+use hyperion_model::change_set::ChangeSet;
+use hyperion_model::entry::Entry;
+use hyperion_model::plan::Plan;
+use hyperion_model::request::{Request, Source, Status};
+use hyperion_model::{ChangeSetId, EntryId, RequestId};
+use hyperion_store::Filter;
+use serde::Deserialize;
+
+use super::page::{ListQuery, states};
+use super::{approval, change_set, queue, repo};
+use crate::Server;
+use crate::answer::{Answer, Refusal, blocking};
+use crate::subject::{find, look, missing};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Filing {
+    dir: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    source: Option<Source>,
+}
+
+type Accepted<T> = Result<(StatusCode, Json<T>), Refusal>;
+
+pub(super) fn routes() -> Router<Server> {
+    Router::new()
+        .route("/api/requests", get(list).post(submit))
+        .route("/api/requests/text", post(submit_text))
+        .route("/api/requests/{id}", get(show))
+        .route("/api/requests/{id}/answer", post(answer))
+        .route("/api/requests/{id}/cancel", post(cancel))
+        .route("/api/requests/{id}/rollback", post(roll_back))
+}
+
+async fn submit(
+    State(server): State<Server>,
+    Query(filing): Query<Filing>,
+    body: Bytes,
+) -> Accepted<List<Wire>> {
+    let filed = blocking(server, move |server| {
+        let how = how(server, &filing);
+        let ids = intake::submit(server.cx(), &body, &how)?;
+        views(server.cx(), &ids)
+    });
+    filed.await.map(|list| (StatusCode::ACCEPTED, list))
+}
+
+async fn submit_text(
+    State(server): State<Server>,
+    Query(filing): Query<Filing>,
+    Json(AnswerBody { text }): Json<AnswerBody>,
+) -> Accepted<List<Wire>> {
+    let filed = blocking(server, move |server| {
+        let id = intake::submit_text(server.cx(), &text, &how(server, &filing))?;
+        views(server.cx(), &[id])
+    });
+    filed.await.map(|list| (StatusCode::ACCEPTED, list))
+}
+
+fn how<'a>(server: &'a Server, filing: &'a Filing) -> intake::Submitting<'a> {
+    intake::Submitting {
+        actor: server.actor(),
+        dir: filing.dir.as_deref().map(FsPath::new),
+        dry_run: filing.dry_run,
+        source: filing.source.unwrap_or(Source::Http),
+    }
+}
+
+fn views(cx: &Cx, ids: &[RequestId]) -> Result<List<Wire>, Error> {
+    let items = ids.iter().map(|id| {
+        let request = cx.store.get::<Request>(*id)?;
+        view(
+            cx,
+            &request.ok_or_else(|| missing::<Request>(&id.to_string()))?,
+        )
+    });
+    Ok(List::whole(items.collect::<Result<_, Error>>()?))
+}
+
+async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let mut filter = query.filter(&states!(request))?;
+        if let Some(name) = &query.repo {
+            filter = filter.repo(hyperion_engine::repo::find(cx, name, None)?.id);
+        }
+        let page = cx.store.list::<Request>(&filter)?;
+        let items = page
+            .rows
+            .iter()
+            .map(|request| view(cx, request))
+            .collect::<Result<_, _>>()?;
+        Ok(List {
+            items,
+            next_cursor: page.next.map(|next| next.to_string()),
+        })
+    })
+    .await
+}
+
+async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<RequestDetail> {
+    blocking(server, move |server| {
+        let request = find::<Request>(server.cx(), &id, RequestId::new)?;
+        detail(server.cx(), &request)
+    })
+    .await
+}
+
+async fn answer(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Json(AnswerBody { text }): Json<AnswerBody>,
+) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let request = find::<Request>(server.cx(), &id, RequestId::new)?;
+        intake::answer(server.cx(), server.actor(), request.id, &text)?;
+        again(server.cx(), request.id)
+    })
+    .await
+}
+
+async fn cancel(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Json(Because { reason }): Json<Because>,
+) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let request = find::<Request>(server.cx(), &id, RequestId::new)?;
+        request::cancel(server.cx(), server.actor(), request.id, reason.as_deref())?;
+        again(server.cx(), request.id)
+    })
+    .await
+}
+
+async fn roll_back(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Json(Because { reason }): Json<Because>,
+) -> Accepted<Wire> {
+    let filed = blocking(server, move |server| {
+        let cx = server.cx();
+        let original = request_behind(cx, &id)?;
+        let actor = server.actor();
+        let id = rollback::roll_back(cx, actor, original, reason.as_deref(), Source::Cli)?;
+        again(cx, id)
+    });
+    filed.await.map(|request| (StatusCode::ACCEPTED, request))
+}
+
+/// A landing is taken back by the id of its request, its change set or its queue entry.
+fn request_behind(cx: &Cx, id: &str) -> Result<RequestId, Error> {
+    if let Some(request) = look::<Request>(cx, id, RequestId::new)? {
+        return Ok(request.id);
+    }
+    if let Some(set) = look::<ChangeSet>(cx, id, ChangeSetId::new)? {
+        return Ok(set.proposal.request);
+    }
+    if let Some(entry) = look::<Entry>(cx, id, EntryId::new)? {
+        return Ok(entry.admission.request);
+    }
+    Err(Problem::new(
+        "subject.not_found",
+        format!("there is no request, change set or queue entry {id}"),
+    )
+    .hint("`hyperion history` lists what landed")
+    .into())
+}
+
+fn again(cx: &Cx, id: RequestId) -> Result<Wire, Error> {
+    let request = cx.store.get::<Request>(id)?;
+    view(
+        cx,
+        &request.ok_or_else(|| missing::<Request>(&id.to_string()))?,
+    )
+}
+
+fn document(cx: &Cx, request: &Request) -> Result<Option<TaskRequest>, Error> {
+    cx.read_json(request.submission.document)
+}
+
+fn view(cx: &Cx, request: &Request) -> Result<Wire, Error> {
+    let title = document(cx, request)?
+        .map(|document| document.title)
+        .unwrap_or_default();
+    let pending = Filter::open().request(request.id).limit(100);
+    let waiting = match request.status.is_open() {
+        true => cx.store.list::<Approval>(&pending)?.rows,
+        false => Vec::new(),
+    };
+    Ok(Wire {
+        id: request.id.to_string(),
+        title: cx.redactor.redact(&title).into_owned(),
+        class: request.submission.class.name().to_owned(),
+        priority: request.submission.priority.name().to_owned(),
+        status: request.status.name().to_owned(),
+        repo: repo::name(cx, request.submission.repo)?,
+        branch: request.submission.branch.to_string(),
+        agent: request.submission.agent.to_string(),
+        source: source(request.submission.source).to_owned(),
+        dry_run: request.submission.dry_run,
+        submitted_by: request.submitted_by.to_string(),
+        submitted_at: request.submitted_at.to_string(),
+        started_at: request.started_at.map(|at| at.to_string()),
+        finished_at: request.finished_at.map(|at| at.to_string()),
+        reason: request.reason.as_ref().map(ToString::to_string),
+        rolls_back: request.submission.rolls_back.map(|id| id.to_string()),
+        rolled_back_by: request.rolled_back_by.map(|id| id.to_string()),
+        waiting_approvals: waiting
+            .iter()
+            .map(|approval| approval.id.to_string())
+            .collect(),
+    })
+}
+
+const fn source(source: Source) -> &'static str {
+    match source {
+        Source::Cli => "cli",
+        Source::Chat => "chat",
+        Source::Http => "http",
+        Source::Web => "web",
+        Source::Slack => "slack",
+        Source::Github => "github",
+    }
+}
+
+fn detail(cx: &Cx, request: &Request) -> Result<RequestDetail, Error> {
+    let all = Filter::default().request(request.id).limit(1000);
+    let document = document(cx, request)?;
+    let redact = |text: &str| cx.redactor.redact(text).into_owned();
+    let redact_all = |texts: Vec<String>| texts.iter().map(|text| redact(text)).collect::<Vec<_>>();
+    let change_sets = cx.store.list::<ChangeSet>(&all)?.rows;
+    let entries = cx.store.list::<Entry>(&all)?.rows;
+    let approvals = cx.store.list::<Approval>(&all)?.rows;
+    let waiting = request.status == Status::NeedsClarification;
+    let questions = if waiting {
+        intake::questions(cx, request)?
+    } else {
+        Vec::new()
+    };
+    Ok(RequestDetail {
+        request: view(cx, request)?,
+        description: document
+            .as_ref()
+            .map(|document| redact(&document.description))
+            .unwrap_or_default(),
+        acceptance: redact_all(
+            document
+                .map(|document| document.acceptance)
+                .unwrap_or_default(),
+        ),
+        questions: redact_all(questions),
+        answers: redact_all(intake::answers(cx, request)?),
+        brief: intake::brief(cx, request)?.map(|brief| brief_view(&brief, &redact_all)),
+        plan: plan(cx, request)?,
+        change_sets: change_sets
+            .iter()
+            .map(|set| change_set::view(cx, set, change_set::Depth::Listed))
+            .collect::<Result<_, _>>()?,
+        entries: entries
+            .iter()
+            .map(|entry| queue::view(cx, entry))
+            .collect::<Result<_, _>>()?,
+        approvals: approvals
+            .iter()
+            .map(|one| approval::view(cx, one))
+            .collect::<Result<_, _>>()?,
+        summary: request::summary(cx, request)?,
+    })
+}
+
+fn brief_view(brief: &intake::Brief, redact: &impl Fn(Vec<String>) -> Vec<String>) -> Brief {
+    let intake::Brief {
+        scope,
+        non_goals,
+        acceptance,
+        open_questions,
+        paths,
+        symbols,
+        search_patterns,
+    } = brief.clone();
+    Brief {
+        scope: redact(scope),
+        non_goals: redact(non_goals),
+        acceptance: redact(acceptance),
+        open_questions: redact(open_questions),
+        paths: redact(paths),
+        symbols: redact(symbols),
+        search_patterns: redact(search_patterns),
+    }
+}
+
+fn plan(cx: &Cx, request: &Request) -> Result<Option<PlanView>, Error> {
+    let Some(plan) = request
+        .plan
+        .map(|id| cx.store.get::<Plan>(id))
+        .transpose()?
+        .flatten()
+    else {
+        return Ok(None);
+    };
+    let document = intake::plan_document(cx, plan.document)?;
+    let title = |number: u32| {
+        let assignments = document
+            .as_ref()
+            .map(|document| document.assignments.as_slice());
+        let assignment = assignments
+            .unwrap_or_default()
+            .iter()
+            .find(|a| a.step_id == number);
+        assignment
+            .map(|a| cx.redactor.redact(&a.title).into_owned())
+            .unwrap_or_default()
+    };
+    let task = |number: &u32| plan.step(*number).map(|step| step.task.to_string());
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let progress = plan.progress();
+    Ok(Some(PlanView {
+        id: plan.id.to_string(),
+        status: plan.status.name().to_owned(),
+        steps: plan
+            .steps
+            .iter()
+            .map(|step| Step {
+                number: step.number,
+                task_id: step.task.to_string(),
+                title: title(step.number),
+                status: step.status.name().to_owned(),
+                depends_on: step.depends_on.iter().filter_map(task).collect(),
+                run_id: step.run.map(|id| id.to_string()),
+                change_set_id: step.change_set.map(|id| id.to_string()),
+                reason: step.reason.as_ref().map(ToString::to_string),
+            })
+            .collect(),
+        progress: Progress {
+            total: count(progress.total),
+            completed: count(progress.completed),
+            in_progress: count(progress.in_progress),
+            pending: count(progress.pending),
+            failed: count(progress.failed),
+            skipped: count(progress.skipped),
+            percent: count(progress.percent),
+        },
+    }))
+}
