@@ -126,7 +126,7 @@ fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), Store
     rows::insert(conn, &state, &stamp, created_at)?;
     // References are added, never taken away: some may be under a key that comes back one day.
     for digest in &row.blobs {
-        rows::refer(conn, &writer.keys, subject, row.open, digest)?;
+        rows::put_references(conn, &writer.keys, subject, row.open, digest)?;
     }
     conn.execute(
         "DELETE FROM quarantine WHERE noun = ?1 AND id = ?2",

@@ -331,19 +331,14 @@ fn save_references<M: Stored>(
     }
     if before.is_some_and(|row| row.open != after.open) {
         for kept in old.intersection(&new) {
-            for name in keys.blob_names(kept) {
-                conn.prepare_cached(
-                    "UPDATE reference SET open = ?4 WHERE name = ?1 AND noun = ?2 AND id = ?3",
-                )?
-                .execute(params![name, noun, id.as_bytes(), after.open])?;
-            }
+            put_references(conn, keys, M::subject(id), after.open, kept)?;
         }
     }
     Ok(())
 }
 
-/// Notes that a row refers to a blob; tells whether the blob is there.
-pub(crate) fn refer(
+/// Notes that a row refers to a blob from now on; tells whether the blob is there.
+fn refer(
     conn: &Connection,
     keys: &KeyRing,
     subject: Subject,
@@ -369,6 +364,20 @@ pub(crate) fn refer(
             }
             Some((Place::Purged, _)) | None => {}
         }
+    }
+    put_references(conn, keys, subject, open, digest)?;
+    Ok(found)
+}
+
+/// Writes that a row refers to a blob, under every name the blob may have.
+pub(crate) fn put_references(
+    conn: &Connection,
+    keys: &KeyRing,
+    subject: Subject,
+    open: bool,
+    digest: &Digest,
+) -> Result<(), StoreError> {
+    for name in keys.blob_names(digest) {
         conn.prepare_cached(
             "INSERT OR REPLACE INTO reference (name, noun, id, open) VALUES (?1, ?2, ?3, ?4)",
         )?
@@ -379,7 +388,7 @@ pub(crate) fn refer(
             open
         ])?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Turns a noun and a UUID into a subject.
