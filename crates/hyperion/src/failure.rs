@@ -3,7 +3,9 @@
 use std::fmt;
 
 use hyperion_api::{ClientError, FieldError, Problem};
+use hyperion_git::ProbeError;
 use hyperion_host::{HomeError, LocationsError, LockError};
+use hyperion_store::OpenError;
 
 use crate::exit::Exit;
 use crate::output::style::{self, paint};
@@ -58,12 +60,8 @@ impl Failure {
             if let Some(ClientError::Problem(problem)) = cause.downcast_ref() {
                 return Self::of_problem(problem, |_| None);
             }
-            if let Some(home) = cause.downcast_ref::<HomeError>() {
-                return Self::new(Exit::Unavailable, said(error)).hint(home.remedy());
-            }
-            if cause.downcast_ref::<LockError>().is_some() {
-                return Self::new(Exit::Unavailable, said(error))
-                    .hint("try again in a moment; `hyperion doctor` shows who serves this home");
+            if let Some(hint) = unavailable(cause) {
+                return Self::new(Exit::Unavailable, said(error)).hint(hint);
             }
             if let Some(SettingsErrors(errors)) = cause.downcast_ref() {
                 return Self::usage(cause.to_string())
@@ -72,10 +70,6 @@ impl Failure {
             }
             if cause.downcast_ref::<LocationsError>().is_some() {
                 return Self::usage(said(error));
-            }
-            if cause.downcast_ref::<ClientError>().is_some() {
-                return Self::new(Exit::Unavailable, said(error))
-                    .hint("run the command again; what was filed is kept");
             }
         }
         Self::new(Exit::Failed, said(error))
@@ -153,6 +147,27 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Says what to do about something that a command needs and that is not there.
+fn unavailable(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = cause.downcast_ref::<HomeError>() {
+        return Some(error.remedy().to_owned());
+    }
+    if let Some(error) = cause.downcast_ref::<OpenError>() {
+        return Some(error.hint());
+    }
+    if let Some(error) = cause.downcast_ref::<ProbeError>() {
+        return Some(error.remedy());
+    }
+    let hint = if cause.is::<LockError>() {
+        "try again in a moment; `hyperion doctor` shows who serves this home"
+    } else if cause.is::<ClientError>() {
+        "run the command again; what was filed is kept"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
 
 /// Joins an error with its causes; errors are fragments fit for "failed to".
 fn said(error: &anyhow::Error) -> String {

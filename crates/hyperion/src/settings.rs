@@ -18,7 +18,6 @@ mod merge;
 mod plan;
 mod policy;
 mod request;
-mod run;
 mod variables;
 
 pub(crate) use documentation::documentation;
@@ -47,8 +46,6 @@ pub(crate) struct Settings {
     pub(crate) policy: RuleSource,
     /// `[request]`
     pub(crate) request: request::Request,
-    /// `[run]`
-    pub(crate) run: run::Run,
 }
 
 /// Sections in the order of the documentation: name, what it is about, its settings.
@@ -72,7 +69,6 @@ pub(crate) const SECTIONS: &[(&str, &str, &[Setting])] = &[
         "What runs on a merged result before it lands.",
         checks::SETTINGS,
     ),
-    ("run", "Work at a step or a check.", run::SETTINGS),
     ("files", "Kept content.", files::SETTINGS),
 ];
 

@@ -59,7 +59,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 .output
                 .data(&serde_json::to_string_pretty(&List::whole(latest))?),
             Format::Table if latest.is_empty() && !args.follow => {
-                cx.output.say("Nothing happened.")
+                cx.output.say("Nothing happened.");
             }
             Format::Jsonl | Format::Table => {
                 for event in &latest {

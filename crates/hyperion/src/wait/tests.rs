@@ -118,7 +118,9 @@ async fn serve(socket: &Path, mut script: Script) {
     let mut listener = UnixListener::bind(socket).unwrap();
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let path = read_path(&mut stream).await;
+        let Some(path) = read_path(&mut stream).await else {
+            continue;
+        };
         let (kind, body) = match path.split('?').next().unwrap() {
             "/healthz" => ("application/json", json!({"status": "ok", "version": "0", "pid": 1, "engine": true}).to_string()),
             "/api/idle" => ("application/json", json!({"idle": script.idle, "queue_depth": 0, "waiting_approvals": 0, "last_seq": 7}).to_string()),
@@ -151,13 +153,14 @@ async fn serve(socket: &Path, mut script: Script) {
     }
 }
 
-async fn read_path(stream: &mut UnixStream) -> String {
+/// Gives the path that is asked for; none when somebody only looked whether anybody listens.
+async fn read_path(stream: &mut UnixStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
+        head.push(stream.read_u8().await.ok()?);
     }
     let text = String::from_utf8(head).unwrap();
-    text.split(' ').nth(1).unwrap().to_owned()
+    text.split(' ').nth(1).map(str::to_owned)
 }
 
 /// Waits for the request while an engine follows the script; gives the status, the data and the talk.
