@@ -190,13 +190,7 @@ pub(super) fn finish(
 ) -> Result<Step, Error> {
     let began = cx.now();
     let sets = sets_of(cx, entry)?;
-    let intent = intent(entry)?;
-    let landing = Landing {
-        entry: entry.id.to_string(),
-        branch: opened.branch(&entry.admission.branch)?,
-        expected: oid(&intent.expected_tip)?,
-        candidate: oid(&intent.candidate)?,
-    };
+    let landing = landing_of(opened, entry)?;
     match opened.git.landed(&landing.branch, &landing.candidate)? {
         Landed::Yes => {
             // Died between git and the record, or somebody pushed it: either way it is there.
@@ -238,6 +232,17 @@ pub(super) fn finish(
     }
 }
 
+/// Gives a committed intent as git takes it.
+fn landing_of(opened: &Opened, entry: &Entry) -> Result<Landing, Error> {
+    let intent = intent(entry)?;
+    Ok(Landing {
+        entry: entry.id.to_string(),
+        branch: opened.branch(&entry.admission.branch)?,
+        expected: oid(&intent.expected_tip)?,
+        candidate: oid(&intent.candidate)?,
+    })
+}
+
 /// Moves the branch: the only place in the engine that does, and only with a permit for every change.
 fn act(opened: &Opened, landing: &Landing, permits: Vec<Permit>) -> Result<Move, Error> {
     if permits.is_empty() {
@@ -258,7 +263,7 @@ fn give_up(
     entry: &Entry,
     sets: &[ChangeSet],
 ) -> Result<Step, Error> {
-    opened.git.delete_landing_ref(&entry.id.to_string())?;
+    opened.git.abandon(&landing_of(opened, entry)?)?;
     let tip = opened.tip(&entry.admission.branch)?;
     let mut commands = vec![Command::Entry(
         entry.id,
@@ -278,7 +283,7 @@ fn block_entry(
     sets: &[ChangeSet],
     remedy: &str,
 ) -> Result<Step, Error> {
-    opened.git.delete_landing_ref(&entry.id.to_string())?;
+    opened.git.abandon(&landing_of(opened, entry)?)?;
     let reason = ShortText::cut(remedy);
     let mut commands = vec![Command::Entry(entry.id, entry::Command::Block { reason })];
     commands.extend(undispatch(sets));

@@ -63,29 +63,30 @@ fn subject(title: &str) -> String {
     cut
 }
 
+/// Gives the trailers without the `Hyperion-` that each name gets.
 fn trailers(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Vec<(String, String)>, Error> {
     let mut trailers = vec![(
-        "Hyperion-Request".to_owned(),
+        "Request".to_owned(),
         entry.admission.request.to_string(),
     )];
     for set in sets {
         let mut add = |name: &str, value: String| trailers.push((name.to_owned(), value));
-        add("Hyperion-Task", set.proposal.task.to_string());
-        add("Hyperion-Change-Set", set.id.to_string());
-        add("Hyperion-Agent", set.proposal.agent.to_string());
-        add("Hyperion-Run", set.proposal.run.to_string());
+        add("Task", set.proposal.task.to_string());
+        add("Change-Set", set.id.to_string());
+        add("Agent", set.proposal.agent.to_string());
+        add("Run", set.proposal.run.to_string());
         match &set.basis {
             Some(Basis::Approval { approval }) => {
                 let approval = cx.store.get::<Approval>(*approval)?;
                 if let Some(verdict) = approval.and_then(|approval| approval.verdict) {
-                    add("Hyperion-Approved-By", verdict.by.id().to_string());
+                    add("Approved-By", verdict.by.id().to_string());
                 }
             }
-            Some(Basis::Policy) => add("Hyperion-Approved-By", "policy".to_owned()),
+            Some(Basis::Policy) => add("Approved-By", "policy".to_owned()),
             None => {}
         }
     }
-    trailers.push(("Hyperion-Entry".to_owned(), entry.id.to_string()));
+    trailers.push(("Entry".to_owned(), entry.id.to_string()));
     let head = cx.store.head()?;
     trailers.push((
         "Hyperion-Audit".to_owned(),
