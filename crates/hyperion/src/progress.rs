@@ -6,6 +6,7 @@ use std::time::Instant;
 use hyperion_api::Client;
 use hyperion_api::client::FeedItem;
 use hyperion_api::event::Event;
+use hyperion_api::request::RequestDetail;
 use serde_json::Value;
 
 use crate::id::{short, short_commit};
@@ -92,11 +93,13 @@ impl Progress {
                     .as_array()
                     .into_iter()
                     .flatten();
-                let tasks = sets.filter_map(Value::as_str).map(|id| self.name(id));
+                let tasks = sets
+                    .filter_map(Value::as_str)
+                    .map(|id| self.name("change", id));
                 tasks.collect::<Vec<_>>().join(", ")
             }
             "approval.requested" => match data["about"]["id"].as_str() {
-                Some(id) => self.name(id),
+                Some(id) => self.name("change", id),
                 None => return,
             },
             _ => return,
@@ -106,17 +109,34 @@ impl Progress {
         }
     }
 
-    fn name(&self, id: &str) -> String {
-        self.names
-            .get(id)
-            .cloned()
-            .unwrap_or_else(|| short(id).to_owned())
+    fn name(&self, noun: &str, id: &str) -> String {
+        let noun = if noun == "change_set" { "change" } else { noun };
+        let known = self.names.get(id).cloned();
+        known.unwrap_or_else(|| format!("{noun} {}", short(id)))
+    }
+
+    /// Learns the names of what was there before it looked.
+    pub(crate) fn know(&mut self, detail: &RequestDetail) {
+        for set in &detail.change_sets {
+            self.names.insert(set.id.clone(), set.task_id.clone());
+            if let Some(approval) = &set.approval_id {
+                self.names.insert(approval.clone(), set.task_id.clone());
+            }
+        }
+        for entry in &detail.entries {
+            let tasks: Vec<_> = entry
+                .change_set_ids
+                .iter()
+                .map(|id| self.name("change", id))
+                .collect();
+            self.names.insert(entry.id.clone(), tasks.join(", "));
+        }
     }
 
     /// Gives the words of an event: a verb with its style, and the rest of the line.
     fn words(&self, event: &Event) -> Option<((&'static str, anstyle::Style), String)> {
         let data = &event.data;
-        let name = self.name(&event.subject.id);
+        let name = self.name(&event.subject.r#type, &event.subject.id);
         let id = short(&event.subject.id);
         let reason = || text(&data["reason"]);
         let named = |reason: String| {

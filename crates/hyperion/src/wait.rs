@@ -128,6 +128,7 @@ impl Waiting {
                     continue;
                 }
             };
+            self.progress.know(&detail);
             self.reopenings = 0;
             match stage(&detail) {
                 Stage::Ended(exit) => {
