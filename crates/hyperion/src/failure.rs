@@ -97,10 +97,18 @@ impl Failure {
                 },
                 None => failure,
             },
-            errors => failure.details(errors.iter().map(|error| match place(error) {
-                place if place.is_empty() => error.detail.clone(),
-                place => format!("{place}: {}", error.detail),
-            })),
+            errors => {
+                // In the order of the file, so that a person can go through it once.
+                let mut errors: Vec<_> = errors
+                    .iter()
+                    .map(|error| (line(&error.pointer), error))
+                    .collect();
+                errors.sort_by_key(|(line, _)| *line);
+                failure.details(errors.into_iter().map(|(_, error)| match place(error) {
+                    place if place.is_empty() => error.detail.clone(),
+                    place => format!("{place}: {}", error.detail),
+                }))
+            }
         }
     }
 
@@ -216,8 +224,8 @@ mod tests {
         assert_eq!(failure.exit(), Exit::Usage);
         insta::assert_snapshot!(plain(&failure), @r"
         error: request.json has 2 errors
-          line 14, /tasks/0/owns/1: escapes the repository
           /tasks/1/depends_on/0: names no task
+          line 14, /tasks/0/owns/1: escapes the repository
         hint: mend them and file it again
         ");
     }

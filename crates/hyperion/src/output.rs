@@ -184,7 +184,7 @@ impl Output {
             Format::Table => self.data(&text(&list.items, self.width())),
         }
         if list.next_cursor.is_some() && format != Format::Json {
-            self.say("There are more; `--limit` and `--since` choose how many are shown.");
+            self.progress("There are more; `--limit` and `--since` choose how many are shown.");
         }
         Ok(())
     }
