@@ -65,10 +65,7 @@ fn subject(title: &str) -> String {
 
 /// Gives the trailers without the `Hyperion-` that each name gets.
 fn trailers(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Vec<(String, String)>, Error> {
-    let mut trailers = vec![(
-        "Request".to_owned(),
-        entry.admission.request.to_string(),
-    )];
+    let mut trailers = vec![("Request".to_owned(), entry.admission.request.to_string())];
     for set in sets {
         let mut add = |name: &str, value: String| trailers.push((name.to_owned(), value));
         add("Task", set.proposal.task.to_string());
@@ -89,7 +86,7 @@ fn trailers(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Vec<(String, S
     trailers.push(("Entry".to_owned(), entry.id.to_string()));
     let head = cx.store.head()?;
     trailers.push((
-        "Hyperion-Audit".to_owned(),
+        "Audit".to_owned(),
         format!("{}:{}", head.seq, head.hash.hex()),
     ));
     trailers.dedup();
