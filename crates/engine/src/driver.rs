@@ -123,7 +123,7 @@ impl Loop {
         while !self.stop.load(Ordering::SeqCst) {
             let seq = *commits.borrow_and_update();
             let pass = self.pass();
-            if pass.worked {
+            if pass.worked && pass.troubles.is_empty() {
                 passes += 1;
                 if passes % SUSPICIOUS_PASSES == 0 {
                     tracing::warn!(passes, "the engine has not come to rest for a long time");
@@ -134,15 +134,17 @@ impl Loop {
             passes = 0;
             // A commit of somebody else since the pass began has not been looked at yet.
             let unseen = commits.has_changed().unwrap_or(false);
-            let idle = !unseen && pass.delayed.is_none() && self.cx.jobs.count() == 0;
+            let idle =
+                !unseen && !pass.worked && pass.delayed.is_none() && self.cx.jobs.count() == 0;
             self.say(idle, seq, &pass);
-            if unseen {
+            if unseen && pass.troubles.is_empty() {
                 continue;
             }
             let patience = self.patience(&pass);
             tokio::select! {
                 changed = commits.changed() => if changed.is_err() { break },
                 () = self.wake.notified() => {}
+                () = self.cx.jobs.ended() => {}
                 () = tokio::time::sleep(patience) => {}
             }
         }
@@ -157,7 +159,7 @@ impl Loop {
                 Ok(Progress::Worked) => pass.worked = true,
                 Ok(Progress::Delayed { until }) => pass.delayed = earliest(pass.delayed, until),
                 Ok(Progress::Idle { wake_at: Some(at) }) => {
-                    pass.wake_at = earliest(pass.wake_at, at)
+                    pass.wake_at = earliest(pass.wake_at, at);
                 }
                 Ok(Progress::Idle { wake_at: None }) => {}
                 Err(error) => {
@@ -167,8 +169,6 @@ impl Loop {
                 }
             }
         }
-        // A failing part must not keep the others spinning.
-        pass.worked &= pass.troubles.is_empty();
         pass
     }
 

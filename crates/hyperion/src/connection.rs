@@ -56,7 +56,7 @@ pub(crate) struct Connection {
 
 /// The engine that this process is.
 struct Own {
-    engine: Arc<Engine>,
+    engine: Running,
     server: JoinHandle<std::io::Result<()>>,
     closing: watch::Sender<bool>,
     socket: PathBuf,
@@ -176,7 +176,7 @@ impl Connection {
         Ok(Self {
             client: Client::new(InProcess { router: routes }),
             own: Some(Own {
-                engine,
+                engine: Running(engine),
                 server,
                 closing,
                 socket,
@@ -202,13 +202,22 @@ impl Connection {
     }
 }
 
+/// An engine that is stopped, and whose processes end, also when a command is interrupted.
+struct Running(Arc<Engine>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 impl Own {
     /// Waits until nothing is left to do, and nobody has come for a while.
     async fn come_to_rest(&self) {
         loop {
-            let before = self.engine.idle().await;
+            let before = self.engine.0.idle().await;
             tokio::time::sleep(LINGER).await;
-            let now = self.engine.activity().borrow().clone();
+            let now = self.engine.0.activity().borrow().clone();
             if now.idle && now.seq == before.seq {
                 return;
             }
@@ -230,7 +239,7 @@ impl Own {
         if tokio::time::timeout(LAST_CALLS, &mut server).await.is_err() {
             server.abort();
         }
-        let stopping = tokio::task::spawn_blocking(move || engine.stop());
+        let stopping = tokio::task::spawn_blocking(move || drop(engine));
         stopping.await.context("stop the engine")
     }
 }

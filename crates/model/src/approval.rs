@@ -118,9 +118,12 @@ pub struct Approval {
     pub asked_at: Time,
     /// How it was decided; also set when it was cancelled or expired.
     pub verdict: Option<Verdict>,
-    /// Whether its end was announced.
-    pub warned: bool,
+    /// When its end was announced; nothing expires unannounced.
+    pub warned_at: Option<Time>,
 }
+
+/// The most time that is left to decide when a deadline passed while no engine was up.
+pub const MAX_GRACE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// What an approval can be asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,6 +191,21 @@ pub enum Event {
 }
 
 impl Approval {
+    /// Gives when it expires; none before its end was announced.
+    ///
+    /// Where that was announced too late (no engine was up), a tenth of its time is left, at most
+    /// [`MAX_GRACE`].
+    pub fn deadline(&self) -> Option<Time> {
+        let warned_at = self.warned_at?;
+        let expires_at = self.question.expires_at;
+        if warned_at <= expires_at {
+            return Some(expires_at);
+        }
+        let ttl = std::time::Duration::try_from(expires_at.duration_since(self.asked_at))
+            .unwrap_or_default();
+        Some(warned_at + (ttl / 10).min(MAX_GRACE))
+    }
+
     /// Refuses with who decided and when, or because the actor's role does not reach.
     fn check(&self, stamp: &Stamp, digest: Option<Digest>) -> Result<(), Refusal> {
         if let Some(verdict) = &self.verdict {
@@ -196,6 +214,14 @@ impl Approval {
                 by: verdict.by.clone(),
                 at: verdict.at,
             });
+        }
+        if self
+            .deadline()
+            .is_some_and(|deadline| stamp.time >= deadline)
+        {
+            return Err(Refusal::Inconsistent(
+                "its time has passed; it can be asked again",
+            ));
         }
         if !stamp.actor.may_decide(self.question.level) {
             return Err(Refusal::NotEntitled {
@@ -266,7 +292,10 @@ impl Machine for Approval {
                 (Verb::Reject, decided)
             }
             Command::Expire => {
-                if stamp.time < approval.question.expires_at {
+                if approval
+                    .deadline()
+                    .is_none_or(|deadline| stamp.time < deadline)
+                {
                     return Err(Refusal::Inconsistent("its time has not passed yet"));
                 }
                 (Verb::Expire, Event::Expired {})
@@ -278,7 +307,7 @@ impl Machine for Approval {
                 },
             ),
             Command::Warn => {
-                if approval.warned {
+                if approval.warned_at.is_some() {
                     return Err(Refusal::Inconsistent("its end was announced already"));
                 }
                 (Verb::Warn, Event::Expiring {})
@@ -297,7 +326,7 @@ impl Machine for Approval {
                     status: Status::Pending,
                     asked_at: stamp.time,
                     verdict: None,
-                    warned: false,
+                    warned_at: None,
                 });
             }
             (None, _) => return Err(out_of_order(Noun::Approval, false)),
@@ -333,7 +362,7 @@ impl Machine for Approval {
                 Verb::Cancel
             }
             Event::Expiring {} => {
-                approval.warned = true;
+                approval.warned_at = Some(stamp.time);
                 Verb::Warn
             }
         };

@@ -72,12 +72,10 @@ impl Approvals {
         let due = cx.store.due::<Approval>(soon, BATCH)?.rows;
         let mut worked = false;
         for approval in due {
-            let command = if approval.question.expires_at <= now {
-                approval::Command::Expire
-            } else if approval.warned {
-                continue;
-            } else {
-                approval::Command::Warn
+            let command = match approval.deadline() {
+                None => approval::Command::Warn,
+                Some(deadline) if deadline <= now => approval::Command::Expire,
+                Some(_) => continue,
             };
             cx.execute(
                 cx.stamp(&self.name),
@@ -94,12 +92,8 @@ impl Approvals {
             .list::<Approval>(&Filter::open().limit(BATCH))?
             .rows;
         let next = pending.iter().map(|approval| {
-            let expires_at = approval.question.expires_at;
-            if approval.warned {
-                expires_at
-            } else {
-                expires_at - cx.settings.approval_warn_before
-            }
+            let announce_at = approval.question.expires_at - cx.settings.approval_warn_before;
+            approval.deadline().unwrap_or(announce_at)
         });
         Ok(Progress::Idle {
             wake_at: next.min(),

@@ -329,11 +329,11 @@ pub fn answer(cx: &Cx, actor: &Actor, id: RequestId, text: &str) -> Result<(), E
     Ok(())
 }
 
+/// A request that was checked, or everything that is wrong with it.
+pub(super) type Checked = Result<Draft, Vec<FieldError>>;
+
 /// Reads a filed request again as it was checked when it was filed, with the tasks of its answers.
-pub(super) fn read_again(
-    cx: &Cx,
-    request: &Request,
-) -> Result<(Result<Draft, Vec<FieldError>>, Vec<String>), Error> {
+pub(super) fn read_again(cx: &Cx, request: &Request) -> Result<(Checked, Vec<String>), Error> {
     let mut document: TaskRequest = cx.require_json(request.submission.document)?;
     let answers = answers(cx, request)?;
     document.tasks = with_answers(document.tasks, &answers);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, Step, step};
+use hyperion_model::request::Request;
 use hyperion_model::{Command, Name, ShortText};
 use hyperion_store::Filter;
 
@@ -24,8 +25,12 @@ impl Settle {
 
     fn settle(&self, cx: &Cx, plan: &Plan) -> Result<bool, Error> {
         let mut commands = Vec::new();
+        let together = fails_together(cx, plan)?;
         for step in plan.steps.iter().filter(|step| step.status.is_open()) {
-            if let Some(reason) = dependency_failed(plan, step.number) {
+            if let Some(reason) = together.clone() {
+                commands.extend(give_up(cx, step, &reason)?);
+                commands.push(fail(plan, step, reason));
+            } else if let Some(reason) = dependency_failed(plan, step.number) {
                 commands.extend(give_up(cx, step, &reason)?);
                 commands.push(fail(plan, step, reason));
             } else if let Some(reason) = why_failed(cx, step)? {
@@ -51,6 +56,24 @@ impl Settle {
         cx.execute(cx.stamp(&self.name), commands, vec![])?;
         Ok(true)
     }
+}
+
+/// Says why nothing of an atomic request can land any more.
+fn fails_together(cx: &Cx, plan: &Plan) -> Result<Option<ShortText>, Error> {
+    let Some(failed) = plan
+        .steps
+        .iter()
+        .find(|step| step.status == step::Status::Failed)
+    else {
+        return Ok(None);
+    };
+    let request = cx.store.get::<Request>(plan.request)?;
+    let atomic = request.is_some_and(|request| request.submission.atomic);
+    let reason = format!(
+        "task {} did not land, and all of them land together or not at all",
+        failed.task
+    );
+    Ok(atomic.then(|| ShortText::cut(&reason)))
 }
 
 fn fail(plan: &Plan, step: &Step, reason: ShortText) -> Command {

@@ -69,7 +69,7 @@ fn admit_each(
         let Some(depends_on) = entries_before(cx, plan, set.proposal.step)? else {
             continue;
         };
-        enqueue(cx, part, plan, request, vec![set], depends_on)?;
+        enqueue(cx, part, plan, request, &[set], depends_on)?;
         worked = true;
     }
     Ok(worked)
@@ -91,7 +91,7 @@ fn admit_together(
         return Ok(false);
     }
     sets.sort_by_key(|set| set.proposal.step);
-    enqueue(cx, part, plan, request, sets, vec![])?;
+    enqueue(cx, part, plan, request, &sets, vec![])?;
     Ok(true)
 }
 
@@ -124,11 +124,11 @@ fn enqueue(
     part: &Name,
     plan: &Plan,
     request: &Request,
-    sets: Vec<ChangeSet>,
+    sets: &[ChangeSet],
     depends_on: Vec<EntryId>,
 ) -> Result<(), Error> {
     let id = cx.id(EntryId::new);
-    let checks = task_checks(cx, plan, &sets)?;
+    let checks = task_checks(cx, plan, sets)?;
     let level = sets
         .iter()
         .filter_map(|set| set.assessed.as_ref())

@@ -40,7 +40,7 @@ pub(super) fn dispatch(
     let kind = kind(&request);
     let permits = sets
         .iter()
-        .map(|set| permit_for(cx, entry, set, kind, &rules))
+        .map(|set| permit_for(cx, set, kind, &rules))
         .collect::<Result<Vec<_>, _>>()?;
     let intent = Dispatch {
         candidate: candidate.commit,
@@ -72,13 +72,7 @@ fn payload(payloads: impl Iterator<Item = Digest>) -> Digest {
 }
 
 /// Mints the permit of one change from what it was approved by.
-fn permit_for(
-    cx: &Cx,
-    entry: &Entry,
-    set: &ChangeSet,
-    kind: ActionKind,
-    rules: &Rules,
-) -> Result<Permit, Error> {
+fn permit_for(cx: &Cx, set: &ChangeSet, kind: ActionKind, rules: &Rules) -> Result<Permit, Error> {
     let assessed = set
         .assessed
         .as_ref()
@@ -99,7 +93,7 @@ fn permit_for(
             let basis = hyperion_policy::Basis::Approval {
                 approval: *approval,
                 level: found.question.level,
-                required: entry.admission.level.min(assessed.level),
+                required: assessed.level,
                 decided_by: &verdict.by,
                 payload: found.question.digest,
             };

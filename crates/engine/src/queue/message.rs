@@ -1,5 +1,6 @@
 //! The message of a landing's commit: the title, why, and trailers for people and for the audit.
 
+use hyperion_api::Problem;
 use hyperion_api::change_request::ChangeRequest;
 use hyperion_api::task_request::TaskRequest;
 use hyperion_git::{strip_trailers, with_trailers};
@@ -39,6 +40,14 @@ pub(super) fn compose(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Stri
         .take(MAX_BODY_CHARS)
         .collect();
     let text = strip_trailers(format!("{subject}\n\n{}", body.trim()).trim());
+    if let Err(findings) = hyperion_policy::commit_message(&text) {
+        let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
+        let detail = format!(
+            "the commit's message cannot be used: {}",
+            findings.join("; ")
+        );
+        return Err(Problem::new("policy.refused", detail).into());
+    }
     let trailers = trailers(cx, entry, sets)?;
     let trailers: Vec<_> = trailers
         .iter()

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyperion_model::Time;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::machine::Machine as _;
+use hyperion_model::run::Run;
+use hyperion_model::{RunId, Time};
 use hyperion_store::{Filter, Order, PurgeLimits};
 
 use crate::reconcile::{Progress, Reconcile};
@@ -17,6 +18,9 @@ const EVERY: Duration = Duration::from_secs(3600);
 const BATCH: u32 = 500;
 /// How many times in one look; the rest waits for the next.
 const MAX_BATCHES: u32 = 200;
+
+/// How many folders of runs are looked at in one look; the rest waits for the next.
+const MAX_FOLDERS: usize = 50_000;
 
 /// Purges content.
 pub(crate) struct Retention {
@@ -55,6 +59,36 @@ impl Retention {
     }
 }
 
+impl Retention {
+    /// Removes the output of runs that ended long enough ago; their records keep its end.
+    fn remove_logs(&self, cx: &Cx, before: Time) -> Result<(), Error> {
+        let folder = cx.home.runs();
+        let failed = |source| Error::Io {
+            what: folder.display().to_string(),
+            source,
+        };
+        for entry in std::fs::read_dir(&folder)
+            .map_err(failed)?
+            .take(MAX_FOLDERS)
+        {
+            let entry = entry.map_err(failed)?;
+            let id = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<RunId>().ok());
+            let Some(id) = id else { continue };
+            let run = cx.store.get::<Run>(id)?;
+            if run
+                .and_then(|run| run.ended_at)
+                .is_some_and(|ended| ended <= before)
+            {
+                hyperion_host::remove_tree(&entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Reconcile for Retention {
     fn name(&self) -> &'static str {
         "retention"
@@ -74,6 +108,7 @@ impl Reconcile for Retention {
             unreferenced_before: before,
             receipts_before: before,
         })?;
+        self.remove_logs(cx, before)?;
         if purged.blobs > 0 {
             tracing::info!(
                 blobs = purged.blobs,

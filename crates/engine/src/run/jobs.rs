@@ -6,18 +6,25 @@ use std::time::Duration;
 
 use hyperion_host::CancelFlag;
 use hyperion_model::RunId;
+use tokio::sync::Notify;
 
 /// The runs that have a thread in this engine now.
 #[derive(Default)]
 pub struct Jobs {
     active: Mutex<HashMap<RunId, CancelFlag>>,
     changed: Condvar,
+    ended: Notify,
 }
 
 impl Jobs {
     /// Counts them.
     pub fn count(&self) -> usize {
         self.lock().len()
+    }
+
+    /// Waits until one of them ends; an end that nobody waited for is not forgotten.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     /// Lists them.
@@ -32,6 +39,7 @@ impl Jobs {
     pub(super) fn remove(&self, id: RunId) {
         self.lock().remove(&id);
         self.changed.notify_all();
+        self.ended.notify_one();
     }
 
     pub(super) fn cancel(&self, id: RunId) {

@@ -228,7 +228,10 @@ fn check_approval(command: &approval::Command, stamp: &Stamp, taken: &Taken<Appr
     let Some(before) = &taken.before else { return };
     assert_eq!(before.question, after.question);
     if matches!(command, Command::Warn) && taken.outcome.is_ok() {
-        assert!(after.warned && !before.warned, "announced once");
+        assert!(
+            after.warned_at.is_some() && before.warned_at.is_none(),
+            "announced once"
+        );
     }
     if !before.status.is_open() {
         assert_eq!(before, after, "closed is closed");
