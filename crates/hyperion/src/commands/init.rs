@@ -46,7 +46,14 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         cx.output
             .show(args.format.format, &repo, view::repo::block)?;
         if args.format.format == Format::Table {
-            cx.output.say(&advice(&repo, written, config.exists()));
+            let given = args
+                .which
+                .path
+                .as_deref()
+                .map(|path| format!("{} ", path.display()));
+            let again = format!("hyperion init {}--write-config", given.unwrap_or_default());
+            cx.output
+                .say(&advice(&repo, &again, written, config.exists()));
         }
         Ok(Exit::Done)
     })
@@ -77,7 +84,7 @@ fn write_config(top: &Path, config: &Path, bare: bool) -> anyhow::Result<bool> {
 }
 
 /// Says what to do next.
-fn advice(repo: &Repo, written: bool, there: bool) -> String {
+fn advice(repo: &Repo, again: &str, written: bool, there: bool) -> String {
     let name = visible(&repo.name);
     let branch = visible(&repo.branch);
     let unchecked = repo.checks.as_ref().is_some_and(Vec::is_empty);
@@ -90,7 +97,8 @@ fn advice(repo: &Repo, written: bool, there: bool) -> String {
         text.push_str(&format!("  {CONFIG} names no check, or is not committed to {branch}: commit it, so that work is checked.\n"));
     } else if unchecked {
         text.push_str(&format!(
-            "  hyperion init --write-config    writes a first {CONFIG} with checks to complete\n"
+            "  {}    writes a first {CONFIG} with checks to complete\n",
+            visible(again)
         ));
     }
     text.push_str("  hyperion request FILE --wait    files a request and sees it through\n");

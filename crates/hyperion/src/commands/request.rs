@@ -25,7 +25,7 @@ use source::Source;
 
 /// File a request for work, and look after it
 ///
-/// ARG is a file with a TaskRequest (one JSON object, an array, or JSON lines), `-` for standard input, or a sentence in quotes. A name that
+/// The argument is a file with a TaskRequest (one JSON object, an array, or JSON lines), `-` for standard input, or a sentence in quotes. A name that
 /// exists or ends in .json or .jsonl is taken for a file.
 ///
 /// Without --wait the command ends as soon as nothing can go on without a person. With --wait it tells how the request ended, and its exit

@@ -55,12 +55,15 @@ fn section(command: &Command, path: &str, level: usize, text: &mut String) {
             .map(str::trim)
             .collect::<Vec<_>>()
             .join("\n");
-        text.push_str(&format!("\n```text\n{usage}\n```\n\n"));
-        text.push_str(&options(
+        text.push_str(&format!("\n```text\n{usage}\n```\n"));
+        let options = options(
             command
                 .get_arguments()
                 .filter(|argument| !argument.is_global_set()),
-        ));
+        );
+        if !options.is_empty() {
+            text.push_str(&format!("\n{options}"));
+        }
     }
     if let Some(examples) = command.get_after_help().map(ToString::to_string) {
         let examples = examples.trim_start_matches("Examples:\n").lines();
