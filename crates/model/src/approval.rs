@@ -307,7 +307,7 @@ impl Machine for Approval {
                 },
             ),
             Command::Warn => {
-                if approval.warned_at.is_some() {
+                if approval.status == Status::Pending && approval.warned_at.is_some() {
                     return Err(Refusal::Inconsistent("its end was announced already"));
                 }
                 (Verb::Warn, Event::Expiring {})

@@ -308,6 +308,11 @@ fn queue(_: &ChangeSet) -> change_set::Command {
     }
 }
 
+fn announced(mut approval: Approval) -> Approval {
+    approval.warned_at = Some(approval.question.expires_at);
+    approval
+}
+
 // S3: the moves of an approval; whoever decides too late learns who was first.
 #[test]
 fn every_move_of_an_approval() {
@@ -324,7 +329,8 @@ fn every_move_of_an_approval() {
             reason: Some(sample::text("please split it")),
             changes_requested: true,
         }),
-        case("expire", |_| Command::Expire),
+        // Nothing expires unannounced.
+        case_where("expire", announced, |_| Command::Expire),
         case("be cancelled", |_| Command::Cancel {
             reason: sample::text("not wanted"),
         }),
