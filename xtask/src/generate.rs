@@ -32,6 +32,11 @@ const GENERATED: &[Generated] = &[
         folder: "docs/",
         ending: "cli.md",
     },
+    Generated {
+        kind: "config",
+        folder: "docs/",
+        ending: "configuration.md",
+    },
 ];
 
 /// True for the path of a generated file, whether or not it is still generated.

@@ -29,23 +29,24 @@ mod tests {
     use crate::{Launch, Limits, run};
     use std::time::Duration;
 
-    #[test]
-    fn the_mark_is_inherited_and_does_not_spread_upwards() {
+    fn mark_of_a_child() -> String {
         let limits = Limits {
             wall: Duration::from_secs(10),
             output_max: 4096,
         };
-        let ask = || {
-            let launch = Launch::new("/bin/grep", "/").args(["NoNewPrivs", "/proc/self/status"]);
-            run(&launch, &limits).unwrap().stdout.text()
-        };
-        let before = ask();
-        let confined = std::thread::spawn(move || {
+        let launch = Launch::new("/bin/grep", "/").args(["NoNewPrivs", "/proc/self/status"]);
+        run(&launch, &limits).unwrap().stdout.text()
+    }
+
+    #[test]
+    fn the_mark_is_inherited_and_does_not_spread_upwards() {
+        let before = mark_of_a_child();
+        let confined = std::thread::spawn(|| {
             confine_this_thread().unwrap();
-            ask()
+            mark_of_a_child()
         });
         assert_eq!(confined.join().unwrap().trim(), "NoNewPrivs:\t1");
-        assert_eq!(ask(), before, "only that thread is marked");
+        assert_eq!(mark_of_a_child(), before, "only that thread is marked");
         assert!(is_confined(u32::MAX), "who is gone is not welcome");
     }
 }

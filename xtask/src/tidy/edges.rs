@@ -25,6 +25,7 @@ const HOUSE: &[Room] = &[
             "hyperion-model",
             "hyperion-api",
             "hyperion-store",
+            "hyperion-policy",
             "hyperion-host",
             "hyperion-git",
             "hyperion-engine",
@@ -34,7 +35,15 @@ const HOUSE: &[Room] = &[
     Room {
         name: "hyperion-server",
         floor: 6,
-        uses: &["hyperion-model", "hyperion-api", "hyperion-engine"],
+        uses: &[
+            "hyperion-model",
+            "hyperion-api",
+            "hyperion-policy",
+            "hyperion-patch",
+            "hyperion-store",
+            "hyperion-host",
+            "hyperion-engine",
+        ],
     },
     Room {
         name: "hyperion-engine",
@@ -54,7 +63,7 @@ const HOUSE: &[Room] = &[
     Room {
         name: "hyperion-agent",
         floor: 3,
-        uses: &["hyperion-model", "hyperion-api", "hyperion-patch"],
+        uses: &["hyperion-api"],
     },
     Room {
         name: "hyperion-git",
@@ -74,7 +83,7 @@ const HOUSE: &[Room] = &[
     Room {
         name: "hyperion-api",
         floor: 1,
-        uses: &["hyperion-model"],
+        uses: &[],
     },
     Room {
         name: "hyperion-policy",
