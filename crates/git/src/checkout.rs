@@ -81,12 +81,14 @@ impl CheckoutBlock {
     pub fn remedy(&self) -> String {
         let place = self.work_tree.display();
         match &self.reason {
-            BlockReason::Dirty { .. } => {
-                format!("commit or stash the changes in {place}; the landing goes on by itself")
-            }
-            BlockReason::Untracked { .. } => {
-                format!("move these files in {place} away; the landing goes on by itself")
-            }
+            BlockReason::Dirty { files, more } => format!(
+                "commit or stash the changes to {} in {place}; the landing goes on by itself",
+                named(files, *more)
+            ),
+            BlockReason::Untracked { files, more } => format!(
+                "move {} in {place} away, which git does not track; the landing goes on by itself",
+                named(files, *more)
+            ),
             BlockReason::Locked { lock } => {
                 format!(
                     "wait for the git command in {place}; if none is running, remove {}",
@@ -97,6 +99,25 @@ impl CheckoutBlock {
                 format!("finish or abort the {operation} in {place}")
             }
         }
+    }
+}
+
+/// How many files in the way a remedy names.
+const NAMED_MAX: usize = 3;
+
+/// Names the first files, and counts the others.
+fn named(files: &[TreePath], more: usize) -> String {
+    let names: Vec<_> = files
+        .iter()
+        .take(NAMED_MAX)
+        .map(ToString::to_string)
+        .collect();
+    let more = more + files.len() - names.len();
+    let names = names.join(", ");
+    if more == 0 {
+        names
+    } else {
+        format!("{names} and {more} more")
     }
 }
 
