@@ -116,7 +116,7 @@ impl Queue {
     }
 
     /// Keeps the lease of an entry; an entry that another engine left half-way goes back to the queue.
-    fn hold(&mut self, cx: &Cx, entry: &Entry) -> Result<bool, Error> {
+    pub(super) fn hold(&mut self, cx: &Cx, entry: &Entry) -> Result<bool, Error> {
         let now = cx.now();
         if let Some(lease) = self.leases.get(&entry.id) {
             let half = lease.acquired_at + cx.settings.lease / 2;
@@ -147,7 +147,7 @@ impl Queue {
         Ok(false)
     }
 
-    fn lease(&mut self, cx: &Cx, entry: &Entry) -> Result<(), Error> {
+    pub(super) fn lease(&mut self, cx: &Cx, entry: &Entry) -> Result<(), Error> {
         let now = cx.now();
         let taken = cx.store.lease(
             &resource(entry.id),
@@ -213,7 +213,7 @@ impl Queue {
         Ok(Progress::Delayed { until })
     }
 
-    fn step(&mut self, cx: &Arc<Cx>, entry: &Entry) -> Result<Step, Error> {
+    pub(super) fn step(&mut self, cx: &Arc<Cx>, entry: &Entry) -> Result<Step, Error> {
         let opened = cx.repos.open(cx, entry.admission.repo)?;
         match entry.status {
             Status::Leased => self.command(cx, entry, entry::Command::Merge, vec![]),
@@ -428,6 +428,14 @@ impl Queue {
         let free = if opened.tip(&entry.admission.branch)? != landing.expected {
             true
         } else if lock.exists() {
+            false
+        } else if opened
+            .git
+            .checkout_state(&landing.branch)?
+            .iter()
+            .any(|there| there.block.is_some())
+        {
+            // Holding takes the index lock, which would now and then fail the very git command that cleans up.
             false
         } else {
             match opened.git.hold_checkouts(&landing)? {
