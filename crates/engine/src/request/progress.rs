@@ -1,5 +1,6 @@
 //! Follows what belongs to a request: whether it waits for a person, and how it ended.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hyperion_model::approval::Approval;
@@ -38,7 +39,7 @@ impl Requests {
                 return self.finish(cx, request, &plan).map(|()| true);
             }
             plan::Status::Draft | plan::Status::Active => {
-                let waits = waits_for_a_person(cx, request)?;
+                let waits = waits_for_a_person(cx, request, &plan)?;
                 match (request.status, waits) {
                     (Status::Running, true) => request::Command::Wait,
                     (Status::AwaitingApproval, false) => request::Command::Resume,
@@ -88,7 +89,7 @@ impl Requests {
 }
 
 /// Tells whether a question waits, and nothing of the request can go on before it is answered.
-fn waits_for_a_person(cx: &Cx, request: &Request) -> Result<bool, Error> {
+fn waits_for_a_person(cx: &Cx, request: &Request, plan: &Plan) -> Result<bool, Error> {
     let open = Filter::open().request(request.id).limit(1);
     if cx.store.count::<Approval>(&open)? == 0 {
         return Ok(false);
@@ -99,8 +100,24 @@ fn waits_for_a_person(cx: &Cx, request: &Request) -> Result<bool, Error> {
     let moving = Filter::open()
         .request(request.id)
         .status(change_set::Status::Pending.name())
-        .status(change_set::Status::Approved.name());
-    if cx.store.count::<ChangeSet>(&moving)? > 0 {
+        .status(change_set::Status::Approved.name())
+        .status(change_set::Status::Previewing.name());
+    let sets = cx.store.open_rows::<ChangeSet>(&moving)?.rows;
+    let held = held_up(request, plan, &sets);
+    let goes_on = |set: &ChangeSet| match set.status {
+        change_set::Status::Pending => true,
+        change_set::Status::Approved => !held.contains(&set.proposal.step),
+        change_set::Status::Previewing
+        | change_set::Status::Queued
+        | change_set::Status::Dispatching
+        | change_set::Status::Landed
+        | change_set::Status::RolledBack
+        | change_set::Status::Rejected
+        | change_set::Status::Failed
+        | change_set::Status::Expired
+        | change_set::Status::Cancelled => false,
+    };
+    if sets.iter().any(goes_on) {
         return Ok(false);
     }
     let entries = cx
@@ -110,6 +127,26 @@ fn waits_for_a_person(cx: &Cx, request: &Request) -> Result<bool, Error> {
     Ok(entries
         .iter()
         .all(|entry| entry.status == entry::Status::Blocked))
+}
+
+/// Gives the steps whose change cannot reach the queue before a question is answered: it is about that change, about
+/// one that it depends on, or about any other where all land together.
+fn held_up(request: &Request, plan: &Plan, sets: &[ChangeSet]) -> BTreeSet<u32> {
+    let mut held: BTreeSet<u32> = sets
+        .iter()
+        .filter(|set| set.status == change_set::Status::Previewing)
+        .map(|set| set.proposal.step)
+        .collect();
+    if request.submission.atomic && !held.is_empty() {
+        return plan.steps.iter().map(|step| step.number).collect();
+    }
+    // Steps are numbered so that each comes after those it depends on.
+    for step in &plan.steps {
+        if step.depends_on.iter().any(|on| held.contains(on)) {
+            held.insert(step.number);
+        }
+    }
+    held
 }
 
 impl Reconcile for Requests {
