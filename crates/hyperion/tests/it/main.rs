@@ -7,6 +7,9 @@
 )]
 
 mod checkout;
+mod checks;
+mod conflict;
 mod road;
+mod tasks;
 mod terminals;
 mod world;

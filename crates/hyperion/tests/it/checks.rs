@@ -1,0 +1,241 @@
+//! Checks: main's run on the merged result, nobody removes them, and they decide nothing themselves.
+
+use crate::world::{World, text};
+use hyperion_testkit::{TempRepo, task, task_request};
+use serde_json::{Value, json};
+use std::fs;
+
+/// Name, command and result of every check that a request's summary lists.
+fn checks(detail: &Value) -> Vec<Value> {
+    let checks = detail["summary"]["checks"].as_array().unwrap().iter();
+    checks
+        .map(|check| json!([check["name"], check["command"], check["result"]]))
+        .collect()
+}
+
+const GATED: &[(&str, &str)] = &[
+    ("hyperion.toml", "[checks]\ngate = \"test -f keep.txt\"\n"),
+    ("keep.txt", "keep\n"),
+];
+
+// M4, S4, R10: done when 4 of issue 3. It asks an admin, and what main says still runs on it.
+#[test]
+fn a_change_that_removes_the_checks_asks_an_admin_and_is_checked() {
+    let world = World::up(GATED);
+    let removing = task_request("No checks any more")
+        .class("docs")
+        .task(task("T1", "remove the checks").replace("hyperion.toml", "[checks]\n"));
+    let before = world.repo.tip("main");
+    let asked = world.ask(&removing);
+    let approval = world.json(&["approval", "show", &asked.approval]);
+    assert_eq!(approval["level"], "admin");
+    assert_eq!(
+        world.repo.tip("main"),
+        before,
+        "it lands only once somebody agreed"
+    );
+
+    let detail = world.approve(&asked, 0);
+    assert_eq!(
+        checks(&detail),
+        [json!(["gate", "test -f keep.txt", "passed"])]
+    );
+    assert_eq!(detail["summary"]["approved_by"][0]["level"], "admin");
+    assert_eq!(world.repo.show("main", "hyperion.toml"), "[checks]\n");
+
+    // From the next landing on there is none, and that is said.
+    let next = world.carry_out(
+        &task_request("More").task(task("T1", "more").create("more.txt", "more\n")),
+        0,
+    );
+    assert_eq!(checks(&next), [json!(null); 0]);
+    assert_eq!(next["summary"]["landed"][0]["green"], "unchecked");
+    let shown = world
+        .run(&["request", "show", &text(&next["id"])])
+        .code(0)
+        .stdout;
+    assert!(shown.contains("no check"), "{shown}");
+    world.assert_sound();
+}
+
+// M4: a change cannot get around a check by removing it in the same breath.
+#[test]
+fn a_change_that_removes_the_check_it_would_fail_does_not_land() {
+    let world = World::up(GATED);
+    let before = world.repo.tip("main");
+    let cheating = task_request("Tidy").class("refactor").task(
+        task("T1", "tidy")
+            .replace("hyperion.toml", "[checks]\ngate = \"true\"\n")
+            .delete("keep.txt"),
+    );
+    let detail = world.carry_out(&cheating, 1);
+    assert_eq!(
+        checks(&detail),
+        [json!(["gate", "test -f keep.txt", "failed"])]
+    );
+    assert_eq!(detail["entries"][0]["status"], "quarantined");
+    assert_eq!(world.repo.tip("main"), before);
+    world.assert_sound();
+}
+
+// M4: a task adds checks of its own; they run beside main's.
+#[test]
+fn a_task_adds_checks_and_takes_none_away() {
+    let world = World::up(GATED);
+    let more = task_request("More").task(
+        task("T1", "more")
+            .create("more.txt", "more\n")
+            .check("grep -q more more.txt")
+            .check("test -f keep.txt"),
+    );
+    let detail = world.carry_out(&more, 0);
+    assert_eq!(
+        checks(&detail),
+        [
+            json!(["gate", "test -f keep.txt", "passed"]),
+            json!(["grep -q more more.txt", "grep -q more more.txt", "passed"]),
+        ]
+    );
+    let failing = task_request("Less").task(
+        task("T1", "less")
+            .create("less.txt", "less\n")
+            .check("grep -q more less.txt"),
+    );
+    let detail = world.carry_out(&failing, 1);
+    assert_eq!(detail["summary"]["not_landed"][0]["why"], "check");
+    world.assert_sound();
+}
+
+// M1, M3, M4, R10, S5: what failed is kept with its evidence, and can be taken up again.
+#[test]
+fn a_failed_check_is_quarantined_with_its_output_and_can_be_retried() {
+    let check = "echo looking; echo 'the door is shut' >&2; test -f \\\"$HOME/open\\\"";
+    let config = format!("[checks]\ndoor = \"{check}\"\n");
+    let world = World::up(&[("hyperion.toml", &config)]);
+    let before = world.repo.tip("main");
+    let request = task_request("Go in")
+        .class("feature")
+        .task(task("T1", "go in").create("in.txt", "in\n"));
+    let detail = world.carry_out(&request, 1);
+    let id = text(&detail["id"]);
+    let entry = text(&detail["entries"][0]["id"]);
+
+    // The request says why, and what to do.
+    assert_eq!(detail["status"], "failed");
+    let not_landed = &detail["summary"]["not_landed"][0];
+    assert_eq!(
+        (&not_landed["task_id"], &not_landed["why"]),
+        (&json!("T1"), &json!("check"))
+    );
+    assert_eq!(
+        not_landed["detail"],
+        "check \"door\" failed on the merged result: it exited with 1"
+    );
+    let next = text(&not_landed["next"]);
+    assert!(next.contains("hyperion queue retry"), "{next}");
+
+    // The evidence is the end of its output.
+    let shown = world.entry(&entry);
+    assert_eq!(
+        (&shown["status"], &shown["quarantine"]),
+        (&json!("quarantined"), &json!("check"))
+    );
+    let evidence = &shown["evidence"];
+    assert_eq!(
+        (&evidence["kind"], &evidence["failure"]["code"]),
+        (&json!("check"), &json!("apply.check_failed"))
+    );
+    assert_eq!(evidence["failure"]["exit_code"], 1);
+    let tail = text(&evidence["output_tail"]);
+    assert!(
+        tail.contains("looking\n") && tail.contains("the door is shut\n"),
+        "{tail}"
+    );
+    let words = world.run(&["queue", "show", &entry]).code(0).stdout;
+    assert!(words.contains("    the door is shut\n"), "{words}");
+    let letters = world.list(&["queue", "dead-letters"]);
+    assert_eq!(
+        letters
+            .iter()
+            .map(|letter| &letter["id"])
+            .collect::<Vec<_>>(),
+        [&json!(entry)]
+    );
+    assert_eq!(world.repo.tip("main"), before);
+
+    // Nothing changed: it fails again, by running again.
+    world.run(&["queue", "retry", &entry]).code(0);
+    let again = world.request_when(&id, |detail| {
+        detail["status"] == "failed" && detail["summary"]["checks"].as_array().unwrap().len() == 2
+    });
+    assert_eq!(again["entries"][0]["status"], "quarantined");
+
+    // The cause is mended: it lands, without being asked again.
+    fs::write(world.hyperion.user_home().join("open"), "").unwrap();
+    world.run(&["queue", "retry", &entry]).code(0);
+    let landed = world.request_when(&id, |detail| detail["status"] == "completed");
+    assert_eq!(landed["approvals"].as_array().map(Vec::len), Some(1));
+    assert_eq!(world.repo.subjects("main"), ["go in", "Begin"]);
+    assert_eq!(world.list(&["queue", "dead-letters"]), [json!(null); 0]);
+    world.assert_sound();
+}
+
+// S3, S4: a process inside a run never decides. With its environment mended and the very program at hand, it
+// is turned away, by the socket and by the lock, and what it wanted to approve still waits.
+#[test]
+fn a_check_cannot_approve_anything() {
+    let script = "#!/bin/sh
+export HYPERION_HOME=\"$(cat \"$HOME/home\")\"
+hyperion=\"$(cat \"$HOME/program\")\"
+\"$hyperion\" approval approve \"$(cat \"$HOME/victim\")\" && echo 'it let me'
+exit 1
+";
+    let world = World::up(&[
+        ("hyperion.toml", "[checks]\nattack = \"sh attack.sh\"\n"),
+        ("attack.sh", script),
+    ]);
+    let home = world.hyperion.user_home();
+    fs::write(home.join("home"), world.hyperion.home().to_str().unwrap()).unwrap();
+    fs::write(home.join("program"), env!("CARGO_BIN_EXE_hyperion")).unwrap();
+    let make = |name: &str| {
+        task_request(name)
+            .class("feature")
+            .task(task("T1", name).create(&format!("{name}.txt"), "x\n"))
+    };
+    let victim = world.ask(&make("victim"));
+    fs::write(home.join("victim"), &victim.approval).unwrap();
+
+    let attacker = world.carry_out(&make("attacker"), 1);
+    let evidence = world.entry(&text(&attacker["entries"][0]["id"]));
+    let tail = text(&evidence["evidence"]["output_tail"]);
+    assert!(
+        !tail.contains("it let me") && tail.contains("error:"),
+        "{tail}"
+    );
+    let approval = world.json(&["approval", "show", &victim.approval]);
+    assert_eq!(
+        (&approval["status"], &approval["decided_by"]),
+        (&json!("pending"), &json!(null))
+    );
+    assert_eq!(world.repo.files("main"), ["attack.sh", "hyperion.toml"]);
+    world.assert_sound();
+}
+
+// M4: a check that hangs is ended, with everything it started, and counts as failed.
+#[test]
+fn a_check_that_hangs_is_ended() {
+    let world = World::up_with(
+        TempRepo::with_files(&[(
+            "hyperion.toml",
+            "[checks]\nslow = \"echo waiting; sleep 600 & sleep 600\"\n",
+        )]),
+        &[("checks.timeout_sec", "1")],
+    );
+    let request = task_request("Wait").task(task("T1", "wait").create("a.txt", "a\n"));
+    let detail = world.carry_out(&request, 1);
+    let entry = world.entry(&text(&detail["entries"][0]["id"]));
+    assert_eq!(entry["quarantine"], "check", "{entry:#}");
+    assert_eq!(checks(&detail)[0][2], "killed");
+    assert!(text(&entry["evidence"]["output_tail"]).contains("waiting"));
+    world.assert_sound();
+}
