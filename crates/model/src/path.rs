@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// The most bytes a path may have.
 pub const MAX_BYTES: usize = 1024;
+/// The most bytes one part of a path may have; file systems take no more.
+pub const MAX_PART_BYTES: usize = 255;
 /// The most folders a path may go down.
 pub const MAX_DEPTH: usize = 64;
 
@@ -19,6 +21,14 @@ pub enum PathError {
     #[error("the path has {len} bytes; at most {MAX_BYTES} are allowed")]
     TooLong {
         /// How many it has.
+        len: usize,
+    },
+    /// One part longer than any file system takes.
+    #[error("the path {path:?} has a part of {len} bytes; at most {MAX_PART_BYTES} are allowed")]
+    PartTooLong {
+        /// The path.
+        path: String,
+        /// How many bytes the part has.
         len: usize,
     },
     /// Deeper than the limit.
@@ -92,6 +102,10 @@ impl RepoPath {
         }
         if path.split('/').any(is_git_folder) {
             return Err(PathError::GitFolder { path });
+        }
+        if let Some(part) = path.split('/').find(|part| part.len() > MAX_PART_BYTES) {
+            let len = part.len();
+            return Err(PathError::PartTooLong { path, len });
         }
         let depth = path.split('/').count();
         if depth > MAX_DEPTH {
@@ -175,6 +189,7 @@ mod tests {
         let kind = |path: &str| match RepoPath::new(path).unwrap_err() {
             PathError::Empty => "empty",
             PathError::TooLong { .. } => "long",
+            PathError::PartTooLong { .. } => "part",
             PathError::TooDeep { .. } => "deep",
             PathError::Absolute { .. } => "absolute",
             PathError::Escapes { .. } => "escapes",
@@ -206,5 +221,7 @@ mod tests {
         }
         assert_eq!(kind("a/".repeat(80).trim_end_matches('/')), "deep");
         assert_eq!(kind(&"a".repeat(2000)), "long");
+        assert_eq!(kind(&format!("a/{}", "b".repeat(256))), "part");
+        assert!(RepoPath::new("b".repeat(255)).is_ok());
     }
 }
