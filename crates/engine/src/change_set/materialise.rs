@@ -1,5 +1,7 @@
 //! From changes as they are written to a tree: in memory, exactly, or not at all.
 
+use std::collections::BTreeSet;
+
 use hyperion_api::change_request::FailureCode;
 use hyperion_api::task_request::{Change, Operation};
 use hyperion_git::{
@@ -8,10 +10,13 @@ use hyperion_git::{
 use hyperion_model::{Digest, RepoPath};
 
 use crate::Error;
-use crate::intake::change::{decode, parse_mode, read_patch};
+use crate::intake::change::{changed_mode, decode, parse_mode, read_patch};
 
 /// The most bytes of a file that a change may touch.
 pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
+
+/// The most bytes of the path a symbolic link leads to; systems take no more.
+const MAX_LINK_BYTES: usize = 4095;
 
 /// One side of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +77,13 @@ pub fn materialise(
 ) -> Result<Result<Made, Vec<ItemFailure>>, Error> {
     let mut items = Vec::new();
     let mut failures = Vec::new();
+    let base = Base {
+        git,
+        tree: base_tree,
+        leaving: leaving(changes),
+    };
     for (index, change) in changes.iter().enumerate() {
-        match carry_out(git, base_tree, change, max_content_bytes)? {
+        match carry_out(&base, change, max_content_bytes)? {
             Ok(item) => items.push(item),
             Err(Unfit {
                 field,
@@ -169,9 +179,61 @@ fn unfit(field: &'static str, code: FailureCode, detail: impl Into<String>) -> U
     }
 }
 
+/// What changes are carried out on.
+struct Base<'a> {
+    git: &'a RepoStore,
+    tree: &'a Oid,
+    leaving: BTreeSet<&'a str>,
+}
+
+/// Gives the paths that changes take away, so that others may put folders there.
+fn leaving(changes: &[Change]) -> BTreeSet<&str> {
+    changes
+        .iter()
+        .filter_map(|change| match change.operation {
+            Operation::Delete => Some(change.path.as_str()),
+            Operation::Rename => change.from_path.as_deref(),
+            Operation::Create | Operation::Modify | Operation::Chmod => None,
+        })
+        .collect()
+}
+
+impl Base<'_> {
+    /// Refuses a path whose folders are none: a link may lead anywhere, a submodule is somebody else's.
+    fn check_folders(&self, path: &RepoPath) -> Result<Option<String>, Error> {
+        let path = path.as_str();
+        for (at, _) in path.match_indices('/') {
+            let Some(folder) = path.get(..at) else {
+                continue;
+            };
+            let Some(entry) = self.git.lookup(self.tree, &TreePath::from(folder))? else {
+                return Ok(None);
+            };
+            let detail = match entry.mode {
+                Mode::Tree => continue,
+                Mode::File | Mode::Executable | Mode::Symlink if self.leaving.contains(folder) => {
+                    return Ok(None);
+                }
+                Mode::Symlink => format!(
+                    "{path} leads through {folder}, which is a symbolic link; name the file by the path it has in the repository"
+                ),
+                Mode::Submodule => format!(
+                    "{path} lies in the submodule {folder}; change it in its own repository, then move the submodule"
+                ),
+                Mode::File | Mode::Executable => {
+                    format!(
+                        "{path} cannot be: {folder} is a file, not a folder; choose another path"
+                    )
+                }
+            };
+            return Ok(Some(detail));
+        }
+        Ok(None)
+    }
+}
+
 fn carry_out(
-    git: &RepoStore,
-    base: &Oid,
+    base: &Base<'_>,
     change: &Change,
     max_content_bytes: usize,
 ) -> Result<Result<MadeItem, Unfit>, Error> {
@@ -195,13 +257,19 @@ fn carry_out(
             )));
         }
     };
+    for (field, path) in [("path", Some(&path)), ("from_path", from_path.as_ref())] {
+        let Some(path) = path else { continue };
+        if let Some(detail) = base.check_folders(path)? {
+            return Ok(Err(unfit(field, FailureCode::PermissionDenied, detail)));
+        }
+    }
     let source = from_path.as_ref().unwrap_or(&path);
     let field = if from_path.is_some() {
         "from_path"
     } else {
         "path"
     };
-    let old = match side(git, base, source)? {
+    let old = match side(base, source)? {
         Ok(old) => old,
         Err(detail) => return Ok(Err(unfit(field, FailureCode::PermissionDenied, detail))),
     };
@@ -211,7 +279,11 @@ fn carry_out(
             return Ok(Err(unfit("path", FailureCode::TargetMissing, detail)));
         }
         (Operation::Modify | Operation::Delete | Operation::Chmod | Operation::Rename, None) => {
-            let detail = format!("the base has no file {source}");
+            let instead = match change.operation {
+                Operation::Modify => ", or use \"operation\": \"create\"",
+                Operation::Create | Operation::Delete | Operation::Chmod | Operation::Rename => "",
+            };
+            let detail = format!("the base has no file {source}; check the path{instead}");
             return Ok(Err(unfit(field, FailureCode::TargetMissing, detail)));
         }
         (Operation::Create, None)
@@ -219,9 +291,14 @@ fn carry_out(
             {}
     }
     if change.operation == Operation::Rename
-        && git.lookup(base, &TreePath::from(path.as_str()))?.is_some()
+        && base
+            .git
+            .lookup(base.tree, &TreePath::from(path.as_str()))?
+            .is_some()
     {
-        let detail = format!("{path} is there already; nothing is ever overwritten by a rename");
+        let detail = format!(
+            "{path} is there already, and a rename overwrites nothing; delete it in a task before"
+        );
         return Ok(Err(unfit("path", FailureCode::TargetMissing, detail)));
     }
     if let Err(unfit) = check_base_hash(change, old.as_ref()) {
@@ -239,12 +316,9 @@ fn carry_out(
 }
 
 /// Reads a file at a tree; what is no file cannot be changed.
-fn side(
-    git: &RepoStore,
-    tree: &Oid,
-    path: &RepoPath,
-) -> Result<Result<Option<Side>, String>, Error> {
-    let Some(entry) = git.lookup(tree, &TreePath::from(path.as_str()))? else {
+fn side(base: &Base<'_>, path: &RepoPath) -> Result<Result<Option<Side>, String>, Error> {
+    let git = base.git;
+    let Some(entry) = git.lookup(base.tree, &TreePath::from(path.as_str()))? else {
         return Ok(Ok(None));
     };
     let mode = match entry.mode {
@@ -272,14 +346,15 @@ fn check_base_hash(change: &Change, old: Option<&Side>) -> Result<(), Unfit> {
     let (Some(wanted), Some(old)) = (&change.base_hash, old) else {
         return Ok(());
     };
-    let found = Digest::of(&old.bytes).to_string();
-    if *wanted == found {
+    let found = Digest::of(&old.bytes);
+    // Digits may be written in either case.
+    if wanted.parse() == Ok(found) {
         return Ok(());
     }
     Err(Unfit {
         field: Some("base_hash"),
         code: FailureCode::HashMismatch,
-        detail: format!("the file is {found} now, not {wanted}: it changed since"),
+        detail: format!("the base has {found}, not {wanted}: the file changed since"),
         stale: true,
     })
 }
@@ -300,7 +375,7 @@ fn new_side(change: &Change, old: Option<&Side>, max_bytes: usize) -> Result<Opt
                 detail: format!("failed to {error}"),
                 stale: false,
             })?;
-            (bytes, file.new_mode)
+            (bytes, changed_mode(&file))
         }
         (None, Some(content)) => {
             let bytes = decode(content, change.encoding)
@@ -314,17 +389,39 @@ fn new_side(change: &Change, old: Option<&Side>, max_bytes: usize) -> Result<Opt
             "the file would have {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)",
             bytes.len()
         );
-        return Err(unfit("content", FailureCode::PermissionDenied, detail));
+        return Err(unfit(body(change), FailureCode::PermissionDenied, detail));
     }
     let mode = new_mode(change, old, patch_mode)?;
+    if mode == FileMode::Symlink && !is_link_target(&bytes) {
+        let detail = format!(
+            "a symbolic link holds the path it leads to: 1 to {MAX_LINK_BYTES} bytes, no NUL and no line end"
+        );
+        return Err(unfit(body(change), FailureCode::InvalidPatch, detail));
+    }
     if let Some(wanted) = &change.result_hash {
-        let made = Digest::of(&bytes).to_string();
-        if *wanted != made {
-            let detail = format!("the result is {made}, not {wanted}");
+        let made = Digest::of(&bytes);
+        if wanted.parse() != Ok(made) {
+            let detail = format!(
+                "the result is {made}, not {wanted}: make the change again, or leave the hash out"
+            );
             return Err(unfit("result_hash", FailureCode::HashMismatch, detail));
         }
     }
     Ok(Some(Side { mode, bytes }))
+}
+
+/// Names the field that says what the file is to hold.
+const fn body(change: &Change) -> &'static str {
+    if change.patch.is_some() {
+        "patch"
+    } else {
+        "content"
+    }
+}
+
+/// Tells whether a link with this content could be checked out.
+fn is_link_target(bytes: &[u8]) -> bool {
+    (1..=MAX_LINK_BYTES).contains(&bytes.len()) && !bytes.contains(&0) && !bytes.contains(&b'\n')
 }
 
 fn new_mode(

@@ -7,7 +7,7 @@ use hyperion_api::task_request::{Change, Encoding, Operation};
 use hyperion_model::{Digest, RepoPath};
 use hyperion_patch::{FileKind, FilePatch};
 
-use super::validate::Errors;
+use super::errors::Errors;
 
 /// The most changes one task may carry.
 pub(crate) const MAX_CHANGES: usize = hyperion_model::change_set::MAX_ITEMS;
@@ -28,10 +28,15 @@ pub(super) fn check_all(changes: &[Change], at: &str, max_bytes: usize, errors: 
     for (index, change) in changes.iter().enumerate() {
         let at = format!("{at}/changes/{index}");
         check(change, &at, max_bytes, errors);
-        for path in std::iter::once(&change.path).chain(change.from_path.as_ref()) {
-            if let Some(first) = seen.insert(path, index).filter(|first| *first != index) {
+        for (field, path) in [
+            ("path", Some(&change.path)),
+            ("from_path", change.from_path.as_ref()),
+        ] {
+            let Some(path) = path else { continue };
+            let first = *seen.entry(path).or_insert(index);
+            if first != index {
                 errors.push(
-                    format!("{at}/path"),
+                    format!("{at}/{field}"),
                     format!(
                         "{path:?} is changed by change {first} already: make one change of both"
                     ),
@@ -101,9 +106,16 @@ fn check_from_path(change: &Change, at: &str, errors: &mut Errors) {
 fn check_mode(change: &Change, at: &str, errors: &mut Errors) {
     match &change.mode {
         Some(mode) if parse_mode(mode).is_none() => {
+            let shown: String = mode.chars().take(20).collect();
             errors.push(
                 format!("{at}/mode"),
-                format!("{mode:?} is not a mode; write \"100644\", \"100755\" or \"120000\""),
+                format!("{shown:?} is not a mode; write \"100644\", \"100755\" or \"120000\""),
+            );
+        }
+        Some(_) if change.operation == Operation::Delete => {
+            errors.push(
+                format!("{at}/mode"),
+                "a deleted file has no mode; leave it out",
             );
         }
         None if change.operation == Operation::Chmod => {
@@ -152,7 +164,7 @@ fn check_content(change: &Change, content: &str, at: &str, max_bytes: usize, err
         Ok(bytes) if bytes.len() > max_bytes => errors.push(
             format!("{at}/content"),
             format!(
-                "has {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)",
+                "has {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb): split it, or have an admin raise the setting",
                 bytes.len()
             ),
         ),
@@ -166,7 +178,7 @@ fn check_patch(change: &Change, patch: &str, at: &str, max_bytes: usize, errors:
         errors.push(
             at,
             format!(
-                "has {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)",
+                "has {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb): split it, or have an admin raise the setting",
                 patch.len()
             ),
         );
@@ -221,11 +233,19 @@ fn fits(change: &Change, file: &FilePatch) -> Result<(), String> {
     if (old.as_deref(), new.as_deref()) != (expected_old, expected_new) {
         let shown = |path: Option<&str>| path.unwrap_or("/dev/null").to_owned();
         return Err(format!(
-            "changes {} → {}, but the change is a {} of {}",
+            "changes {} → {}, but the change is a {} of {}: correct `operation` and `path`, or the patch",
             shown(old.as_deref()),
             shown(new.as_deref()),
             name(change.operation),
             change.path
+        ));
+    }
+    let wanted = change.mode.as_deref().and_then(parse_mode);
+    if let (Some(wanted), Some(patched)) = (wanted, changed_mode(file))
+        && wanted != patched
+    {
+        return Err(format!(
+            "sets mode {patched:o}, but `mode` says {wanted:o}: leave one of them out"
         ));
     }
     match file.kind {
@@ -236,6 +256,11 @@ fn fits(change: &Change, file: &FilePatch) -> Result<(), String> {
         | FileKind::Rename { .. }
         | FileKind::ModeChange => Ok(()),
     }
+}
+
+/// Gives the mode a patch sets; the mode on git's `index` line only says what the file was.
+pub(crate) fn changed_mode(file: &FilePatch) -> Option<u32> {
+    file.new_mode.filter(|new| file.old_mode != Some(*new))
 }
 
 const fn name(operation: Operation) -> &'static str {
@@ -254,7 +279,9 @@ pub(crate) fn decode(content: &str, encoding: Encoding) -> Result<Vec<u8>, Strin
         Encoding::Utf8 => Ok(content.as_bytes().to_vec()),
         Encoding::Base64 => base64::engine::general_purpose::STANDARD
             .decode(content.trim())
-            .map_err(|error| format!("is not base64: {error}")),
+            .map_err(|error| {
+                format!("is not base64 ({error}); make it on one line: base64 -w0 FILE")
+            }),
     }
 }
 

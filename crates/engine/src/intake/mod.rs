@@ -4,21 +4,27 @@
 //! limits and against the repository (each change is really applied to its base, in memory)
 //! before the first one is filed.
 
+mod answers;
 pub(crate) mod change;
 mod draft;
+mod dry_apply;
+mod errors;
+mod json;
 mod ownership;
 mod parse;
+mod place;
 mod reconciler;
 mod roles;
 mod submit;
+mod task;
 mod validate;
 
+pub(crate) use answers::tasks_with_answers;
+pub use answers::{answer, answers, questions};
 pub use draft::{Draft, DraftTask};
+pub use errors::Errors;
 pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
 pub use roles::{Brief, PlanDocument, Questions};
-pub(crate) use submit::tasks_with_answers;
-pub use submit::{
-    Submitting, answer, answers, brief, plan_document, questions, submit, submit_text,
-};
-pub use validate::{Limits, validate};
+pub use submit::{Submitting, brief, plan_document, submit, submit_text};
+pub use validate::{Invalid, Limits, validate};

@@ -4,6 +4,9 @@ use hyperion_api::task_request::{self, TaskRequest};
 use hyperion_api::{FieldError, Problem};
 use serde_json::Value;
 
+use super::errors::Errors;
+use super::json::Strict;
+
 /// The most bytes one file of requests may have.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// The most requests one file may hold.
@@ -40,52 +43,45 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
             "save it as UTF-8; binary content goes into `content` with \"encoding\": \"base64\"",
         )
     })?;
+    // Editors on Windows still put a byte order mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
-        return Err(Problem::new("request.invalid", "the input is empty").hint(
-            "write a task request: {\"schema\": \"hyperion.task_request/v1\", \"title\": \"…\"}",
-        ));
+        return Err(nothing("the input is empty"));
     }
     let values = read_values(text)?;
+    if values.is_empty() {
+        return Err(nothing("the input is a list without a request"));
+    }
     if values.len() > MAX_REQUESTS {
-        let detail = format!(
-            "the input holds {} requests; at most {MAX_REQUESTS}",
-            values.len()
-        );
+        let detail = format!("the input holds more than {MAX_REQUESTS} requests");
         return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
     }
     let mut parsed = Vec::new();
-    let mut errors = Vec::new();
+    let mut errors = Errors::default();
     for (pointer, value) in values {
         match read_request(&pointer, value) {
             Ok(request) => parsed.push(Parsed { pointer, request }),
-            Err(error) => errors.push(error),
+            Err(error) => errors.push(error.pointer, error.detail),
         }
     }
     if errors.is_empty() {
         return Ok(parsed);
     }
-    let detail = match errors.as_slice() {
-        [one] => format!("{}: {}", shown(&one.pointer), one.detail),
-        several => format!("{} requests have the wrong shape", several.len()),
-    };
-    Err(Problem::new("request.invalid", detail)
-        .errors(errors)
+    Err(errors
+        .into_problem("request.invalid")
         .hint("the shape is in docs/schemas/task_request.v1.json"))
 }
 
-/// Names the whole document when the pointer is empty.
-fn shown(pointer: &str) -> &str {
-    if pointer.is_empty() {
-        "the request"
-    } else {
-        pointer
-    }
+fn nothing(what: &str) -> Problem {
+    Problem::new("request.invalid", what)
+        .hint("write a task request: {\"schema\": \"hyperion.task_request/v1\", \"title\": \"…\"}")
 }
 
 fn read_values(text: &str) -> Result<Vec<(String, Value)>, Problem> {
     let mut values = Vec::new();
-    for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
-        values.push(value.map_err(|error| not_json(&error))?);
+    for value in serde_json::Deserializer::from_str(text).into_iter::<Strict>() {
+        let Strict(value) = value.map_err(|error| not_json(&error))?;
+        values.push(value);
         if values.len() > MAX_REQUESTS {
             break;
         }
@@ -109,13 +105,22 @@ fn number(values: Vec<Value>) -> Vec<(String, Value)> {
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
-    let what = if error.is_eof() {
-        "it ends too early"
-    } else {
-        "it is not JSON"
+    use serde_json::error::Category;
+    let (what, hint) = match error.classify() {
+        Category::Eof => (
+            "it ends too early",
+            "it may be cut off: copy it again, or close the brackets and quotes that are open there",
+        ),
+        Category::Data => (
+            "it cannot be read",
+            "keep one of the two: it is not clear which is meant",
+        ),
+        Category::Syntax | Category::Io => (
+            "it is not JSON",
+            "check the brackets, quotes and commas there, for instance with `jq . FILE`",
+        ),
     };
-    Problem::new("request.invalid", format!("{what}: {error}"))
-        .hint("check the brackets and commas there, for instance with `jq . FILE`")
+    Problem::new("request.invalid", format!("{what}: {error}")).hint(hint)
 }
 
 fn read_request(pointer: &str, value: Value) -> Result<TaskRequest, FieldError> {
@@ -140,24 +145,22 @@ fn read_request(pointer: &str, value: Value) -> Result<TaskRequest, FieldError> 
             });
         }
     }
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error
-            .path()
-            .iter()
-            .fold(pointer.to_owned(), |path, segment| {
-                use serde_path_to_error::Segment;
-                match segment {
-                    Segment::Seq { index } => format!("{path}/{index}"),
-                    Segment::Map { key } => format!("{path}/{}", escape(key)),
-                    Segment::Enum { variant } => format!("{path}/{}", escape(variant)),
-                    Segment::Unknown => path,
-                }
-            });
-        FieldError {
-            pointer: path,
-            detail: error.into_inner().to_string(),
-        }
+    serde_path_to_error::deserialize(value).map_err(|error| FieldError {
+        pointer: self::pointer(pointer, error.path()),
+        detail: error.into_inner().to_string(),
     })
+}
+
+/// Writes a path as a JSON pointer below another one.
+pub(super) fn pointer(at: &str, path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .fold(at.to_owned(), |at, segment| match segment {
+            Segment::Seq { index } => format!("{at}/{index}"),
+            Segment::Map { key } => format!("{at}/{}", escape(key)),
+            Segment::Enum { variant } => format!("{at}/{}", escape(variant)),
+            Segment::Unknown => at,
+        })
 }
 
 /// Escapes a key for a JSON pointer (RFC 6901 §3).
@@ -185,6 +188,8 @@ mod tests {
     #[test]
     fn one_or_several_are_read() {
         assert_eq!(parse(MINIMAL.as_bytes()).unwrap()[0].pointer, "");
+        let marked = format!("\u{feff}{MINIMAL}");
+        assert_eq!(parse(marked.as_bytes()).unwrap().len(), 1);
         let array = format!("[{MINIMAL},{MINIMAL}]");
         let lines = format!("{MINIMAL}\n{MINIMAL}\n");
         for several in [array, lines] {
@@ -202,7 +207,9 @@ mod tests {
     #[test]
     fn each_wrong_shape_has_its_own_words() {
         insta::assert_snapshot!(problem(b""), @"request.invalid: the input is empty");
-        insta::assert_snapshot!(problem(b"{\"schema\": \"hyperion.task_request/v1\",\n \"title\": \"x"), @"request.invalid: it ends too early: EOF while parsing a string at line 2 column 13");
+        insta::assert_snapshot!(problem(b"[]"), @"request.invalid: the input is a list without a request");
+        insta::assert_snapshot!(problem(b"{\"title\": 1,\n\"title\": 2}"), @r#"request.invalid: it cannot be read: a second key "title" in one object at line 2 column 7"#);
+        insta::assert_snapshot!(problem(b"{\"schema\": \"hyperion.task_request/v1\",\n \"title\": \"x"), @"request.invalid: it ends too early: EOF while parsing a string at line 2 column 12");
         insta::assert_snapshot!(problem(b"title: x"), @"request.invalid: it is not JSON: expected ident at line 1 column 2");
         insta::assert_snapshot!(problem(b"{\"a\":\n\"\xff\"}"), @"request.invalid: the input is not UTF-8: byte 7 on line 2");
         insta::assert_snapshot!(problem(br#"{"title":"x"}"#), @r#"request.invalid: /schema: is missing; write "hyperion.task_request/v1" | /schema: is missing; write "hyperion.task_request/v1""#);

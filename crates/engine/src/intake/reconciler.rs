@@ -7,6 +7,7 @@ use hyperion_model::request::{self, Request, Status};
 use hyperion_model::{Command, Name, PlanId, ShortText, TaskId};
 use hyperion_store::Filter;
 
+use super::errors::one_line;
 use super::submit::read_again;
 use super::{PlanDocument, Questions, roles};
 use crate::cx::json_blob;
@@ -38,17 +39,11 @@ impl Intake {
             Err(errors) if !answers.is_empty() => {
                 let mut questions =
                     vec!["The answer cannot be used; please answer again.".to_owned()];
-                questions.extend(
-                    errors
-                        .iter()
-                        .map(|error| format!("{}: {}", error.pointer, error.detail)),
-                );
+                questions.extend(errors.listed().iter().map(one_line));
                 return self.ask(cx, request, questions);
             }
             Err(errors) => {
-                let why = errors
-                    .first()
-                    .map(|error| format!("{}: {}", error.pointer, error.detail));
+                let why = errors.listed().first().map(one_line);
                 return self.fail(cx, request, &why.unwrap_or_default());
             }
         };

@@ -1,17 +1,14 @@
 //! Checks a request against itself and the limits, and reports *everything* that is wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use hyperion_api::FieldError;
-use hyperion_api::task_request::{self as wire, SourceKind, Task, TaskRequest};
+use hyperion_api::task_request::{self as wire, ErrorContext, SourceKind, TaskRequest};
 use hyperion_model::facts::{Class, Priority};
 use hyperion_model::request::Source;
-use hyperion_model::{Name, RepoPath, TaskId};
+use hyperion_model::{Name, RepoPath};
 
-use super::change;
-use super::draft::{Draft, DraftTask};
-use super::ownership;
+use super::draft::Draft;
+use super::errors::Errors;
 use super::parse::Parsed;
+use super::task;
 
 /// What a request may not pass.
 #[derive(Debug, Clone)]
@@ -26,403 +23,233 @@ pub struct Limits {
 
 /// The most characters of a title.
 pub(super) const MAX_TITLE_CHARS: usize = 200;
-/// The most bytes of a description, or of a task's instructions.
+/// The most bytes of a description, of a task's instructions, or of a part of the error context.
 pub(super) const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// The most lines of an acceptance list.
-pub(super) const MAX_ACCEPTANCE: usize = 50;
+const MAX_ACCEPTANCE: usize = 50;
 /// The most characters of one line of an acceptance list, or of a check's command.
-pub(super) const MAX_LINE_CHARS: usize = 1000;
-/// The most checks one task may add.
-pub(super) const MAX_CHECKS: usize = 20;
-/// The most globs a task may own.
-pub(super) const MAX_OWNS: usize = 200;
-/// The most characters of an idempotency key.
-pub(super) const MAX_KEY_CHARS: usize = 200;
+const MAX_LINE_CHARS: usize = 1000;
+/// The most files a request may be about.
+const MAX_TARGET_FILES: usize = 1000;
+/// The most characters of a name, id or key.
+const MAX_WORD_CHARS: usize = 1000;
 
-/// Collects what is wrong.
-pub(super) struct Errors(pub(super) Vec<FieldError>);
-
-impl Errors {
-    pub(super) fn push(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        // A report longer than this helps nobody.
-        const MAX_ERRORS: usize = 200;
-        if self.0.len() < MAX_ERRORS {
-            self.0.push(FieldError {
-                pointer: pointer.into(),
-                detail: detail.into(),
-            });
-        }
-    }
+/// A request that cannot be filed as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invalid {
+    /// All that is wrong with it.
+    pub errors: Errors,
+    /// What is left without the parts that are wrong: more can be found wrong with it, and no more than that.
+    pub rest: Box<Draft>,
 }
 
 /// Checks a request; the errors are all there are.
-pub fn validate(parsed: Parsed, limits: &Limits) -> Result<Draft, Vec<FieldError>> {
+pub fn validate(parsed: Parsed, limits: &Limits) -> Result<Draft, Invalid> {
     let Parsed { pointer, request } = parsed;
-    let mut errors = Errors(Vec::new());
+    let mut errors = Errors::default();
     check_texts(&request, &pointer, &mut errors);
     let agent = check_agent(&request, &pointer, limits, &mut errors);
-    let tasks = check_tasks(&request, &pointer, limits, &mut errors);
-    match (errors.0, agent, tasks) {
-        (errors, Some(agent), Some(tasks)) if errors.is_empty() => Ok(Draft {
-            class: class(&request),
-            priority: priority(request.priority),
-            source: request
-                .source
-                .as_ref()
-                .map_or(Source::Cli, |source| source_kind(source.kind)),
-            agent,
-            tasks,
-            pointer,
-            request,
-        }),
-        (errors, _, _) => Err(errors),
+    let tasks = task::check_all(&request.tasks, &pointer, limits, &mut errors);
+    let draft = Draft {
+        class: class(&request),
+        priority: priority(request.priority),
+        source: request
+            .source
+            .as_ref()
+            .map_or(Source::Cli, |source| source_kind(source.kind)),
+        agent,
+        tasks,
+        pointer,
+        request,
+    };
+    if errors.is_empty() {
+        return Ok(draft);
     }
+    Err(Invalid {
+        errors,
+        rest: Box::new(draft),
+    })
 }
 
 fn check_texts(request: &TaskRequest, at: &str, errors: &mut Errors) {
-    let title = request.title.trim();
-    if title.is_empty() {
+    // Exhaustive, so that whoever adds a field decides how much of it is let in.
+    let TaskRequest {
+        schema: _,
+        title,
+        description,
+        class: _,
+        priority: _,
+        repo,
+        base,
+        acceptance,
+        agent: _,
+        requires_approval: _,
+        atomic: _,
+        target_files,
+        error_context,
+        feature_request_id,
+        session_id,
+        source,
+        idempotency_key,
+        tasks: _,
+    } = request;
+    if title.trim().is_empty() {
         errors.push(
             format!("{at}/title"),
             "is empty; say in one line what is wanted",
         );
-    } else if title.chars().count() > MAX_TITLE_CHARS || title.chars().any(char::is_control) {
-        errors.push(
-            format!("{at}/title"),
-            format!("must be one line of at most {MAX_TITLE_CHARS} characters; put the rest into `description`"),
-        );
+    } else {
+        check_title(title, format!("{at}/title"), errors);
     }
-    check_size(&request.description, format!("{at}/description"), errors);
-    if request.acceptance.len() > MAX_ACCEPTANCE {
+    check_text(description, format!("{at}/description"), errors);
+    if acceptance.len() > MAX_ACCEPTANCE {
         errors.push(
             format!("{at}/acceptance"),
             format!(
-                "has {} lines; at most {MAX_ACCEPTANCE}",
-                request.acceptance.len()
+                "has {} lines; at most {MAX_ACCEPTANCE}: put the rest into `description`",
+                acceptance.len()
             ),
         );
+    } else {
+        check_lines(acceptance, &format!("{at}/acceptance"), errors);
     }
-    check_lines(&request.acceptance, &format!("{at}/acceptance"), errors);
-    if let Some(key) = &request.idempotency_key {
-        let chars = key.chars().count();
-        if chars == 0 || chars > MAX_KEY_CHARS {
-            errors.push(
-                format!("{at}/idempotency_key"),
-                format!("has {chars} characters; give 1 to {MAX_KEY_CHARS}"),
-            );
+    if let Some(context) = error_context {
+        let ErrorContext {
+            error_message,
+            stack_trace,
+            logs,
+        } = context;
+        let at = format!("{at}/error_context");
+        check_text(error_message, format!("{at}/error_message"), errors);
+        for (field, text) in [("stack_trace", stack_trace), ("logs", logs)] {
+            if let Some(text) = text {
+                check_text(text, format!("{at}/{field}"), errors);
+            }
         }
     }
-    for (index, path) in request.target_files.iter().enumerate() {
+    for (field, value) in [
+        ("repo", repo),
+        ("base", base),
+        ("feature_request_id", feature_request_id),
+        ("session_id", session_id),
+        ("idempotency_key", idempotency_key),
+    ] {
+        if let Some(value) = value {
+            check_word(value, format!("{at}/{field}"), errors);
+        }
+    }
+    if let Some(wire::Source {
+        kind: _,
+        channel,
+        thread,
+    }) = source
+    {
+        for (field, value) in [("channel", channel), ("thread", thread)] {
+            if let Some(value) = value {
+                check_word(value, format!("{at}/source/{field}"), errors);
+            }
+        }
+    }
+    if target_files.len() > MAX_TARGET_FILES {
+        errors.push(
+            format!("{at}/target_files"),
+            format!(
+                "has {} paths; at most {MAX_TARGET_FILES}: split the request",
+                target_files.len()
+            ),
+        );
+        return;
+    }
+    for (index, path) in target_files.iter().enumerate() {
         if let Err(error) = RepoPath::new(path.as_str()) {
             errors.push(format!("{at}/target_files/{index}"), error.to_string());
         }
     }
 }
 
-fn check_size(text: &str, pointer: String, errors: &mut Errors) {
+/// Checks a line that stands in lists, commits and questions.
+pub(super) fn check_title(title: &str, pointer: String, errors: &mut Errors) {
+    let chars = title.trim().chars().count();
+    if chars > MAX_TITLE_CHARS {
+        errors.push(
+            pointer,
+            format!("has {chars} characters; at most {MAX_TITLE_CHARS}: put the rest into the longer text"),
+        );
+    } else if let Some(found) = title.trim().chars().find(|c| c.is_control()) {
+        errors.push(
+            pointer,
+            format!("has the control character {found:?}; write one plain line"),
+        );
+    }
+}
+
+/// Checks a text of several lines.
+pub(super) fn check_text(text: &str, pointer: String, errors: &mut Errors) {
     if text.len() > MAX_TEXT_BYTES {
         errors.push(
             pointer,
-            format!("has {} bytes; at most {MAX_TEXT_BYTES}", text.len()),
+            format!(
+                "has {} bytes; at most {MAX_TEXT_BYTES}: shorten it, or put it into a file of the repository",
+                text.len()
+            ),
         );
+    } else if text.contains('\0') {
+        errors.push(pointer, "has a NUL character; remove it");
     }
 }
 
-fn check_lines(lines: &[String], at: &str, errors: &mut Errors) {
+pub(super) fn check_lines(lines: &[String], at: &str, errors: &mut Errors) {
     for (index, line) in lines.iter().enumerate() {
+        let pointer = format!("{at}/{index}");
+        let chars = line.chars().count();
         if line.trim().is_empty() {
-            errors.push(format!("{at}/{index}"), "is empty; remove it");
-        } else if line.chars().count() > MAX_LINE_CHARS || line.contains(['\0', '\n']) {
+            errors.push(pointer, "is empty; remove it");
+        } else if chars > MAX_LINE_CHARS {
             errors.push(
-                format!("{at}/{index}"),
-                format!("must be one line of at most {MAX_LINE_CHARS} characters"),
+                pointer,
+                format!("has {chars} characters; at most {MAX_LINE_CHARS}"),
             );
+        } else if line.contains(['\0', '\n', '\r']) {
+            errors.push(pointer, "has several lines, or a NUL; write one line");
         }
     }
 }
 
-fn check_agent(
-    request: &TaskRequest,
-    at: &str,
-    limits: &Limits,
-    errors: &mut Errors,
-) -> Option<Name> {
+/// Checks a name, an id or a key that somebody else made.
+fn check_word(word: &str, pointer: String, errors: &mut Errors) {
+    let chars = word.chars().count();
+    if chars == 0 || chars > MAX_WORD_CHARS {
+        errors.push(
+            pointer,
+            format!("has {chars} characters; give 1 to {MAX_WORD_CHARS}, or leave it out"),
+        );
+    } else if let Some(found) = word.chars().find(|c| c.is_control()) {
+        errors.push(
+            pointer,
+            format!("has the control character {found:?}; write it without"),
+        );
+    }
+}
+
+fn check_agent(request: &TaskRequest, at: &str, limits: &Limits, errors: &mut Errors) -> Name {
     let Some(wanted) = &request.agent else {
-        return Some(limits.default_agent.clone());
+        return limits.default_agent.clone();
     };
     let known = hyperion_agent::BUILT_IN;
     match Name::new(wanted.as_str()) {
-        Ok(name) if known.contains(&wanted.as_str()) => Some(name),
+        Ok(name) if known.contains(&wanted.as_str()) => name,
         Ok(_) | Err(_) => {
+            let shown: String = wanted.chars().take(MAX_TITLE_CHARS).collect();
             errors.push(
                 format!("{at}/agent"),
                 format!(
-                    "no agent is called {wanted:?}; there is: {}",
+                    "no agent is called {shown:?}; there is: {}",
                     known.join(", ")
                 ),
             );
-            None
+            limits.default_agent.clone()
         }
     }
-}
-
-fn check_tasks(
-    request: &TaskRequest,
-    at: &str,
-    limits: &Limits,
-    errors: &mut Errors,
-) -> Option<Vec<DraftTask>> {
-    if request.tasks.len() > limits.max_tasks {
-        errors.push(
-            format!("{at}/tasks"),
-            format!(
-                "has {} tasks; a plan has at most {} steps (setting plan.max_steps): split the request",
-                request.tasks.len(),
-                limits.max_tasks
-            ),
-        );
-        return None;
-    }
-    let before = errors.0.len();
-    let mut ids = BTreeMap::new();
-    for (index, task) in request.tasks.iter().enumerate() {
-        match TaskId::new(task.id.as_str()) {
-            Err(error) => errors.push(format!("{at}/tasks/{index}/id"), error.to_string()),
-            Ok(id) => {
-                if let Some(first) = ids.insert(id, index) {
-                    errors.push(
-                        format!("{at}/tasks/{index}/id"),
-                        format!("{:?} is the id of task {first} already", task.id),
-                    );
-                }
-            }
-        }
-    }
-    let drafts: Vec<_> = request
-        .tasks
-        .iter()
-        .enumerate()
-        .map(|(index, task)| check_task(task, index, &ids, at, limits, errors))
-        .collect();
-    if errors.0.len() > before {
-        return None;
-    }
-    let drafts: Vec<DraftTask> = drafts.into_iter().flatten().collect();
-    let ordered = match order(&drafts) {
-        Ok(ordered) => ordered,
-        Err(cycle) => {
-            let names: Vec<_> = cycle.iter().map(TaskId::as_str).collect();
-            errors.push(
-                format!("{at}/tasks"),
-                format!(
-                    "tasks depend on each other in a circle: {}",
-                    names.join(" → ")
-                ),
-            );
-            return None;
-        }
-    };
-    check_ownership(&drafts, at, errors);
-    Some(
-        ordered
-            .into_iter()
-            .filter_map(|at| drafts.get(at).cloned())
-            .collect(),
-    )
-}
-
-fn check_task(
-    task: &Task,
-    index: usize,
-    ids: &BTreeMap<TaskId, usize>,
-    at: &str,
-    limits: &Limits,
-    errors: &mut Errors,
-) -> Option<DraftTask> {
-    let at = format!("{at}/tasks/{index}");
-    if task.title.chars().count() > MAX_TITLE_CHARS || task.title.chars().any(char::is_control) {
-        errors.push(
-            format!("{at}/title"),
-            format!("must be one line of at most {MAX_TITLE_CHARS} characters"),
-        );
-    }
-    check_size(&task.instructions, format!("{at}/instructions"), errors);
-    if task.checks.len() > MAX_CHECKS {
-        errors.push(
-            format!("{at}/checks"),
-            format!("has {} commands; at most {MAX_CHECKS}", task.checks.len()),
-        );
-    }
-    check_lines(&task.checks, &format!("{at}/checks"), errors);
-    let depends_on = check_dependencies(task, &at, ids, errors);
-    change::check_all(&task.changes, &at, limits.max_content_bytes, errors);
-    let owns = check_owns(task, &at, errors);
-    Some(DraftTask {
-        id: TaskId::new(task.id.as_str()).ok()?,
-        index,
-        title: task.title.trim().to_owned(),
-        instructions: task.instructions.clone(),
-        owns,
-        depends_on,
-        checks: task.checks.clone(),
-        changes: task.changes.clone(),
-    })
-}
-
-fn check_dependencies(
-    task: &Task,
-    at: &str,
-    ids: &BTreeMap<TaskId, usize>,
-    errors: &mut Errors,
-) -> Vec<TaskId> {
-    let mut depends_on = Vec::new();
-    for (index, on) in task.depends_on.iter().enumerate() {
-        let known = TaskId::new(on.as_str())
-            .ok()
-            .filter(|id| ids.contains_key(id));
-        match known {
-            Some(_) if *on == task.id => {
-                errors.push(
-                    format!("{at}/depends_on/{index}"),
-                    "a task cannot depend on itself",
-                );
-            }
-            Some(id) => depends_on.push(id),
-            None => {
-                let names: Vec<_> = ids.keys().map(TaskId::as_str).take(10).collect();
-                errors.push(
-                    format!("{at}/depends_on/{index}"),
-                    format!("there is no task {on:?}; there is: {}", names.join(", ")),
-                );
-            }
-        }
-    }
-    depends_on
-}
-
-/// Gives the globs a task owns; where it names none, exactly the paths it changes.
-fn check_owns(task: &Task, at: &str, errors: &mut Errors) -> Vec<String> {
-    let changed = task.changes.iter().flat_map(|change| {
-        std::iter::once(&change.path)
-            .chain(change.from_path.as_ref())
-            .cloned()
-    });
-    if task.owns.is_empty() {
-        return changed.map(|path| globset::escape(&path)).collect();
-    }
-    if task.owns.len() > MAX_OWNS {
-        errors.push(
-            format!("{at}/owns"),
-            format!("has {} globs; at most {MAX_OWNS}", task.owns.len()),
-        );
-        return Vec::new();
-    }
-    let mut globs = Vec::new();
-    for (index, glob) in task.owns.iter().enumerate() {
-        match ownership::compile(glob) {
-            Ok(glob) => globs.push(glob),
-            Err(detail) => errors.push(format!("{at}/owns/{index}"), detail),
-        }
-    }
-    if globs.len() == task.owns.len() {
-        for (index, change) in task.changes.iter().enumerate() {
-            for (field, path) in [
-                ("path", Some(&change.path)),
-                ("from_path", change.from_path.as_ref()),
-            ] {
-                let Some(path) = path else { continue };
-                if !globs.iter().any(|glob| glob.is_match(path)) {
-                    errors.push(
-                        format!("{at}/changes/{index}/{field}"),
-                        format!(
-                            "{path:?} lies outside what task {} owns: {}",
-                            task.id,
-                            task.owns.join(", ")
-                        ),
-                    );
-                }
-            }
-        }
-    }
-    task.owns.clone()
-}
-
-/// Orders tasks so that each comes after those it depends on, otherwise as written.
-fn order(tasks: &[DraftTask]) -> Result<Vec<usize>, Vec<TaskId>> {
-    let mut done = BTreeSet::new();
-    let mut ordered = Vec::with_capacity(tasks.len());
-    while ordered.len() < tasks.len() {
-        let next = tasks.iter().enumerate().find(|(_, task)| {
-            !done.contains(&task.id) && task.depends_on.iter().all(|on| done.contains(on))
-        });
-        match next {
-            Some((at, task)) => {
-                done.insert(task.id.clone());
-                ordered.push(at);
-            }
-            None => return Err(find_cycle(tasks, &done)),
-        }
-    }
-    Ok(ordered)
-}
-
-/// Walks from a task that is stuck along its dependencies until it meets itself.
-fn find_cycle(tasks: &[DraftTask], done: &BTreeSet<TaskId>) -> Vec<TaskId> {
-    let mut walked: Vec<TaskId> = Vec::new();
-    let mut at = tasks.iter().find(|task| !done.contains(&task.id));
-    while let Some(task) = at {
-        if let Some(start) = walked.iter().position(|id| *id == task.id) {
-            let mut cycle = walked.split_off(start);
-            cycle.push(task.id.clone());
-            return cycle;
-        }
-        walked.push(task.id.clone());
-        let next = task.depends_on.iter().find(|on| !done.contains(*on));
-        at = next.and_then(|on| tasks.iter().find(|task| task.id == *on));
-    }
-    walked
-}
-
-/// Refuses tasks that could change the same path without one waiting for the other.
-fn check_ownership(tasks: &[DraftTask], at: &str, errors: &mut Errors) {
-    let reach = ancestors(tasks);
-    for (i, a) in tasks.iter().enumerate() {
-        for b in &tasks[i + 1..] {
-            let ordered = reach[&a.id].contains(&b.id) || reach[&b.id].contains(&a.id);
-            if ordered {
-                continue;
-            }
-            let shared = a.owns.iter().find_map(|x| {
-                b.owns
-                    .iter()
-                    .find(|y| ownership::overlap(x, y))
-                    .map(|y| (x, y))
-            });
-            if let Some((x, y)) = shared {
-                errors.push(
-                    format!("{at}/tasks/{}/owns", b.index),
-                    format!(
-                        "{y:?} overlaps {x:?} of task {}: give each path to one task, or let {} depend on {}",
-                        a.id, b.id, a.id
-                    ),
-                );
-            }
-        }
-    }
-}
-
-/// Gives for each task everything that comes before it.
-fn ancestors(tasks: &[DraftTask]) -> BTreeMap<TaskId, BTreeSet<TaskId>> {
-    let mut reach: BTreeMap<TaskId, BTreeSet<TaskId>> = BTreeMap::new();
-    let order = order(tasks).unwrap_or_default();
-    for task in order.into_iter().filter_map(|at| tasks.get(at)) {
-        let mut before: BTreeSet<TaskId> = task.depends_on.iter().cloned().collect();
-        for on in &task.depends_on {
-            before.extend(reach.get(on).into_iter().flatten().cloned());
-        }
-        reach.insert(task.id.clone(), before);
-    }
-    reach
 }
 
 fn class(request: &TaskRequest) -> Class {

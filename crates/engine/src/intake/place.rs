@@ -1,0 +1,107 @@
+//! Where a request is to land, and what its changes start from.
+
+use hyperion_api::{FieldError, Problem};
+use hyperion_git::{DiscoverError, Oid};
+use hyperion_model::Name;
+use hyperion_model::repo::Repo;
+
+use super::draft::Draft;
+use super::submit::Submitting;
+use crate::repo::Opened;
+use crate::{Cx, Error, repo};
+
+/// Where a request is to land, and what it starts from.
+pub(super) struct Place {
+    pub(super) opened: Opened,
+    pub(super) branch: Name,
+    pub(super) base: Oid,
+}
+
+/// Says that a request has no place to land.
+#[derive(Debug)]
+pub(super) enum Misplaced {
+    /// What the request says is wrong.
+    Field(FieldError),
+    /// The repository it names cannot be used as it is.
+    Repo(Problem),
+}
+
+/// Finds the repository a request names.
+pub(super) fn find_repo(
+    cx: &Cx,
+    draft: &Draft,
+    how: &Submitting<'_>,
+) -> Result<Result<Repo, Misplaced>, Error> {
+    let wanted = draft.request.repo.as_deref().unwrap_or(".");
+    sort(repo::find(cx, wanted, how.dir))
+}
+
+/// Finds the branch and the commit a request names.
+pub(super) fn find(cx: &Cx, draft: &Draft, repo: &Repo) -> Result<Result<Place, Misplaced>, Error> {
+    let opened = match sort(cx.repos.open(cx, repo.id))? {
+        Ok(opened) => opened,
+        Err(misplaced) => return Ok(Err(misplaced)),
+    };
+    let Some(base) = draft.request.base.as_deref() else {
+        return sort(at_tip(opened, repo.branch.clone()));
+    };
+    if let Some(branch) = Name::new(base).ok().filter(|name| opened.tip(name).is_ok()) {
+        return sort(at_tip(opened, branch));
+    }
+    let unknown = |why: &str| {
+        Ok(Err(Misplaced::Field(FieldError {
+            pointer: format!("{}/base", draft.pointer),
+            detail: format!(
+                "{base:?} is {why}; name a branch, or a commit of branch {}",
+                repo.branch
+            ),
+        })))
+    };
+    let Some(commit) = opened.git.resolve_commit(base)? else {
+        return unknown("neither a branch nor a commit here");
+    };
+    let tip = match sort(tip_of(&opened, &repo.branch))? {
+        Ok(tip) => tip,
+        Err(misplaced) => return Ok(Err(misplaced)),
+    };
+    if commit != tip && !opened.git.is_ancestor(&commit, &tip)? {
+        return unknown("a commit outside that branch");
+    }
+    Ok(Ok(Place {
+        branch: repo.branch.clone(),
+        opened,
+        base: commit,
+    }))
+}
+
+fn at_tip(opened: Opened, branch: Name) -> Result<Place, Error> {
+    let base = tip_of(&opened, &branch)?;
+    Ok(Place {
+        opened,
+        branch,
+        base,
+    })
+}
+
+fn tip_of(opened: &Opened, branch: &Name) -> Result<Oid, Error> {
+    let name = opened.branch(branch)?;
+    match opened.git.tip(&name)? {
+        Some(tip) => Ok(tip),
+        None => Err(Error::Repo(DiscoverError::NoSuchBranch {
+            path: opened.repo.path.clone().into(),
+            branch: name,
+        })),
+    }
+}
+
+/// Tells a repository that cannot be used from an engine that cannot work.
+fn sort<T>(found: Result<T, Error>) -> Result<Result<T, Misplaced>, Error> {
+    found.map(Ok).or_else(|error| {
+        let problem = Problem::from(error);
+        if problem.code == "repo.unusable" {
+            Ok(Err(Misplaced::Repo(problem)))
+        } else {
+            Err(problem.into())
+        }
+    })
+}
