@@ -139,7 +139,7 @@ impl Drop for Engine {
     }
 }
 
-fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
+pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
     let Parts {
         store,
         clock,

@@ -26,6 +26,8 @@ pub mod retention;
 pub mod rollback;
 pub mod run;
 mod settings;
+#[cfg(test)]
+mod testing;
 
 pub use cx::{Clock, Cx, Ids};
 pub use driver::Activity;

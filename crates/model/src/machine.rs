@@ -88,7 +88,7 @@ pub enum Refusal {
     #[error("this {0} exists already")]
     Exists(Noun),
     /// The move is not in the noun's table.
-    #[error("a {noun} that is {status} cannot {verb}")]
+    #[error("this {noun} is {status} and cannot {verb}")]
     Illegal {
         /// Of what.
         noun: Noun,

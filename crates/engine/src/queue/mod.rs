@@ -12,6 +12,8 @@ mod land;
 mod merge;
 mod message;
 mod order;
+#[cfg(test)]
+mod recovery_tests;
 mod retry;
 mod work;
 

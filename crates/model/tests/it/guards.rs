@@ -84,7 +84,7 @@ fn a_request_is_answered_a_bounded_number_of_times() {
     let commands = [Command::Answer { answer: digest(2) }, Command::Start];
     assert_snapshot!(refusals(Some(&request), &commands), @"
     answers to one request: 21 given, at most 20 allowed
-    a request that is needs_clarification cannot start
+    this request is needs_clarification and cannot start
     ");
 }
 
@@ -158,7 +158,7 @@ fn a_plan_is_complete_only_when_every_step_is() {
         a plan with open steps is not complete
         a plan with failed steps is not complete; it is abandoned
         the plan has no step 3
-        a plan that is pending cannot complete
+        this plan is pending and cannot complete
         "
     );
 }
@@ -292,7 +292,7 @@ fn a_dry_run_of_a_change_set_lands_nothing() {
         ].join("\n"),
         @"
         a dry run lands nothing
-        a change set that is previewing cannot be queued
+        this change set is previewing and cannot be queued
         it never was in the queue
         "
     );

@@ -1,0 +1,263 @@
+//! Lets the engine die between any two steps of a landing, and looks at what the next one makes of it.
+
+use std::sync::Arc;
+
+use hyperion_git::Landing;
+use hyperion_model::entry::{Entry, Status};
+use hyperion_model::run::{self, Run};
+use hyperion_model::{Command, RequestId, request};
+use hyperion_store::Filter;
+use hyperion_testkit::{RequestFile, task, task_request};
+
+use super::work::Step;
+use crate::error::oid;
+use crate::reconcile::Reconcile as _;
+use crate::testing::World;
+
+fn change(title: &str, text: &str) -> RequestFile {
+    task_request(title)
+        .class("bugfix")
+        .task(task("T1", title).replace("a.txt", text))
+}
+
+/// Brings an approved request's entry to the given state, one step at a time.
+fn bring_to(world: &mut World, status: Status) -> Entry {
+    world.settle_others();
+    world.approve_all();
+    super::admit::admit(&world.cx, &world.queue.name).unwrap();
+    for _ in 0..50 {
+        let entry = world.entries().pop().unwrap();
+        if entry.status == status {
+            return entry;
+        }
+        if entry.status == Status::Queued {
+            world.queue.lease(&world.cx, &entry).unwrap();
+            continue;
+        }
+        let cx = Arc::clone(&world.cx);
+        let Step::Worked = world.queue.step(&cx, &entry).unwrap() else {
+            panic!("it waits in {}", entry.status);
+        };
+    }
+    panic!("it never is {status}");
+}
+
+fn landing(world: &World, entry: &Entry) -> Landing {
+    let opened = world
+        .cx
+        .repos
+        .open(&world.cx, entry.admission.repo)
+        .unwrap();
+    let intent = entry.dispatch.as_ref().unwrap();
+    Landing {
+        entry: entry.id.to_string(),
+        branch: opened.branch(&entry.admission.branch).unwrap(),
+        expected: oid(&intent.expected_tip).unwrap(),
+        candidate: oid(&intent.candidate).unwrap(),
+    }
+}
+
+/// What has to hold however the engine died: landed once, recorded as it is, nothing left behind.
+fn assert_landed_once(world: &World, id: RequestId, title: &str) {
+    assert_eq!(world.request(id).status, request::Status::Completed);
+    let subjects = world.repo.subjects("main");
+    assert_eq!(
+        subjects.iter().filter(|subject| *subject == title).count(),
+        1,
+        "{subjects:?}"
+    );
+    let entry = world.entries().pop().unwrap();
+    assert_eq!(entry.status, Status::Landed);
+    assert_eq!(entry.commit.unwrap().as_str(), world.repo.tip("main"));
+    let refs = world
+        .repo
+        .git(&["for-each-ref", "--format=%(refname)", "refs/hyperion"]);
+    assert_eq!(refs.trim(), "", "no landing ref is left");
+    world.repo.git(&["fsck", "--strict"]);
+    let verified = crate::audit::verify(&world.cx).unwrap();
+    assert!(verified.ok, "{verified:?}");
+}
+
+// M5: whatever the last step before the crash was, the next engine lands it, once.
+#[test]
+fn a_landing_survives_a_crash_after_every_step() {
+    type Die = fn(&World, &Landing);
+    let deaths: [(&str, Die); 4] = [
+        ("the intent", |_, _| {}),
+        ("publishing the objects", |world, landing| {
+            git(world).publish_objects(landing).unwrap();
+        }),
+        ("creating the landing ref", |world, landing| {
+            git(world).publish_objects(landing).unwrap();
+            git(world).create_landing_ref(landing).unwrap();
+        }),
+        ("moving the branch", |world, landing| {
+            git(world).publish_objects(landing).unwrap();
+            git(world).create_landing_ref(landing).unwrap();
+            git(world).compare_and_swap(landing).unwrap();
+        }),
+    ];
+    for (after, die) in deaths {
+        let mut world = World::new(&[("a.txt", "one\n")]);
+        let id = world.file(&change("Say two", "two\n"));
+        let entry = bring_to(&mut world, Status::Dispatching);
+        die(&world, &landing(&world, &entry));
+        world.restart();
+        world.settle();
+        assert_eq!(world.repo.show("main", "a.txt"), "two\n", "after {after}");
+        assert_landed_once(&world, id, "Say two");
+    }
+}
+
+fn git(world: &World) -> Arc<hyperion_git::RepoStore> {
+    let entry = world.entries().pop().unwrap();
+    world
+        .cx
+        .repos
+        .open(&world.cx, entry.admission.repo)
+        .unwrap()
+        .git
+}
+
+// M5, C5: somebody else's commit in the moment of the landing is merged with, never overwritten.
+#[test]
+fn a_branch_that_moved_under_a_landing_is_merged_with() {
+    let mut world = World::new(&[("a.txt", "one\n"), ("b.txt", "b\n")]);
+    let id = world.file(&change("Say two", "two\n"));
+    bring_to(&mut world, Status::Dispatching);
+    world.repo.checkout("main");
+    world
+        .repo
+        .commit("Somebody was faster", &[("b.txt", "B\n")]);
+    world.repo.checkout("elsewhere");
+    world.restart();
+    world.settle();
+    assert_eq!(world.repo.show("main", "a.txt"), "two\n");
+    assert_eq!(world.repo.show("main", "b.txt"), "B\n");
+    assert_landed_once(&world, id, "Say two");
+    assert_eq!(world.entries()[0].refreshes, 1);
+}
+
+// M1: an entry whose engine died before the landing goes back to the queue and is tried again.
+#[test]
+fn an_entry_left_half_way_is_tried_again() {
+    for status in [Status::Merging, Status::Checking, Status::Ready] {
+        let mut world = World::new(&[("a.txt", "one\n")]);
+        let id = world.file(&change("Say two", "two\n"));
+        bring_to(&mut world, status);
+        world.restart();
+        world.settle();
+        assert_landed_once(&world, id, "Say two");
+        assert_eq!(
+            world.entries()[0].attempts,
+            1,
+            "{status} counts as one attempt"
+        );
+    }
+}
+
+// M1: what kills its engine again and again ends as a dead letter, and a person can retry it.
+#[test]
+fn an_entry_that_kills_its_engine_is_given_up_and_can_be_retried() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let id = world.file(&change("Say two", "two\n"));
+    let entry = bring_to(&mut world, Status::Merging);
+    for _ in 0..world.cx.settings.max_attempts {
+        world.restart();
+        let now = world.entry(entry.id);
+        if now.status == Status::Queued {
+            world.queue.lease(&world.cx, &now).unwrap();
+            world.restart();
+        }
+        let cx = Arc::clone(&world.cx);
+        let now = world.entry(entry.id);
+        world.queue.hold(&cx, &now).unwrap();
+    }
+    assert_eq!(world.entry(entry.id).status, Status::Dead);
+    world.settle();
+    assert_eq!(world.request(id).status, request::Status::Failed);
+    super::retry(&world.cx, &crate::testing::admin(), entry.id).unwrap();
+    world.settle();
+    assert_landed_once(&world, id, "Say two");
+}
+
+// S8 (engine side): a check whose engine died is ended, called lost, and run again.
+#[test]
+fn a_check_is_run_again_after_its_engine_died() {
+    let toml = "[checks]\ntest = \"grep -q two a.txt\"\n";
+    let mut world = World::new(&[("a.txt", "one\n"), ("hyperion.toml", toml)]);
+    let id = world.file(&change("Say two", "two\n"));
+    let entry = bring_to(&mut world, Status::Checking);
+    let cx = Arc::clone(&world.cx);
+    let _ = world.queue.step(&cx, &entry).unwrap();
+    let run = world
+        .cx
+        .store
+        .list::<Run>(&Filter::open())
+        .unwrap()
+        .rows
+        .remove(0);
+    // A process that is long gone: nobody else's may be ended in its place.
+    let process = run::Process {
+        pid: 1,
+        start_ticks: 1,
+        boot_id: world.cx.boot_id.clone(),
+    };
+    let begin = run::Command::Begin {
+        process: Some(process),
+    };
+    let stamp = world.cx.stamp(&crate::testing::name("check"));
+    world
+        .cx
+        .execute(stamp, vec![Command::Run(run.id, begin)], vec![])
+        .unwrap();
+    world.restart();
+    world.settle();
+    assert_landed_once(&world, id, "Say two");
+    let summary = crate::request::summary(&world.cx, &world.request(id))
+        .unwrap()
+        .unwrap();
+    let results: Vec<_> = summary
+        .checks
+        .iter()
+        .map(|check| check.result.as_str())
+        .collect();
+    assert_eq!(results, ["lost", "passed"]);
+}
+
+// S6: a deadline that passed while no engine was up is announced, and leaves some time to decide.
+#[test]
+fn a_deadline_that_passed_in_the_dark_leaves_a_grace() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let id = world.file(&change("Say two", "two\n"));
+    world.settle();
+    world
+        .clock
+        .advance(std::time::Duration::from_secs(30 * 86_400));
+    world.restart();
+    world.settle();
+    assert_eq!(world.request(id).status, request::Status::AwaitingApproval);
+    world.clock.advance(std::time::Duration::from_secs(3599));
+    world.settle();
+    assert_eq!(world.request(id).status, request::Status::AwaitingApproval);
+    world.clock.advance(std::time::Duration::from_secs(1));
+    world.settle();
+    assert_eq!(world.request(id).status, request::Status::Failed);
+    let summary = crate::request::summary(&world.cx, &world.request(id))
+        .unwrap()
+        .unwrap();
+    assert_eq!(summary.not_landed[0].why, "expired");
+}
+
+// The reconcilers are idempotent: calling them again changes nothing.
+#[test]
+fn another_look_at_a_settled_engine_does_nothing() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    world.file(&change("Say two", "two\n"));
+    world.settle();
+    let before = world.cx.store.last_seq().unwrap();
+    world.settle();
+    let cx = Arc::clone(&world.cx);
+    world.queue.reconcile(&cx).unwrap();
+    assert_eq!(world.cx.store.last_seq().unwrap(), before);
+}
