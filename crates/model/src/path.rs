@@ -52,13 +52,13 @@ pub enum PathError {
         path: String,
     },
     /// A NUL or other control character.
-    #[error("the path {path:?} has a control character; rename the file first")]
+    #[error("the path {path:?} has a control character; write it without")]
     Control {
         /// The path.
         path: String,
     },
     /// Inside git's own folder, in any spelling that some file system takes for it.
-    #[error("the path {path:?} lies in git's own folder, which no change may touch")]
+    #[error("the path {path:?} lies in git's own folder, which no change may touch; name another")]
     GitFolder {
         /// The path.
         path: String,
