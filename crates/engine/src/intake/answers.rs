@@ -8,7 +8,7 @@ use hyperion_model::{Actor, Command, Digest, RequestId};
 use super::Questions;
 use super::errors::Errors;
 use super::json::Strict;
-use super::parse::{MAX_BYTES, pointer};
+use super::parse::{MAX_BYTES, in_words, pointer};
 use crate::{Cx, Error};
 
 /// Answers a request's questions.
@@ -49,7 +49,7 @@ fn check_shape(text: &str) -> Result<(), Problem> {
         .map_err(|error| {
             let mut errors = Errors::default();
             let pointer = pointer("/tasks", error.path());
-            errors.push(pointer, error.into_inner().to_string());
+            errors.push(pointer, in_words(&error.into_inner()));
             errors.into_problem("input.invalid").hint(hint)
         })
 }

@@ -231,11 +231,9 @@ fn fits(change: &Change, file: &FilePatch) -> Result<(), String> {
         Operation::Rename => (change.from_path.as_deref(), Some(change.path.as_str())),
     };
     if (old.as_deref(), new.as_deref()) != (expected_old, expected_new) {
-        let shown = |path: Option<&str>| path.unwrap_or("/dev/null").to_owned();
         return Err(format!(
-            "changes {} → {}, but the change is a {} of {}: correct `operation` and `path`, or the patch",
-            shown(old.as_deref()),
-            shown(new.as_deref()),
+            "{}, but the change is a {} of {}: correct `operation` and `path`, or the patch",
+            described(old.as_deref(), new.as_deref()),
             name(change.operation),
             change.path
         ));
@@ -255,6 +253,16 @@ fn fits(change: &Change, file: &FilePatch) -> Result<(), String> {
         | FileKind::Delete
         | FileKind::Rename { .. }
         | FileKind::ModeChange => Ok(()),
+    }
+}
+
+fn described(old: Option<&str>, new: Option<&str>) -> String {
+    match (old, new) {
+        (Some(old), Some(new)) if old == new => format!("modifies {new}"),
+        (Some(old), Some(new)) => format!("moves {old} to {new}"),
+        (None, Some(new)) => format!("creates {new}"),
+        (Some(old), None) => format!("deletes {old}"),
+        (None, None) => "names no file".to_owned(),
     }
 }
 

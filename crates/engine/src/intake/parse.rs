@@ -24,10 +24,7 @@ pub struct Parsed {
 /// Reads one object, an array of them, or JSON lines.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
     if bytes.len() > MAX_BYTES {
-        let detail = format!(
-            "the input has {} bytes; at most {MAX_BYTES} are allowed",
-            bytes.len()
-        );
+        let detail = format!("the input is larger than {} MiB", MAX_BYTES / 1024 / 1024);
         return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
@@ -147,8 +144,16 @@ fn read_request(pointer: &str, value: Value) -> Result<TaskRequest, FieldError> 
     }
     serde_path_to_error::deserialize(value).map_err(|error| FieldError {
         pointer: self::pointer(pointer, error.path()),
-        detail: error.into_inner().to_string(),
+        detail: in_words(&error.into_inner()),
     })
+}
+
+/// Says what is wrong with a value in words of JSON, where the library's are those of Rust.
+pub(super) fn in_words(error: &serde_json::Error) -> String {
+    error
+        .to_string()
+        .replacen("unknown variant ", "unknown value ", 1)
+        .replacen(", expected a sequence", ", expected a list", 1)
 }
 
 /// Writes a path as a JSON pointer below another one.

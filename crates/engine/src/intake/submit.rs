@@ -118,7 +118,7 @@ struct Filing {
     /// The repositories that cannot be used.
     unusable: Vec<(FieldError, Problem)>,
     /// What each key of this file stands for.
-    keys: HashMap<RequestId, Digest>,
+    keys: HashMap<RequestId, (Digest, String)>,
     ids: Vec<RequestId>,
     ready: Vec<Ready>,
 }
@@ -146,20 +146,21 @@ impl Filing {
             None => cx.id(RequestId::new),
             Some(key) => {
                 let id = keyed_id(repo.id.uuid(), key, how.dry_run);
-                if let Some(known) = self.known(cx, id)? {
+                if let Some((known, place)) = self.known(cx, id)? {
                     if known == document.digest {
                         self.ids.push(id);
                     } else {
                         self.errors.push(
                             format!("{}/idempotency_key", draft.pointer),
                             format!(
-                                "{key:?} belongs to request {id}, which says something else: choose another key, or leave it out"
+                                "{key:?} belongs to {place}, which says something else: choose another key, or leave it out"
                             ),
                         );
                     }
                     return Ok(());
                 }
-                self.keys.insert(id, document.digest);
+                let here = format!("the request at {}", draft.pointer);
+                self.keys.insert(id, (document.digest, here));
                 id
             }
         };
@@ -189,12 +190,12 @@ impl Filing {
     }
 
     /// Finds what a key stands for: earlier in this file, or in the store.
-    fn known(&self, cx: &Cx, id: RequestId) -> Result<Option<Digest>, Error> {
-        if let Some(document) = self.keys.get(&id) {
-            return Ok(Some(*document));
+    fn known(&self, cx: &Cx, id: RequestId) -> Result<Option<(Digest, String)>, Error> {
+        if let Some(known) = self.keys.get(&id) {
+            return Ok(Some(known.clone()));
         }
         let known = cx.store.get::<Request>(id)?;
-        Ok(known.map(|request| request.submission.document))
+        Ok(known.map(|request| (request.submission.document, format!("request {id}"))))
     }
 
     fn misplaced(&mut self, misplaced: Misplaced, draft: &Draft) {
@@ -255,7 +256,9 @@ impl Filing {
             (false, _) => "request.unprocessable",
             (true, false) => "repo.unusable",
         };
-        if let (true, 1, Some((at, problem))) = (errors.is_empty(), unusable.len(), unusable.pop())
+        if errors.is_empty()
+            && unusable.len() == 1
+            && let Some((at, problem)) = unusable.pop()
         {
             // Where the request names no repository, there is no line to point at.
             let named = (!at.pointer.is_empty()).then_some(at);

@@ -121,7 +121,7 @@ fn check(
     } = task;
     let at = format!("{at}/tasks/{index}");
     let before = errors.total();
-    check_title(title, format!("{at}/title"), errors);
+    check_title(title, format!("{at}/title"), "instructions", errors);
     check_text(instructions, format!("{at}/instructions"), errors);
     if checks.len() > MAX_CHECKS {
         errors.push(
@@ -177,15 +177,18 @@ fn check_dependencies(
             Some(id) if depends_on.contains(&id) => {}
             Some(id) => depends_on.push(id),
             None => {
-                let names: Vec<_> = ids.keys().map(TaskId::as_str).take(NAMED).collect();
-                let more = if ids.len() > NAMED { ", …" } else { "" };
+                let others = ids.keys().map(TaskId::as_str).filter(|id| *id != task.id);
+                let names: Vec<_> = others.clone().take(NAMED).collect();
+                let more = if others.count() > NAMED { ", …" } else { "" };
+                let names = if names.is_empty() {
+                    "no other task".to_owned()
+                } else {
+                    names.join(", ")
+                };
                 let on: String = on.chars().take(TaskId::MAX_CHARS).collect();
                 errors.push(
                     format!("{at}/depends_on/{index}"),
-                    format!(
-                        "there is no task {on:?}; there is: {}{more}",
-                        names.join(", ")
-                    ),
+                    format!("there is no task {on:?}; there is: {names}{more}"),
                 );
             }
         }

@@ -99,7 +99,7 @@ fn check_texts(request: &TaskRequest, at: &str, errors: &mut Errors) {
             "is empty; say in one line what is wanted",
         );
     } else {
-        check_title(title, format!("{at}/title"), errors);
+        check_title(title, format!("{at}/title"), "description", errors);
     }
     check_text(description, format!("{at}/description"), errors);
     if acceptance.len() > MAX_ACCEPTANCE {
@@ -168,12 +168,14 @@ fn check_texts(request: &TaskRequest, at: &str, errors: &mut Errors) {
 }
 
 /// Checks a line that stands in lists, commits and questions.
-pub(super) fn check_title(title: &str, pointer: String, errors: &mut Errors) {
+pub(super) fn check_title(title: &str, pointer: String, rest: &str, errors: &mut Errors) {
     let chars = title.trim().chars().count();
     if chars > MAX_TITLE_CHARS {
         errors.push(
             pointer,
-            format!("has {chars} characters; at most {MAX_TITLE_CHARS}: put the rest into the longer text"),
+            format!(
+                "has {chars} characters; at most {MAX_TITLE_CHARS}: put the rest into `{rest}`"
+            ),
         );
     } else if let Some(found) = title.trim().chars().find(|c| c.is_control()) {
         errors.push(
