@@ -3,6 +3,7 @@
 use std::path::Path as FsPath;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -54,14 +55,25 @@ pub(super) fn routes() -> Router<Server> {
 async fn submit(
     State(server): State<Server>,
     Query(filing): Query<Filing>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Accepted<List<Wire>> {
+    let body = body.map_err(unread)?;
     let filed = blocking(server, move |server| {
         let how = how(server, &filing);
         let ids = intake::submit(server.cx(), &body, &how)?;
         views(server.cx(), &ids)
     });
     filed.await.map(|list| (StatusCode::ACCEPTED, list))
+}
+
+/// Says why a body did not arrive whole.
+fn unread(rejection: BytesRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let mib = intake::MAX_BYTES / 1024 / 1024;
+        let detail = format!("the input is larger than {mib} MiB");
+        return Problem::new("request.too_large", detail).hint("split it into several files");
+    }
+    Problem::new("input.invalid", rejection.body_text()).hint("send it again; nothing was filed")
 }
 
 async fn submit_text(
