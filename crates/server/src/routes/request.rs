@@ -57,7 +57,7 @@ async fn submit(
     Query(filing): Query<Filing>,
     body: Result<Bytes, BytesRejection>,
 ) -> Accepted<List<Wire>> {
-    let body = body.map_err(unread)?;
+    let body = body.map_err(|rejection| unread(&rejection))?;
     let filed = blocking(server, move |server| {
         let how = how(server, &filing);
         let ids = intake::submit(server.cx(), &body, &how)?;
@@ -67,7 +67,7 @@ async fn submit(
 }
 
 /// Says why a body did not arrive whole.
-fn unread(rejection: BytesRejection) -> Problem {
+fn unread(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let mib = intake::MAX_BYTES / 1024 / 1024;
         let detail = format!("the input is larger than {mib} MiB");
