@@ -273,7 +273,7 @@ impl RepoStore {
     /// Lays the tip's `.gitattributes` files out in a folder of their own.
     fn attributes_laid_out(&self, tree: &Oid) -> Result<PathBuf, GitError> {
         const ATTRIBUTES_MAX_BYTES: u64 = 1024 * 1024;
-        let parent = self.own.join("attributes");
+        let parent = self.scratch().join("attributes");
         // One at a time is enough; the process that read the last one is gone by now.
         hyperion_host::remove_tree(&parent).map_err(GitError::io(&parent))?;
         let folder = parent.join(tree.as_str());

@@ -4,8 +4,7 @@
 //! own/
 //!   git/          a bare repository; its alternates are the two below it in this list
 //!   written/      what Hyperion writes by `hash-object` and `mktree`
-//!   attributes/   attributes of a tip, laid out for a git that cannot read them from a tree
-//!   scratch/      throw-away files
+//!   scratch/      a folder of throw-away files for each opening: readers open what an engine works in
 //!   boot          the boot in which this was last opened
 //! <user>/objects  read only
 //! ```
@@ -18,11 +17,14 @@
 //! nowhere else, and the user's `git gc --prune=now` would take it away. The processes that write see `written/` only.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyperion_host::{
-    create_private_dir, fsync_dir, read_bounded, remove_tree, sync_filesystem, write_atomic,
+    ProcessMark, create_private_dir, fsync_dir, is_alive, read_bounded, remove_tree,
+    sync_filesystem, write_atomic,
 };
 
 use crate::call::Call;
@@ -39,6 +41,7 @@ pub struct RepoStore {
     pub(crate) git: Git,
     pub(crate) user: UserRepo,
     pub(crate) own: PathBuf,
+    scratch: PathBuf,
     pub(crate) reader: Helper,
     pub(crate) blob_writer: Helper,
     pub(crate) commit_writer: Helper,
@@ -52,17 +55,21 @@ impl RepoStore {
     /// `boot_id` tells a crash of the machine from one of Hyperion: after the former, objects may have lost their content.
     pub fn open(git: &Git, own: &Path, user: &UserRepo, boot_id: &str) -> Result<Self, GitError> {
         user.require_present()?;
+        let us = ProcessMark::of(std::process::id())
+            .and_then(|mark| mark.ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .map_err(GitError::io("/proc/self/stat"))?;
         let store = Self {
             git: git.clone(),
             user: user.clone(),
             own: own.to_path_buf(),
+            scratch: own.join("scratch").join(scratch_name(&us)),
             reader: Helper::new("cat-file"),
             blob_writer: Helper::new("hash-object"),
             commit_writer: Helper::new("hash-object"),
             tree_writer: Helper::new("mktree"),
             merger: Merger::new(),
         };
-        store.lay_out(boot_id)?;
+        store.lay_out(boot_id, &us)?;
         Ok(store)
     }
 
@@ -111,7 +118,7 @@ impl RepoStore {
     /// A command that writes objects and must not lean on the user's copies.
     pub(crate) fn writing_call(&self, name: &'static str) -> Call<'_> {
         self.git
-            .call(name, &self.scratch())
+            .call(name, self.scratch())
             .git_dir(&self.git_dir())
             .env("GIT_OBJECT_DIRECTORY", self.own.join("written"))
     }
@@ -125,8 +132,9 @@ impl RepoStore {
         self.git_dir().join("objects")
     }
 
-    pub(crate) fn scratch(&self) -> PathBuf {
-        self.own.join("scratch")
+    /// Throw-away files of this opening alone.
+    pub(crate) fn scratch(&self) -> &Path {
+        &self.scratch
     }
 
     /// Takes over where the user's history ends, which may have changed by a fetch.
@@ -154,44 +162,59 @@ impl RepoStore {
     }
 
     /// Every step can be repeated: a crash in the middle is completed by the next opening.
-    fn lay_out(&self, boot_id: &str) -> Result<(), GitError> {
+    fn lay_out(&self, boot_id: &str, us: &ProcessMark) -> Result<(), GitError> {
+        let all_scratch = self.own.join("scratch");
         for folder in [
-            self.own.clone(),
-            self.own.join("written"),
-            self.scratch(),
-            self.own.join("attributes"),
+            &self.own,
+            &self.own.join("written"),
+            &all_scratch,
+            &self.scratch,
         ] {
-            create_private_dir(&folder).map_err(GitError::io(&folder))?;
+            create_private_dir(folder).map_err(GitError::io(folder))?;
         }
-        let git_dir = self.git_dir();
-        if !git_dir.join("HEAD").is_file() || !git_dir.join("config").is_file() {
-            // A half-made one holds nothing yet; `init` puts `config` in place by rename after the folders.
-            remove_tree(&git_dir).map_err(GitError::io(&git_dir))?;
-            let format = match self.user.object_format() {
-                ObjectFormat::Sha1 => "sha1",
-                ObjectFormat::Sha256 => "sha256",
-            };
-            let draft = self.own.join("git.new");
-            remove_tree(&draft).map_err(GitError::io(&draft))?;
-            self.git
-                .call("init", &self.own)
-                .args(["-q", "--bare", "--template=", "--initial-branch=none"])
-                .arg(format!("--object-format={format}"))
-                .arg(&draft)
-                .output()?;
-            // The few files one by one: syncing the whole filesystem would wait for everybody else's writes.
-            for file in [draft.join("HEAD"), draft.join("config")] {
-                File::open(&file)
-                    .and_then(|opened| opened.sync_all())
-                    .map_err(GitError::io(&file))?;
-            }
-            fsync_dir(&draft).map_err(GitError::io(&draft))?;
-            fs::rename(&draft, &git_dir).map_err(GitError::io(&git_dir))?;
+        clear_scratch(&all_scratch, us)?;
+        if !self.is_complete() {
+            self.make_git_dir()?;
         }
         self.write_alternates()?;
         self.follow_shallow()?;
-        self.sweep_after_boot(boot_id)?;
-        self.clear_scratch()
+        self.sweep_after_boot(boot_id)
+    }
+
+    fn is_complete(&self) -> bool {
+        let git_dir = self.git_dir();
+        git_dir.join("HEAD").is_file() && git_dir.join("config").is_file()
+    }
+
+    fn make_git_dir(&self) -> Result<(), GitError> {
+        let git_dir = self.git_dir();
+        let format = match self.user.object_format() {
+            ObjectFormat::Sha1 => "sha1",
+            ObjectFormat::Sha256 => "sha256",
+        };
+        let draft = self.scratch.join("git.new");
+        self.git
+            .call("init", &self.own)
+            .args(["-q", "--bare", "--template=", "--initial-branch=none"])
+            .arg(format!("--object-format={format}"))
+            .arg(&draft)
+            .output()?;
+        // The few files one by one: syncing the whole filesystem would wait for everybody else's writes.
+        for file in [draft.join("HEAD"), draft.join("config")] {
+            File::open(&file)
+                .and_then(|opened| opened.sync_all())
+                .map_err(GitError::io(&file))?;
+        }
+        fsync_dir(&draft).map_err(GitError::io(&draft))?;
+        match fs::rename(&draft, &git_dir) {
+            Ok(()) => Ok(()),
+            // Another opening was faster.
+            Err(_) if self.is_complete() => Ok(()),
+            // A half-made one is in the way, and holds nothing yet.
+            Err(_) => remove_tree(&git_dir)
+                .and_then(|()| fs::rename(&draft, &git_dir))
+                .map_err(GitError::io(&git_dir)),
+        }
     }
 
     fn write_alternates(&self) -> Result<(), GitError> {
@@ -229,17 +252,44 @@ impl RepoStore {
         }
         write_atomic(&mark, boot_id.as_bytes(), 0o600).map_err(GitError::io(&mark))
     }
+}
 
-    fn clear_scratch(&self) -> Result<(), GitError> {
-        let scratch = self.scratch();
-        let entries = fs::read_dir(&scratch).map_err(GitError::io(&scratch))?;
-        for entry in entries.flatten() {
-            remove_tree(&entry.path())
-                .or_else(|_| fs::remove_file(entry.path()))
-                .map_err(GitError::io(entry.path()))?;
-        }
-        Ok(())
+impl Drop for RepoStore {
+    fn drop(&mut self) {
+        // The processes first: some of them stand in the folder.
+        self.rest();
+        // What stays is removed by the next opening after this process.
+        let _ = remove_tree(&self.scratch);
     }
+}
+
+/// Names the scratch folder of one opening: by its process, so that a dead one's is known, and by its number there.
+fn scratch_name(us: &ProcessMark) -> String {
+    static OPENINGS: AtomicU64 = AtomicU64::new(0);
+    let opening = OPENINGS.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{}-{opening}", us.pid, us.start_ticks)
+}
+
+/// Removes what dead processes left.
+fn clear_scratch(all: &Path, us: &ProcessMark) -> Result<(), GitError> {
+    for entry in fs::read_dir(all).map_err(GitError::io(all))?.flatten() {
+        let name = entry.file_name();
+        let mut numbers = name.to_str().unwrap_or_default().split('-');
+        let pid = numbers.next().and_then(|pid| pid.parse().ok());
+        let start_ticks = numbers.next().and_then(|ticks| ticks.parse().ok());
+        let in_use = pid.zip(start_ticks).is_some_and(|(pid, start_ticks)| {
+            is_alive(&ProcessMark {
+                pid,
+                start_ticks,
+                boot_id: us.boot_id.clone(),
+            })
+        });
+        if !in_use {
+            // Another opening may have been faster.
+            let _ = remove_tree(&entry.path()).or_else(|_| fs::remove_file(entry.path()));
+        }
+    }
+    Ok(())
 }
 
 /// Writes a path as `alternates` wants it: as it is, or quoted where it would be read as something else.

@@ -19,6 +19,8 @@ const MAX_OPEN: usize = 32;
 #[derive(Default)]
 pub struct Pool {
     open: Mutex<HashMap<RepoId, Arc<RepoStore>>>,
+    /// Held while one is opened, so that callers at the same moment get the same one.
+    opening: Mutex<()>,
 }
 
 /// A repository with its registration.
@@ -36,13 +38,12 @@ impl Pool {
             .store
             .get::<Repo>(id)?
             .ok_or_else(|| Error::Missing(format!("the repository {id}")))?;
-        let known = self.lock().get(&id).cloned();
-        if let Some(git) = known {
-            // A folder that was moved or deleted meanwhile has to be noticed.
-            if git.user().git_dir().exists() {
-                return Ok(Opened { repo, git });
-            }
-            self.lock().remove(&id);
+        if let Some(git) = self.known(id) {
+            return Ok(Opened { repo, git });
+        }
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(git) = self.known(id) {
+            return Ok(Opened { repo, git });
         }
         let user = UserRepo::discover(&cx.git, Path::new(&repo.path))?;
         let folder = cx.home.repos().join(format!("{id}.git"));
@@ -61,6 +62,17 @@ impl Pool {
         }
         open.insert(id, Arc::clone(&git));
         Ok(Opened { repo, git })
+    }
+
+    fn known(&self, id: RepoId) -> Option<Arc<RepoStore>> {
+        let mut open = self.lock();
+        let git = open.get(&id).cloned()?;
+        // A folder that was moved or deleted meanwhile has to be noticed.
+        if git.user().git_dir().exists() {
+            return Some(git);
+        }
+        open.remove(&id);
+        None
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Arc<RepoStore>>> {

@@ -369,3 +369,30 @@ fn a_base_outlives_the_history_it_was_part_of() {
         );
     });
 }
+
+// S9: a command that only reads opens the folder that an engine works in.
+#[test]
+fn openings_at_the_same_time_do_not_mix_up_what_they_write() {
+    const WRITES: usize = 50;
+    with_each_git(|world| {
+        world.write("file", "one\n");
+        world.commit_all("First");
+        std::thread::scope(|scope| {
+            for opening in 0..3 {
+                let world = &world;
+                scope.spawn(move || {
+                    for write in 0..WRITES {
+                        let store = world.store();
+                        let content = format!("{opening} {write}\n");
+                        let oid = store.write_blob(content.as_bytes()).unwrap();
+                        assert_eq!(store.read_blob(&oid, 100).unwrap(), content.as_bytes());
+                    }
+                });
+            }
+        });
+        let left = std::fs::read_dir(world.root().join("own/scratch"))
+            .unwrap()
+            .count();
+        assert_eq!(left, 0, "each takes its throw-away files along");
+    });
+}
