@@ -6,9 +6,12 @@
     reason = "a test stops where it fails"
 )]
 
+mod bad_input;
 mod checkout;
 mod checks;
 mod conflict;
+mod demo;
+mod examples;
 mod road;
 mod tasks;
 mod terminals;

@@ -212,7 +212,7 @@ fn an_atomic_request_that_fails_a_check_lands_nothing() {
 // M1: first in, first out within a priority; the urgent one goes before what already waits.
 #[test]
 fn the_urgent_goes_first_among_those_that_wait() {
-    let check = "[checks]\ngate = \"echo $$ > \\\"$HOME/started\\\"; until test -f \\\"$HOME/go\\\"; do sleep 0.05; done\"\n";
+    let check = "[checks]\ngate = \"until test -f \\\"$HOME/go\\\"; do sleep 0.05; done\"\n";
     let world = World::up(&[("hyperion.toml", check)]);
     let home = world.hyperion.user_home();
     let make = |name: &str, priority: &str| {
@@ -227,12 +227,8 @@ fn the_urgent_goes_first_among_those_that_wait() {
         asked.request
     };
     let first = approve("first", "low");
-    world.eventually(|| {
-        if home.join("started").exists() {
-            Ok(())
-        } else {
-            Err("no check started".to_owned())
-        }
+    world.request_when(&first, |detail| {
+        detail["entries"][0]["status"] == "checking"
     });
     let mut requests = vec![first];
     for (name, priority) in [

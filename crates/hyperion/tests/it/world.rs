@@ -2,7 +2,11 @@
 
 use hyperion_testkit::{Finished, Hyperion, RequestFile, Running, TempRepo};
 use serde_json::Value;
-use std::time::Duration;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// How long anything that is waited for may take; two busy cores are slow.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -195,30 +199,48 @@ impl World {
         self.json(&["queue", "show", id])
     }
 
-    /// Looks again and again until a request is as wanted, and gives all about it.
+    /// Looks at a request whenever something happens to it, until it is as wanted; gives all about it.
     #[track_caller]
     pub(crate) fn request_when(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        self.eventually(|| {
+        let feed = [
+            "events",
+            "--request",
+            id,
+            "--follow",
+            "--limit",
+            "1",
+            "--format",
+            "jsonl",
+        ];
+        let mut feed = self
+            .hyperion
+            .command(&feed)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(feed.stdout.take().unwrap()).lines();
+        let (happened, happening) = mpsc::channel();
+        thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|_| happened.send(()))
+        });
+        let deadline = Instant::now() + SOON;
+        let found = loop {
             let detail = self.request(id);
             if wanted(&detail) {
-                Ok(detail)
-            } else {
-                Err(format!("{detail:#}"))
+                break Ok(detail);
             }
-        })
-    }
-
-    /// Looks again and again until there is an answer; fails with the last reason why there is none.
-    #[track_caller]
-    pub(crate) fn eventually<T>(&self, mut look: impl FnMut() -> Result<T, String>) -> T {
-        let deadline = std::time::Instant::now() + SOON;
-        loop {
-            match look() {
-                Ok(found) => return found,
-                Err(why) if std::time::Instant::now() > deadline => panic!("it never came: {why}"),
-                Err(_) => std::thread::yield_now(),
+            let left = deadline.saturating_duration_since(Instant::now());
+            if happening.recv_timeout(left).is_err() {
+                break Err(detail);
             }
-        }
+            while happening.try_recv().is_ok() {}
+        };
+        // It may have ended by itself.
+        let _ = feed.kill();
+        feed.wait().unwrap();
+        found.unwrap_or_else(|detail| panic!("it never came to that: {detail:#}"))
     }
 
     /// Requires that the log holds, that the queue can be rebuilt from it, and that the repository is whole:
