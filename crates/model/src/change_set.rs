@@ -10,6 +10,12 @@ use crate::{
     RepoPath, RequestId, RunId, ShortText, TaskId, Time,
 };
 
+mod command;
+mod event;
+
+pub use command::Command;
+pub use event::Event;
+
 moves! {
     noun Noun::ChangeSet;
     states {
@@ -205,160 +211,6 @@ pub struct ChangeSet {
     pub commit: Option<GitId>,
     /// Why it ended as it did.
     pub reason: Option<ShortText>,
-}
-
-/// What a change set can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Hands it in.
-    Propose {
-        /// Its id.
-        id: ChangeSetId,
-        /// What it says.
-        proposal: Proposal,
-    },
-    /// Notes policy's judgement of the accepted parts.
-    Assess(Assessed),
-    /// Accepts or rejects an item, or some of its hunks.
-    DecideItem {
-        /// Which.
-        item: ItemId,
-        /// What was decided.
-        status: item::Status,
-        /// The hunks to leave out, counted from 0, when the item is accepted.
-        rejected_hunks: Vec<u32>,
-    },
-    /// Notes the question that was asked about it.
-    Ask {
-        /// Which.
-        approval: ApprovalId,
-    },
-    /// Lets it land.
-    Approve(Basis),
-    /// Puts it into the queue.
-    Queue {
-        /// Its entry.
-        entry: EntryId,
-    },
-    /// Begins to land it.
-    Dispatch,
-    /// Puts it back into the queue, because the branch moved.
-    Undispatch,
-    /// Notes that it landed.
-    Land {
-        /// The commit.
-        commit: GitId,
-    },
-    /// Notes that it was taken back.
-    RollBack {
-        /// The commit that did.
-        commit: GitId,
-    },
-    /// Refuses it.
-    Reject {
-        /// Why.
-        reason: ShortText,
-    },
-    /// Ends it without landing.
-    Fail {
-        /// Why.
-        reason: ShortText,
-    },
-    /// Notes that nobody decided in time.
-    Expire,
-    /// Calls it off.
-    Cancel {
-        /// Why.
-        reason: ShortText,
-    },
-    /// Puts it back into the queue after its entry had failed.
-    Requeue,
-}
-
-/// What can happen to a change set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "data")]
-pub enum Event {
-    /// It was handed in.
-    #[serde(rename = "change_set.proposed")]
-    Proposed {
-        /// Its id.
-        id: ChangeSetId,
-        /// What it says.
-        proposal: Proposal,
-    },
-    /// Policy judged it.
-    #[serde(rename = "change_set.assessed")]
-    Assessed(Assessed),
-    /// An item was decided.
-    #[serde(rename = "change_item.decided")]
-    ItemDecided {
-        /// Which.
-        item: ItemId,
-        /// What was decided.
-        status: item::Status,
-        /// The hunks to leave out.
-        rejected_hunks: Vec<u32>,
-    },
-    /// A question was asked about it.
-    #[serde(rename = "change_set.asked")]
-    Asked {
-        /// Which.
-        approval: ApprovalId,
-    },
-    /// It may land.
-    #[serde(rename = "change_set.approved")]
-    Approved(Basis),
-    /// It is in the queue.
-    #[serde(rename = "change_set.queued")]
-    Queued {
-        /// Its entry.
-        entry: EntryId,
-        /// Whether it is there for a dry run.
-        dry_run: bool,
-    },
-    /// It is being landed.
-    #[serde(rename = "change_set.dispatched")]
-    Dispatched {},
-    /// It went back to the queue.
-    #[serde(rename = "change_set.undispatched")]
-    Undispatched {},
-    /// It landed.
-    #[serde(rename = "change_set.landed")]
-    Landed {
-        /// The commit.
-        commit: GitId,
-    },
-    /// It was taken back.
-    #[serde(rename = "change_set.rolled_back")]
-    RolledBack {
-        /// The commit that did.
-        commit: GitId,
-    },
-    /// It was refused.
-    #[serde(rename = "change_set.rejected")]
-    Rejected {
-        /// Why.
-        reason: ShortText,
-    },
-    /// It ended without landing.
-    #[serde(rename = "change_set.failed")]
-    Failed {
-        /// Why.
-        reason: ShortText,
-    },
-    /// Nobody decided in time.
-    #[serde(rename = "change_set.expired")]
-    Expired {},
-    /// It was called off.
-    #[serde(rename = "change_set.cancelled")]
-    Cancelled {
-        /// Why.
-        reason: ShortText,
-    },
-    /// It is in the queue again.
-    #[serde(rename = "change_set.requeued")]
-    Requeued {},
 }
 
 impl ChangeSet {

@@ -8,6 +8,12 @@ use crate::{
     ChangeSetId, Digest, EntryId, GitId, Level, Name, RepoId, RequestId, RunId, ShortText, Time,
 };
 
+mod command;
+mod event;
+
+pub use command::Command;
+pub use event::Event;
+
 moves! {
     noun Noun::Entry;
     states {
@@ -194,178 +200,6 @@ pub struct Entry {
     pub evidence: Option<Digest>,
     /// Why it stands where it stands.
     pub reason: Option<ShortText>,
-}
-
-/// What an entry can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Enters the queue.
-    Enqueue {
-        /// Its id.
-        id: EntryId,
-        /// What it is.
-        admission: Admission,
-    },
-    /// Gives it to a worker.
-    Lease {
-        /// The lease's fence: higher than any before.
-        fence: u64,
-    },
-    /// Begins to merge it.
-    Merge,
-    /// Notes the candidate; its checks are next.
-    Check {
-        /// The merged result.
-        candidate: Candidate,
-    },
-    /// Notes that it is green.
-    Pass(Verdict),
-    /// Commits the intent to land it.
-    Dispatch(Dispatch),
-    /// Notes that it landed.
-    Land {
-        /// The commit.
-        commit: GitId,
-    },
-    /// Gives it back because its worker was lost or failed.
-    Release {
-        /// What happened.
-        reason: ShortText,
-        /// After how many attempts it is given up.
-        max_attempts: u32,
-    },
-    /// Starts over, because the branch moved.
-    Refresh {
-        /// Where the branch stands now.
-        tip: GitId,
-    },
-    /// Waits for a person at the repository.
-    Block {
-        /// What is in the way and what to do.
-        reason: ShortText,
-    },
-    /// Goes on, because what was in the way is gone.
-    Unblock,
-    /// Puts it aside with the evidence.
-    Quarantine {
-        /// Why.
-        quarantine: Quarantine,
-        /// The blob with the evidence.
-        evidence: Digest,
-        /// Why, in one line.
-        reason: ShortText,
-    },
-    /// Ends it, because what it depends on did not land.
-    Fail {
-        /// Why.
-        reason: ShortText,
-    },
-    /// Calls it off.
-    Cancel {
-        /// Why.
-        reason: ShortText,
-    },
-    /// Takes it up again, by a person's wish.
-    Retry,
-}
-
-/// What can happen to an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "data")]
-pub enum Event {
-    /// It entered the queue.
-    #[serde(rename = "merge.enqueued")]
-    Enqueued {
-        /// Its id.
-        id: EntryId,
-        /// What it is.
-        admission: Admission,
-    },
-    /// A worker has it.
-    #[serde(rename = "merge.leased")]
-    Leased {
-        /// The lease's fence.
-        fence: u64,
-    },
-    /// It is being merged.
-    #[serde(rename = "merge.started")]
-    Merging {},
-    /// It was merged; its checks are next.
-    #[serde(rename = "merge.merged")]
-    Merged {
-        /// The merged result.
-        candidate: Candidate,
-    },
-    /// It is green.
-    #[serde(rename = "merge.checked")]
-    Checked(Verdict),
-    /// It is being landed.
-    #[serde(rename = "merge.dispatched")]
-    Dispatched(Dispatch),
-    /// It landed.
-    #[serde(rename = "merge.landed")]
-    Landed {
-        /// The commit.
-        commit: GitId,
-    },
-    /// Its worker lost it.
-    #[serde(rename = "merge.released")]
-    Released {
-        /// What happened.
-        reason: ShortText,
-    },
-    /// It starts over on a moved branch.
-    #[serde(rename = "merge.refreshed")]
-    Refreshed {
-        /// Where the branch stands now.
-        tip: GitId,
-    },
-    /// It was given up.
-    #[serde(rename = "merge.dead_lettered")]
-    DeadLettered {
-        /// What happened last.
-        reason: ShortText,
-    },
-    /// It waits for a person at the repository.
-    #[serde(rename = "merge.blocked")]
-    Blocked {
-        /// What is in the way and what to do.
-        reason: ShortText,
-    },
-    /// What was in the way is gone.
-    #[serde(rename = "merge.unblocked")]
-    Unblocked {},
-    /// It conflicts with what landed before it; a quarantine follows.
-    #[serde(rename = "merge.conflicted")]
-    Conflicted {
-        /// The blob with both sides' hunks.
-        evidence: Digest,
-    },
-    /// It was put aside.
-    #[serde(rename = "merge.quarantined")]
-    Quarantined {
-        /// Why.
-        quarantine: Quarantine,
-        /// The blob with the evidence.
-        evidence: Digest,
-        /// Why, in one line.
-        reason: ShortText,
-    },
-    /// It ended without landing.
-    #[serde(rename = "merge.failed")]
-    Failed {
-        /// Why.
-        reason: ShortText,
-    },
-    /// It was called off.
-    #[serde(rename = "merge.cancelled")]
-    Cancelled {
-        /// Why.
-        reason: ShortText,
-    },
-    /// A person took it up again.
-    #[serde(rename = "merge.retried")]
-    Retried {},
 }
 
 impl Machine for Entry {

@@ -7,6 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
 use crate::{ChangeSetId, Digest, PlanId, RepoId, RequestId, RunId, ShortText, TaskId, Time};
 
+mod command;
+mod event;
+pub mod step;
+
+pub use command::Command;
+pub use event::Event;
+
 moves! {
     noun Noun::Plan;
     states {
@@ -25,54 +32,6 @@ moves! {
         Complete = "complete": [Active] => Completed;
         Abandon = "be abandoned": [Draft Active] => Abandoned;
         Reopen = "be reopened": [Abandoned] => Active;
-    }
-}
-
-/// The states and moves of one step.
-pub mod step {
-    use crate::machine::{Noun, moves};
-
-    moves! {
-        noun Noun::Plan;
-        states {
-            /// Not begun.
-            Pending = "pending" open;
-            /// An agent works on it, or its change is on its way to land.
-            InProgress = "in_progress" open;
-            /// Its change landed (or, in a dry run, would have).
-            Completed = "completed" closed;
-            /// Passed over.
-            Skipped = "skipped" closed;
-            /// Its change did not come to be, or did not land.
-            Failed = "failed" closed;
-        }
-        verbs {
-            Start = "start": [Pending] => InProgress;
-            HandIn = "hand in a change": [InProgress] => InProgress;
-            Complete = "complete": [InProgress] => Completed;
-            Skip = "be skipped": [Pending InProgress] => Skipped;
-            Fail = "fail": [Pending InProgress] => Failed;
-            Retry = "be retried": [Failed Skipped] => InProgress;
-        }
-    }
-
-    pub(super) fn start(from: Status) -> Result<Status, crate::Refusal> {
-        lead(from, Verb::Start)
-    }
-    pub(super) fn hand_in(from: Status) -> Result<Status, crate::Refusal> {
-        lead(from, Verb::HandIn)
-    }
-    pub(super) fn complete(from: Status) -> Result<Status, crate::Refusal> {
-        lead(from, Verb::Complete)
-    }
-    pub(super) fn skip(from: Status) -> Result<Status, crate::Refusal> {
-        lead(from, Verb::Skip)
-    }
-    pub(super) fn fail(from: Status) -> Result<Status, crate::Refusal> {
-        lead(from, Verb::Fail)
-    }
-    pub(super) fn retry(from: Status) -> Result<Status, crate::Refusal> {
-        lead(from, Verb::Retry)
     }
 }
 
@@ -182,152 +141,6 @@ impl Plan {
                 .unwrap_or(100),
         }
     }
-}
-
-/// What a plan can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Writes it down.
-    Create {
-        /// Its id.
-        id: PlanId,
-        /// The request it serves.
-        request: RequestId,
-        /// The repository it is about.
-        repo: RepoId,
-        /// The blob with its assignments.
-        document: Digest,
-        /// Its steps.
-        steps: Vec<NewStep>,
-    },
-    /// Begins.
-    Activate,
-    /// Gives a step to a run.
-    StartStep {
-        /// Which.
-        number: u32,
-        /// The run.
-        run: RunId,
-    },
-    /// Notes the change set that came of a step.
-    HandIn {
-        /// Which.
-        number: u32,
-        /// The change set.
-        change_set: ChangeSetId,
-    },
-    /// Ends a step well.
-    CompleteStep {
-        /// Which.
-        number: u32,
-    },
-    /// Passes a step over.
-    SkipStep {
-        /// Which.
-        number: u32,
-        /// Why.
-        reason: ShortText,
-    },
-    /// Ends a step badly.
-    FailStep {
-        /// Which.
-        number: u32,
-        /// Why.
-        reason: ShortText,
-    },
-    /// Takes a failed step up again, because its queue entry was retried.
-    RetryStep {
-        /// Which.
-        number: u32,
-    },
-    /// Ends it well.
-    Complete,
-    /// Gives it up.
-    Abandon {
-        /// Why.
-        reason: ShortText,
-    },
-    /// Takes it up again.
-    Reopen,
-}
-
-/// What can happen to a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "data")]
-pub enum Event {
-    /// It was written down.
-    #[serde(rename = "plan.created")]
-    Created {
-        /// Its id.
-        id: PlanId,
-        /// The request it serves.
-        request: RequestId,
-        /// The repository it is about.
-        repo: RepoId,
-        /// The blob with its assignments.
-        document: Digest,
-        /// Its steps.
-        steps: Vec<NewStep>,
-    },
-    /// It began.
-    #[serde(rename = "plan.activated")]
-    Activated {},
-    /// A step was given to a run.
-    #[serde(rename = "step.started")]
-    StepStarted {
-        /// Which.
-        number: u32,
-        /// The run.
-        run: RunId,
-    },
-    /// A change set came of a step.
-    #[serde(rename = "step.handed_in")]
-    StepHandedIn {
-        /// Which.
-        number: u32,
-        /// The change set.
-        change_set: ChangeSetId,
-    },
-    /// A step ended well.
-    #[serde(rename = "step.completed")]
-    StepCompleted {
-        /// Which.
-        number: u32,
-    },
-    /// A step was passed over.
-    #[serde(rename = "step.skipped")]
-    StepSkipped {
-        /// Which.
-        number: u32,
-        /// Why.
-        reason: ShortText,
-    },
-    /// A step ended badly.
-    #[serde(rename = "step.failed")]
-    StepFailed {
-        /// Which.
-        number: u32,
-        /// Why.
-        reason: ShortText,
-    },
-    /// A failed step was taken up again.
-    #[serde(rename = "step.retried")]
-    StepRetried {
-        /// Which.
-        number: u32,
-    },
-    /// It ended well.
-    #[serde(rename = "plan.completed")]
-    Completed {},
-    /// It was given up.
-    #[serde(rename = "plan.abandoned")]
-    Abandoned {
-        /// Why.
-        reason: ShortText,
-    },
-    /// It was taken up again.
-    #[serde(rename = "plan.reopened")]
-    Reopened {},
 }
 
 /// Refuses steps that are not numbered 1, 2, 3…, or that depend on later steps or themselves.

@@ -1,0 +1,92 @@
+//! What can happen to a change set.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Assessed, Basis, Proposal, item};
+use crate::{ApprovalId, ChangeSetId, EntryId, GitId, ItemId, ShortText};
+
+/// What can happen to a change set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data")]
+pub enum Event {
+    /// It was handed in.
+    #[serde(rename = "change_set.proposed")]
+    Proposed {
+        /// Its id.
+        id: ChangeSetId,
+        /// What it says.
+        proposal: Proposal,
+    },
+    /// Policy judged it.
+    #[serde(rename = "change_set.assessed")]
+    Assessed(Assessed),
+    /// An item was decided.
+    #[serde(rename = "change_item.decided")]
+    ItemDecided {
+        /// Which.
+        item: ItemId,
+        /// What was decided.
+        status: item::Status,
+        /// The hunks to leave out.
+        rejected_hunks: Vec<u32>,
+    },
+    /// A question was asked about it.
+    #[serde(rename = "change_set.asked")]
+    Asked {
+        /// Which.
+        approval: ApprovalId,
+    },
+    /// It may land.
+    #[serde(rename = "change_set.approved")]
+    Approved(Basis),
+    /// It is in the queue.
+    #[serde(rename = "change_set.queued")]
+    Queued {
+        /// Its entry.
+        entry: EntryId,
+        /// Whether it is there for a dry run.
+        dry_run: bool,
+    },
+    /// It is being landed.
+    #[serde(rename = "change_set.dispatched")]
+    Dispatched {},
+    /// It went back to the queue.
+    #[serde(rename = "change_set.undispatched")]
+    Undispatched {},
+    /// It landed.
+    #[serde(rename = "change_set.landed")]
+    Landed {
+        /// The commit.
+        commit: GitId,
+    },
+    /// It was taken back.
+    #[serde(rename = "change_set.rolled_back")]
+    RolledBack {
+        /// The commit that did.
+        commit: GitId,
+    },
+    /// It was refused.
+    #[serde(rename = "change_set.rejected")]
+    Rejected {
+        /// Why.
+        reason: ShortText,
+    },
+    /// It ended without landing.
+    #[serde(rename = "change_set.failed")]
+    Failed {
+        /// Why.
+        reason: ShortText,
+    },
+    /// Nobody decided in time.
+    #[serde(rename = "change_set.expired")]
+    Expired {},
+    /// It was called off.
+    #[serde(rename = "change_set.cancelled")]
+    Cancelled {
+        /// Why.
+        reason: ShortText,
+    },
+    /// It is in the queue again.
+    #[serde(rename = "change_set.requeued")]
+    Requeued {},
+}

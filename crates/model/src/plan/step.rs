@@ -1,0 +1,46 @@
+//! The states and moves of one step.
+
+use crate::machine::{Noun, moves};
+
+moves! {
+    noun Noun::Plan;
+    states {
+        /// Not begun.
+        Pending = "pending" open;
+        /// An agent works on it, or its change is on its way to land.
+        InProgress = "in_progress" open;
+        /// Its change landed (or, in a dry run, would have).
+        Completed = "completed" closed;
+        /// Passed over.
+        Skipped = "skipped" closed;
+        /// Its change did not come to be, or did not land.
+        Failed = "failed" closed;
+    }
+    verbs {
+        Start = "start": [Pending] => InProgress;
+        HandIn = "hand in a change": [InProgress] => InProgress;
+        Complete = "complete": [InProgress] => Completed;
+        Skip = "be skipped": [Pending InProgress] => Skipped;
+        Fail = "fail": [Pending InProgress] => Failed;
+        Retry = "be retried": [Failed Skipped] => InProgress;
+    }
+}
+
+pub(super) fn start(from: Status) -> Result<Status, crate::Refusal> {
+    lead(from, Verb::Start)
+}
+pub(super) fn hand_in(from: Status) -> Result<Status, crate::Refusal> {
+    lead(from, Verb::HandIn)
+}
+pub(super) fn complete(from: Status) -> Result<Status, crate::Refusal> {
+    lead(from, Verb::Complete)
+}
+pub(super) fn skip(from: Status) -> Result<Status, crate::Refusal> {
+    lead(from, Verb::Skip)
+}
+pub(super) fn fail(from: Status) -> Result<Status, crate::Refusal> {
+    lead(from, Verb::Fail)
+}
+pub(super) fn retry(from: Status) -> Result<Status, crate::Refusal> {
+    lead(from, Verb::Retry)
+}
