@@ -6,7 +6,9 @@
 //! its intent committed first and asks git, not its memory, whether it happened.
 
 mod admit;
+mod blocked;
 mod checks;
+mod depend;
 mod evidence;
 mod land;
 mod merge;

@@ -3,18 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hyperion_git::{Hold, Landing};
 use hyperion_model::change_set;
 use hyperion_model::entry::{self, Entry, Green, Quarantine, Status, Verdict};
-use hyperion_model::plan::{self, Plan, step};
+use hyperion_model::plan;
 use hyperion_model::{Command, EntryId, Name, NewBlob, RepoId, ShortText, Time};
 use hyperion_policy::Permit;
 use hyperion_store::{Filter, Lease, QueueRecord};
 
 use super::merge::{self, Outcome, sets_of};
-use super::{admit, checks, evidence, land, order};
+use super::{admit, blocked, checks, depend, evidence, land, order};
 use crate::cx::json_blob;
-use crate::error::{chain, oid};
+use crate::error::chain;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
 use crate::{Cx, Error};
@@ -64,7 +63,7 @@ impl Queue {
             .filter(|entry| self.not_before.get(&entry.id).is_none_or(|at| *at <= now))
             .cloned()
             .collect();
-        if let Some(next) = order::next(&waiting, now, |on| has_landed(cx, on)) {
+        if let Some(next) = order::next(&waiting, now, |on| depend::has_landed(cx, on)) {
             let id = next.id;
             self.lease(cx, next)?;
             return self.work_at(cx, id);
@@ -249,7 +248,7 @@ impl Queue {
     fn merge(&self, cx: &Cx, opened: &Opened, entry: &Entry) -> Result<Step, Error> {
         let began = cx.now();
         let sets = sets_of(cx, entry)?;
-        let onto = match dry_base(cx, entry)? {
+        let onto = match depend::dry_base(cx, entry)? {
             Some(onto) => onto,
             None => opened.tip(&entry.admission.branch)?,
         };
@@ -406,52 +405,6 @@ impl Queue {
         Ok(Step::Worked)
     }
 
-    /// Lets an entry go on once nothing is in its way any more.
-    fn look_at_blocked(&self, cx: &Cx, entry: &Entry) -> Result<bool, Error> {
-        let Some(candidate) = &entry.candidate else {
-            self.command(cx, entry, entry::Command::Unblock, vec![])?;
-            return Ok(true);
-        };
-        let opened = cx.repos.open(cx, entry.admission.repo)?;
-        let branch = opened.branch(&entry.admission.branch)?;
-        let landing = Landing {
-            entry: entry.id.to_string(),
-            expected: oid(&candidate.tip)?,
-            candidate: oid(&candidate.commit)?,
-            branch,
-        };
-        let lock = opened
-            .git
-            .user()
-            .git_dir()
-            .join(format!("{}.lock", landing.branch.as_str()));
-        let free = if opened.tip(&entry.admission.branch)? != landing.expected {
-            true
-        } else if lock.exists() {
-            false
-        } else if opened
-            .git
-            .checkout_state(&landing.branch)?
-            .iter()
-            .any(|there| there.block.is_some())
-        {
-            // Holding takes the index lock, which would now and then fail the very git command that cleans up.
-            false
-        } else {
-            match opened.git.hold_checkouts(&landing)? {
-                Hold::Held => {
-                    opened.git.release_checkouts(&landing)?;
-                    true
-                }
-                Hold::Blocked(_) => false,
-            }
-        };
-        if free {
-            self.command(cx, entry, entry::Command::Unblock, vec![])?;
-        }
-        Ok(free)
-    }
-
     pub(super) fn log(
         &self,
         cx: &Cx,
@@ -512,46 +465,6 @@ pub(super) fn millis(from: Time, to: Time) -> u64 {
     u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
 }
 
-/// Tells whether what an entry waits for is part of the branch (or, in a dry run, would be).
-fn has_landed(cx: &Cx, id: EntryId) -> bool {
-    let ended_well = || -> Result<bool, Error> {
-        let Some(entry) = cx.store.get::<Entry>(id)? else {
-            return Ok(false);
-        };
-        if entry.status == Status::Landed {
-            return Ok(true);
-        }
-        for set in sets_of(cx, &entry)? {
-            let plan = cx.store.get::<Plan>(set.proposal.plan)?;
-            let status = plan.and_then(|plan| plan.step(set.proposal.step).map(|step| step.status));
-            let well = matches!(
-                status,
-                Some(step::Status::Completed | step::Status::Skipped)
-            );
-            if !well {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    };
-    ended_well().unwrap_or(false)
-}
-
-/// In a dry run, what an entry depends on never lands: it is merged onto the candidate instead.
-fn dry_base(cx: &Cx, entry: &Entry) -> Result<Option<hyperion_git::Oid>, Error> {
-    if !entry.admission.dry_run {
-        return Ok(None);
-    }
-    let Some(on) = entry.admission.depends_on.last() else {
-        return Ok(None);
-    };
-    let before = cx.store.get::<Entry>(*on)?;
-    before
-        .and_then(|before| before.candidate)
-        .map(|candidate| oid(&candidate.commit))
-        .transpose()
-}
-
 impl Reconcile for Queue {
     fn name(&self) -> &'static str {
         "queue"
@@ -566,7 +479,7 @@ impl Reconcile for Queue {
         let earliest = |a: Option<Time>, b: Time| Some(a.map_or(b, |a| a.min(b)));
         for entry in open {
             if entry.status == Status::Blocked {
-                match self.look_at_blocked(cx, &entry) {
+                match blocked::look(self, cx, &entry) {
                     Ok(free) => worked |= free,
                     Err(error) => tracing::debug!(entry = %entry.id, %error, "still blocked"),
                 }
