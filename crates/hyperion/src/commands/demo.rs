@@ -26,7 +26,7 @@ mod scenario;
 mod scenarios;
 mod story;
 
-use copy::{Copy, Shell};
+use copy::{CopiedRepo, Shell};
 use drive::Drive;
 use place::Place;
 use report::Ended;
@@ -91,7 +91,8 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     Ok(verdict(&ended, &verified, began, cx))
 }
 
-async fn prepare(place: &Place, repo: Option<&Path>, cx: &Cx) -> anyhow::Result<Copy> {
+async fn prepare(place: &Place, repo: Option<&Path>, cx: &Cx) -> anyhow::Result<CopiedRepo> {
+    place.require_home(cx)?;
     let shell = Shell::new(place, cx)?;
     let named = repo.map(|repo| cx.current_dir().join(repo));
     let around = cx.current_dir().to_path_buf();
@@ -104,7 +105,7 @@ async fn prepare(place: &Place, repo: Option<&Path>, cx: &Cx) -> anyhow::Result<
 async fn show(
     session: &Session<'_>,
     place: &Place,
-    copy: &Copy,
+    copy: &CopiedRepo,
     began: Instant,
 ) -> anyhow::Result<(Vec<Ended>, Verification)> {
     let output = Arc::clone(&session.cx().output);
@@ -139,7 +140,7 @@ async fn play(
     drive: &mut Drive<'_>,
     act: &Act,
     place: &Place,
-    copy: &Copy,
+    copy: &CopiedRepo,
     ended: &mut Vec<Ended>,
 ) -> anyhow::Result<()> {
     drive.story.tell_every_station(act.every_station);
@@ -192,7 +193,7 @@ async fn play(
 /// Takes a request back that landed in two steps.
 async fn take_back(
     drive: &mut Drive<'_>,
-    copy: &Copy,
+    copy: &CopiedRepo,
     ended: &mut Vec<Ended>,
     cx: &Cx,
 ) -> anyhow::Result<()> {
@@ -266,7 +267,7 @@ fn verdict(ended: &[Ended], verified: &Verification, began: Instant, cx: &Cx) ->
     Exit::Failed
 }
 
-fn opening(place: &Place, copy: &Copy, repo: &Repo) -> String {
+fn opening(place: &Place, copy: &CopiedRepo, repo: &Repo) -> String {
     let checks = repo
         .checks
         .iter()

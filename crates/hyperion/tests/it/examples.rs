@@ -1,18 +1,19 @@
 //! The request files in `examples/` do what they say (Q6).
 
 use crate::world::{World, items, text};
-use hyperion_testkit::TempRepo;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 
-/// A repository that has a check, in a home where nobody has to be asked about small things.
+/// A repository with a check, and an engine that serves it.
 fn world() -> World {
-    let checks = "[checks]\nreadme = \"test -s README.md\"\n";
-    World::of(TempRepo::with_files(&[
+    World::up(&[
         ("README.md", "# Weather\n"),
-        ("hyperion.toml", checks),
-    ]))
+        (
+            "hyperion.toml",
+            "[checks]\nreadme = \"test -s README.md\"\n",
+        ),
+    ])
 }
 
 fn path(example: &str) -> PathBuf {
@@ -28,6 +29,7 @@ fn land(world: &World, example: &str) -> Vec<Value> {
     let filed = world.run(&["request", path, "--format", "json"]).code(0);
     // A task that builds on another may only be asked about later.
     loop {
+        world.run(&["drain"]).code(0);
         let waiting = world.list(&["approval", "list"]);
         if waiting.is_empty() {
             break;
@@ -36,7 +38,6 @@ fn land(world: &World, example: &str) -> Vec<Value> {
             let id = text(&approval["id"]);
             world.run(&["approval", "approve", &id]).code(0);
         }
-        world.run(&["drain"]).code(0);
     }
     items(&filed.json())
         .iter()
@@ -74,10 +75,13 @@ fn text_and_binary_files_arrive_as_they_are() {
     let world = world();
     let ended = land(&world, "examples/files.json");
     assert_eq!(ended[0]["status"], "completed", "{:#}", ended[0]);
-    let greeting = std::process::Command::new(world.repo.path().join("greeting/greet.sh"))
-        .output()
-        .unwrap();
-    assert_eq!(greeting.stdout, b"Hello, you.\n");
+    let listed = world.repo.git(&["ls-tree", "main", "greeting/greet.sh"]);
+    assert!(listed.starts_with("100755"), "{listed}");
+    let greeting = world.repo.read("greeting/greet.sh");
+    assert!(
+        greeting.ends_with("echo \"Hello, ${1:-you}.\"\n"),
+        "{greeting}"
+    );
     let dot = fs::read(world.repo.path().join("greeting/dot.png")).unwrap();
     assert!(dot.starts_with(b"\x89PNG\r\n"), "{dot:?}");
 }

@@ -17,6 +17,7 @@ use super::place::Place;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::view;
 
 /// The folder of the demo's own project in the copy.
 pub(super) const PROJECT: &str = "hyperion-demo";
@@ -47,7 +48,7 @@ const SETTINGS: &str = "[user]\n\tname = Hyperion demo\n\temail = demo@localhost
      [init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n";
 
 /// The copy, ready to work on.
-pub(super) struct Copy {
+pub(super) struct CopiedRepo {
     shell: Shell,
     /// Its work tree.
     pub(super) path: PathBuf,
@@ -60,7 +61,11 @@ pub(super) struct Copy {
 }
 
 /// Copies the repository named, else the one around the current folder, else makes one.
-pub(super) fn make(shell: Shell, named: Option<&Path>, around: &Path) -> anyhow::Result<Copy> {
+pub(super) fn make(
+    shell: Shell,
+    named: Option<&Path>,
+    around: &Path,
+) -> anyhow::Result<CopiedRepo> {
     let from = named.unwrap_or(around);
     let origin = match source(&shell.git, from) {
         Ok(source) => match clone(&shell, &source) {
@@ -86,7 +91,7 @@ pub(super) fn make(shell: Shell, named: Option<&Path>, around: &Path) -> anyhow:
     };
     let branch = shell.branch()?;
     project(&shell)?;
-    Ok(Copy {
+    Ok(CopiedRepo {
         origin,
         branch,
         start: shell.say(&["rev-parse", "HEAD"])?,
@@ -95,7 +100,7 @@ pub(super) fn make(shell: Shell, named: Option<&Path>, around: &Path) -> anyhow:
     })
 }
 
-impl Copy {
+impl CopiedRepo {
     /// Reads a file of the work tree, which follows what lands.
     pub(super) fn read(&self, path: &str) -> anyhow::Result<String> {
         let path = self.path.join(path);
@@ -232,7 +237,8 @@ fn clone(shell: &Shell, source: &Path) -> anyhow::Result<String> {
     // Nothing can be pushed back by mistake.
     shell.say(&["remote", "remove", "origin"])?;
     let commits = shell.say(&["rev-list", "--count", "--first-parent", "HEAD"])?;
-    Ok(format!("{} ({commits} commits)", source.display()))
+    let commits = view::count(commits.parse().unwrap_or(0), "commit");
+    Ok(format!("{} ({commits})", source.display()))
 }
 
 /// Makes a small repository with a little history.
@@ -294,4 +300,81 @@ fn write(path: &Path, executable: bool, text: &str) -> anyhow::Result<()> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).with_context(writing)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Output;
+    use crate::settings::Variables;
+    use hyperion_testkit::{TempRepo, git};
+    use jiff::tz::TimeZone;
+    use std::sync::Arc;
+    use tempfile::TempDir;
+
+    /// Copies into a folder of its own, as somebody whom git does not know.
+    fn copied(named: Option<&Path>, around: &Path) -> (TempDir, anyhow::Result<CopiedRepo>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let cx = Cx::new(
+            Arc::new(Output::of_streams(std::io::sink(), std::io::sink())),
+            Variables::new([("PATH".into(), path)]),
+            around.to_path_buf(),
+            TimeZone::UTC,
+        );
+        let place = Place::make(Some(&folder.path().join("demo")), &cx).unwrap();
+        let copy = Shell::new(&place, &cx).and_then(|shell| make(shell, named, around));
+        (folder, copy)
+    }
+
+    #[test]
+    fn without_a_repository_one_is_made() {
+        let empty = tempfile::tempdir().unwrap();
+        let (_folder, copy) = copied(None, empty.path());
+        let copy = copy.unwrap();
+        assert_eq!(copy.branch, "main");
+        assert_eq!(copy.log(9).unwrap().lines().count(), 4);
+        assert!(copy.has("src/celsius.sh") && copy.has("hyperion-demo/retry.sh"));
+        assert_eq!(git(&copy.path, &["status", "--porcelain"]), "");
+    }
+
+    #[test]
+    fn a_shallow_clone_with_a_detached_head_will_do() {
+        let origin = TempRepo::with_files(&[("a.txt", "one\n")]);
+        origin.commit("Change", &[("a.txt", "two\n")]);
+        let clone = tempfile::tempdir().unwrap();
+        let path = clone.path().to_str().unwrap();
+        let url = format!("file://{}", origin.path().display());
+        origin.git(&["clone", "--quiet", "--depth", "1", &url, path]);
+        git(path, &["checkout", "--quiet", "--detach"]);
+        let (_folder, copy) = copied(Some(clone.path()), Path::new("/"));
+        let copy = copy.unwrap();
+        assert_eq!(copy.branch, "main");
+        assert_eq!(copy.read("a.txt").unwrap(), "two\n");
+        assert!(copy.origin.ends_with("(1 commit)"), "{}", copy.origin);
+        assert_eq!(git(&copy.path, &["remote"]), "");
+    }
+
+    #[test]
+    fn nothing_leads_out_of_the_copy() {
+        let outside = tempfile::tempdir().unwrap();
+        let repo = TempRepo::with_files(&[("a.txt", "one\n")]);
+        repo.symlink("hyperion-demo", outside.path().to_str().unwrap());
+        let target = outside.path().join("mine.toml");
+        fs::write(&target, "mine").unwrap();
+        repo.symlink("hyperion.toml", target.to_str().unwrap());
+        repo.commit_all("Lead astray");
+        let (_folder, copy) = copied(None, repo.path());
+        assert!(copy.unwrap().has("hyperion-demo/tests/run.sh"));
+        assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_named_has_to_be_a_repository() {
+        let empty = tempfile::tempdir().unwrap();
+        let (_folder, copy) = copied(Some(empty.path()), Path::new("/"));
+        let refused = copy.err().unwrap().to_string();
+        assert!(refused.contains("not inside a git repository"), "{refused}");
+    }
 }

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use hyperion_host::{Home, HomeError};
 
 use crate::context::Cx;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::Variables;
 
@@ -60,6 +62,20 @@ impl Place {
         }
         place.write(&place.home().join("config.toml"), CONFIG)?;
         Ok(place)
+    }
+
+    /// Makes sure that the demo's home can be one.
+    pub(super) fn require_home(&self, cx: &Cx) -> anyhow::Result<()> {
+        match Home::open_or_create(&self.surroundings(cx).locations()?) {
+            Ok(_) => Ok(()),
+            Err(error @ HomeError::InsideRepository { .. }) => Err(Failure::new(
+                Exit::Unavailable,
+                format!("failed to {error}"),
+            )
+            .hint("name a folder outside of any repository with --dir")
+            .into()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The folder itself.

@@ -4,7 +4,7 @@ use hyperion_api::request::RequestDetail;
 use hyperion_api::summary::Summary;
 use serde_json::Value;
 
-use super::copy::Copy;
+use super::copy::CopiedRepo;
 
 /// A part of the demo: requests that are filed at the same time.
 pub(super) struct Act {
@@ -23,7 +23,7 @@ pub(super) struct Scenario {
     /// What the request file is called.
     pub(super) name: &'static str,
     /// Writes the request, looking at the copy as it is at that moment.
-    pub(super) request: fn(&Copy) -> anyhow::Result<Value>,
+    pub(super) request: fn(&CopiedRepo) -> anyhow::Result<Value>,
     /// What has to come of it.
     pub(super) expected: Expected,
 }
@@ -121,7 +121,11 @@ fn levels(summary: &Summary, expected: Option<&str>) -> Result<(), String> {
     same("level", found.max_by_key(rank), expected)
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
+fn same<T: PartialEq + std::fmt::Debug + Copy>(
+    what: &str,
+    found: T,
+    expected: T,
+) -> Result<(), String> {
     if found == expected {
         Ok(())
     } else {

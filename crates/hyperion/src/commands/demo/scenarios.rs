@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::copy::Copy;
+use super::copy::CopiedRepo;
 use super::patch::patch;
 use super::scenario::{Act, Expected, Scenario};
 
@@ -121,7 +121,7 @@ pub(super) fn acts() -> Vec<Act> {
 
 const fn scenario(
     name: &'static str,
-    request: fn(&Copy) -> anyhow::Result<Value>,
+    request: fn(&CopiedRepo) -> anyhow::Result<Value>,
     expected: Expected,
 ) -> Scenario {
     Scenario {
@@ -131,40 +131,40 @@ const fn scenario(
     }
 }
 
-fn cap_the_delay(copy: &Copy) -> anyhow::Result<Value> {
+fn cap_the_delay(copy: &CopiedRepo) -> anyhow::Result<Value> {
     let double = "delay_sec=$((delay_sec * 2))";
     let capped = "delay_sec=$((delay_sec < delay_max_sec / 2 ? delay_sec * 2 : delay_max_sec))";
     Ok(request(
         "Cap the delay between tries at 30 s",
         "bugfix",
-        json!([task(
+        [task(
             "T1",
             "Cap the delay at 30 s",
-            json!([
+            [
                 edit(copy, RETRY, double, capped)?,
                 append(copy, LIMITS, "delay_max_sec=30\n")?,
                 append(copy, TEST_LIMITS, "delay_max_sec=0\n")?,
-            ])
-        )]),
+            ],
+        )],
     ))
 }
 
-fn quiet_mode(copy: &Copy) -> anyhow::Result<Value> {
+fn quiet_mode(copy: &CopiedRepo) -> anyhow::Result<Value> {
     let loud = "        echo \"retry: gave up after $try tries\" >&2\n";
     let quiet =
         "        [ -n \"${RETRY_QUIET:-}\" ] || echo \"retry: gave up after $try tries\" >&2\n";
     Ok(request(
         "Give up without a word when RETRY_QUIET is set",
         "feature",
-        json!([task(
+        [task(
             "T1",
             "Say nothing when RETRY_QUIET is set",
-            json!([edit(copy, RETRY, loud, quiet)?])
-        )]),
+            [edit(copy, RETRY, loud, quiet)?],
+        )],
     ))
 }
 
-fn report(_: &Copy) -> anyhow::Result<Value> {
+fn report(_: &CopiedRepo) -> anyhow::Result<Value> {
     let script = "#!/bin/sh\n# report.sh LOG: counts what was given up.\nset -eu\n\ngrep -c 'gave up' \"$1\" || true\n";
     let test = "#!/bin/sh\nset -eu\n\nlog=$(mktemp)\necho 'retry: gave up after 3 tries' >\"$log\"\nfound=$(sh report.sh \"$log\")\n\
                 rm \"$log\"\n[ \"$found\" = 1 ]\n";
@@ -172,50 +172,46 @@ fn report(_: &Copy) -> anyhow::Result<Value> {
     let mut tested = task(
         "T2",
         "Test the report",
-        json!([create("hyperion-demo/tests/report_test.sh", test)]),
+        [create("hyperion-demo/tests/report_test.sh", test)],
     );
     tested["depends_on"] = json!(["T1"]);
     Ok(request(
         "Report what was given up",
         "feature",
-        json!([
-            task(
-                "T1",
-                "Count what was given up",
-                json!([create(path, script)])
-            ),
+        [
+            task("T1", "Count what was given up", [create(path, script)]),
             tested,
-        ]),
+        ],
     ))
 }
 
-fn rename_setting(copy: &Copy) -> anyhow::Result<Value> {
+fn rename_setting(copy: &CopiedRepo) -> anyhow::Result<Value> {
     let (old, new) = ("tries_max=3", "attempts_max=3");
     let mut request = request(
         "Call the number of tries attempts_max",
         "refactor",
-        json!([
+        [
             task(
                 "settings",
                 "Rename the setting",
-                json!([
+                [
                     edit(copy, LIMITS, old, new)?,
                     edit(copy, TEST_LIMITS, old, new)?,
-                ])
+                ],
             ),
             task(
                 "script",
                 "Use the new name",
-                json!([edit(copy, RETRY, "$tries_max", "$attempts_max")?])
+                [edit(copy, RETRY, "$tries_max", "$attempts_max")?],
             ),
-        ]),
+        ],
     );
     request["atomic"] = json!(true);
     request["requires_approval"] = json!(true);
     Ok(request)
 }
 
-fn usage(copy: &Copy) -> anyhow::Result<Value> {
+fn usage(copy: &CopiedRepo) -> anyhow::Result<Value> {
     let begin = "set -eu\n";
     let checked =
         "set -eu\n[ \"$#\" -gt 0 ] || { echo 'usage: retry.sh COMMAND...' >&2; exit 2; }\n";
@@ -224,18 +220,18 @@ fn usage(copy: &Copy) -> anyhow::Result<Value> {
     let mut request = request(
         "Say how retry.sh is used when no command is given",
         "bugfix",
-        json!([task(
+        [task(
             "T1",
             "Check the arguments of retry.sh",
-            json!([modify(RETRY, patched)])
-        )]),
+            [modify(RETRY, &patched)],
+        )],
     );
     request["base"] = json!(copy.start);
     Ok(request)
 }
 
 /// Somebody else's answer to the same complaint, made on the same commit.
-fn cap_again(copy: &Copy) -> anyhow::Result<Value> {
+fn cap_again(copy: &CopiedRepo) -> anyhow::Result<Value> {
     let started_with = include_str!("project/limits.conf");
     let patched = patch(
         LIMITS,
@@ -245,42 +241,42 @@ fn cap_again(copy: &Copy) -> anyhow::Result<Value> {
     let mut request = request(
         "Cap the delay between tries at 60 s",
         "bugfix",
-        json!([task(
+        [task(
             "T1",
             "Cap the delay at 60 s",
-            json!([modify(LIMITS, patched)])
-        )]),
+            [modify(LIMITS, &patched)],
+        )],
     );
     request["base"] = json!(copy.start);
     Ok(request)
 }
 
-fn broken_script(_: &Copy) -> anyhow::Result<Value> {
+fn broken_script(_: &CopiedRepo) -> anyhow::Result<Value> {
     let script = "#!/bin/sh\nfor log in *.log; do\n    echo \"$log\"\n";
     Ok(request(
         "List the logs",
         "bugfix",
-        json!([task(
+        [task(
             "T1",
             "List the logs, in a loop without its end",
-            json!([create("hyperion-demo/list.sh", script)])
-        )]),
+            [create("hyperion-demo/list.sh", script)],
+        )],
     ))
 }
 
-fn denied_path(_: &Copy) -> anyhow::Result<Value> {
+fn denied_path(_: &CopiedRepo) -> anyhow::Result<Value> {
     Ok(request(
         "Keep the settings in .env",
         "bugfix",
-        json!([task(
+        [task(
             "T1",
             "Keep the settings in .env",
-            json!([create("hyperion-demo/.env", "attempts_max=5\n")])
-        )]),
+            [create("hyperion-demo/.env", "attempts_max=5\n")],
+        )],
     ))
 }
 
-fn secret(_: &Copy) -> anyhow::Result<Value> {
+fn secret(_: &CopiedRepo) -> anyhow::Result<Value> {
     // Put together here, so that no file of Hyperion has anything that looks like a token.
     let token = [
         "gh", "p_", "Zk3vQ9", "mT2xLr", "8WdYc5", "HnB7sF", "1jKp4G", "uA6eRo",
@@ -289,81 +285,83 @@ fn secret(_: &Copy) -> anyhow::Result<Value> {
     Ok(request(
         "Report to the tracker",
         "bugfix",
-        json!([task(
+        [task(
             "T1",
             "Keep the tracker's token in the settings",
-            json!([create(
+            [create(
                 "hyperion-demo/tracker.conf",
-                &format!("tracker_token={token}\n")
-            )])
-        )]),
+                &format!("tracker_token={token}\n"),
+            )],
+        )],
     ))
 }
 
-fn ci(_: &Copy) -> anyhow::Result<Value> {
+fn ci(_: &CopiedRepo) -> anyhow::Result<Value> {
     let workflow = "name: hyperion-demo\non: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      \
                     - uses: actions/checkout@v4\n      - run: sh hyperion-demo/tests/run.sh\n";
     Ok(request(
         "Run the tests in CI",
         "refactor",
-        json!([task(
+        [task(
             "T1",
             "Run the tests in CI",
-            json!([create(".github/workflows/hyperion-demo.yml", workflow)])
-        )]),
+            [create(".github/workflows/hyperion-demo.yml", workflow)],
+        )],
     ))
 }
 
-fn no_checks(copy: &Copy) -> anyhow::Result<Value> {
+fn no_checks(copy: &CopiedRepo) -> anyhow::Result<Value> {
     let checks = copy.read("hyperion.toml")?;
     let none = "# No checks: they only cost time.\n";
     Ok(request(
         "Switch the checks off, and hurry a change past them",
         "refactor",
-        json!([task(
+        [task(
             "T1",
             "Switch the checks off, and hurry a change past them",
-            json!([
-                modify("hyperion.toml", patch("hyperion.toml", &checks, none)),
+            [
+                modify("hyperion.toml", &patch("hyperion.toml", &checks, none)),
                 edit(copy, RETRY, "until \"$@\"; do\n", "until \"$@\"\n")?,
-            ])
-        )]),
+            ],
+        )],
     ))
 }
 
-fn move_and_chmod(_: &Copy) -> anyhow::Result<Value> {
+fn move_and_chmod(_: &CopiedRepo) -> anyhow::Result<Value> {
     Ok(request(
         "Move the notes to docs, and let retry.sh be run",
         "refactor",
-        json!([task(
+        [task(
             "T1",
             "Move the notes, and let retry.sh be run",
-            json!([
-                {"operation": "rename", "from_path": "hyperion-demo/notes.txt", "path": "hyperion-demo/docs/notes.txt"},
-                {"operation": "chmod", "path": RETRY, "mode": "100755"},
-            ])
-        )]),
+            [
+                json!({"operation": "rename", "from_path": "hyperion-demo/notes.txt", "path": "hyperion-demo/docs/notes.txt"}),
+                json!({"operation": "chmod", "path": RETRY, "mode": "100755"}),
+            ],
+        )],
     ))
 }
 
-fn docs(copy: &Copy) -> anyhow::Result<Value> {
+fn docs(copy: &CopiedRepo) -> anyhow::Result<Value> {
     let section = "\n## Limits\n\nEvery setting is a line `name=number`; a check sees to that.\n";
     Ok(request(
         "Explain the limits",
         "docs",
-        json!([task(
+        [task(
             "T1",
             "Explain the limits",
-            json!([append(copy, README, section)?])
-        )]),
+            [append(copy, README, section)?],
+        )],
     ))
 }
 
-fn request(title: &str, class: &str, tasks: Value) -> Value {
+fn request<const N: usize>(title: &str, class: &str, tasks: [Value; N]) -> Value {
+    let tasks = Value::from(tasks);
     json!({"schema": hyperion_api::task_request::SCHEMA, "title": title, "class": class, "tasks": tasks})
 }
 
-fn task(id: &str, title: &str, changes: Value) -> Value {
+fn task<const N: usize>(id: &str, title: &str, changes: [Value; N]) -> Value {
+    let changes = Value::from(changes);
     json!({"id": id, "title": title, "changes": changes})
 }
 
@@ -371,24 +369,24 @@ fn create(path: &str, content: &str) -> Value {
     json!({"operation": "create", "path": path, "content": content})
 }
 
-fn modify(path: &str, patch: String) -> Value {
+fn modify(path: &str, patch: &str) -> Value {
     json!({"operation": "modify", "path": path, "patch": patch})
 }
 
 /// Changes one place of a file as it is now.
-fn edit(copy: &Copy, path: &str, from: &str, to: &str) -> anyhow::Result<Value> {
+fn edit(copy: &CopiedRepo, path: &str, from: &str, to: &str) -> anyhow::Result<Value> {
     let old = copy.read(path)?;
     let (before, after) = old
         .split_once(from)
         .with_context(|| format!("find {from:?} in {path}"))?;
     Ok(modify(
         path,
-        patch(path, &old, &format!("{before}{to}{after}")),
+        &patch(path, &old, &format!("{before}{to}{after}")),
     ))
 }
 
 /// Adds to the end of a file as it is now.
-fn append(copy: &Copy, path: &str, text: &str) -> anyhow::Result<Value> {
+fn append(copy: &CopiedRepo, path: &str, text: &str) -> anyhow::Result<Value> {
     let old = copy.read(path)?;
-    Ok(modify(path, patch(path, &old, &format!("{old}{text}"))))
+    Ok(modify(path, &patch(path, &old, &format!("{old}{text}"))))
 }
