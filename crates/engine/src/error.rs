@@ -21,7 +21,7 @@ pub enum Error {
     #[error("use git: {0}")]
     Git(#[from] GitError),
     /// The repository is not as it was registered.
-    #[error("open the repository: {0}")]
+    #[error("{0}")]
     Repo(#[from] DiscoverError),
     /// An edit cannot be made in a tree.
     #[error("make the tree: {0}")]
@@ -77,11 +77,15 @@ impl From<Error> for Problem {
             Error::Repo(error) => {
                 Problem::new("repo.unusable", format!("failed to {error}")).hint(error.remedy())
             }
+            Error::Git(error) if is_disk_full(&error) => {
+                let remedy = "free some space and try again; nothing was half-written";
+                Problem::new("store.full", chain(&error)).hint(remedy)
+            }
             Error::Git(error) => {
                 let remedy = error
                     .remedy()
                     .unwrap_or_else(|| "run `hyperion doctor`".to_owned());
-                Problem::new("repo.unusable", format!("failed to {error}")).hint(remedy)
+                Problem::new("repo.unusable", chain(&error)).hint(remedy)
             }
             Error::RepoFile(error) => Problem::new(
                 "repo.unusable",
@@ -93,6 +97,8 @@ impl From<Error> for Problem {
                 format!("failed to read the store: {error}"),
             )
             .hint(error.hint()),
+            error if is_disk_full(&error) => Problem::new("store.full", chain(&error))
+                .hint("free some space and try again; nothing was half-written"),
             Error::Io { .. } | Error::Lane(_) | Error::Spawn(_) => {
                 Problem::new("engine.unavailable", chain(&error)).hint("run `hyperion doctor`")
             }
@@ -101,6 +107,23 @@ impl From<Error> for Problem {
             }
         }
     }
+}
+
+/// Tells whether the reason beneath an error is that there is no room left.
+fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    let mut at = Some(error);
+    while let Some(cause) = at {
+        let io = cause.downcast_ref::<std::io::Error>();
+        let git = cause.downcast_ref::<GitError>();
+        if io.is_some_and(|io| matches!(io.kind(), StorageFull | QuotaExceeded))
+            || matches!(git, Some(GitError::DiskFull { .. }))
+        {
+            return true;
+        }
+        at = cause.source();
+    }
+    false
 }
 
 /// Writes an error with everything beneath it: `failed to a: b: c`.

@@ -25,6 +25,6 @@ pub use draft::{Draft, DraftTask};
 pub use errors::Errors;
 pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
-pub use roles::{Brief, PlanDocument, Questions};
+pub use roles::{PlanDocument, Questions};
 pub use submit::{Submitting, brief, plan_document, submit, submit_text};
 pub use validate::{Invalid, Limits, validate};

@@ -38,10 +38,22 @@ pub(super) fn find_repo(
 
 /// Finds the branch and the commit a request names.
 pub(super) fn find(cx: &Cx, draft: &Draft, repo: &Repo) -> Result<Result<Place, Misplaced>, Error> {
-    let opened = match sort(cx.repos.open(cx, repo.id))? {
-        Ok(opened) => opened,
+    let found = match sort(cx.repos.open(cx, repo.id))? {
+        Ok(opened) => on_branch(draft, repo, opened)?,
         Err(misplaced) => return Ok(Err(misplaced)),
     };
+    let Ok(place) = found else {
+        return Ok(found);
+    };
+    // Nothing could be judged by rules that cannot be read, so nothing is begun.
+    let read = place
+        .opened
+        .tip(&place.branch)
+        .and_then(|tip| place.opened.file_and_rules(cx, &tip));
+    Ok(sort(read)?.map(|_| place))
+}
+
+fn on_branch(draft: &Draft, repo: &Repo, opened: Opened) -> Result<Result<Place, Misplaced>, Error> {
     let Some(base) = draft.request.base.as_deref() else {
         return sort(at_tip(opened, repo.branch.clone()));
     };

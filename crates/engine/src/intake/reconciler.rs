@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyperion_api::request::Brief;
 use hyperion_model::plan::{self, NewStep};
 use hyperion_model::request::{self, Request, Status};
 use hyperion_model::{Command, Name, PlanId, ShortText, TaskId};
@@ -75,9 +76,9 @@ impl Intake {
             depends_on: vec![],
         }];
         let assignment = rollback::assignment(cx, request, id)?;
-        let brief = roles::Brief {
+        let brief = Brief {
             scope: vec![assignment.title.clone()],
-            ..roles::Brief::default()
+            ..Brief::default()
         };
         let document = PlanDocument {
             assignments: vec![assignment],
@@ -92,7 +93,7 @@ impl Intake {
         id: PlanId,
         steps: Vec<NewStep>,
         document: &PlanDocument,
-        brief: &roles::Brief,
+        brief: &Brief,
     ) -> Result<(), Error> {
         let document = json_blob(document)?;
         let brief = json_blob(brief)?;

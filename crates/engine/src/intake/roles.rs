@@ -7,31 +7,13 @@
 use std::collections::BTreeMap;
 
 use hyperion_api::assignment::{self, Assignment, Budget, Context};
+use hyperion_api::request::Brief;
 use hyperion_api::task_request::TaskRequest;
 use hyperion_model::plan::NewStep;
 use hyperion_model::{PlanId, RequestId};
 use serde::{Deserialize, Serialize};
 
 use super::draft::DraftTask;
-
-/// The request as the Engineer understood it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Brief {
-    /// What is in scope.
-    pub scope: Vec<String>,
-    /// What is not.
-    pub non_goals: Vec<String>,
-    /// How to tell that it is done.
-    pub acceptance: Vec<String>,
-    /// What is not clear.
-    pub open_questions: Vec<String>,
-    /// Paths found in the text.
-    pub paths: Vec<String>,
-    /// Symbols found in the text.
-    pub symbols: Vec<String>,
-    /// Patterns worth searching for.
-    pub search_patterns: Vec<String>,
-}
 
 /// What a plan's steps are about, in full.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use hyperion_api::request::Brief;
 use hyperion_api::task_request::{self, TaskRequest};
 use hyperion_api::{FieldError, Problem};
 use hyperion_model::machine::Noun;
@@ -16,7 +17,7 @@ use super::dry_apply::dry_apply;
 use super::errors::Errors;
 use super::parse::{Parsed, parse};
 use super::place::{self, Misplaced, Place};
-use super::roles::{Brief, PlanDocument};
+use super::roles::PlanDocument;
 use super::validate::{Invalid, Limits, MAX_TITLE_CHARS, validate};
 use crate::cx::json_blob;
 use crate::error::git_id;

@@ -302,26 +302,34 @@ impl Queue {
         entry: &Entry,
         sets: &[change_set::ChangeSet],
     ) -> Result<Step, Error> {
-        let reason = ShortText::cut(&format!(
-            "{} has it already: merging changes nothing",
-            entry.admission.branch
-        ));
-        let mut commands = vec![Command::Entry(
-            entry.id,
-            entry::Command::Cancel {
-                reason: reason.clone(),
-            },
-        )];
+        let branch = &entry.admission.branch;
+        let reason = ShortText::cut(&format!("{branch} has it already: merging changes nothing"));
+        self.end_unlanded(cx, entry, sets, &reason, |number| plan::Command::SkipStep {
+            number,
+            reason: reason.clone(),
+        })
+    }
+
+    /// Ends an entry that lands nothing although all is well with it.
+    fn end_unlanded(
+        &self,
+        cx: &Cx,
+        entry: &Entry,
+        sets: &[change_set::ChangeSet],
+        reason: &ShortText,
+        end_step: impl Fn(u32) -> plan::Command,
+    ) -> Result<Step, Error> {
+        let cancel = entry::Command::Cancel {
+            reason: reason.clone(),
+        };
+        let mut commands = vec![Command::Entry(entry.id, cancel)];
         for set in sets {
             let cancel = change_set::Command::Cancel {
                 reason: reason.clone(),
             };
             commands.push(Command::ChangeSet(set.id, cancel));
-            let skip = plan::Command::SkipStep {
-                number: set.proposal.step,
-                reason: reason.clone(),
-            };
-            commands.push(Command::Plan(set.proposal.plan, skip));
+            let step = end_step(set.proposal.step);
+            commands.push(Command::Plan(set.proposal.plan, step));
         }
         cx.execute(cx.stamp(&self.name), commands, vec![])?;
         Ok(Step::Worked)
@@ -373,36 +381,12 @@ impl Queue {
     fn ready(&mut self, cx: &Cx, opened: &Opened, entry: &Entry) -> Result<Step, Error> {
         let sets = sets_of(cx, entry)?;
         if entry.admission.dry_run {
-            return self.end_dry_run(cx, entry, &sets);
+            let reason = ShortText::cut("dry run: it would land");
+            return self.end_unlanded(cx, entry, &sets, &reason, |number| {
+                plan::Command::CompleteStep { number }
+            });
         }
         land::dispatch(self, cx, opened, entry, &sets)
-    }
-
-    fn end_dry_run(
-        &self,
-        cx: &Cx,
-        entry: &Entry,
-        sets: &[change_set::ChangeSet],
-    ) -> Result<Step, Error> {
-        let reason = ShortText::cut("dry run: it would land");
-        let mut commands = vec![Command::Entry(
-            entry.id,
-            entry::Command::Cancel {
-                reason: reason.clone(),
-            },
-        )];
-        for set in sets {
-            let cancel = change_set::Command::Cancel {
-                reason: reason.clone(),
-            };
-            commands.push(Command::ChangeSet(set.id, cancel));
-            let complete = plan::Command::CompleteStep {
-                number: set.proposal.step,
-            };
-            commands.push(Command::Plan(set.proposal.plan, complete));
-        }
-        cx.execute(cx.stamp(&self.name), commands, vec![])?;
-        Ok(Step::Worked)
     }
 
     pub(super) fn log(

@@ -40,8 +40,13 @@ pub struct RepoFile {
 #[derive(Debug, thiserror::Error)]
 pub enum RepoFileError {
     /// It is not TOML, or has something that does not belong.
-    #[error("{0}")]
-    Toml(#[source] Box<toml::de::Error>),
+    #[error("line {line}: {detail}")]
+    Toml {
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// It is not text.
     #[error("the file is not UTF-8")]
     NotText,
@@ -78,8 +83,13 @@ impl RepoFile {
 
     /// Reads the file's text.
     pub fn parse(text: &str) -> Result<Self, RepoFileError> {
-        let file: Self =
-            toml::from_str(text).map_err(|error| RepoFileError::Toml(Box::new(error)))?;
+        let file: Self = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(text.len(), |span| span.start);
+            RepoFileError::Toml {
+                line: 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count(),
+                detail: error.message().replace('\n', ", "),
+            }
+        })?;
         if file.checks.len() > MAX_CHECKS {
             return Err(RepoFileError::TooManyChecks(file.checks.len()));
         }

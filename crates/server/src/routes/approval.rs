@@ -8,9 +8,9 @@ use hyperion_api::{List, Problem};
 use hyperion_engine::approval::{self, Decision};
 use hyperion_engine::{Cx, Error};
 use hyperion_model::approval::Approval;
-use hyperion_model::{ApprovalId, Digest, RequestId, Subject, request};
+use hyperion_model::{ApprovalId, Digest, Subject};
 
-use super::page::{ListQuery, states};
+use super::page::{self, ListQuery, states};
 use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::subject::find;
@@ -28,20 +28,8 @@ pub(super) fn routes() -> Router<Server> {
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let mut filter = query.filter(&states!(approval))?;
-        if let Some(id) = &query.request {
-            filter = filter.request(find::<request::Request>(cx, id, RequestId::new)?.id);
-        }
-        let page = cx.store.list::<Approval>(&filter)?;
-        let items = page
-            .rows
-            .iter()
-            .map(|one| view(cx, one))
-            .collect::<Result<_, _>>()?;
-        Ok(List {
-            items,
-            next_cursor: page.next.map(|next| next.to_string()),
-        })
+        let filter = query.filter(cx, &states!(approval))?;
+        page::list::<Approval, _>(cx, &filter, view)
     })
     .await
 }

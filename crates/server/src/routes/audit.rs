@@ -24,10 +24,7 @@ async fn history(
 ) -> Answer<List<Landing>> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let mut filter = query.filter(&states!(entry))?;
-        if let Some(name) = &query.repo {
-            filter = filter.repo(hyperion_engine::repo::find(cx, name, None)?.id);
-        }
+        let filter = query.filter(cx, &states!(entry))?;
         let (items, next_cursor) = audit::history(cx, &filter)?;
         Ok(List { items, next_cursor })
     })

@@ -13,10 +13,10 @@ use hyperion_engine::change_set::{
 };
 use hyperion_engine::{Cx, Error};
 use hyperion_model::change_set::{ChangeSet, Status, item};
-use hyperion_model::{ChangeSetId, ItemId, RequestId, request};
+use hyperion_model::{ChangeSetId, ItemId};
 use hyperion_patch::LineKind;
 
-use super::page::{ListQuery, states};
+use super::page::{self, ListQuery, states};
 use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::subject::{find, missing};
@@ -43,20 +43,8 @@ pub(super) fn routes() -> Router<Server> {
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let mut filter = query.filter(&states!(change_set))?;
-        if let Some(id) = &query.request {
-            filter = filter.request(find::<request::Request>(cx, id, RequestId::new)?.id);
-        }
-        let page = cx.store.list::<ChangeSet>(&filter)?;
-        let items = page
-            .rows
-            .iter()
-            .map(|set| view(cx, set, Depth::Listed))
-            .collect::<Result<_, _>>()?;
-        Ok(List {
-            items,
-            next_cursor: page.next.map(|next| next.to_string()),
-        })
+        let filter = query.filter(cx, &states!(change_set))?;
+        page::list::<ChangeSet, _>(cx, &filter, |cx, set| view(cx, set, Depth::Listed))
     })
     .await
 }

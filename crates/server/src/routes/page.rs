@@ -2,34 +2,37 @@
 
 use std::collections::BTreeSet;
 
-use hyperion_api::Problem;
 use hyperion_api::list::{DEFAULT_LIMIT, MAX_LIMIT};
-use hyperion_engine::Error;
-use hyperion_model::Time;
-use hyperion_store::{Cursor, Filter};
+use hyperion_api::{List, Problem};
+use hyperion_engine::{Cx, Error, repo};
+use hyperion_model::request::Request;
+use hyperion_model::{RequestId, Time};
+use hyperion_store::{Cursor, Filter, Stored};
 use serde::Deserialize;
+
+use crate::subject::find;
 
 /// The parameters of a list.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     /// One status, or several with commas between.
-    pub(super) status: Option<String>,
+    status: Option<String>,
     /// Only what was made since then.
-    pub(super) since: Option<String>,
+    since: Option<String>,
     /// How many at most.
-    pub(super) limit: Option<u32>,
+    limit: Option<u32>,
     /// Where the page before ended.
-    pub(super) cursor: Option<String>,
+    cursor: Option<String>,
     /// Only what belongs to this request.
-    pub(super) request: Option<String>,
+    request: Option<String>,
     /// Only what is about this repository.
-    pub(super) repo: Option<String>,
+    repo: Option<String>,
 }
 
 impl ListQuery {
     /// Makes a filter, newest first; `known` are the noun's states.
-    pub(super) fn filter(&self, known: &[&'static str]) -> Result<Filter, Error> {
+    pub(super) fn filter(&self, cx: &Cx, known: &[&'static str]) -> Result<Filter, Error> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         if limit == 0 || limit > MAX_LIMIT {
             let detail = format!("limit is {limit}; give 1 to {MAX_LIMIT}");
@@ -63,8 +66,28 @@ impl ListQuery {
             })?;
             filter = filter.after(cursor);
         }
+        if let Some(name) = &self.repo {
+            filter = filter.repo(repo::find(cx, name, None)?.id);
+        }
+        if let Some(id) = &self.request {
+            filter = filter.request(find::<Request>(cx, id, RequestId::new)?.id);
+        }
         Ok(filter)
     }
+}
+
+/// Answers one page of a noun.
+pub(super) fn list<M: Stored, T>(
+    cx: &Cx,
+    filter: &Filter,
+    view: impl Fn(&Cx, &M) -> Result<T, Error>,
+) -> Result<List<T>, Error> {
+    let page = cx.store.list::<M>(filter)?;
+    let items = page.rows.iter().map(|row| view(cx, row));
+    Ok(List {
+        items: items.collect::<Result<_, _>>()?,
+        next_cursor: page.next.map(|next| next.to_string()),
+    })
 }
 
 /// Reads a time.

@@ -8,15 +8,15 @@ use hyperion_api::change_request::ChangeRequest;
 use hyperion_api::queue::{Entry as Wire, EntryDetail, Idle, LogRecord, Metrics, Percentiles};
 use hyperion_api::request::Because;
 use hyperion_engine::{Cx, Error, queue, request};
+use hyperion_model::EntryId;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::{Entry, Quarantine, Status};
 use hyperion_model::run::Run;
-use hyperion_model::{EntryId, RequestId};
 use hyperion_store::{Filter, QueueLogFilter, QueueRecord};
 use serde::Deserialize;
 
-use super::page::{ListQuery, states};
+use super::page::{self, ListQuery, states};
 use super::repo;
 use crate::Server;
 use crate::answer::{Answer, blocking};
@@ -42,8 +42,8 @@ pub(super) fn routes() -> Router<Server> {
 
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
     blocking(server, move |server| {
-        let filter = filter(server.cx(), &query)?;
-        page(server.cx(), &filter)
+        let filter = query.filter(server.cx(), &states!(entry))?;
+        page::list::<Entry, _>(server.cx(), &filter, view)
     })
     .await
 }
@@ -53,38 +53,14 @@ async fn dead_letters(
     Query(query): Query<ListQuery>,
 ) -> Answer<List<Wire>> {
     blocking(server, move |server| {
-        let filter = filter(server.cx(), &query)?
+        let filter = query
+            .filter(server.cx(), &states!(entry))?
             .status(Status::Dead.name())
             .status(Status::Failed.name())
             .status(Status::Quarantined.name());
-        page(server.cx(), &filter)
+        page::list::<Entry, _>(server.cx(), &filter, view)
     })
     .await
-}
-
-fn filter(cx: &Cx, query: &ListQuery) -> Result<Filter, Error> {
-    let mut filter = query.filter(&states!(entry))?;
-    if let Some(name) = &query.repo {
-        filter = filter.repo(hyperion_engine::repo::find(cx, name, None)?.id);
-    }
-    if let Some(id) = &query.request {
-        filter =
-            filter.request(find::<hyperion_model::request::Request>(cx, id, RequestId::new)?.id);
-    }
-    Ok(filter)
-}
-
-fn page(cx: &Cx, filter: &Filter) -> Result<List<Wire>, Error> {
-    let page = cx.store.list::<Entry>(filter)?;
-    let items = page
-        .rows
-        .iter()
-        .map(|entry| view(cx, entry))
-        .collect::<Result<_, _>>()?;
-    Ok(List {
-        items,
-        next_cursor: page.next.map(|next| next.to_string()),
-    })
 }
 
 async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<EntryDetail> {

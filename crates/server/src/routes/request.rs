@@ -24,7 +24,7 @@ use hyperion_model::{ChangeSetId, EntryId, RequestId};
 use hyperion_store::Filter;
 use serde::Deserialize;
 
-use super::page::{ListQuery, states};
+use super::page::{self, ListQuery, states};
 use super::{approval, change_set, queue, repo};
 use crate::Server;
 use crate::answer::{Answer, Refusal, blocking};
@@ -111,20 +111,8 @@ fn views(cx: &Cx, ids: &[RequestId]) -> Result<List<Wire>, Error> {
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let mut filter = query.filter(&states!(request))?;
-        if let Some(name) = &query.repo {
-            filter = filter.repo(hyperion_engine::repo::find(cx, name, None)?.id);
-        }
-        let page = cx.store.list::<Request>(&filter)?;
-        let items = page
-            .rows
-            .iter()
-            .map(|request| view(cx, request))
-            .collect::<Result<_, _>>()?;
-        Ok(List {
-            items,
-            next_cursor: page.next.map(|next| next.to_string()),
-        })
+        let filter = query.filter(cx, &states!(request))?;
+        page::list::<Request, _>(cx, &filter, view)
     })
     .await
 }
@@ -281,7 +269,7 @@ fn detail(cx: &Cx, request: &Request) -> Result<RequestDetail, Error> {
         ),
         questions: redact_all(questions),
         answers: redact_all(intake::answers(cx, request)?),
-        brief: intake::brief(cx, request)?.map(|brief| brief_view(&brief, &redact_all)),
+        brief: intake::brief(cx, request)?.map(|brief| redacted(brief, &redact_all)),
         plan: plan(cx, request)?,
         change_sets: change_sets
             .iter()
@@ -299,8 +287,8 @@ fn detail(cx: &Cx, request: &Request) -> Result<RequestDetail, Error> {
     })
 }
 
-fn brief_view(brief: &intake::Brief, redact: &impl Fn(Vec<String>) -> Vec<String>) -> Brief {
-    let intake::Brief {
+fn redacted(brief: Brief, redact: &impl Fn(Vec<String>) -> Vec<String>) -> Brief {
+    let Brief {
         scope,
         non_goals,
         acceptance,
@@ -308,7 +296,7 @@ fn brief_view(brief: &intake::Brief, redact: &impl Fn(Vec<String>) -> Vec<String
         paths,
         symbols,
         search_patterns,
-    } = brief.clone();
+    } = brief;
     Brief {
         scope: redact(scope),
         non_goals: redact(non_goals),

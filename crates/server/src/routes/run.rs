@@ -6,11 +6,11 @@ use axum::routing::get;
 use hyperion_api::run::{Log, Run as Wire};
 use hyperion_api::{List, Problem};
 use hyperion_engine::{Cx, Error, run};
+use hyperion_model::RunId;
 use hyperion_model::run::{Run, Work};
-use hyperion_model::{RequestId, RunId, request};
 use serde::Deserialize;
 
-use super::page::{ListQuery, states};
+use super::page::{self, ListQuery, states};
 use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::subject::find;
@@ -30,20 +30,8 @@ pub(super) fn routes() -> Router<Server> {
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let mut filter = query.filter(&states!(run))?;
-        if let Some(id) = &query.request {
-            filter = filter.request(find::<request::Request>(cx, id, RequestId::new)?.id);
-        }
-        let page = cx.store.list::<Run>(&filter)?;
-        let items = page
-            .rows
-            .iter()
-            .map(|run| view(cx, run))
-            .collect::<Result<_, _>>()?;
-        Ok(List {
-            items,
-            next_cursor: page.next.map(|next| next.to_string()),
-        })
+        let filter = query.filter(cx, &states!(run))?;
+        page::list::<Run, _>(cx, &filter, view)
     })
     .await
 }
