@@ -85,25 +85,22 @@ fn came_to(detail: &RequestDetail) -> &str {
     }
 }
 
-fn let_pass_by(detail: &RequestDetail) -> String {
-    let approved = detail
-        .summary
-        .iter()
-        .flat_map(|summary| &summary.approved_by);
-    let mut by: Vec<_> = approved
-        .map(|one| match &one.approval_id {
-            None => "policy".to_owned(),
-            Some(_) => format!("{} ({})", one.by.trim_start_matches("person:"), one.level),
-        })
-        .collect();
-    by.dedup();
-    by.join(", ")
+/// Whose word it was: policy's, or that of a person of this level.
+fn let_pass_by(detail: &RequestDetail) -> &str {
+    let approved = detail.summary.iter();
+    let approved = approved.flat_map(|summary| &summary.approved_by);
+    match approved.last() {
+        None => "",
+        Some(one) if one.approval_id.is_none() => "policy",
+        Some(one) => &one.level,
+    }
 }
 
-fn commit(detail: &RequestDetail) -> String {
+/// The last commit that it landed as.
+fn commit(detail: &RequestDetail) -> &str {
     let landed = detail.summary.iter().flat_map(|summary| &summary.landed);
-    let commits = landed.filter_map(|one| one.commit.as_deref());
-    commits.map(short_commit).collect::<Vec<_>>().join(", ")
+    let mut commits = landed.filter_map(|one| one.commit.as_deref());
+    commits.next_back().map_or("", short_commit)
 }
 
 /// Gives the commands to go on with.

@@ -27,7 +27,7 @@ pub(super) fn acts() -> Vec<Act> {
             title: "A person decides",
             story: "A feature asks a team lead. As this home's owner that is you.",
             every_station: false,
-            scenarios: vec![scenario("quiet-mode", quiet_mode, Expected::AsDecided)],
+            scenarios: vec![scenario("say-each-try", say_each_try, Expected::AsDecided)],
         },
         Act {
             title: "Main moved on",
@@ -149,17 +149,18 @@ fn cap_the_delay(copy: &CopiedRepo) -> anyhow::Result<Value> {
     ))
 }
 
-fn quiet_mode(copy: &CopiedRepo) -> anyhow::Result<Value> {
-    let loud = "        echo \"retry: gave up after $try tries\" >&2\n";
-    let quiet =
-        "        [ -n \"${RETRY_QUIET:-}\" ] || echo \"retry: gave up after $try tries\" >&2\n";
+/// Far enough from what the others change that it still lands when the answer comes last.
+fn say_each_try(copy: &CopiedRepo) -> anyhow::Result<Value> {
+    let next = "    try=$((try + 1))\n";
+    let said =
+        "    try=$((try + 1))\n    [ -z \"${RETRY_VERBOSE:-}\" ] || echo \"retry: try $try\" >&2\n";
     Ok(request(
-        "Give up without a word when RETRY_QUIET is set",
+        "Say which try it is when RETRY_VERBOSE is set",
         "feature",
         [task(
             "T1",
-            "Say nothing when RETRY_QUIET is set",
-            [edit(copy, RETRY, loud, quiet)?],
+            "Say which try it is",
+            [edit(copy, RETRY, next, said)?],
         )],
     ))
 }

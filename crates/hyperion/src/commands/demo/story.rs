@@ -6,15 +6,19 @@ use std::time::Instant;
 use anstyle::Style;
 use hyperion_api::event::Event;
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::id::short_commit;
 use crate::output::Output;
 use crate::output::style::{self, paint};
+use crate::output::table::cut;
 use crate::output::visible::visible;
 use crate::time::duration;
 
 /// The most paths that are named for a change.
 const PATHS_SHOWN: usize = 3;
+/// The width of what stands before a line's mark: clock, station, number.
+const BEFORE_TEXT_CHARS: usize = 26;
 /// The width of a station's name.
 const STATION_CHARS: usize = 10;
 
@@ -77,14 +81,15 @@ impl Story {
 
     /// Tells of an event, if there is something to tell.
     pub(super) fn tell(&mut self, event: &Event, output: &Output) {
-        if let Some(line) = self.line(event) {
+        if let Some(line) = self.line(event, output.width()) {
             let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
             let clock = paint(style::FAINT, &format!("{:>9}", duration(elapsed)));
             output.progress(&format!("{clock}  {line}"));
         }
     }
 
-    fn line(&mut self, event: &Event) -> Option<String> {
+    /// Gives the line of an event, cut to the terminal where there is one: what stopped a request is told in full at the end.
+    fn line(&mut self, event: &Event, width: Option<usize>) -> Option<String> {
         let id = event.request_id.clone()?;
         self.requests.get(&id)?;
         self.learn(&id, event);
@@ -102,12 +107,16 @@ impl Story {
         } else {
             format!("{} ", paint(told.style, told.mark))
         };
+        let text = visible(&format!("{task}{}", told.text)).into_owned();
+        let taken = BEFORE_TEXT_CHARS + told.mark.width() + usize::from(!told.mark.is_empty());
+        let text = match width {
+            Some(width) => cut(&text, width.saturating_sub(taken)),
+            None => text,
+        };
+        let number = format!("#{}", asked.number);
         Some(format!(
-            "{}{:>3}  {mark}{}{}",
-            paint(style::HINT, &station),
-            format!("#{}", asked.number),
-            visible(&task),
-            visible(&told.text)
+            "{}{number:>3}  {mark}{text}",
+            paint(style::HINT, &station)
         ))
     }
 
@@ -359,20 +368,20 @@ mod tests {
         ]
     }
 
-    fn tell(every_station: bool) -> String {
+    fn tell(every_station: bool, width: Option<usize>) -> String {
         let mut story = Story::new(Instant::now());
         story.tell_every_station(every_station);
         story.number("r1", 3, "Cap the delay");
         let lines = road()
             .iter()
-            .filter_map(|event| story.line(event))
+            .filter_map(|event| story.line(event, width))
             .collect::<Vec<_>>();
         crate::view::plain(&lines.join("\n"))
     }
 
     #[test]
     fn the_road_is_told_station_by_station() {
-        insta::assert_snapshot!(tell(true), @r"
+        insta::assert_snapshot!(tell(true, None), @r"
         request    #3  Cap the delay
         plan       #3  2 steps
         change     #3  T1: +2 -1  a.sh
@@ -386,7 +395,7 @@ mod tests {
 
     #[test]
     fn later_only_what_tells_requests_apart() {
-        insta::assert_snapshot!(tell(false), @r"
+        insta::assert_snapshot!(tell(false, None), @r"
         request    #3  Cap the delay
         change     #3  T1: +2 -1  a.sh
         approval   #3  ? T1: asks a person of level admin, risk high
@@ -394,5 +403,15 @@ mod tests {
         queue      #3  ✓ T1: the merged result passes tests
         landing    #3  ✓ T1: on the branch as 4f1c2d3e5a
         ");
+    }
+
+    #[test]
+    fn a_line_fits_the_terminal() {
+        for width in 30..80 {
+            for line in tell(true, Some(width)).lines() {
+                // The clock stands in front.
+                assert!(line.width() + 11 <= width, "{width}: {line}");
+            }
+        }
     }
 }
