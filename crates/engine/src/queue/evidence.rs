@@ -211,12 +211,9 @@ pub(super) fn of_check(
     Ok((evidence, detail))
 }
 
-/// Says that the branch's rules became stricter.
+/// Says why what would land is not what was judged.
 pub(super) fn of_policy(entry: &Entry, set: &ChangeSet, why: &str) -> (Evidence, String) {
-    let detail = format!(
-        "the rules of {} changed since it was judged: {why}",
-        entry.admission.branch
-    );
+    let detail = why.to_owned();
     let failure = Failure {
         entry_id: Some(entry.id.to_string()),
         task_id: set.proposal.task.to_string(),

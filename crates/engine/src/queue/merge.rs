@@ -1,6 +1,8 @@
 //! Merges an entry's changes with the branch's tip, in memory.
 
-use hyperion_git::{ConflictFile, MergeSides, Merged, NewCommit, Oid, Signature};
+use std::collections::BTreeSet;
+
+use hyperion_git::{ConflictFile, MergeSides, Merged, NewCommit, Oid, Renames, Signature};
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::{Candidate, Entry};
 use hyperion_model::machine::Machine as _;
@@ -28,7 +30,7 @@ pub(super) enum Outcome {
         /// Where.
         files: Vec<ConflictFile>,
     },
-    /// The branch's rules became stricter than what the change was judged by.
+    /// What would land is not what was judged: by today's rules, or in the files it would change.
     Policy {
         /// The change set at fault.
         set: Box<ChangeSet>,
@@ -46,9 +48,10 @@ pub(super) fn merge(
     onto: &Oid,
 ) -> Result<Outcome, Error> {
     if let Some((set, why)) = stricter(cx, opened, entry, sets, onto)? {
+        let branch = &entry.admission.branch;
         return Ok(Outcome::Policy {
             set: Box::new(set),
-            why,
+            why: format!("the rules of {branch} changed since it was judged: {why}"),
         });
     }
     let tip_tree = opened.git.tree_of(onto)?;
@@ -79,6 +82,12 @@ pub(super) fn merge(
     }
     if tree == tip_tree {
         return Ok(Outcome::Nothing);
+    }
+    if let Some((set, why)) = astray(opened, entry, sets, &tip_tree, &tree)? {
+        return Ok(Outcome::Policy {
+            set: Box::new(set),
+            why,
+        });
     }
     let commit = commit(cx, opened, entry, sets, onto, &tree)?;
     // The fact about to be committed names these objects: they have to be durable first.
@@ -115,6 +124,41 @@ fn commit(
         committer: sign("Hyperion"),
         message: message::compose(cx, entry, sets)?,
     })?)
+}
+
+/// Finds a path that the merge changes and nobody judged: git follows a file that the branch moved meanwhile,
+/// and where it went may be denied, protected, or somebody else's.
+fn astray(
+    opened: &Opened,
+    entry: &Entry,
+    sets: &[ChangeSet],
+    tip_tree: &Oid,
+    tree: &Oid,
+) -> Result<Option<(ChangeSet, String)>, Error> {
+    let mut judged = BTreeSet::new();
+    for set in sets {
+        let Some(assessed) = &set.assessed else {
+            continue;
+        };
+        let (base, theirs) = (oid(&set.proposal.base_tree)?, oid(&assessed.tree)?);
+        if sets.len() == 1 && base == *tip_tree {
+            // The merge is the change itself.
+            return Ok(None);
+        }
+        let changes = opened.git.diff_trees(&base, &theirs, Renames::Off)?;
+        judged.extend(changes.into_iter().map(|change| change.path));
+    }
+    let changes = opened.git.diff_trees(tip_tree, tree, Renames::Off)?;
+    let stray = changes
+        .into_iter()
+        .find(|change| !judged.contains(&change.path));
+    Ok(stray.zip(sets.first()).map(|(change, set)| {
+        let why = format!(
+            "{} moved files since it was judged, and it would change {} now; make it anew on the tip",
+            entry.admission.branch, change.path
+        );
+        (set.clone(), why)
+    }))
 }
 
 /// Judges changes anew where the branch's rules are not those they were judged by.
