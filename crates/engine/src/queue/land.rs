@@ -329,8 +329,24 @@ fn record(
             };
             commands.push(Command::ChangeSet(set.id, back));
         }
-        let back = request::Command::RollBack { by: request.id };
-        commands.push(Command::Request(original, back));
+        // Git has moved already, so nothing may keep this from being recorded: a request that was taken up again
+        // meanwhile, or taken back by somebody else, stays as it is.
+        let there = cx.store.get::<Request>(original)?;
+        let ended = there.is_some_and(|there| match there.status {
+            request::Status::Completed | request::Status::PartlyLanded => true,
+            request::Status::Pending
+            | request::Status::NeedsClarification
+            | request::Status::Planned
+            | request::Status::Running
+            | request::Status::AwaitingApproval
+            | request::Status::Failed
+            | request::Status::Cancelled
+            | request::Status::RolledBack => false,
+        });
+        if ended {
+            let back = request::Command::RollBack { by: request.id };
+            commands.push(Command::Request(original, back));
+        }
     }
     cx.execute(cx.stamp(&queue.name), commands, vec![])?;
     queue.log(cx, entry, "land", "landed", took_ms, None);

@@ -109,6 +109,96 @@ fn a_landing_survives_a_crash_after_every_step() {
     }
 }
 
+// M5: an engine that died between recording a landing and removing its ref leaves no ref for ever.
+#[test]
+fn a_ref_left_behind_by_a_recorded_landing_is_removed() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let id = world.file(&change("Say two", "two\n"));
+    let entry = bring_to(&mut world, Status::Dispatching);
+    let landing = landing(&world, &entry);
+    world.settle();
+    git(&world).create_landing_ref(&landing).unwrap();
+    let foreign = "refs/hyperion/landing/00000000-0000-7000-8000-000000000001";
+    world.repo.git(&["update-ref", foreign, "main"]);
+    world.restart();
+    git(&world);
+    let refs = world
+        .repo
+        .git(&["for-each-ref", "--format=%(refname)", "refs/hyperion"]);
+    assert_eq!(refs.trim(), foreign, "another home's stays");
+    world.repo.git(&["update-ref", "-d", foreign]);
+    assert_landed_once(&world, id, "Say two");
+}
+
+// C5: git follows a file that the branch renamed; what was judged in one place does not land in another.
+#[test]
+fn a_change_does_not_follow_a_file_to_where_nobody_judged_it() {
+    let lines: String = (1..20).map(|line| format!("line {line}\n")).collect();
+    let mut world = World::new(&[("a.txt", &lines), ("b.txt", "b\n")]);
+    let changed = lines.replace("line 3\n", "LINE 3\n");
+    let id = world.file(&change("Say it louder", &changed));
+    world.settle();
+    world.repo.checkout("main");
+    world.repo.git(&["mv", "a.txt", "server.key"]);
+    world.repo.git(&["commit", "-qm", "Move it away"]);
+    world.repo.checkout("elsewhere");
+    world.approve_all();
+    world.settle();
+    assert_eq!(world.repo.show("main", "server.key"), lines);
+    assert_eq!(world.request(id).status, request::Status::Failed);
+    let entry = world.entries().pop().unwrap();
+    assert_eq!(entry.status, Status::Quarantined);
+    insta::assert_snapshot!(
+        entry.reason.unwrap().as_str(),
+        @"main moved files since it was judged, and it would change server.key now; make it anew on the tip"
+    );
+}
+
+// R1: what git did is recorded, also where the request it takes back was taken up again meanwhile.
+#[test]
+fn a_rollback_is_recorded_whatever_became_of_what_it_takes_back() {
+    let toml = "[checks]\ntest = \"! grep -q bad b.txt\"\n";
+    let mut world = World::new(&[
+        ("a.txt", "one\n"),
+        ("b.txt", "b\n"),
+        ("hyperion.toml", toml),
+    ]);
+    let two_tasks = task_request("Two things")
+        .class("bugfix")
+        .task(task("T1", "Say two").replace("a.txt", "two\n"))
+        .task(task("T2", "Say bad").replace("b.txt", "bad\n"));
+    let id = world.file(&two_tasks);
+    world.settle();
+    world.approve_all();
+    world.settle();
+    assert_eq!(world.request(id).status, request::Status::PartlyLanded);
+    let failed = world
+        .entries()
+        .into_iter()
+        .find(|entry| entry.status == Status::Quarantined)
+        .unwrap();
+    let admin = crate::testing::admin();
+    let back = crate::rollback::roll_back(
+        &world.cx,
+        &admin,
+        id,
+        None,
+        hyperion_model::request::Source::Cli,
+    )
+    .unwrap();
+    let refused = super::retry(&world.cx, &admin, failed.id).unwrap_err();
+    assert!(refused.to_string().contains("taking back"), "{refused}");
+    // The same in the moment between looking and committing.
+    let reopen = Command::Request(id, request::Command::Reopen);
+    let stamp = world.cx.stamp_person(&admin);
+    world.cx.execute(stamp, vec![reopen], vec![]).unwrap();
+    world.settle_others();
+    world.approve_all();
+    world.settle();
+    assert_eq!(world.repo.show("main", "a.txt"), "one\n");
+    assert_eq!(world.request(back).status, request::Status::Completed);
+}
+
 fn git(world: &World) -> Arc<hyperion_git::RepoStore> {
     let entry = world.entries().pop().unwrap();
     world

@@ -21,6 +21,13 @@ pub fn retry(cx: &Cx, actor: &Actor, id: EntryId) -> Result<(), Error> {
     if let Some(request) = cx.store.get::<Request>(entry.admission.request)? {
         match request.status {
             request::Status::Failed | request::Status::PartlyLanded => {
+                if let Some(other) = crate::rollback::under_way(cx, request.id)? {
+                    let detail =
+                        format!("request {other} is taking back what landed of its request");
+                    return Err(Problem::new("state.illegal_move", detail)
+                        .hint("wait until that ends, or call it off")
+                        .into());
+                }
                 commands.push(Command::Request(request.id, request::Command::Reopen));
             }
             request::Status::Cancelled | request::Status::RolledBack => {

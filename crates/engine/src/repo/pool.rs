@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyperion_git::{Oid, RefName, RepoStore, UserRepo};
+use hyperion_model::entry::{self, Entry};
 use hyperion_model::repo::Repo;
-use hyperion_model::{Name, RepoId};
+use hyperion_model::{EntryId, Name, RepoId};
 use hyperion_policy::Rules;
 
 use super::RepoFile;
@@ -55,6 +56,7 @@ impl Pool {
         )?);
         if cx.works {
             git.recover_checkouts()?;
+            clear_landing_refs(cx, &git)?;
         }
         let mut open = self.lock();
         if open.len() >= MAX_OPEN {
@@ -78,6 +80,22 @@ impl Pool {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Arc<RepoStore>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Removes landing refs that an engine left which died after it had recorded the landing; those of other homes, and
+/// those that a landing still needs, stay.
+fn clear_landing_refs(cx: &Cx, git: &RepoStore) -> Result<(), Error> {
+    for (id, _) in git.landing_refs()? {
+        let Ok(entry) = id.parse::<EntryId>() else {
+            continue;
+        };
+        if let Some(entry) = cx.store.get::<Entry>(entry)?
+            && entry.status != entry::Status::Dispatching
+        {
+            git.delete_landing_ref(&id)?;
+        }
+    }
+    Ok(())
 }
 
 impl Opened {

@@ -99,16 +99,8 @@ fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
     if landed(cx, original.id)?.is_empty() {
         return Err(impossible("nothing of it landed".to_owned()));
     }
-    let running = Filter::open().parent(original.id.uuid()).limit(10);
-    let running = cx.store.list::<Request>(&running)?.rows;
-    if let Some(other) = running
-        .iter()
-        .find(|other| other.submission.rolls_back == Some(original.id))
-    {
-        return Err(impossible(format!(
-            "request {} takes it back already",
-            other.id
-        )));
+    if let Some(other) = under_way(cx, original.id)? {
+        return Err(impossible(format!("request {other} takes it back already")));
     }
     let level = level_of(&landed(cx, original.id)?);
     if !actor.may_decide(level) {
@@ -121,6 +113,18 @@ fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
             .into());
     }
     Ok(())
+}
+
+/// Finds the open request that takes another one back.
+pub(crate) fn under_way(cx: &Cx, id: RequestId) -> Result<Option<RequestId>, Error> {
+    let open = cx
+        .store
+        .list::<Request>(&Filter::open().parent(id.uuid()).limit(10))?;
+    Ok(open
+        .rows
+        .iter()
+        .find(|other| other.submission.rolls_back == Some(id))
+        .map(|other| other.id))
 }
 
 /// Lists what landed of a request, oldest first.
