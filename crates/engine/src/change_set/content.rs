@@ -124,6 +124,35 @@ impl Preview {
     }
 }
 
+/// Counts the lines that the accepted parts of a change set add and take away.
+///
+/// Where hunks were rejected the content tells; once that is purged, or its repository is gone, their items count whole.
+pub fn accepted_lines(cx: &Cx, set: &ChangeSet) -> Result<(u32, u32), Error> {
+    let in_part = |item: &Item| !item.rejected_hunks.is_empty();
+    if set.proposal.items.iter().any(in_part)
+        && let Ok(opened) = cx.repos.open(cx, set.proposal.repo)
+        && let Some(preview) = preview(cx, &opened, set)?
+    {
+        let count = |lines: usize| u32::try_from(lines).unwrap_or(u32::MAX);
+        let diffs = preview.accepted()?;
+        let diffs = diffs.iter().map(item_diff);
+        return Ok(diffs.fold((0, 0), |(added, removed), diff| {
+            (
+                added + count(diff.additions),
+                removed + count(diff.deletions),
+            )
+        }));
+    }
+    let whole = set
+        .proposal
+        .items
+        .iter()
+        .filter(|item| item.status != item::Status::Rejected);
+    Ok(whole.fold((0, 0), |(added, removed), item| {
+        (added + item.additions, removed + item.deletions)
+    }))
+}
+
 /// Writes items as one unified diff; lossy where content is not UTF-8.
 pub fn unified_diff(items: &[MadeItem]) -> String {
     let mut text = String::new();

@@ -7,9 +7,10 @@ use hyperion_model::entry::{self, Entry, Quarantine};
 use hyperion_model::plan::{Plan, Step, step};
 use hyperion_model::request::Request;
 use hyperion_model::run::{Run, Status, Work};
-use hyperion_model::{RequestId, Time};
+use hyperion_model::{Decision, RequestId, Time};
 use hyperion_store::Filter;
 
+use crate::change_set::accepted_lines;
 use crate::run::CheckSpec;
 use crate::{Cx, Error};
 
@@ -117,11 +118,12 @@ fn landing(cx: &Cx, entry: &Entry) -> Result<Landed, Error> {
             continue;
         };
         tasks.push(set.proposal.task.to_string());
+        let (added, removed) = accepted_lines(cx, &set)?;
+        additions += added;
+        deletions += removed;
         for item in &set.proposal.items {
             if item.status != item::Status::Rejected {
                 paths.push(item.path.to_string());
-                additions += item.additions;
-                deletions += item.deletions;
             }
         }
     }
@@ -213,7 +215,7 @@ fn why(
                 entry.id.short()
             ),
         ),
-        (_, Some(set)) if set.status == change_set::Status::Rejected && set.approval.is_none() => (
+        (_, Some(set)) if set.status == change_set::Status::Rejected && refused(set) => (
             "policy",
             format!(
                 "see why with `hyperion changes show {}`; no approval can let it pass",
@@ -251,6 +253,12 @@ fn why(
         entry_id: entry.map(|entry| entry.id.to_string()),
         change_set_id: set.map(|set| set.id.to_string()),
     })
+}
+
+/// Tells whether policy refused a change, rather than a person.
+fn refused(set: &ChangeSet) -> bool {
+    let decision = set.assessed.as_ref().map(|assessed| assessed.decision);
+    decision == Some(Decision::Deny)
 }
 
 /// Lists the checks that ran for a request, oldest first.

@@ -9,7 +9,8 @@ use hyperion_api::change_set::{
 };
 use hyperion_api::{List, Problem};
 use hyperion_engine::change_set::{
-    self, AssessmentDocument, Preview, PreviewItem, decide_all, decide_item, unified_diff,
+    self, AssessmentDocument, Preview, PreviewItem, accepted_lines, decide_all, decide_item,
+    unified_diff,
 };
 use hyperion_engine::{Cx, Error};
 use hyperion_model::change_set::{ChangeSet, Status, item};
@@ -68,7 +69,7 @@ async fn diff(State(server): State<Server>, Path(id): Path<String>) -> Answer<Di
             )
             .hint("what landed is in git: `git show` the commit")
         })?;
-        let (additions, deletions) = accepted_lines(&set);
+        let (additions, deletions) = accepted_lines(cx, &set)?;
         let text = unified_diff(&preview.accepted()?);
         Ok(Diff {
             unified_diff: cx.redactor.redact(&text).into_owned(),
@@ -157,17 +158,6 @@ fn preview(cx: &Cx, set: &ChangeSet) -> Result<Option<Preview>, Error> {
     change_set::preview(cx, &opened, set)
 }
 
-fn accepted_lines(set: &ChangeSet) -> (u32, u32) {
-    let accepted = set
-        .proposal
-        .items
-        .iter()
-        .filter(|item| item.status != item::Status::Rejected);
-    accepted.fold((0, 0), |(added, removed), item| {
-        (added + item.additions, removed + item.deletions)
-    })
-}
-
 pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error> {
     let document: Option<hyperion_api::change_request::ChangeRequest> =
         cx.read_json(set.proposal.document)?;
@@ -180,7 +170,7 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
         Some(assessed) => cx.read_json(assessed.document)?,
         None => None,
     };
-    let (additions, deletions) = accepted_lines(set);
+    let (additions, deletions) = accepted_lines(cx, set)?;
     let ended = |status: Status| {
         set.ended_at
             .filter(|_| set.status == status)
