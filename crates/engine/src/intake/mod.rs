@@ -15,6 +15,7 @@ mod parse;
 mod place;
 mod reconciler;
 mod roles;
+mod secret;
 mod submit;
 mod task;
 mod validate;

@@ -53,7 +53,11 @@ pub(super) fn find(cx: &Cx, draft: &Draft, repo: &Repo) -> Result<Result<Place, 
     Ok(sort(read)?.map(|_| place))
 }
 
-fn on_branch(draft: &Draft, repo: &Repo, opened: Opened) -> Result<Result<Place, Misplaced>, Error> {
+fn on_branch(
+    draft: &Draft,
+    repo: &Repo,
+    opened: Opened,
+) -> Result<Result<Place, Misplaced>, Error> {
     let Some(base) = draft.request.base.as_deref() else {
         return sort(at_tip(opened, repo.branch.clone()));
     };

@@ -18,6 +18,7 @@ use super::errors::Errors;
 use super::parse::{Parsed, parse};
 use super::place::{self, Misplaced, Place};
 use super::roles::PlanDocument;
+use super::secret;
 use super::validate::{Invalid, Limits, MAX_TITLE_CHARS, validate};
 use crate::cx::json_blob;
 use crate::error::git_id;
@@ -135,6 +136,12 @@ struct Ready {
 impl Filing {
     /// Looks for everything that is wrong between a request and the world.
     fn add(&mut self, cx: &Cx, draft: Draft, how: &Submitting<'_>) -> Result<(), Error> {
+        secret::check(
+            &draft.request,
+            &cx.redactor,
+            &draft.pointer,
+            &mut self.errors,
+        );
         let repo = match place::find_repo(cx, &draft, how)? {
             Ok(repo) => repo,
             Err(misplaced) => {
