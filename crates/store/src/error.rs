@@ -393,6 +393,13 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     pub(crate) fn of(error: &rusqlite::Error) -> Self {
+        // The file that readers share cannot grow: SQLite says "I/O error" where the disk is full.
+        const NO_ROOM_TO_SHARE: i32 = 4874;
+        if let rusqlite::Error::SqliteFailure(failure, _) = error
+            && failure.extended_code == NO_ROOM_TO_SHARE
+        {
+            return Trouble::Full;
+        }
         // The library's error codes may grow; what is new is `Other`.
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Trouble::Full,
