@@ -2,7 +2,7 @@
 
 use hyperion_api::queue::Idle;
 use hyperion_api::{Client, ClientError};
-use hyperion_host::Locations;
+use hyperion_host::{Home, Locations};
 use serde::Deserialize;
 
 use crate::connection::{Access, Connection};
@@ -38,8 +38,10 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Reaches the engine, or becomes it.
     pub(crate) async fn open(cx: &'a Cx, access: Access) -> anyhow::Result<Self> {
-        let settings = cx.settings()?.settings;
         let locations = cx.locations()?;
+        // A home that is none, or somebody else's, has no settings to complain about.
+        Home::open(&locations)?;
+        let settings = cx.settings()?.settings;
         let connection = Connection::open(&settings, &locations, access, cx.variables()).await?;
         let mut session = Self {
             cx,

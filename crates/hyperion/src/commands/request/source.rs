@@ -102,9 +102,10 @@ fn read_file(shown: &Path, path: &Path) -> Result<Vec<u8>, Failure> {
     use std::io::ErrorKind;
     let named = shown.display();
     if path.is_dir() {
-        return Err(Failure::usage(format!(
-            "{named} is a folder, not a file with a request"
-        )));
+        return Err(
+            Failure::usage(format!("{named} is a folder, not a file with a request"))
+                .hint("name a file in it"),
+        );
     }
     match hyperion_host::read_bounded(path, MAX_BYTES) {
         Ok(bytes) => Ok(bytes),
