@@ -1,5 +1,7 @@
 //! Retention: content of what ended is purged after its time; facts stay for ever.
 
+mod bases;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,14 +24,18 @@ const MAX_BATCHES: u32 = 200;
 /// How many folders of runs are looked at in one look; the rest waits for the next.
 const MAX_FOLDERS: usize = 50_000;
 
+/// Under which name the store keeps when it was looked last.
+const LOOKED_AT: &str = "retention.looked_at";
+
 /// Purges content.
+#[derive(Default)]
 pub(crate) struct Retention {
     next: Option<Time>,
 }
 
 impl Retention {
-    pub(crate) const fn new() -> Self {
-        Self { next: None }
+    pub(crate) fn new() -> Self {
+        Self::default()
     }
 
     /// Marks the content of change sets that ended long enough ago.
@@ -96,7 +102,13 @@ impl Reconcile for Retention {
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
         let now = cx.now();
-        if let Some(next) = self.next.filter(|next| now < *next) {
+        let next = match self.next {
+            Some(next) => Some(next),
+            // An engine of a single command looks only when its turn has come.
+            None => looked_at(cx)?.map(|at| at + EVERY),
+        };
+        if let Some(next) = next.filter(|next| now < *next) {
+            self.next = Some(next);
             return Ok(Progress::Idle {
                 wake_at: Some(next),
             });
@@ -109,6 +121,7 @@ impl Reconcile for Retention {
             receipts_before: before,
         })?;
         self.remove_logs(cx, before)?;
+        bases::look_after(cx);
         if purged.blobs > 0 {
             tracing::info!(
                 blobs = purged.blobs,
@@ -116,7 +129,13 @@ impl Reconcile for Retention {
                 "purged content past its retention time"
             );
         }
+        cx.store.set_meta(LOOKED_AT, &now.to_string())?;
         self.next = Some(now + EVERY);
         Ok(Progress::Idle { wake_at: self.next })
     }
+}
+
+/// Tells when it was looked last, by whatever engine.
+fn looked_at(cx: &Cx) -> Result<Option<Time>, Error> {
+    Ok(cx.store.meta(LOOKED_AT)?.and_then(|text| text.parse().ok()))
 }
