@@ -7,11 +7,16 @@
 )]
 
 mod bad_input;
+mod bad_world;
 mod checkout;
 mod checks;
 mod conflict;
+mod decisions;
 mod demo;
+mod dry_run;
 mod examples;
+mod intake;
+mod policy;
 mod road;
 mod tasks;
 mod terminals;

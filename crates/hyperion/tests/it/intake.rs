@@ -1,0 +1,205 @@
+//! Ways to file a request, to answer its questions, and to call it off.
+
+use crate::world::{World, items, text};
+use hyperion_testkit::{RequestFile, task, task_request};
+use serde_json::{Value, json};
+
+fn makes(name: &str) -> RequestFile {
+    task_request(&format!("Make {name}"))
+        .class("feature")
+        .task(task("T1", &format!("make {name}")).create(&format!("{name}.txt"), "x\n"))
+}
+
+// R1, R5: filed twice with the same key it is one request.
+#[test]
+fn a_key_stands_for_one_request() {
+    let world = World::up(&[("a.txt", "a\n")]);
+    let request = makes("once").idempotency_key("release 7");
+    let first = world.file(&request);
+    assert_eq!(world.file(&request), first);
+    assert_eq!(world.list(&["request", "list"]).len(), 1);
+    let other = makes("other").idempotency_key("release 7");
+    let refused = world.file_with(&other, &[]).code(2);
+    assert!(
+        refused.stderr.contains(&first),
+        "it names the request that has the key: {}",
+        refused.stderr
+    );
+    assert_eq!(world.list(&["request", "list"]).len(), 1);
+}
+
+// R1, R5: one object, an array, or JSON lines; from a file or from standard input.
+#[test]
+fn several_requests_are_filed_at_once() {
+    let world = World::up(&[("a.txt", "a\n")]);
+    let array = json!([makes("a1").json(), makes("a2").json()]).to_string();
+    let lines = format!("{}\n\n{}\n", makes("l1").json(), makes("l2").json());
+    let file = world.hyperion.user_home().join("requests.jsonl");
+    std::fs::write(&file, lines).unwrap();
+    let filed = world
+        .hyperion
+        .run_with_input(&["request", "-", "--format", "jsonl"], array)
+        .code(0)
+        .json_lines();
+    let more = world
+        .run(&["request", file.to_str().unwrap(), "--format", "json"])
+        .code(0)
+        .json();
+    let titles: Vec<_> = filed
+        .iter()
+        .chain(&items(&more))
+        .map(|request| text(&request["title"]))
+        .collect();
+    assert_eq!(titles, ["Make a1", "Make a2", "Make l1", "Make l2"]);
+    assert_eq!(world.list(&["request", "list"]).len(), 4);
+
+    // All of a file or none of it.
+    let half = json!([makes("b1").json(), makes("b2").set("surprise", 1).json()]).to_string();
+    let refused = world
+        .hyperion
+        .run_with_input(&["request", "-"], half)
+        .code(2);
+    assert!(refused.stderr.contains("surprise"), "{}", refused.stderr);
+    assert_eq!(world.list(&["request", "list"]).len(), 4);
+}
+
+// R2 (its questions), R5, R7: nothing is invented; what is missing is asked, and the answer goes on.
+#[test]
+fn a_sentence_is_asked_about_and_an_answer_goes_on() {
+    let world = World::up(&[("src/retry.rs", "const DELAY: u64 = 1;\n")]);
+    let sentence = "Clamp the delay in src/retry.rs to 30 s, see `DELAY`";
+    let ended = world
+        .run(&["request", sentence, "--wait", "--format", "json"])
+        .code(75);
+    let detail = items(&ended.json())[0].clone();
+    let id = text(&detail["id"]);
+    assert_eq!(detail["status"], "needs_clarification");
+    assert_eq!(detail["title"], sentence);
+    let questions = detail["questions"].as_array().unwrap();
+    assert!(
+        text(&questions[0]).starts_with("The request carries no edits"),
+        "{questions:#?}"
+    );
+    assert!(
+        ended.stderr.contains(&format!(
+            "hyperion request answer {}",
+            crate::world::short(&id)
+        )),
+        "{}",
+        ended.stderr
+    );
+
+    // What cannot be used is asked again, with what is wrong.
+    let tasks = |path: &str| {
+        json!({"tasks": [{"id": "T1", "title": "clamp it", "changes": [
+            {"operation": "modify", "path": path, "content": "const DELAY: u64 = 30;\n"}
+        ]}]})
+        .to_string()
+    };
+    let wrong = world
+        .run(&[
+            "request",
+            "answer",
+            &id,
+            &tasks("src/nothing.rs"),
+            "--wait",
+            "--format",
+            "json",
+        ])
+        .code(75);
+    let wrong = items(&wrong.json())[0].clone();
+    assert_eq!(wrong["status"], "needs_clarification");
+    assert!(
+        wrong["questions"].to_string().contains("src/nothing.rs"),
+        "{:#}",
+        wrong["questions"]
+    );
+
+    let asked = world
+        .run(&[
+            "request",
+            "answer",
+            &id,
+            &tasks("src/retry.rs"),
+            "--wait",
+            "--format",
+            "json",
+        ])
+        .code(75);
+    let asked = crate::world::asked(&items(&asked.json())[0]);
+    let done = world.approve(&asked, 0);
+    assert_eq!(
+        world.repo.show("main", "src/retry.rs"),
+        "const DELAY: u64 = 30;\n"
+    );
+    let brief = &done["brief"];
+    assert!(
+        brief["paths"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("src/retry.rs"))
+            && brief["symbols"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("DELAY")),
+        "{brief:#}"
+    );
+    assert_eq!(done["answers"].as_array().map(Vec::len), Some(2));
+    world.assert_sound();
+}
+
+// R1, S3: called off with everything that waits for it; what is over cannot be called off.
+#[test]
+fn a_request_is_called_off() {
+    let world = World::up(&[("a.txt", "a\n")]);
+    let asked = world.ask(&makes("never"));
+    let cancelled = [
+        "request",
+        "cancel",
+        &asked.request,
+        "--reason",
+        "done by hand",
+        "--format",
+        "json",
+    ];
+    let cancelled: Value = world.run(&cancelled).code(0).json();
+    assert_eq!(
+        json!([cancelled["status"], cancelled["reason"]]),
+        json!(["cancelled", "done by hand"])
+    );
+    let approval = world.json(&["approval", "show", &asked.approval]);
+    assert_eq!(approval["status"], "cancelled");
+    world.run(&["approval", "approve", &asked.approval]).code(3);
+    assert_eq!(world.repo.subjects("main"), ["Begin"]);
+
+    let done = world.carry_out(&makes("done"), 0);
+    let late = world
+        .run(&["request", "cancel", &text(&done["id"])])
+        .code(1);
+    assert!(late.stderr.starts_with("error: "), "{}", late.stderr);
+    world.run(&["request", "cancel", "ffffffff"]).code(5);
+    world.assert_sound();
+}
+
+// R1, W1: what is filed without waiting is carried on by whoever works next.
+#[test]
+fn filed_without_waiting_it_goes_on_by_itself() {
+    let world = World::up(&[("a.txt", "a\n")]);
+    let id = world.file(&makes("later"));
+    let detail = world.request_when(&id, |detail| detail["status"] == "awaiting_approval");
+    let waiting = world.run(&["drain"]).code(0);
+    assert!(
+        waiting.stderr.contains("1 approval waits"),
+        "{}",
+        waiting.stderr
+    );
+    world
+        .run(&[
+            "approval",
+            "approve",
+            &text(&detail["waiting_approvals"][0]),
+        ])
+        .code(0);
+    world.request_when(&id, |detail| detail["status"] == "completed");
+    world.assert_sound();
+}
