@@ -2,6 +2,10 @@
 
 use hyperion_testkit::{Hyperion, TempRepo};
 use std::fs;
+use std::time::Duration;
+
+/// It takes seven seconds on an idle machine, and all tests may run beside it.
+const DEMO_LIMIT: Duration = Duration::from_secs(180);
 
 fn hyperion() -> Hyperion {
     Hyperion::new(env!("CARGO_BIN_EXE_hyperion")).env("USER", "ada")
@@ -17,7 +21,7 @@ fn it_copies_the_repository_around_it_and_leaves_that_alone() {
         (".gitignore", "hyperion-demo\n*.sh\n"),
     ]);
     let tip = repo.tip("main");
-    let hyperion = hyperion().inside(repo.path());
+    let hyperion = hyperion().inside(repo.path()).limit(DEMO_LIMIT);
     // Git need not know the person.
     fs::remove_file(hyperion.user_home().join(".gitconfig")).unwrap();
     let folder = hyperion.user_home().join("demo");
