@@ -34,4 +34,4 @@ pub use driver::Activity;
 pub use engine::{Engine, Parts};
 pub use error::Error;
 pub use reconcile::{Progress, Reconcile};
-pub use settings::Settings;
+pub use settings::{Settings, Sizes};

@@ -16,8 +16,8 @@ pub struct Settings {
     pub rules: RuleSource,
     /// The most steps a plan may have (`plan.max_steps`).
     pub max_steps: usize,
-    /// The most bytes one change may write (`policy.tool_write_max_kb`).
-    pub max_content_bytes: usize,
+    /// How large what a change touches may be.
+    pub sizes: Sizes,
     /// How long an approval waits (`approval.ttl_sec`).
     pub approval_ttl: Duration,
     /// How long before its end it is announced (`approval.warn_before_sec`).
@@ -36,4 +36,21 @@ pub struct Settings {
     pub retention: Duration,
     /// The environment that checks run in; nothing else is inherited.
     pub check_environment: Vec<(String, String)>,
+}
+
+/// How large what a change touches may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// The most bytes one change may write (`policy.tool_write_max_kb`).
+    pub max_content_bytes: usize,
+    /// The most bytes of a file that a change may start from (`files.max_file_size_mb`).
+    pub max_file_bytes: u64,
+}
+
+impl Sizes {
+    /// For what was within the limits once: they may have become narrower since.
+    pub const ACCEPTED: Self = Self {
+        max_content_bytes: usize::MAX,
+        max_file_bytes: 1024 * 1024 * 1024,
+    };
 }

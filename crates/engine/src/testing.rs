@@ -17,7 +17,9 @@ use hyperion_testkit::{FixedClock, IdSource, RequestFile, TempRepo};
 use crate::cx::{Clock, Cx, Ids};
 use crate::engine::{Parts, context};
 use crate::reconcile::{Progress, Reconcile};
-use crate::{Settings, approval as approvals, change_set, intake, plan, queue, repo, request, run};
+use crate::{
+    Settings, Sizes, approval as approvals, change_set, intake, plan, queue, repo, request, run,
+};
 
 /// A home with one registered repository.
 pub(crate) struct World {
@@ -65,7 +67,10 @@ fn settings() -> Settings {
         requires_approval: true,
         rules: RuleSource::default(),
         max_steps: 50,
-        max_content_bytes: 500 * 1024,
+        sizes: Sizes {
+            max_content_bytes: 500 * 1024,
+            max_file_bytes: 10 * 1024 * 1024,
+        },
         approval_ttl: Duration::from_secs(86_400),
         approval_warn_before: Duration::from_secs(3600),
         lease: Duration::from_secs(60),

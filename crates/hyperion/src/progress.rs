@@ -228,7 +228,7 @@ impl Progress {
             "merge.released" => (plain("again"), named(reason())),
             "merge.blocked" => (waits("blocked"), named(reason())),
             "merge.unblocked" => (plain("goes on"), name),
-            "merge.quarantined" => (bad("quarantined"), named(reason())),
+            "merge.quarantined" => (bad("put aside"), named(reason())),
             "merge.failed" => (bad("failed"), named(reason())),
             "merge.dead_lettered" => (bad("given up"), named(reason())),
             "merge.cancelled" => (plain("cancelled"), named(reason())),

@@ -186,7 +186,10 @@ fn engine_settings(
         requires_approval: settings.request.requires_approval,
         rules: settings.policy.clone(),
         max_steps: usize::try_from(settings.plan.max_steps).unwrap_or(usize::MAX),
-        max_content_bytes: kib.saturating_mul(1024),
+        sizes: hyperion_engine::Sizes {
+            max_content_bytes: kib.saturating_mul(1024),
+            max_file_bytes: settings.files.max_file_size_mb.saturating_mul(1024 * 1024),
+        },
         approval_ttl: Duration::from_secs(settings.approval.ttl_sec),
         approval_warn_before: Duration::from_secs(settings.approval.warn_before_sec),
         lease: Duration::from_secs(settings.merge.lease_sec),

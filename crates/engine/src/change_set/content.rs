@@ -8,7 +8,7 @@ use super::materialise::{edits, materialise, mode_bits};
 use super::{MadeItem, Side};
 use crate::error::oid;
 use crate::repo::Opened;
-use crate::{Cx, Error};
+use crate::{Cx, Error, Sizes};
 
 /// One path of a preview.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,8 +37,8 @@ pub fn preview(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previ
     };
     let base = oid(&set.proposal.base_tree)?;
     // It was carried out within the limits once; they may have become narrower since.
-    let made =
-        materialise(&opened.git, &base, &request.changes, usize::MAX)?.map_err(|failures| {
+    let made = materialise(&opened.git, &base, &request.changes, &Sizes::ACCEPTED)?.map_err(
+        |failures| {
             let why = failures
                 .first()
                 .map(|failure| failure.detail.clone())
@@ -47,7 +47,8 @@ pub fn preview(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previ
                 "the base that change set {} was made on: {why}",
                 set.id
             ))
-        })?;
+        },
+    )?;
     let items = set.proposal.items.iter().zip(made.items);
     let items = items
         .map(|(item, made)| {

@@ -9,11 +9,8 @@ use hyperion_git::{
 };
 use hyperion_model::{Digest, RepoPath};
 
-use crate::Error;
 use crate::intake::change::{changed_mode, decode, parse_mode, read_patch};
-
-/// The most bytes of a file that a change may touch.
-pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
+use crate::{Error, Sizes};
 
 /// The most bytes of the path a symbolic link leads to; systems take no more.
 const MAX_LINK_BYTES: usize = 4095;
@@ -73,7 +70,7 @@ pub fn materialise(
     git: &RepoStore,
     base_tree: &Oid,
     changes: &[Change],
-    max_content_bytes: usize,
+    sizes: &Sizes,
 ) -> Result<Result<Made, Vec<ItemFailure>>, Error> {
     let mut items = Vec::new();
     let mut failures = Vec::new();
@@ -83,7 +80,7 @@ pub fn materialise(
         leaving: leaving(changes),
     };
     for (index, change) in changes.iter().enumerate() {
-        match carry_out(&base, change, max_content_bytes)? {
+        match carry_out(&base, change, sizes)? {
             Ok(item) => items.push(item),
             Err(Unfit {
                 field,
@@ -235,7 +232,7 @@ impl Base<'_> {
 fn carry_out(
     base: &Base<'_>,
     change: &Change,
-    max_content_bytes: usize,
+    sizes: &Sizes,
 ) -> Result<Result<MadeItem, Unfit>, Error> {
     let path = match RepoPath::new(change.path.as_str()) {
         Ok(path) => path,
@@ -269,7 +266,7 @@ fn carry_out(
     } else {
         "path"
     };
-    let old = match side(base, source)? {
+    let old = match side(base, source, sizes.max_file_bytes)? {
         Ok(old) => old,
         Err(detail) => return Ok(Err(unfit(field, FailureCode::PermissionDenied, detail))),
     };
@@ -305,7 +302,7 @@ fn carry_out(
         return Ok(Err(unfit));
     }
     Ok(
-        new_side(change, old.as_ref(), max_content_bytes).map(|new| MadeItem {
+        new_side(change, old.as_ref(), sizes.max_content_bytes).map(|new| MadeItem {
             path,
             from_path,
             operation: change.operation,
@@ -316,7 +313,11 @@ fn carry_out(
 }
 
 /// Reads a file at a tree; what is no file cannot be changed.
-fn side(base: &Base<'_>, path: &RepoPath) -> Result<Result<Option<Side>, String>, Error> {
+fn side(
+    base: &Base<'_>,
+    path: &RepoPath,
+    max_bytes: u64,
+) -> Result<Result<Option<Side>, String>, Error> {
     let git = base.git;
     let Some(entry) = git.lookup(base.tree, &TreePath::from(path.as_str()))? else {
         return Ok(Ok(None));
@@ -333,12 +334,12 @@ fn side(base: &Base<'_>, path: &RepoPath) -> Result<Result<Option<Side>, String>
         }
     };
     let size = git.object(&entry.oid)?.map_or(0, |(_, size)| size);
-    if size > MAX_FILE_BYTES {
+    if size > max_bytes {
         return Ok(Err(format!(
-            "{path} has {size} bytes; at most {MAX_FILE_BYTES} can be changed"
+            "{path} has {size} bytes; at most {max_bytes} can be changed (setting files.max_file_size_mb)"
         )));
     }
-    let bytes = git.read_blob(&entry.oid, MAX_FILE_BYTES)?;
+    let bytes = git.read_blob(&entry.oid, max_bytes)?;
     Ok(Ok(Some(Side { mode, bytes })))
 }
 

@@ -13,4 +13,4 @@ pub use content::{Preview, PreviewItem, accepted_lines, preview, unified_diff};
 pub use decide::{decide_all, decide_item};
 pub(crate) use facts::{change_facts, operation};
 pub(crate) use materialise::mode_bits;
-pub use materialise::{ItemFailure, MAX_FILE_BYTES, Made, MadeItem, Side, materialise, stack};
+pub use materialise::{ItemFailure, Made, MadeItem, Side, materialise, stack};

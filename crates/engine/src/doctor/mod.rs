@@ -193,7 +193,11 @@ fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
             )),
         ));
     }
-    let detail = format!("{} at {tip:.10}, {} checks", repo.branch, file.checks.len());
+    let checks = match file.checks.len() {
+        1 => "1 check".to_owned(),
+        several => format!("{several} checks"),
+    };
+    let detail = format!("{} at {tip:.10}, {checks}", repo.branch);
     if file.checks.is_empty() {
         let fix = Some(format!("add [checks] to hyperion.toml on {}", repo.branch));
         return Ok(finding(
@@ -213,8 +217,10 @@ fn queue(cx: &Cx) -> Finding {
             .unwrap_or(0)
     };
     let (blocked, dead) = (count(Status::Blocked), count(Status::Dead));
+    let aside = count(Status::Quarantined);
     let depth = cx.store.count::<Entry>(&Filter::open()).unwrap_or(0);
-    let detail = format!("{depth} on the way, {blocked} blocked, {dead} given up");
+    let detail =
+        format!("{depth} on the way, {blocked} blocked, {aside} put aside, {dead} given up");
     if blocked + dead > 0 {
         let fix = Some("`hyperion queue list --status blocked,dead` says why".to_owned());
         return finding("queue", Health::Warning, detail, fix);

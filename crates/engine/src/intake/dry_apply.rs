@@ -7,8 +7,8 @@ use hyperion_model::TaskId;
 
 use super::draft::{Draft, DraftTask};
 use super::errors::Errors;
-use crate::Error;
 use crate::change_set::{ItemFailure, Made, MadeItem, materialise, stack};
+use crate::{Error, Sizes};
 
 /// What came of it.
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub(super) fn dry_apply(
     git: &RepoStore,
     base: &Oid,
     draft: &Draft,
-    max_content_bytes: usize,
+    sizes: &Sizes,
 ) -> Result<Applied, Error> {
     let base_tree = git.tree_of(base)?;
     let mut trees: HashMap<&TaskId, Oid> = HashMap::new();
@@ -51,7 +51,7 @@ pub(super) fn dry_apply(
                 continue;
             }
         };
-        let made = materialise(git, &before, &task.changes, max_content_bytes)?;
+        let made = materialise(git, &before, &task.changes, sizes)?;
         let tree = applied.take(made, task, &at);
         match tree {
             Some(tree) => drop(trees.insert(&task.id, tree)),

@@ -179,12 +179,7 @@ impl Filing {
                 return Ok(());
             }
         };
-        let applied = dry_apply(
-            &place.opened.git,
-            &place.base,
-            &draft,
-            cx.settings.max_content_bytes,
-        )?;
+        let applied = dry_apply(&place.opened.git, &place.base, &draft, &cx.settings.sizes)?;
         self.errors.extend(applied.errors);
         self.stale += applied.stale;
         self.ids.push(id);
@@ -329,7 +324,7 @@ fn keyed_id(repo: Uuid, key: &str, dry_run: bool) -> RequestId {
 fn limits(cx: &Cx) -> Limits {
     Limits {
         max_tasks: cx.settings.max_steps.min(hyperion_model::plan::MAX_STEPS),
-        max_content_bytes: cx.settings.max_content_bytes,
+        max_content_bytes: cx.settings.sizes.max_content_bytes,
         default_agent: cx.settings.default_agent.clone(),
     }
 }
@@ -351,7 +346,7 @@ pub(super) fn read_again(cx: &Cx, request: &Request) -> Result<(Checked, Vec<Str
         Ok(draft) => {
             let opened = cx.repos.open(cx, request.submission.repo)?;
             let base = crate::error::oid(&request.submission.base)?;
-            let applied = dry_apply(&opened.git, &base, &draft, cx.settings.max_content_bytes)?;
+            let applied = dry_apply(&opened.git, &base, &draft, &cx.settings.sizes)?;
             if applied.errors.is_empty() {
                 Ok(draft)
             } else {

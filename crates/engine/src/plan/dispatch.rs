@@ -24,7 +24,7 @@ use crate::error::{chain, git_id, oid};
 use crate::intake::plan_document;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
-use crate::{Cx, Error, rollback};
+use crate::{Cx, Error, Sizes, rollback};
 
 /// Gives steps to agents.
 pub(crate) struct Dispatch {
@@ -230,7 +230,7 @@ fn hand_in(
         return Ok(
             match rollback::change(cx, &brief.opened, &brief.request, &brief.assignment)? {
                 Ok((base_tree, request)) => {
-                    match materialise(git, &base_tree, &request.changes, usize::MAX)? {
+                    match materialise(git, &base_tree, &request.changes, &Sizes::ACCEPTED)? {
                         Ok(made) => Ok(HandedIn {
                             base_tree,
                             request,
@@ -264,12 +264,7 @@ fn hand_in(
         Err(error) => return Ok(Err(error.to_string())),
     };
     Ok(
-        match materialise(
-            git,
-            &base_tree,
-            &request.changes,
-            cx.settings.max_content_bytes,
-        )? {
+        match materialise(git, &base_tree, &request.changes, &cx.settings.sizes)? {
             Ok(made) => Ok(HandedIn {
                 base_tree,
                 request,
@@ -298,7 +293,7 @@ fn tree_of_change(cx: &Cx, opened: &Opened, id: ChangeSetId) -> Result<hyperion_
     }
     let request: ChangeRequest = cx.require_json(set.proposal.document)?;
     let base = oid(&set.proposal.base_tree)?;
-    match materialise(&opened.git, &base, &request.changes, usize::MAX)? {
+    match materialise(&opened.git, &base, &request.changes, &Sizes::ACCEPTED)? {
         Ok(made) => Ok(made.tree),
         Err(failures) => Err(Error::Missing(first_failure(&failures))),
     }

@@ -99,7 +99,7 @@ fn hunks(
             oid,
         }) => opened
             .git
-            .read_blob(oid, crate::change_set::MAX_FILE_BYTES)
+            .read_blob(oid, crate::Sizes::ACCEPTED.max_file_bytes)
             .map(Some),
         Some(_) | None => Ok(None),
     };

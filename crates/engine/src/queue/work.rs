@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyperion_model::change_set;
 use hyperion_model::entry::{self, Entry, Green, Quarantine, Status, Verdict};
@@ -19,7 +20,9 @@ use crate::repo::Opened;
 use crate::{Cx, Error};
 
 /// How often a blocked entry looks whether what was in the way is gone.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// The longest pause between two attempts.
+const MAX_PAUSE: Duration = Duration::from_secs(600);
 /// How often an entry may start over on a moved branch within one look, before others get a turn.
 const STEPS_PER_LOOK: usize = 64;
 
@@ -192,7 +195,7 @@ impl Queue {
         let why = chain(error);
         tracing::warn!(entry = %entry.id, %why, "working at a queue entry failed");
         self.log(cx, entry, "work", "error", 0, None);
-        let until = cx.now() + cx.settings.retry_delay;
+        let until = cx.now() + pause(cx, entry.attempts);
         let Some(now) = cx.store.get::<Entry>(entry.id)? else {
             return Ok(Progress::Worked);
         };
@@ -438,6 +441,15 @@ const fn is_active(entry: &Entry) -> bool {
         | Status::Dead
         | Status::Cancelled => false,
     }
+}
+
+/// Gives the pause after a failed attempt: it doubles with every one, up to [`MAX_PAUSE`].
+fn pause(cx: &Cx, attempts: u32) -> Duration {
+    let factor = 1_u32.checked_shl(attempts.min(16)).unwrap_or(u32::MAX);
+    cx.settings
+        .retry_delay
+        .saturating_mul(factor)
+        .min(MAX_PAUSE)
 }
 
 fn resource(id: EntryId) -> String {

@@ -236,7 +236,7 @@ fn why(
             ("cancelled", next.to_owned())
         }
         _ if detail.starts_with("task ") => ("dependency", "see the task it depends on".to_owned()),
-        _ if detail.starts_with("conflict") => (
+        _ if detail.contains("changed since it landed") => (
             "conflict",
             format!(
                 "`hyperion request show {}` tells what changed since",

@@ -17,11 +17,10 @@ use hyperion_model::request::{self, Request, Source, Submission};
 use hyperion_model::{Actor, Command, Level, PlanId, Refusal, RequestId};
 use hyperion_store::{Filter, Order};
 
-use crate::change_set::MAX_FILE_BYTES;
 use crate::cx::json_blob;
 use crate::error::{git_id, oid};
 use crate::repo::Opened;
-use crate::{Cx, Error};
+use crate::{Cx, Error, Sizes};
 
 /// The id of the one task of a rollback.
 pub const TASK: &str = "rollback";
@@ -214,7 +213,7 @@ pub(crate) fn change(
                     .map(|file| file.path.to_string())
                     .collect();
                 return Ok(Err(format!(
-                    "conflict: {} changed since it landed as {:.10}; take the later change back first, or mend it by hand",
+                    "{} changed since it landed as {:.10}; take the later change back first, or mend it by hand",
                     paths.join(", "),
                     commit
                 )));
@@ -282,7 +281,7 @@ fn reverse_one(opened: &Opened, raw: &RawChange) -> Result<Result<Change, String
     };
     let (content, encoding) = match (&raw.new_oid, operation) {
         (Some(oid), Operation::Create | Operation::Modify) => {
-            let bytes = opened.git.read_blob(oid, MAX_FILE_BYTES)?;
+            let bytes = opened.git.read_blob(oid, Sizes::ACCEPTED.max_file_bytes)?;
             match String::from_utf8(bytes) {
                 Ok(text) => (Some(text), Encoding::Utf8),
                 Err(error) => {

@@ -35,7 +35,7 @@ impl Default for Merge {
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "merge.workers",
-        about: "How many entries of the queue are worked on at once.",
+        about: "How many entries of the queue are worked on at once. Today one on each branch, whatever this says.",
         field: Field::Whole(|settings| &mut settings.merge.workers, 1..=64, "workers"),
     },
     Setting {
@@ -67,7 +67,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "merge.archive_after_days",
-        about: "After how many days an ended entry leaves the lists. Its events stay for ever.",
+        about: "After how many days an ended entry leaves the lists. Its events stay for ever. Today nothing is archived yet.",
         field: Field::Whole(
             |settings| &mut settings.merge.archive_after_days,
             1..=3650,
@@ -76,7 +76,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "merge.dead_letter_days",
-        about: "After how many days a dead letter leaves the lists. Its events stay for ever.",
+        about: "After how many days a dead letter leaves the lists. Its events stay for ever. Today nothing is archived yet.",
         field: Field::Whole(
             |settings| &mut settings.merge.dead_letter_days,
             1..=3650,

@@ -19,6 +19,6 @@ impl Default for Request {
 
 pub(super) const SETTINGS: &[Setting] = &[Setting {
     key: "request.requires_approval",
-    about: "Whether every change asks a person, even where policy would let it pass. A request can only ask for more.",
+    about: "Whether a change asks a person even where policy would let it pass, for requests that do not say. What policy asks for is asked in any case.",
     field: Field::Switch(|settings| &mut settings.request.requires_approval),
 }];
