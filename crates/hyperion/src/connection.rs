@@ -19,7 +19,7 @@ use http_body_util::BodyExt as _;
 use hyperion_api::client::{Body, Transport, TransportError, UnixTransport};
 use hyperion_api::{Client, Problem};
 use hyperion_engine::Engine;
-use hyperion_host::{Home, HomeLock, Locations, LockError};
+use hyperion_host::{Home, HomeLock, Locations, LockError, is_confined};
 use hyperion_server::{Server, router, serve};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -73,6 +73,13 @@ impl Connection {
         variables: &Variables,
     ) -> anyhow::Result<Self> {
         let socket = locations.socket();
+        if is_confined(std::process::id()) && !settings.engine.allow_confined {
+            return match access {
+                // Looking does no harm, but the socket takes nothing from such a process.
+                Access::Read => Self::read_only(settings, locations, variables),
+                Access::Change => Err(decides_nothing()),
+            };
+        }
         if listens(&socket).await {
             return Ok(Self::remote(&socket));
         }
@@ -242,6 +249,15 @@ impl Own {
         let stopping = tokio::task::spawn_blocking(move || drop(engine));
         stopping.await.context("stop the engine")
     }
+}
+
+/// A process inside a run, or left behind by one, decides nothing: neither over the socket nor as the engine.
+fn decides_nothing() -> anyhow::Error {
+    let detail = "this process carries \"no new privileges\", as everything does that a check starts; such a process decides nothing";
+    let problem = Problem::new("policy.refused", detail).hint(
+        "run it from a shell of your own; in a container that puts this on everything, `hyperion config set engine.allow_confined true`",
+    );
+    hyperion_api::ClientError::Problem(Box::new(problem)).into()
 }
 
 async fn wait_for(mut closed: watch::Receiver<bool>) {

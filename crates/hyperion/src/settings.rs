@@ -10,6 +10,7 @@ mod approval;
 mod checks;
 mod documentation;
 mod edit;
+mod engine;
 mod error;
 mod field;
 mod files;
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) approval: approval::Approval,
     /// `[checks]`
     pub(crate) checks: checks::Checks,
+    /// `[engine]`
+    pub(crate) engine: engine::Engine,
     /// `[files]`
     pub(crate) files: files::Files,
     /// `[merge]`
@@ -70,6 +73,7 @@ pub(crate) const SECTIONS: &[(&str, &str, &[Setting])] = &[
         checks::SETTINGS,
     ),
     ("files", "Kept content.", files::SETTINGS),
+    ("engine", "The engine itself.", engine::SETTINGS),
 ];
 
 /// Gives every setting.

@@ -25,6 +25,9 @@ use crate::{Cx, Error};
 /// The most bytes of a check's output that its record keeps; the log has the rest.
 const TAIL_BYTES: usize = 16 * 1024;
 
+/// The signals by which people and machines end what is at work: SIGHUP, SIGINT, SIGTERM.
+const HUNG_UP: [i32; 3] = [1, 2, 15];
+
 /// What a check runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CheckSpec {
@@ -256,6 +259,12 @@ impl Job {
                 Kind::Fail,
                 Some(code),
                 Some(format!("it exited with {code}")),
+            ),
+            // Somebody hung up on it (Ctrl-C on the engine's terminal, a shutdown): that says nothing of the change.
+            Exit::Signal(signal) if HUNG_UP.contains(&signal) => (
+                Kind::Lose,
+                None,
+                Some(format!("signal {signal} ended it from outside")),
             ),
             Exit::Signal(signal) => (Kind::Fail, None, Some(format!("signal {signal} ended it"))),
             Exit::TimedOut => (

@@ -6,15 +6,19 @@
     reason = "a test stops where it fails"
 )]
 
+mod audit;
 mod bad_input;
 mod bad_world;
 mod checkout;
 mod checks;
+mod confined;
 mod conflict;
+mod crash;
 mod decisions;
 mod demo;
 mod dry_run;
 mod examples;
+mod fidelity;
 mod intake;
 mod policy;
 mod road;
