@@ -16,6 +16,7 @@ mod conflict;
 mod crash;
 mod decisions;
 mod demo;
+mod doctor;
 mod dry_run;
 mod examples;
 mod fidelity;
