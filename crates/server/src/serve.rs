@@ -1,22 +1,33 @@
 //! Serving the home's socket: to its owner alone, and never to a process inside a run.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use axum::Router;
-use axum::serve::{Listener, ListenerExt as _};
+use axum::serve::Listener;
 use hyperion_host::{effective_uid, is_confined, peer_of};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The most connections at once; who comes then waits until one ends.
+const MAX_CONNECTIONS: usize = 256;
 
 /// Serves a router until `stop` ends, then lets running calls finish.
 pub async fn serve(
     listener: UnixListener,
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let owned = OwnersOnly {
         listener,
         we_are_confined: is_confined(std::process::id()),
+        seats: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
     };
-    axum::serve(owned.tap_io(|_| {}), router)
+    axum::serve(owned, router)
         .with_graceful_shutdown(stop)
         .await
 }
@@ -29,6 +40,7 @@ pub async fn serve(
 struct OwnersOnly {
     listener: UnixListener,
     we_are_confined: bool,
+    seats: Arc<Semaphore>,
 }
 
 impl OwnersOnly {
@@ -56,19 +68,61 @@ impl OwnersOnly {
 }
 
 impl Listener for OwnersOnly {
-    type Io = UnixStream;
+    type Io = Seated;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        // Never closed, so there always is a seat in the end.
+        let seat = Arc::clone(&self.seats).acquire_owned().await.ok();
         loop {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             if self.welcome(&stream) {
-                return (stream, address);
+                return (
+                    Seated {
+                        stream,
+                        _seat: seat,
+                    },
+                    address,
+                );
             }
         }
     }
 
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+    fn local_addr(&self) -> io::Result<Self::Addr> {
         self.listener.local_addr()
+    }
+}
+
+/// A connection that counts as one until it is dropped.
+struct Seated {
+    stream: UnixStream,
+    _seat: Option<OwnedSemaphorePermit>,
+}
+
+impl AsyncRead for Seated {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Seated {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
