@@ -75,7 +75,7 @@ impl Progress {
         self.learn(event);
         let (verb, rest) = self.words(event)?;
         let (word, style) = verb;
-        let padded = format!("{word:<11}");
+        let padded = format!("{word:<10} ");
         Some(
             format!("{}{}", paint(style, &padded), visible(&rest))
                 .trim_end()
