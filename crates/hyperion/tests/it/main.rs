@@ -23,6 +23,7 @@ mod fidelity;
 mod intake;
 mod policy;
 mod road;
+mod surface;
 mod tasks;
 mod terminals;
 mod world;
