@@ -60,11 +60,10 @@ impl WorkTree {
             return Ok(Some(BlockReason::Locked { lock: self.lock() }));
         }
         let next = self.next_index();
-        let block = self.copy_index(store, &next).and_then(|()| {
-            match self.dirt(store, &next, &landing.expected)? {
-                Some(reason) => Ok(Some(reason)),
-                None => self.untracked_in_the_way(store, &landing.expected, &landing.candidate),
-            }
+        let looked = self.clear().and_then(|()| self.copy_index(store, &next));
+        let block = looked.and_then(|()| match self.dirt(store, &next, &landing.expected)? {
+            Some(reason) => Ok(Some(reason)),
+            None => self.untracked_in_the_way(store, &landing.expected, &landing.candidate),
         });
         if !matches!(block, Ok(None)) {
             self.release(landing)?;
@@ -102,7 +101,18 @@ impl WorkTree {
         }
     }
 
+    /// Gives the lock back if it is this landing's. Without it nothing is touched: the files beside the index belong to
+    /// whoever has the lock, and that may be another home at work.
     pub(crate) fn release(&self, landing: &Landing) -> Result<(), GitError> {
+        if self.is_held_for(landing) {
+            self.clear()?;
+            remove_if_there(&self.lock())?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a holder of the lock makes beside the index; the lock must be ours.
+    fn clear(&self) -> Result<(), GitError> {
         for leftover in [
             "hyperion-index",
             "hyperion-index.lock",
@@ -110,9 +120,6 @@ impl WorkTree {
             "hyperion-index.new.lock",
         ] {
             remove_if_there(&self.git_dir.join(leftover))?;
-        }
-        if self.is_held_for(landing) {
-            remove_if_there(&self.lock())?;
         }
         Ok(())
     }

@@ -314,6 +314,46 @@ fn a_hold_of_a_living_engine_is_left_alone() {
     });
 }
 
+// Two homes may work on one repository: whoever finds the work tree held leaves everything of the holder alone.
+#[test]
+fn another_home_that_finds_a_work_tree_held_does_not_disturb_the_holder() {
+    with_each_git(|world| {
+        let (store, landing) = ready(world, &usual());
+        assert_eq!(store.hold_checkouts(&landing).unwrap(), Hold::Held);
+        let git_dir = world.user().join(".git");
+        let besides = || {
+            let names = fs::read_dir(&git_dir).unwrap();
+            let mut names: Vec<_> = names
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter(|name| name.starts_with("hyperion-"))
+                .collect();
+            names.sort();
+            names
+        };
+        let held = besides();
+        assert!(!held.is_empty());
+        let other = Landing {
+            entry: "other".to_owned(),
+            ..landing.clone()
+        };
+        assert!(matches!(
+            store.hold_checkouts(&other).unwrap(),
+            Hold::Blocked(_)
+        ));
+        store.abandon(&other).unwrap();
+        assert_eq!(
+            besides(),
+            held,
+            "the next index is where the holder left it"
+        );
+        assert_eq!(
+            store.move_branch(&landing).unwrap(),
+            Move::Landed { behind: None }
+        );
+        assert_eq!((status(world).as_str(), besides().len()), ("", 0));
+    });
+}
+
 /// A crash in the middle of moving the files: some are new, one is half-written, one is deleted and not yet written.
 #[test]
 fn half_moved_files_are_sorted_out() {
