@@ -351,3 +351,27 @@ fn another_look_at_a_settled_engine_does_nothing() {
     world.queue.reconcile(&cx).unwrap();
     assert_eq!(world.cx.store.last_seq().unwrap(), before);
 }
+
+// R1: many who ask at once to take the same back file one request.
+#[test]
+fn one_rollback_is_filed_however_many_ask_at_once() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let id = world.file(&change("Say two", "two\n"));
+    world.settle();
+    world.approve_all();
+    world.settle();
+    let admin = crate::testing::admin();
+    let source = hyperion_model::request::Source::Cli;
+    let filed = std::thread::scope(|scope| {
+        let askers: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| crate::rollback::roll_back(&world.cx, &admin, id, None, source))
+            })
+            .collect();
+        askers
+            .into_iter()
+            .filter_map(|asker| asker.join().unwrap().ok())
+            .count()
+    });
+    assert_eq!(filed, 1);
+}

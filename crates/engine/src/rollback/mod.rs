@@ -5,6 +5,8 @@
 //! conflict that is told, never undone by force. It goes through the same policy, approval and
 //! queue; it asks for the level that the landing was stored with.
 
+use std::sync::{Mutex, PoisonError};
+
 use base64::Engine as _;
 use hyperion_api::Problem;
 use hyperion_api::assignment::{self, Assignment, Budget};
@@ -25,6 +27,8 @@ use crate::{Cx, Error, Sizes};
 /// The id of the one task of a rollback.
 pub const TASK: &str = "rollback";
 
+static FILING: Mutex<()> = Mutex::new(());
+
 /// Files the request that takes another one's landings back.
 pub fn roll_back(
     cx: &Cx,
@@ -37,6 +41,8 @@ pub fn roll_back(
         .store
         .get::<Request>(id)?
         .ok_or_else(|| Problem::new("subject.not_found", format!("there is no request {id}")))?;
+    // Looking whether another one is under way and filing this one are one step; a home has one engine.
+    let _filing = FILING.lock().unwrap_or_else(PoisonError::into_inner);
     check(cx, actor, &original)?;
     let document: Option<TaskRequest> = cx.read_json(original.submission.document)?;
     let title = document.map_or_else(|| original.id.to_string(), |document| document.title);
