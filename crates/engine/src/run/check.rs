@@ -196,6 +196,12 @@ impl Job {
             .candidate
             .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))?;
         let opened = cx.repos.open(cx, entry.admission.repo)?;
+        // What a change brings along may run, but never decide anything. That begins with the lane: an earlier check could
+        // reach what git reads there. This thread starts nothing else.
+        confine_this_thread().map_err(|source| Error::Io {
+            what: "no-new-privileges".to_owned(),
+            source,
+        })?;
         let lanes = cx
             .home
             .cache()
@@ -243,11 +249,6 @@ impl Job {
                 vec![],
             );
         };
-        // What a change brings along may run, but never decide anything: this thread starts nothing else.
-        confine_this_thread().map_err(|source| Error::Io {
-            what: "no-new-privileges".to_owned(),
-            source,
-        })?;
         Ok(run_logged(&launch, &limits, &log, &self.cancel, began)?)
     }
 
