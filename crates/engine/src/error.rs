@@ -18,7 +18,7 @@ pub enum Error {
     #[error("read the store: {0}")]
     Read(#[from] ReadError),
     /// Git failed.
-    #[error("use git: {0}")]
+    #[error("{0}")]
     Git(#[from] GitError),
     /// The repository is not as it was registered.
     #[error("{0}")]
@@ -61,6 +61,33 @@ pub enum Error {
     /// What was asked for is refused; the problem says why.
     #[error("{}", .0.detail)]
     Problem(Box<Problem>),
+}
+
+impl Error {
+    /// Tells whether only the moment is bad: the same work may well succeed later, so it is not given up.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Store(error) => match error {
+                StoreError::Full
+                | StoreError::Overloaded
+                | StoreError::Busy
+                | StoreError::Closed
+                | StoreError::Io(_)
+                | StoreError::Database(_) => true,
+                StoreError::Refused { .. }
+                | StoreError::Corrupt { .. }
+                | StoreError::Quarantined { .. }
+                | StoreError::Secret { .. }
+                | StoreError::MissingBlob { .. }
+                | StoreError::LeaseLost { .. }
+                | StoreError::TooLarge { .. }
+                | StoreError::Damaged { .. }
+                | StoreError::ReadOnly => false,
+            },
+            Self::Read(ReadError::Busy | ReadError::Io(_) | ReadError::Database(_)) => true,
+            error => is_disk_full(error),
+        }
+    }
 }
 
 impl From<Problem> for Error {

@@ -146,7 +146,11 @@ impl GitError {
 
 /// Git says it in these words; there is no exit code for it.
 pub(crate) fn says_disk_full(stderr: &str) -> bool {
-    stderr.contains("No space left on device") || stderr.contains("Disk quota exceeded")
+    // Of a ref's lock, which it could make but not fill, it does not say why.
+    let empty_lock = stderr.contains("couldn't write '") && stderr.contains(".lock'");
+    empty_lock
+        || stderr.contains("No space left on device")
+        || stderr.contains("Disk quota exceeded")
 }
 
 fn said(stderr: &str) -> &str {

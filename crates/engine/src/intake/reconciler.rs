@@ -157,6 +157,9 @@ impl Reconcile for Intake {
         let requests = cx.store.list::<Request>(&pending)?.rows;
         for request in &requests {
             if let Err(error) = self.take_up(cx, request) {
+                if error.is_passing() {
+                    return Err(error);
+                }
                 // A repository that is gone must not keep the others waiting, nor this one for ever.
                 self.fail(cx, request, &crate::error::chain(&error))?;
             }

@@ -163,6 +163,9 @@ impl Dispatch {
                         continue;
                     }
                     if let Err(error) = self.carry_out(cx, plan, step, &run) {
+                        if error.is_passing() {
+                            return Err(error);
+                        }
                         self.fail(cx, plan, step, &run, &chain(&error))?;
                     }
                     worked = true;

@@ -87,7 +87,7 @@ impl RepoFile {
             let at = error.span().map_or(text.len(), |span| span.start);
             RepoFileError::Toml {
                 line: 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count(),
-                detail: error.message().replace('\n', ", "),
+                detail: in_words(error.message()),
             }
         })?;
         if file.checks.len() > MAX_CHECKS {
@@ -110,6 +110,15 @@ impl RepoFile {
             .and_then(|rules| rules.with_owners(self.owners.clone()))
             .map_err(|error| RepoFileError::Policy(Box::new(error)))?;
         Ok(narrowed)
+    }
+}
+
+/// Says what is wrong in one line of words of TOML, where the library's are those of Rust.
+fn in_words(message: &str) -> String {
+    let message = message.replace('\n', ", ");
+    match message.split_once("expected struct ") {
+        Some((wrong, _)) => format!("{wrong}expected a table"),
+        None => message,
     }
 }
 

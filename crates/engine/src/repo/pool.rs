@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hyperion_git::{Oid, RefName, RepoStore, UserRepo};
+use hyperion_git::{DiscoverError, GitError, Oid, RefName, RepoStore, UserRepo};
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::repo::Repo;
 use hyperion_model::{EntryId, Name, RepoId};
@@ -46,7 +46,7 @@ impl Pool {
         if let Some(git) = self.known(id) {
             return Ok(Opened { repo, git });
         }
-        let user = UserRepo::discover(&cx.git, Path::new(&repo.path))?;
+        let user = UserRepo::discover(&cx.git, Path::new(&repo.path)).map_err(gone)?;
         let folder = cx.home.repos().join(format!("{id}.git"));
         let git = Arc::new(RepoStore::open(
             &cx.git,
@@ -96,6 +96,16 @@ fn clear_landing_refs(cx: &Cx, git: &RepoStore) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A repository was there when it was registered, so it is missing now.
+fn gone(error: DiscoverError) -> Error {
+    match error {
+        DiscoverError::NoSuchFolder { path } | DiscoverError::NotARepository { path } => {
+            GitError::RepositoryGone { path }.into()
+        }
+        error => error.into(),
+    }
 }
 
 impl Opened {
