@@ -5,7 +5,7 @@ use hyperion_model::approval::Approval;
 use hyperion_model::change_set::{self, Basis, ChangeSet, item};
 use hyperion_model::entry::{self, Entry, Quarantine};
 use hyperion_model::plan::{Plan, Step, step};
-use hyperion_model::request::Request;
+use hyperion_model::request::{self, Request};
 use hyperion_model::run::{Run, Status, Work};
 use hyperion_model::{Decision, RequestId, Time};
 use hyperion_store::Filter;
@@ -16,10 +16,17 @@ use crate::{Cx, Error};
 
 /// Reads the summary of a request that ended; none while it goes on.
 pub fn summary(cx: &Cx, request: &Request) -> Result<Option<Summary>, Error> {
-    match request.summary {
-        Some(digest) => cx.read_json(digest),
-        None => Ok(None),
+    let Some(digest) = request.summary else {
+        return Ok(None);
+    };
+    let mut summary = cx.read_json::<Summary>(digest)?;
+    if request.status == request::Status::RolledBack
+        && let Some(summary) = &mut summary
+    {
+        // It was written when there was something to take back.
+        summary.take_back = None;
     }
+    Ok(summary)
 }
 
 /// Sums up a request that failed before it had a plan.
