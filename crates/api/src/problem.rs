@@ -78,6 +78,7 @@ pub const CODES: &[Code] = &[
         2,
         "The repository is registered already",
     ),
+    Code::new("home.missing", 503, 69, "There is no home yet"),
     Code::new("engine.read_only", 503, 69, "No engine is running"),
     Code::new("engine.unavailable", 503, 69, "The engine cannot work now"),
     Code::new("store.full", 507, 69, "The disk is full"),

@@ -82,11 +82,11 @@ impl CheckoutBlock {
         let place = self.work_tree.display();
         match &self.reason {
             BlockReason::Dirty { files, more } => format!(
-                "commit or stash the changes to {} in {place}; the landing goes on by itself",
+                "commit or stash the changes to {} in {place}; an engine that is up then goes on, else run `hyperion drain`",
                 named(files, *more)
             ),
             BlockReason::Untracked { files, more } => format!(
-                "move {} in {place} away, which git does not track; the landing goes on by itself",
+                "move {} in {place} away, which git does not track; an engine that is up then goes on, else run `hyperion drain`",
                 named(files, *more)
             ),
             BlockReason::Locked { lock } => {

@@ -104,7 +104,7 @@ impl Connection {
         let home = Home::open(locations)?.filter(|home| home.database().exists());
         let Some(home) = home else {
             let detail = format!("there is no home at {} yet", locations.home.display());
-            let problem = Problem::new("subject.not_found", detail)
+            let problem = Problem::new("home.missing", detail)
                 .hint("run `hyperion init` in a repository, or set HYPERION_HOME to where it is");
             return Err(hyperion_api::ClientError::Problem(Box::new(problem)).into());
         };

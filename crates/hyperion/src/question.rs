@@ -45,7 +45,9 @@ pub(crate) async fn ask(session: &Session<'_>, id: &str) -> anyhow::Result<Answe
     show_diff(output, &detail, DIFF_LINES_SHOWN);
     loop {
         let prompt = paint(style::STRONG, "Approve?");
-        let prompt = format!("{prompt} [y]es / [n]o / [r]equest changes / [d]iff / [l]ater: ");
+        let prompt = format!(
+            "{prompt} [y]es / [n]o / [r]equest changes (ends it with your comment) / [d]iff / [l]ater: "
+        );
         let Some(answer) = output.ask(&prompt).await else {
             return Ok(Answered::Later);
         };

@@ -215,7 +215,10 @@ fn note_landing(
             .change_sets
             .iter()
             .filter_map(|set| reading.basis.get(set).cloned());
-        reading.approved.insert(entry.id, by.collect());
+        let mut by: Vec<String> = by.collect();
+        by.sort_unstable();
+        by.dedup();
+        reading.approved.insert(entry.id, by);
     }
     if let entry::Event::Landed { commit } = fact {
         reading.landings.push(Landing {
@@ -261,6 +264,7 @@ pub fn history(cx: &Cx, filter: &Filter) -> Result<(Vec<Landing>, Option<String>
                 None => {}
             }
         }
+        approved_by.sort_unstable();
         approved_by.dedup();
         landings.push(Landing {
             entry_id: entry.id.to_string(),

@@ -23,6 +23,7 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.extend(repos(cx));
     findings.push(queue(cx));
     findings.push(sandbox());
+    findings.extend(root());
     Report {
         version: version.to_owned(),
         findings,
@@ -238,6 +239,18 @@ fn sandbox() -> Finding {
             "checks run as you, in a lane of their own but without a sandbox{}",
             if landlock { "" } else { " (this kernel shows no Landlock)" }
         ),
-        Some("let only changes you would run yourself reach the queue: an approval comes before every check".to_owned()),
+        Some("let only changes you would run yourself reach the queue: an approval comes before every check, but a dry run asks nobody".to_owned()),
     )
+}
+
+/// As root a check can break the machine, not only what is yours.
+fn root() -> Option<Finding> {
+    (hyperion_host::effective_uid() == 0).then(|| {
+        finding(
+            "user",
+            Health::Warning,
+            "you are root, and so are the checks",
+            Some("use a user of your own for Hyperion".to_owned()),
+        )
+    })
 }

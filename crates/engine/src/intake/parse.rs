@@ -66,7 +66,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
     }
     Err(errors
         .into_problem("request.invalid")
-        .hint("the shape is in docs/schemas/task_request.v1.json"))
+        .hint("`hyperion generate schemas --out DIR` writes the shape to task_request.v1.json"))
 }
 
 fn nothing(what: &str) -> Problem {

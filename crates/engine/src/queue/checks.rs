@@ -7,6 +7,7 @@ use hyperion_model::run::{self, Run, Status, Work};
 use hyperion_model::{Command, LineageId, Name, RunId, ShortText};
 use hyperion_store::Filter;
 
+use super::work::millis;
 use crate::cx::json_blob;
 use crate::error::oid;
 use crate::repo::Opened;
@@ -16,7 +17,12 @@ use crate::{Cx, Error};
 /// What the checks of a candidate say so far.
 pub(super) enum Verdict {
     /// Every one passed.
-    Green(Vec<RunId>),
+    Green {
+        /// Their runs.
+        runs: Vec<RunId>,
+        /// How long they took together.
+        took_ms: u64,
+    },
     /// There are none.
     Unchecked,
     /// One is running, or was just started.
@@ -74,6 +80,7 @@ pub(super) fn verdict(
     }
     let runs = runs_of(cx, entry, candidate)?;
     let mut passed = Vec::new();
+    let mut took_ms = 0;
     for check in wanted {
         // A check is what it runs: the same name with another command is another check.
         let key = ShortText::cut(&check.name);
@@ -84,7 +91,13 @@ pub(super) fn verdict(
         };
         match latest.status {
             Status::Starting | Status::Running => return Ok(Verdict::Wait),
-            Status::Finished => passed.push(latest.id),
+            Status::Finished => {
+                passed.push(latest.id);
+                took_ms += latest
+                    .began_at
+                    .zip(latest.ended_at)
+                    .map_or(0, |(from, to)| millis(from, to));
+            }
             Status::Failed | Status::Killed => {
                 return Ok(Verdict::Failed {
                     name: check.name,
@@ -102,7 +115,10 @@ pub(super) fn verdict(
             Status::Lost => return Ok(Verdict::Start(check)),
         }
     }
-    Ok(Verdict::Green(passed))
+    Ok(Verdict::Green {
+        runs: passed,
+        took_ms,
+    })
 }
 
 type RunsByCheck = BTreeMap<(String, hyperion_model::Digest), Vec<Run>>;

@@ -355,8 +355,8 @@ impl Queue {
                 checks::start(cx, &self.name, entry, &candidate, &check)?;
                 Ok(Step::Worked)
             }
-            checks::Verdict::Green(runs) => {
-                self.log(cx, entry, "check", "green", 0, None);
+            checks::Verdict::Green { runs, took_ms } => {
+                self.log(cx, entry, "check", "green", took_ms, None);
                 self.command(
                     cx,
                     entry,

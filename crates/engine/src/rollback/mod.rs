@@ -91,9 +91,14 @@ fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
         request::Status::RolledBack => {
             let by = original
                 .rolled_back_by
-                .map(|by| format!(" by request {by}"))
+                .map(|by| format!(" by request {}", by.short()))
                 .unwrap_or_default();
-            return Err(impossible(format!("it was rolled back already{by}")));
+            return Err(Problem::new(
+                "rollback.impossible",
+                format!("it was rolled back already{by}"),
+            )
+            .hint("to have it again, roll that request back")
+            .into());
         }
         other => {
             return Err(impossible(format!(

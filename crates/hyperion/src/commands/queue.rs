@@ -113,6 +113,7 @@ async fn list(args: QueueListArgs, cx: &Cx) -> anyhow::Result<Exit> {
         let route = Route::new("/api/queue")
             .maybe("status", args.status.as_deref())
             .maybe("repo", args.repo.as_deref());
+        let filtered = args.status.is_some() || args.repo.is_some();
         let entries: List<Entry> = session
             .client()
             .get(args.list.ask(route, cx).as_str())
@@ -121,7 +122,11 @@ async fn list(args: QueueListArgs, cx: &Cx) -> anyhow::Result<Exit> {
         cx.output.list(
             args.list.format,
             &entries,
-            "The queue is empty.",
+            if filtered {
+                "No entry fits."
+            } else {
+                "The queue is empty."
+            },
             |entries, width| view::queue::table(entries, now, width),
         )?;
         Ok(Exit::Done)

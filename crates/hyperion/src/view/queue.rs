@@ -72,7 +72,7 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
     ));
     text.push_str(&field("priority", &entry.priority));
     let tries = format!(
-        "{} attempts, {} times anew because the branch moved",
+        "lost {} times by its worker, {} times anew because the branch moved",
         entry.attempts, entry.refreshes
     );
     text.push_str(&field("tried", &tries));
@@ -96,6 +96,13 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
         )
     });
     text.push_str(&fields("checks", checks));
+    if entry.quarantine.is_some() {
+        let next = format!(
+            "file the change anew on the branch's tip, or try this one again: hyperion queue retry {}",
+            short(&entry.id)
+        );
+        text.push_str(&field("next", &next));
+    }
     if let Some(evidence) = &detail.evidence {
         text.push_str(&why(evidence));
     }

@@ -67,7 +67,9 @@ fn a_dirty_work_tree_blocks_until_it_is_clean() {
     let place = world.repo.path().display();
     assert_eq!(
         text(&entry["reason"]),
-        format!("commit or stash the changes to b.txt in {place}; the landing goes on by itself")
+        format!(
+            "commit or stash the changes to b.txt in {place}; an engine that is up then goes on, else run `hyperion drain`"
+        )
     );
     assert_eq!(world.repo.tip("main"), before);
     assert_eq!(
@@ -124,7 +126,7 @@ fn an_untracked_file_in_the_way_blocks() {
     assert_eq!(
         text(&entry["reason"]),
         format!(
-            "move new.txt in {place} away, which git does not track; the landing goes on by itself"
+            "move new.txt in {place} away, which git does not track; an engine that is up then goes on, else run `hyperion drain`"
         )
     );
     assert_eq!(world.repo.read("new.txt"), "mine, and nowhere else\n");

@@ -14,6 +14,7 @@ use hyperion_engine::change_set::{
 };
 use hyperion_engine::{Cx, Error};
 use hyperion_model::change_set::{ChangeSet, Status, item};
+use hyperion_model::entry::Entry;
 use hyperion_model::{ChangeSetId, ItemId};
 use hyperion_patch::LineKind;
 
@@ -196,8 +197,19 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
         proposed_at: set.proposed_at.to_string(),
         applied_at: ended(Status::Landed),
         rolled_back_at: ended(Status::RolledBack),
-        reason: set.reason.as_ref().map(ToString::to_string),
+        reason: reason(cx, set)?,
     })
+}
+
+/// Says why a change stands where it stands; while it is queued, that is its entry's affair.
+fn reason(cx: &Cx, set: &ChangeSet) -> Result<Option<String>, Error> {
+    let reason = match (&set.reason, set.status, set.entry) {
+        (None, Status::Queued, Some(entry)) => {
+            cx.store.get::<Entry>(entry)?.and_then(|entry| entry.reason)
+        }
+        (reason, _, _) => reason.clone(),
+    };
+    Ok(reason.map(|reason| reason.to_string()))
 }
 
 fn items(cx: &Cx, set: &ChangeSet, preview: Option<&Preview>) -> Vec<Item> {

@@ -12,6 +12,7 @@ use hyperion_api::request::{
     Answer as AnswerBody, Because, Brief, Plan as PlanView, Progress, Request as Wire,
     RequestDetail, Step,
 };
+use hyperion_api::summary::Summary;
 use hyperion_api::task_request::TaskRequest;
 use hyperion_api::{List, Problem};
 use hyperion_engine::{Cx, Error, intake, request, rollback};
@@ -283,8 +284,19 @@ fn detail(cx: &Cx, request: &Request) -> Result<RequestDetail, Error> {
             .iter()
             .map(|one| approval::view(cx, one))
             .collect::<Result<_, _>>()?,
-        summary: request::summary(cx, request)?,
+        summary: summary(cx, request)?,
     })
+}
+
+/// What was taken back cannot be taken back again.
+fn summary(cx: &Cx, request: &Request) -> Result<Option<Summary>, Error> {
+    let mut summary = request::summary(cx, request)?;
+    if let Some(summary) = &mut summary
+        && request.status == Status::RolledBack
+    {
+        summary.take_back = None;
+    }
+    Ok(summary)
 }
 
 fn redacted(brief: Brief, redact: &impl Fn(Vec<String>) -> Vec<String>) -> Brief {
