@@ -133,6 +133,13 @@ impl World {
         intake::submit(&self.cx, request.text().as_bytes(), &how).unwrap()[0]
     }
 
+    /// Calls everything but the queue once, as the driver does before the queue has its turn.
+    pub(crate) fn look_once(&mut self) {
+        for reconciler in &mut self.others {
+            reconciler.reconcile(&self.cx).unwrap();
+        }
+    }
+
     /// Calls everything but the queue until nothing is left to do for it.
     pub(crate) fn settle_others(&mut self) {
         for _ in 0..200 {

@@ -23,8 +23,8 @@ use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
 use crate::{Cx, Error, rollback};
 
-/// How many change sets are judged in one go.
-const BATCH: u32 = 50;
+/// How many change sets are judged in one go; the queue gets its turn in between.
+const BATCH: u32 = 4;
 
 /// What is said about a change set, in full.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ use crate::request::summary_of_failure;
 use crate::{Cx, Error, rollback};
 
 /// How many requests are taken up in one go.
-const BATCH: u32 = 50;
+const BATCH: u32 = 8;
 
 /// Takes filed requests up.
 pub(crate) struct Intake {

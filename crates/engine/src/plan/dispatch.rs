@@ -26,6 +26,9 @@ use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
 use crate::{Cx, Error, Sizes, rollback};
 
+/// How many steps are worked at in one go; the queue gets its turn in between.
+const BATCH: usize = 4;
+
 /// Gives steps to agents.
 pub(crate) struct Dispatch {
     name: Name,
@@ -146,13 +149,17 @@ impl Dispatch {
         Ok(())
     }
 
-    fn work_at(&self, cx: &Cx, plan: &Plan) -> Result<bool, Error> {
-        let mut worked = false;
+    /// Works at a plan's steps, at most `left` of them; gives how many it was.
+    fn work_at(&self, cx: &Cx, plan: &Plan, left: usize) -> Result<usize, Error> {
+        let mut worked = 0;
         for step in &plan.steps {
+            if worked == left {
+                break;
+            }
             match step.status {
                 step::Status::Pending if ready(plan, step) => {
                     self.start(cx, plan, step)?;
-                    worked = true;
+                    worked += 1;
                 }
                 step::Status::InProgress if step.change_set.is_none() => {
                     let Some(run) = step.run else { continue };
@@ -168,7 +175,7 @@ impl Dispatch {
                         }
                         self.fail(cx, plan, step, &run, &chain(&error))?;
                     }
-                    worked = true;
+                    worked += 1;
                 }
                 step::Status::Pending
                 | step::Status::InProgress
@@ -357,13 +364,15 @@ impl Reconcile for Dispatch {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        let mut worked = false;
+        let mut worked = 0;
         for plan in cx.store.open_rows::<Plan>(&Filter::open())?.rows {
-            if plan.status != plan::Status::Active {
-                continue;
+            if worked == BATCH {
+                break;
             }
-            worked |= self.work_at(cx, &plan)?;
+            if plan.status == plan::Status::Active {
+                worked += self.work_at(cx, &plan, BATCH - worked)?;
+            }
         }
-        Ok(Progress::worked(worked))
+        Ok(Progress::worked(worked > 0))
     }
 }

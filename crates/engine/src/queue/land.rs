@@ -257,8 +257,13 @@ fn give_up(
     entry: &Entry,
     sets: &[ChangeSet],
 ) -> Result<Step, Error> {
-    opened.git.abandon(&landing_of(opened, entry)?)?;
-    let tip = opened.tip(&entry.admission.branch)?;
+    let landing = landing_of(opened, entry)?;
+    let Some(tip) = opened.git.tip(&landing.branch)? else {
+        let branch = landing.branch.short();
+        let remedy = format!("branch {branch} is gone; create it again, or cancel this entry");
+        return block_entry(queue, cx, opened, entry, sets, &remedy);
+    };
+    opened.git.abandon(&landing)?;
     let mut commands = vec![Command::Entry(
         entry.id,
         entry::Command::Refresh { tip: git_id(&tip)? },

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyperion_git::Landing;
+use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::run::{self, Run};
 use hyperion_model::{Command, RequestId, request};
@@ -392,4 +393,51 @@ fn a_description_with_control_characters_lands_without_them() {
         "{message}"
     );
     assert!(message.contains("Because\nof it"), "{message}");
+}
+
+// M5: a branch that is gone cannot be landed on; the entry waits for a person, and goes on when it is back.
+#[test]
+fn a_branch_that_is_gone_blocks_the_landing_until_it_is_back() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let id = world.file(&change("Say two", "two\n"));
+    let entry = bring_to(&mut world, Status::Dispatching);
+    let tip = world.repo.tip("main");
+    world.repo.git(&["branch", "--quiet", "-D", "main"]);
+    world.restart();
+    world.settle();
+    let blocked = world.entry(entry.id);
+    assert_eq!(blocked.status, Status::Blocked);
+    let reason = blocked.reason.unwrap();
+    assert_eq!(
+        reason.as_str(),
+        "branch main is gone; create it again, or cancel this entry"
+    );
+    world.repo.branch("main", &tip);
+    world.settle();
+    assert_landed_once(&world, id, "Say two");
+}
+
+// M1: filing much does not keep what is ready from landing.
+#[test]
+fn the_queue_gets_its_turn_while_much_is_filed() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    for number in 0..12 {
+        let path = format!("{number}.txt");
+        let task = task("T1", "one more file").create(&path, "new\n");
+        world.file(
+            &task_request(&format!("Add {path}"))
+                .class("bugfix")
+                .task(task),
+        );
+    }
+    world.look_once();
+    let handed_in = world
+        .cx
+        .store
+        .count::<ChangeSet>(&Filter::default())
+        .unwrap();
+    assert!(
+        handed_in < 12,
+        "{handed_in} were handed in before the queue had its turn"
+    );
 }
