@@ -189,7 +189,7 @@ impl Dispatch {
 }
 
 /// Tells whether every step before this one has handed in its change, or needs none.
-fn ready(plan: &Plan, step: &Step) -> bool {
+pub(crate) fn ready(plan: &Plan, step: &Step) -> bool {
     dependency_failed(plan, step.number).is_none()
         && step
             .depends_on

@@ -3,5 +3,5 @@
 mod dispatch;
 mod settle;
 
-pub(crate) use dispatch::Dispatch;
+pub(crate) use dispatch::{Dispatch, ready};
 pub(crate) use settle::Settle;

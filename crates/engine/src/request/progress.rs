@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{self, Entry};
-use hyperion_model::plan::{self, Plan, step};
+use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::{self, Outcome, Request, Status};
 use hyperion_model::run::Run;
 use hyperion_model::{Command, Name, ShortText};
@@ -14,6 +14,7 @@ use hyperion_store::Filter;
 
 use super::summary;
 use crate::cx::json_blob;
+use crate::plan::ready;
 use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error};
 
@@ -95,6 +96,10 @@ fn waits_for_a_person(cx: &Cx, request: &Request, plan: &Plan) -> Result<bool, E
         return Ok(false);
     }
     if cx.store.count::<Run>(&open)? > 0 {
+        return Ok(false);
+    }
+    let can_start = |step: &Step| step.status == step::Status::Pending && ready(plan, step);
+    if plan.steps.iter().any(can_start) {
         return Ok(false);
     }
     let moving = Filter::open()
