@@ -39,10 +39,10 @@ fn question(world: &World, request: &str, generation: u32) -> Value {
                     approval["generation"] == generation && approval["status"] == "pending"
                 })
     });
-    let asked = detail["approvals"].as_array().unwrap().iter();
+    let mut asked = detail["approvals"].as_array().unwrap().iter();
     asked
-        .cloned()
         .find(|approval| approval["generation"] == generation)
+        .cloned()
         .unwrap()
 }
 

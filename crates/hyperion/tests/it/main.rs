@@ -26,4 +26,5 @@ mod road;
 mod surface;
 mod tasks;
 mod terminals;
+mod words;
 mod world;

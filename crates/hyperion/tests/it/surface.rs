@@ -42,7 +42,7 @@ fn plain(text: &str) -> String {
     let mut rest = text.chars();
     while let Some(letter) = rest.next() {
         if letter == ESCAPE {
-            rest.find(|letter| letter.is_ascii_alphabetic());
+            rest.find(char::is_ascii_alphabetic);
         } else if letter != '\r' {
             plain.push(letter);
         }

@@ -1,7 +1,7 @@
 //! Requests of several tasks, and whose turn it is.
 
 use crate::world::{World, text};
-use hyperion_testkit::{RequestFile, task, task_request};
+use hyperion_testkit::{RequestFile, TempRepo, task, task_request};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -259,4 +259,59 @@ fn the_urgent_goes_first_among_those_that_wait() {
         ]
     );
     world.assert_sound();
+}
+
+// R3, M1, M2 (in order, one lane): tasks that share nothing land one after the other, as they were asked for.
+#[test]
+fn disjoint_tasks_land_in_their_order() {
+    let repo = TempRepo::with_files(&[("README", "x\n")]);
+    let world = World::up_with(repo, &[("policy.auto_approve.enabled", "true")]);
+    let names = ["one", "two", "three", "four"];
+    let request = names.iter().fold(
+        task_request("Count").class("docs").requires_approval(false),
+        |request, name| {
+            request.task(
+                task(name, &format!("say {name}"))
+                    .owns(&[&format!("docs/{name}.md")])
+                    .create(&format!("docs/{name}.md"), "x\n"),
+            )
+        },
+    );
+    let detail = world.file_to_end(&request, 0);
+    let mut subjects = world.repo.subjects("main");
+    subjects.reverse();
+    assert_eq!(
+        subjects,
+        ["Begin", "say one", "say two", "say three", "say four"]
+    );
+    assert_eq!(
+        detail["summary"]["landed"].as_array().map(Vec::len),
+        Some(4)
+    );
+    world
+        .run(&["rollback", &text(&detail["id"]), "--wait"])
+        .code(0);
+    assert_eq!(world.repo.files("main"), ["README"]);
+    world.assert_sound();
+}
+
+// R3, R5, S3: it stops to ask only when all of it that can be asked is there to be looked at.
+#[test]
+fn every_question_of_a_request_is_asked_before_it_waits() {
+    let world = World::up(&[("a.txt", "0\n")]);
+    let request = (1..=10).fold(task_request("Count").class("feature"), |request, number| {
+        let before = format!("t{}", number - 1);
+        let on: &[&str] = if number > 1 { &[&before] } else { &[] };
+        request.task(
+            task(&format!("t{number}"), &format!("say {number}"))
+                .depends_on(on)
+                .replace("a.txt", &format!("{number}\n")),
+        )
+    });
+    let detail = world.file_to_end(&request, 75);
+    assert_eq!(detail["status"], "awaiting_approval");
+    assert_eq!(
+        detail["waiting_approvals"].as_array().map(Vec::len),
+        Some(10)
+    );
 }
