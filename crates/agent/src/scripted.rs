@@ -19,9 +19,14 @@ pub enum ScriptedError {
 }
 
 /// Carries out an assignment: one change set, made of the task's changes.
-pub fn carry_out(assignment: &Assignment, changes: &[Change]) -> Result<ChangeRequest, ScriptedError> {
+pub fn carry_out(
+    assignment: &Assignment,
+    changes: &[Change],
+) -> Result<ChangeRequest, ScriptedError> {
     if changes.is_empty() {
-        return Err(ScriptedError::NothingToDo { task: assignment.task_id.clone() });
+        return Err(ScriptedError::NothingToDo {
+            task: assignment.task_id.clone(),
+        });
     }
     Ok(ChangeRequest {
         schema: change_request::SCHEMA.to_owned(),
@@ -78,7 +83,10 @@ mod tests {
         };
         let handed_in = carry_out(&assignment(), std::slice::from_ref(&change)).unwrap();
         assert_eq!(handed_in.changes, [change]);
-        assert_eq!((handed_in.agent.as_str(), handed_in.task_id.as_str()), ("scripted", "T1"));
+        assert_eq!(
+            (handed_in.agent.as_str(), handed_in.task_id.as_str()),
+            ("scripted", "T1")
+        );
         let refused = carry_out(&assignment(), &[]).unwrap_err();
         assert_eq!(
             refused.to_string(),

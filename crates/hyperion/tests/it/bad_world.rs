@@ -1,13 +1,14 @@
 //! A bad world: repositories, homes and disks that are not as they should be.
 
 use crate::world::{World, items, text};
+use hyperion_host::{Launch, Limits};
 use hyperion_testkit::{Finished, Hyperion, RequestFile, TempRepo, task, task_request};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::Command;
+use std::time::Duration;
 
 /// What people saw, with the places of this run taken out.
 #[derive(Default)]
@@ -461,8 +462,14 @@ fn somebody_else(world: &World) -> Option<impl Fn(&Path, &[&str]) -> Finished> {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    let can = Command::new("setpriv").args(nobody).arg("true").status();
-    if !can.is_ok_and(|status| status.success()) {
+    let try_it = Launch::new("setpriv", "/").args(nobody).arg("true");
+    let limits = Limits {
+        wall: Duration::from_secs(10),
+        output_max: 4096,
+    };
+    if !hyperion_host::run(&try_it.env("PATH", "/usr/bin:/bin"), &limits)
+        .is_ok_and(|out| out.exit.success())
+    {
         return None;
     }
     let other = Hyperion::new("setpriv").inside(world.repo.path());
@@ -567,7 +574,7 @@ fn a_disk_that_is_full() {
             "$PROGRAM" request "$REQUEST" >/dev/null 2>&1
             rm "$SMALL/full"
         done
-        until "$PROGRAM" request list --format json | grep '"status"' | sort -u >"$SAID"; ! grep -q -e pending -e planned -e running "$SAID"; do
+        until "$PROGRAM" request list --format json | grep -e '"status"' -e '"reason": "' | sort -u >"$SAID"; ! grep -q -e pending -e planned -e running "$SAID"; do
             sleep 0.1
         done
         cat "$SAID" >&2

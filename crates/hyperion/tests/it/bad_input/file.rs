@@ -21,7 +21,7 @@ fn a_file_that_cannot_be_read() {
             "{\n  \"title\": \"x\",\n  \"title\": \"y\"\n}\n",
         )
         .bytes("not UTF-8", b"{\n  \"title\": \"caf\xe9\"\n}\n")
-        .bytes("UTF-16", b"\xff\xfe{\0\"\0t\0\"\0:\01\0}\0")
+        .bytes("UTF-16", b"\xff\xfe{\x00\"\x00t\x00\"\x00:\x001\x00}\x00")
         .bytes("nested without end", "[".repeat(100_000))
         .bytes(
             "101 requests",

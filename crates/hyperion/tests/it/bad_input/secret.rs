@@ -19,7 +19,7 @@ fn leaks(folder: &std::path::Path, secrets: &[&str]) -> Vec<std::path::PathBuf> 
                     .windows(secret.len())
                     .any(|part| part == secret.as_bytes())
             };
-            if secrets.iter().any(|secret| holds(&secret)) {
+            if secrets.iter().any(holds) {
                 found.push(path);
             }
         }
