@@ -11,38 +11,96 @@ use hyperion_store::Filter;
 
 use crate::{Cx, Error};
 
+/// How often what belongs to a request is looked at anew because it moved on meanwhile.
+const LOOKS_MAX: usize = 5;
+
 /// Calls a request off; refused while something of it is being landed, or has landed.
 pub fn cancel(cx: &Cx, actor: &Actor, id: RequestId, reason: Option<&str>) -> Result<(), Error> {
+    if cx.store.get::<Request>(id)?.is_none() {
+        let detail = format!("there is no request {id}");
+        return Err(Problem::new("subject.not_found", detail).into());
+    }
     let reason = ShortText::cut(reason.unwrap_or("cancelled"));
-    let mut commands = vec![Command::Request(
-        id,
-        request::Command::Cancel {
+    call_off(cx, actor, id, &reason)?;
+    // What came between looking and calling off is not part of it. The plan is abandoned now, so nothing new is
+    // proposed, and what is left gets less with every look.
+    for _ in 0..LOOKS_MAX {
+        let left = open_parts(cx, id, &reason)?.commands;
+        if left.is_empty() {
+            break;
+        }
+        if let Err(error) = cx.execute(cx.stamp_person(actor), left, vec![]) {
+            tracing::debug!(request = %id, %error, "it moved on while it was called off");
+        }
+    }
+    Ok(())
+}
+
+/// Calls the request itself off, with every part that is open now; all or nothing.
+fn call_off(cx: &Cx, actor: &Actor, id: RequestId, reason: &ShortText) -> Result<(), Error> {
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let parts = open_parts(cx, id, reason)?;
+        if parts.is_being_landed {
+            return Err(under_way("something of it is being landed at this moment"));
+        }
+        let landed = Filter::default()
+            .request(id)
+            .status(entry::Status::Landed.name())
+            .limit(1);
+        if cx.store.count::<Entry>(&landed)? > 0 {
+            return Err(under_way("some of it has landed"));
+        }
+        let cancel = request::Command::Cancel {
             reason: reason.clone(),
-        },
-    )];
+        };
+        let mut commands = vec![Command::Request(id, cancel)];
+        commands.extend(parts.commands);
+        match cx.execute(cx.stamp_person(actor), commands, vec![]) {
+            Ok(_) => return Ok(()),
+            Err(error) if looks == LOOKS_MAX => return Err(error),
+            // A part may have moved on since it was looked at.
+            Err(_) => {}
+        }
+    }
+}
+
+struct OpenParts {
+    commands: Vec<Command>,
+    is_being_landed: bool,
+}
+
+/// Collects what ends every open part of a request.
+///
+/// Change sets come first: nothing is asked and nothing is queued for one that is closed, so what is found after them
+/// is all there will be.
+fn open_parts(cx: &Cx, id: RequestId, reason: &ShortText) -> Result<OpenParts, Error> {
     let open = Filter::open().request(id);
+    let mut is_being_landed = false;
+    let mut sets = Vec::new();
+    for set in cx.store.open_rows::<ChangeSet>(&open)?.rows {
+        if set.status == change_set::Status::Dispatching {
+            is_being_landed = true;
+            continue;
+        }
+        let cancel = change_set::Command::Cancel {
+            reason: reason.clone(),
+        };
+        sets.push(Command::ChangeSet(set.id, cancel));
+    }
+    let mut commands = Vec::new();
     for entry in cx.store.open_rows::<Entry>(&open)?.rows {
         if entry.status == entry::Status::Dispatching {
-            return Err(under_way("something of it is being landed at this moment"));
+            is_being_landed = true;
+            continue;
         }
         let cancel = entry::Command::Cancel {
             reason: reason.clone(),
         };
         commands.push(Command::Entry(entry.id, cancel));
     }
-    let landed = Filter::default()
-        .request(id)
-        .status(entry::Status::Landed.name())
-        .limit(1);
-    if cx.store.count::<Entry>(&landed)? > 0 {
-        return Err(under_way("some of it has landed"));
-    }
-    for set in cx.store.open_rows::<ChangeSet>(&open)?.rows {
-        let cancel = change_set::Command::Cancel {
-            reason: reason.clone(),
-        };
-        commands.push(Command::ChangeSet(set.id, cancel));
-    }
+    commands.extend(sets);
     for approval in cx.store.open_rows::<Approval>(&open)?.rows {
         let cancel = approval::Command::Cancel {
             reason: reason.clone(),
@@ -55,12 +113,10 @@ pub fn cancel(cx: &Cx, actor: &Actor, id: RequestId, reason: Option<&str>) -> Re
         };
         commands.push(Command::Plan(plan.id, abandon));
     }
-    if cx.store.get::<Request>(id)?.is_none() {
-        let detail = format!("there is no request {id}");
-        return Err(Problem::new("subject.not_found", detail).into());
-    }
-    cx.execute(cx.stamp_person(actor), commands, vec![])?;
-    Ok(())
+    Ok(OpenParts {
+        commands,
+        is_being_landed,
+    })
 }
 
 fn under_way(what: &str) -> Error {
