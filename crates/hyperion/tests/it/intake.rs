@@ -1,7 +1,7 @@
 //! Ways to file a request, to answer its questions, and to call it off.
 
 use crate::world::{World, items, text};
-use hyperion_testkit::{RequestFile, task, task_request};
+use hyperion_testkit::{RequestFile, TempRepo, task, task_request};
 use serde_json::{Value, json};
 
 fn makes(name: &str) -> RequestFile {
@@ -201,5 +201,45 @@ fn filed_without_waiting_it_goes_on_by_itself() {
         ])
         .code(0);
     world.request_when(&id, |detail| detail["status"] == "completed");
+    world.assert_sound();
+}
+
+// R1, S3, S9: called off at any moment of the road, nothing of it is asked or lands any more.
+#[test]
+fn a_request_called_off_at_any_moment_leaves_nothing_open() {
+    const REQUESTS: usize = 12;
+    let repo = TempRepo::with_files(&[("a.txt", "a\n")]);
+    let world = World::up_with(repo, &[("policy.auto_approve.enabled", "true")]);
+    let mut called_off = 0;
+    for number in 0..REQUESTS {
+        // Some parts pass by themselves and some ask.
+        let request = (0..6).fold(
+            task_request(&format!("Count {number}"))
+                .class("docs")
+                .requires_approval(false),
+            |request, part| {
+                let path = if part % 2 == 0 {
+                    format!("docs/{number}-{part}.md")
+                } else {
+                    format!("src/{number}-{part}.rs")
+                };
+                request.task(task(&format!("t{part}"), "count").create(&path, "x\n"))
+            },
+        );
+        let id = world.file(&request.atomic());
+        let cancelled = world.run(&["request", "cancel", &id]);
+        called_off += usize::from(cancelled.exit() == Some(0));
+    }
+    world.run(&["drain"]);
+    assert!(called_off > 0);
+    for request in world.list(&["request", "list", "--status", "cancelled"]) {
+        let detail = world.request(&text(&request["id"]));
+        let open: Vec<_> = ["change_sets", "entries", "approvals"]
+            .iter()
+            .flat_map(|part| detail[part].as_array().unwrap())
+            .filter(|part| part["status"] != "cancelled" && part["status"] != "rejected")
+            .collect();
+        assert!(open.is_empty(), "{open:#?}");
+    }
     world.assert_sound();
 }
