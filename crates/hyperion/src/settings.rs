@@ -135,6 +135,7 @@ mod tests {
         checks.timeout_sec = 300
         files.backup_retention_hours = 24
         files.max_file_size_mb = 10
+        engine.allow_confined = false
         "#);
     }
 }

@@ -103,6 +103,8 @@ impl Queue {
             match self.step(cx, &entry) {
                 Ok(Step::Worked) => worked = true,
                 Ok(Step::Wait) => break,
+                // A full disk says nothing of the entry: it is not counted against it.
+                Err(error) if error.is_passing() => return Err(error),
                 Err(error) => return self.stumble(cx, &entry, &error),
             }
         }

@@ -188,9 +188,12 @@ fn there_and_back(world: &World) {
     // Nothing is left to take back.
     let again = world.run(&["rollback", &asked.request]).code(3);
     let by = text(&back["id"]);
+    let short = &by[by.len() - 8..];
     assert_eq!(
         again.stderr,
-        format!("error: it was rolled back already by request {by}\n")
+        format!(
+            "error: it was rolled back already by request {short}\nhint: to have it again, roll that request back\n"
+        )
     );
 }
 

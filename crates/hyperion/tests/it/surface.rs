@@ -162,7 +162,7 @@ fn reading_needs_no_engine_and_no_home() {
         &["doctor"],
         &["audit", "verify"],
     ] {
-        let refused = world.run(arguments).code(5);
+        let refused = world.run(arguments).code(69);
         assert!(
             refused.stderr.contains("there is no home at")
                 && refused.stderr.contains("hint: run `hyperion init`"),
@@ -216,7 +216,7 @@ fn on_a_terminal_it_shows_the_diff_and_asks() {
     );
     let words = plain(&done.stdout);
     for part in [
-        "Approve? [y]es / [n]o / [r]equest changes / [d]iff / [l]ater: ",
+        "Approve? [y]es / [n]o / [r]equest changes (ends it with your comment)",
         "landed",
         "take back with: hyperion rollback",
     ] {
