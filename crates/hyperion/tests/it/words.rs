@@ -221,7 +221,7 @@ fn the_road_in_words() {
       request      #
       changes      #
       priority     medium
-      tried        0 attempts, 0 times anew because the branch moved
+      tried        lost 0 times by its worker, 0 times anew because the branch moved
       merged on    #
       landed as    #
       queued       # TIME
