@@ -157,6 +157,7 @@ impl World {
     /// Calls everything until nothing is left to do; processes at work are waited for.
     pub(crate) fn settle(&mut self) {
         for _ in 0..2000 {
+            let before = self.cx.store.last_seq().unwrap();
             self.settle_others();
             match self.queue.reconcile(&self.cx).unwrap() {
                 Progress::Worked => {}
@@ -174,10 +175,9 @@ impl World {
                         .unwrap();
                     runtime.block_on(waiting);
                 }
-                Progress::Idle { .. } => {
-                    self.settle_others();
-                    return;
-                }
+                // A check may have ended while it was looked at; the driver looks again, too.
+                Progress::Idle { .. } if self.cx.store.last_seq().unwrap() != before => {}
+                Progress::Idle { .. } => return,
             }
         }
         panic!("the engine does not come to rest");
