@@ -207,6 +207,7 @@ pub(super) fn finish(
         Move::Landed { behind } => {
             if let Some(block) = behind {
                 tracing::warn!(entry = %entry.id, remedy = block.remedy(), "a work tree could not follow the landing");
+                queue.log(cx, entry, "land", "work_tree_behind", 0, None);
             }
             let took = millis(began, cx.now());
             record(queue, cx, opened, entry, &sets, took)
