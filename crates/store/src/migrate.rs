@@ -32,6 +32,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0001_operations",
         sql: include_str!("../migrations/sqlite/0001_operations.sql"),
     },
+    Migration {
+        name: "0002_keep",
+        sql: include_str!("../migrations/sqlite/0002_keep.sql"),
+    },
 ];
 
 /// The version of the schema this Hyperion writes.

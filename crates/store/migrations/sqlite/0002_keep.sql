@@ -1,0 +1,126 @@
+-- What ended long ago, kept out of the way: rows move here, events stay where they are.
+-- A request moves together with everything that belongs to it, in one transaction, and comes
+-- back the same way when a command needs one of them.
+
+-- One table a noun that belongs to a request, each of the shape of its living counterpart.
+
+CREATE TABLE "request_archive" (
+    created_seq INTEGER PRIMARY KEY,
+    updated_seq INTEGER NOT NULL,
+    id          BLOB    NOT NULL UNIQUE,
+    status      TEXT    NOT NULL,
+    open        INTEGER NOT NULL CHECK (open = 0),
+    request_id  BLOB,
+    repo_id     BLOB,
+    run_id      BLOB,
+    parent      BLOB,
+    due_ms      INTEGER,
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT;
+CREATE INDEX request_archive_parent ON "request_archive" (parent) WHERE parent IS NOT NULL;
+
+CREATE TABLE "plan_archive" (
+    created_seq INTEGER PRIMARY KEY,
+    updated_seq INTEGER NOT NULL,
+    id          BLOB    NOT NULL UNIQUE,
+    status      TEXT    NOT NULL,
+    open        INTEGER NOT NULL CHECK (open = 0),
+    request_id  BLOB,
+    repo_id     BLOB,
+    run_id      BLOB,
+    parent      BLOB,
+    due_ms      INTEGER,
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT;
+CREATE INDEX plan_archive_request ON "plan_archive" (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX plan_archive_parent ON "plan_archive" (parent) WHERE parent IS NOT NULL;
+CREATE INDEX plan_archive_run ON "plan_archive" (run_id) WHERE run_id IS NOT NULL;
+
+CREATE TABLE "run_archive" (
+    created_seq INTEGER PRIMARY KEY,
+    updated_seq INTEGER NOT NULL,
+    id          BLOB    NOT NULL UNIQUE,
+    status      TEXT    NOT NULL,
+    open        INTEGER NOT NULL CHECK (open = 0),
+    request_id  BLOB,
+    repo_id     BLOB,
+    run_id      BLOB,
+    parent      BLOB,
+    due_ms      INTEGER,
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT;
+CREATE INDEX run_archive_request ON "run_archive" (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX run_archive_parent ON "run_archive" (parent) WHERE parent IS NOT NULL;
+CREATE INDEX run_archive_run ON "run_archive" (run_id) WHERE run_id IS NOT NULL;
+
+CREATE TABLE "change_set_archive" (
+    created_seq INTEGER PRIMARY KEY,
+    updated_seq INTEGER NOT NULL,
+    id          BLOB    NOT NULL UNIQUE,
+    status      TEXT    NOT NULL,
+    open        INTEGER NOT NULL CHECK (open = 0),
+    request_id  BLOB,
+    repo_id     BLOB,
+    run_id      BLOB,
+    parent      BLOB,
+    due_ms      INTEGER,
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT;
+CREATE INDEX change_set_archive_request ON "change_set_archive" (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX change_set_archive_parent ON "change_set_archive" (parent) WHERE parent IS NOT NULL;
+CREATE INDEX change_set_archive_run ON "change_set_archive" (run_id) WHERE run_id IS NOT NULL;
+
+CREATE TABLE "approval_archive" (
+    created_seq INTEGER PRIMARY KEY,
+    updated_seq INTEGER NOT NULL,
+    id          BLOB    NOT NULL UNIQUE,
+    status      TEXT    NOT NULL,
+    open        INTEGER NOT NULL CHECK (open = 0),
+    request_id  BLOB,
+    repo_id     BLOB,
+    run_id      BLOB,
+    parent      BLOB,
+    due_ms      INTEGER,
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT;
+CREATE INDEX approval_archive_request ON "approval_archive" (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX approval_archive_parent ON "approval_archive" (parent) WHERE parent IS NOT NULL;
+CREATE INDEX approval_archive_run ON "approval_archive" (run_id) WHERE run_id IS NOT NULL;
+
+CREATE TABLE "entry_archive" (
+    created_seq INTEGER PRIMARY KEY,
+    updated_seq INTEGER NOT NULL,
+    id          BLOB    NOT NULL UNIQUE,
+    status      TEXT    NOT NULL,
+    open        INTEGER NOT NULL CHECK (open = 0),
+    request_id  BLOB,
+    repo_id     BLOB,
+    run_id      BLOB,
+    parent      BLOB,
+    due_ms      INTEGER,
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT;
+CREATE INDEX entry_archive_request ON "entry_archive" (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX entry_archive_parent ON "entry_archive" (parent) WHERE parent IS NOT NULL;
+CREATE INDEX entry_archive_run ON "entry_archive" (run_id) WHERE run_id IS NOT NULL;
+
+-- Which archived row refers to which blob.
+CREATE TABLE reference_archive (
+    name BLOB    NOT NULL,
+    noun TEXT    NOT NULL,
+    id   BLOB    NOT NULL,
+    open INTEGER NOT NULL CHECK (open = 0),
+    PRIMARY KEY (name, noun, id)
+) STRICT, WITHOUT ROWID;
