@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How much of the test runner's last output is kept for the closing lines.
 const KEPT_LINES_MAX: usize = 400;
 
+/// What tests are built with and a shipped binary is not: the points at which it can be killed.
+pub(crate) const FAIL_POINTS: [&str; 2] = ["--features", "hyperion/fail-points"];
+
 /// How much is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -80,13 +83,11 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<(), String> {
         });
         if extent == Extent::Everything {
             steps.take("doctests", || {
-                run_program(cargo(root).args([
-                    "test",
-                    "--doc",
-                    "--workspace",
-                    "--locked",
-                    "--quiet",
-                ]))
+                run_program(
+                    cargo(root)
+                        .args(["test", "--doc", "--workspace", "--locked", "--quiet"])
+                        .args(FAIL_POINTS),
+                )
             });
         }
     } else {
@@ -108,7 +109,9 @@ fn build_tests(root: &Path, nextest: &Result<PathBuf, String>) -> Command {
             command
         }
     };
-    command.args(["--workspace", "--locked", "--no-run"]);
+    command
+        .args(["--workspace", "--locked", "--no-run"])
+        .args(FAIL_POINTS);
     command
 }
 
@@ -116,13 +119,10 @@ fn run_tests(root: &Path, nextest: &Result<PathBuf, String>) -> (Result<(), Stri
     match nextest {
         Ok(nextest) => {
             let mut command = program(nextest, root);
-            command.args([
-                "nextest",
-                "run",
-                "--workspace",
-                "--locked",
-                "--no-fail-fast",
-            ]);
+            command
+                .args(["nextest", "run", "--workspace", "--locked"])
+                .arg("--no-fail-fast")
+                .args(FAIL_POINTS);
             if stderr().is_terminal() {
                 // It writes to us, not to the terminal, and would go without.
                 command.args(["--color", "always"]);
@@ -140,13 +140,10 @@ fn run_tests(root: &Path, nextest: &Result<PathBuf, String>) -> (Result<(), Stri
 
 fn fallback(root: &Path) -> Command {
     let mut command = cargo(root);
-    command.args([
-        "test",
-        "--workspace",
-        "--locked",
-        "--all-targets",
-        "--no-fail-fast",
-    ]);
+    command
+        .args(["test", "--workspace", "--locked", "--all-targets"])
+        .arg("--no-fail-fast")
+        .args(FAIL_POINTS);
     command
 }
 

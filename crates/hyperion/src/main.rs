@@ -66,6 +66,7 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli, output: &Arc<Output>, variables: Variables) -> anyhow::Result<Exit> {
+    hyperion_fault::check().map_err(|wrong| Failure::new(Exit::Usage, wrong))?;
     telemetry::start(variables.get("HYPERION_LOG"), output.is_coloured())?;
     let current_dir = std::env::current_dir().context("find out the current folder")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

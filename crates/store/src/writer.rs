@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
+use hyperion_fault::{Point, reached};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
@@ -109,7 +110,9 @@ impl Writer {
     fn commit_group(&mut self, mut group: Vec<Box<dyn Job>>) {
         match self.try_commit(&mut group) {
             Ok(results) => {
+                reached(Point::StoreGroupCommitted);
                 self.publish();
+                reached(Point::StoreGroupPublished);
                 for (job, result) in group.into_iter().zip(results) {
                     job.answer(result);
                 }
@@ -154,6 +157,7 @@ impl Writer {
             error,
             again: false,
         })?;
+        reached(Point::StoreGroupBegun);
         let start = self.head;
         let mut results = Vec::with_capacity(group.len());
         for job in group {
@@ -210,6 +214,7 @@ impl Writer {
         {
             SealedHead::seal(self.head, key).save(&self.conn)?;
         }
+        reached(Point::StoreGroupWritten);
         self.statement("COMMIT")
     }
 

@@ -21,7 +21,9 @@
     reason = "a test's world is made by real programs, and testkit may not depend on `host`"
 )]
 
+mod chaos;
 mod clock;
+mod dice;
 mod diff;
 mod git;
 mod id_source;
@@ -31,7 +33,9 @@ mod repo;
 mod request_file;
 mod running;
 
+pub use chaos::Chaos;
 pub use clock::FixedClock;
+pub use dice::Dice;
 pub use diff::{creation_diff, deletion_diff, unified_diff};
 pub use git::{git, git_command, git_programs, try_git};
 pub use id_source::IdSource;

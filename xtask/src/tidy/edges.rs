@@ -26,6 +26,7 @@ const HOUSE: &[Room] = &[
             "hyperion-api",
             "hyperion-store",
             "hyperion-policy",
+            "hyperion-fault",
             "hyperion-host",
             "hyperion-git",
             "hyperion-engine",
@@ -56,6 +57,7 @@ const HOUSE: &[Room] = &[
             "hyperion-analyze",
             "hyperion-store",
             "hyperion-host",
+            "hyperion-fault",
             "hyperion-git",
             "hyperion-agent",
         ],
@@ -68,12 +70,12 @@ const HOUSE: &[Room] = &[
     Room {
         name: "hyperion-git",
         floor: 3,
-        uses: &["hyperion-host"],
+        uses: &["hyperion-fault", "hyperion-host"],
     },
     Room {
         name: "hyperion-store",
         floor: 2,
-        uses: &["hyperion-model", "hyperion-policy"],
+        uses: &["hyperion-fault", "hyperion-model", "hyperion-policy"],
     },
     Room {
         name: "hyperion-host",
@@ -107,6 +109,11 @@ const HOUSE: &[Room] = &[
         uses: &[],
     },
     Room {
+        name: "hyperion-fault",
+        floor: 0,
+        uses: &[],
+    },
+    Room {
         name: "hyperion-model",
         floor: 0,
         uses: &[],
@@ -121,6 +128,9 @@ const HOUSE: &[Room] = &[
 /// Crates from outside that belong to one of ours.
 const OWNED: &[(&str, &str)] = &[("rusqlite", "hyperion-store")];
 
+/// The feature that no build has unless it is asked for.
+const FOR_TESTS: &str = "fail-points";
+
 const HERE: &str = "xtask/src/tidy/edges.rs";
 
 /// A package of the workspace, as `cargo metadata` tells it.
@@ -128,12 +138,15 @@ pub(super) struct Package {
     name: String,
     manifest: String,
     uses: Vec<Use>,
+    /// What is on when nobody asks for a feature.
+    by_default: Vec<String>,
 }
 
 struct Use {
     name: String,
     is_ours: bool,
     is_dev: bool,
+    features: Vec<String>,
 }
 
 /// Reads the workspace's packages.
@@ -150,7 +163,9 @@ fn parse(metadata: &[u8], root: &Path) -> Option<Vec<Package>> {
             let manifest = Path::new(package["manifest_path"].as_str()?);
             let manifest = manifest.strip_prefix(root).unwrap_or(manifest);
             let uses = package["dependencies"].as_array()?.iter();
+            let by_default = &package["features"]["default"];
             Some(Package {
+                by_default: names(by_default),
                 name: package["name"].as_str()?.to_owned(),
                 manifest: manifest.to_str()?.to_owned(),
                 uses: uses
@@ -159,11 +174,19 @@ fn parse(metadata: &[u8], root: &Path) -> Option<Vec<Package>> {
                             name: used["name"].as_str()?.to_owned(),
                             is_ours: used["path"].is_string(),
                             is_dev: used["kind"].as_str() == Some("dev"),
+                            features: names(&used["features"]),
                         })
                     })
                     .collect::<Option<_>>()?,
             })
         })
+        .collect()
+}
+
+fn names(list: &Value) -> Vec<String> {
+    let names = list.as_array().into_iter().flatten();
+    names
+        .filter_map(|name| name.as_str().map(str::to_owned))
         .collect()
 }
 
@@ -191,6 +214,21 @@ fn check_in(house: &[Room], packages: &[Package], tree: &Tree) -> Vec<Finding> {
             ));
             continue;
         };
+        let turns_on = package.by_default.iter().chain(
+            package
+                .uses
+                .iter()
+                .filter(|used| !used.is_dev)
+                .flat_map(|used| &used.features),
+        );
+        if turns_on.into_iter().any(|name| name.ends_with(FOR_TESTS)) {
+            findings.push(Finding::new(
+                &package.manifest,
+                None,
+                format!("`{}` turns `{FOR_TESTS}` on by itself", package.name),
+                "leave it to `--features hyperion/fail-points`: what we ship cannot be killed from outside",
+            ));
+        }
         for used in &package.uses {
             if let Some((wrong, remedy)) = forbidden(house, room, used) {
                 findings.push(Finding::new(
@@ -293,11 +331,13 @@ mod tests {
             name: (*used).to_owned(),
             is_ours: used.starts_with("hyperion"),
             is_dev: *is_dev,
+            features: vec![],
         });
         Package {
             name: name.to_owned(),
             manifest: "crates/x/Cargo.toml".to_owned(),
             uses: uses.collect(),
+            by_default: vec![],
         }
     }
 
@@ -370,6 +410,25 @@ mod tests {
             found("hyperion-engine", &[model, ("hyperion-testkit", false)]),
             ["`hyperion-engine` uses `hyperion-testkit` outside its tests"]
         );
+    }
+
+    #[test]
+    fn no_build_has_fail_points_unless_it_is_asked_for() {
+        let tree = Tree::of_files(&[("crates/x/Cargo.toml", "")]);
+        let found = |package: Package| check_in(SMALL_HOUSE, &[package], &tree);
+        assert_eq!(found(package("hyperion-model", &[])), []);
+        let mut by_default = package("hyperion-model", &[]);
+        by_default.by_default = vec!["hyperion-fault/fail-points".to_owned()];
+        let mut by_use = package("hyperion-model", &[("serde", false)]);
+        by_use.uses[0].features = vec!["fail-points".to_owned()];
+        for wrong in [by_default, by_use] {
+            let found = found(wrong);
+            assert_eq!(found.len(), 1);
+            assert_eq!(
+                found[0].wrong,
+                "`hyperion-model` turns `fail-points` on by itself"
+            );
+        }
     }
 
     #[test]
