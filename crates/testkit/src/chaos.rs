@@ -142,6 +142,10 @@ impl Chaos {
     }
 }
 
+#[allow(
+    clippy::print_stderr,
+    reason = "the test runner shows what a failed test wrote"
+)]
 impl Drop for Chaos {
     fn drop(&mut self) {
         let failed = std::thread::panicking();
