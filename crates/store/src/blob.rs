@@ -8,7 +8,6 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 
 use hyperion_model::{Digest, NewBlob, Time};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -17,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::error::{ReadError, StoreError};
 use crate::key::{Key, KeyError, KeyRing};
 use crate::store::Store;
+use crate::sync::mpsc;
 use crate::writer::{Job, Reply, Writer};
 
 /// The most bytes one blob may have.

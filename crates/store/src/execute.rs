@@ -1,7 +1,6 @@
 //! The one door for facts: a batch is decided, applied and written as one, or not at all.
 
 use std::sync::Arc;
-use std::sync::mpsc;
 
 use hyperion_model::machine::{Refusal, Row};
 use hyperion_model::{Batch, Command, Event, StoredEvent, Uuid, command};
@@ -16,6 +15,7 @@ use crate::lease::{self, Lease};
 use crate::redact::redact_value;
 use crate::rows::{self, Loaded, RowStamp, Stored};
 use crate::store::Store;
+use crate::sync::mpsc;
 use crate::writer::{Job, Reply, Writer};
 
 /// The most bytes the stored text of one event may have.

@@ -38,6 +38,7 @@ mod redact;
 mod rows;
 mod store;
 mod structure;
+mod sync;
 mod verify;
 mod writer;
 

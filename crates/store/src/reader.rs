@@ -1,12 +1,13 @@
 //! A few connections that only read; none of them ever blocks the writer.
 
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use rusqlite::Connection;
 
 use crate::connection;
 use crate::error::ReadError;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// The most connections that read at once; further readers wait for one.
 const MAX_READERS: usize = 8;

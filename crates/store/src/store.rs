@@ -5,9 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle};
 
 use hyperion_model::{NewBlob, Time};
 use rusqlite::{Connection, params};
@@ -21,6 +19,8 @@ use crate::key::{self, FreshKey, KeyRing, KeySource};
 use crate::migrate;
 use crate::reader::Readers;
 use crate::redact::Redact;
+use crate::sync::mpsc::{self, SyncSender, TrySendError};
+use crate::sync::thread::{self, JoinHandle};
 use crate::writer::{Job, MAX_WAITING, Operation, Reply, Writer};
 
 /// How a store is opened.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
 use hyperion_fault::{Point, reached};
@@ -14,6 +13,7 @@ use crate::connection;
 use crate::error::StoreError;
 use crate::key::KeyRing;
 use crate::redact::Redact;
+use crate::sync::mpsc::{Receiver, SyncSender};
 
 /// The most jobs that wait for the writer.
 pub(crate) const MAX_WAITING: usize = 1024;
