@@ -80,6 +80,7 @@ impl Error {
                 | StoreError::Secret { .. }
                 | StoreError::MissingBlob { .. }
                 | StoreError::LeaseLost { .. }
+                | StoreError::KeyReused { .. }
                 | StoreError::TooLarge { .. }
                 | StoreError::Damaged { .. }
                 | StoreError::ReadOnly => false,
@@ -176,7 +177,9 @@ fn from_store(error: &StoreError) -> Problem {
         StoreError::Damaged { .. }
         | StoreError::Corrupt { .. }
         | StoreError::Quarantined { .. } => "store.damaged",
-        StoreError::TooLarge { .. } | StoreError::Secret { .. } => "input.invalid",
+        StoreError::TooLarge { .. } | StoreError::Secret { .. } | StoreError::KeyReused { .. } => {
+            "input.invalid"
+        }
         StoreError::MissingBlob { .. }
         | StoreError::LeaseLost { .. }
         | StoreError::Overloaded

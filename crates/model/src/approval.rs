@@ -126,7 +126,7 @@ pub struct Approval {
 pub const MAX_GRACE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// What an approval can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Command {
     /// Asks.
     Ask(Question),

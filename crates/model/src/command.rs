@@ -58,7 +58,7 @@ impl Subject {
 }
 
 /// A command of any noun, with whom it is for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Command {
     /// To a repository.
     Repo(RepoId, repo::Command),
@@ -121,11 +121,12 @@ impl std::fmt::Debug for NewBlob {
 /// Commands that stand or fall together, with the blobs their events refer to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// Its id; the ids of its events follow from it.
+    /// Its id; the ids of its events follow from it, and from where they stand in the chain.
     pub id: BatchId,
     /// When, and by whom.
     pub stamp: Stamp,
     /// An idempotency key: a second batch with the same key is not run, its first answer is given.
+    /// What asks for something else under the same key is refused; see [`Batch::digest`].
     pub key: Option<String>,
     /// What to decide, in order; later commands see what earlier ones changed.
     pub commands: Vec<Command>,
@@ -148,11 +149,20 @@ impl Batch {
         }
     }
 
-    /// Derives the id of the batch's `index`-th event: a version 7 UUID whose random part is a hash.
-    pub fn event_id(&self, index: u32) -> EventId {
+    /// Gives what an idempotency key is bound to: who asks for what. When it is asked, and the
+    /// batch's own id, differ from one attempt to the next.
+    pub fn digest(&self) -> Digest {
+        let commands = serde_json::to_value(&self.commands).unwrap_or_default();
+        let actor = serde_json::to_value(&self.stamp.actor).unwrap_or_default();
+        Digest::of_json(&serde_json::json!({"actor": actor, "commands": commands}))
+    }
+
+    /// Derives the id of the batch's event that has this number in the chain: a version 7 UUID
+    /// whose random part is a hash. A batch that is executed twice gives other ids.
+    pub fn event_id(&self, seq: u64) -> EventId {
         let mut hasher = Sha256::new();
         hasher.update(self.id.uuid().as_bytes());
-        hasher.update(index.to_be_bytes());
+        hasher.update(seq.to_be_bytes());
         let random: [u8; 32] = hasher.finalize().into();
         let mut bytes = [0; 16];
         let millis = u64::try_from(self.stamp.time.as_millisecond()).unwrap_or(0);

@@ -42,7 +42,7 @@ pub struct Repo {
 }
 
 /// What a repository can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Command {
     /// Puts it on the list.
     Register {

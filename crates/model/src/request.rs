@@ -152,7 +152,7 @@ pub struct Request {
 }
 
 /// What a request can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Command {
     /// Files it.
     Submit {

@@ -127,7 +127,7 @@ pub struct Ending {
 }
 
 /// What a run can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Command {
     /// Decides on it, before anything starts.
     Start {

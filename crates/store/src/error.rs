@@ -190,6 +190,12 @@ pub enum StoreError {
         /// What was leased.
         resource: String,
     },
+    /// An idempotency key stands for another batch already.
+    #[error("write under the idempotency key {key:?}: it was used for something else")]
+    KeyReused {
+        /// The key.
+        key: String,
+    },
     /// A limit was passed.
     #[error("write {what}: it has {given}, at most {max} are allowed")]
     TooLarge {
@@ -247,6 +253,9 @@ impl StoreError {
                 "hand the content in together with the command that refers to it"
             }
             StoreError::LeaseLost { .. } => "stop: somebody else may be at it by now",
+            StoreError::KeyReused { .. } => {
+                "choose a new key for each thing you ask for; repeat a key only to repeat the very same"
+            }
             StoreError::TooLarge { .. } => "split it into smaller parts",
             StoreError::Overloaded => "wait a moment and try again",
             StoreError::Full => "free some space and try again; nothing was half-written",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyperion_model::machine::{Refusal, Row};
-use hyperion_model::{Batch, Command, Event, StoredEvent, Uuid, command};
+use hyperion_model::{Batch, Command, Digest, Event, StoredEvent, Uuid, command};
 use rusqlite::{OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
@@ -107,6 +107,7 @@ impl Store {
             ..batch
         };
         Ok(BatchJob {
+            digest: batch.key.as_ref().map(|_| batch.digest()),
             batch,
             guard,
             blobs,
@@ -120,6 +121,8 @@ impl Store {
 /// A batch on its way through the writer.
 struct BatchJob {
     batch: Batch,
+    /// What the idempotency key is bound to, where there is one.
+    digest: Option<Digest>,
     guard: Option<Lease>,
     blobs: Vec<SealedBlob>,
     /// Which of the blobs were new.
@@ -132,7 +135,7 @@ impl Job for BatchJob {
     fn attempt(&mut self, writer: &mut Writer) -> Result<(), StoreError> {
         self.inserted.clear();
         if let Some(key) = &self.batch.key
-            && let Some(committed) = replay(writer, key)?
+            && let Some(committed) = replay(writer, key, self.digest)?
         {
             self.made = Some(committed);
             return Ok(());
@@ -154,9 +157,16 @@ impl Job for BatchJob {
             writer
                 .conn
                 .prepare_cached(
-                    "INSERT INTO receipt (key, first_seq, last_seq, time_ms) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO receipt (key, first_seq, last_seq, time_ms, digest)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
-                .execute(params![key, first_seq, last_seq, self.batch.stamp.time.as_millisecond()])?;
+                .execute(params![
+                    key,
+                    first_seq,
+                    last_seq,
+                    self.batch.stamp.time.as_millisecond(),
+                    self.digest.map(|digest| *digest.as_bytes()),
+                ])?;
         }
         self.made = Some(Committed {
             first_seq,
@@ -170,6 +180,7 @@ impl Job for BatchJob {
     fn answer(self: Box<Self>, result: Result<(), StoreError>) {
         let Self {
             batch: _,
+            digest: _,
             guard: _,
             mut blobs,
             inserted,
@@ -183,16 +194,29 @@ impl Job for BatchJob {
     }
 }
 
-/// Gives the answer an earlier batch with this key got.
-fn replay(writer: &Writer, key: &str) -> Result<Option<Committed>, StoreError> {
+/// Gives the answer an earlier batch with this key got; refuses what asks for something else.
+fn replay(
+    writer: &Writer,
+    key: &str,
+    digest: Option<Digest>,
+) -> Result<Option<Committed>, StoreError> {
     let receipt = writer
         .conn
-        .prepare_cached("SELECT first_seq, last_seq FROM receipt WHERE key = ?1")?
-        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT first_seq, last_seq, digest FROM receipt WHERE key = ?1")?
+        .query_row([key], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<[u8; 32]>>(2)?))
+        })
         .optional()?;
-    let Some((first_seq, last_seq)) = receipt else {
+    let Some((first_seq, last_seq, bound_to)) = receipt else {
         return Ok(None);
     };
+    // Receipts from before digests were kept have none; they go with their retention time.
+    let same = bound_to.is_none_or(|bound_to| digest == Some(Digest::from_bytes(bound_to)));
+    if !same {
+        return Err(StoreError::KeyReused {
+            key: key.to_owned(),
+        });
+    }
     let events = feed::load_span(&writer.conn, first_seq, last_seq)?;
     Ok(Some(Committed {
         first_seq,
@@ -272,7 +296,7 @@ impl Step<'_> {
             }
             let row = next.row();
             let event = Event {
-                id: batch.event_id(u32::try_from(events.len()).unwrap_or(u32::MAX)),
+                id: batch.event_id(writer.head.seq + 1),
                 stamp: batch.stamp.clone(),
                 subject,
                 request: row.request,

@@ -4,7 +4,7 @@ use super::{Assessed, Basis, Proposal, item};
 use crate::{ApprovalId, ChangeSetId, EntryId, GitId, ItemId, ShortText};
 
 /// What a change set can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub enum Command {
     /// Hands it in.
     Propose {

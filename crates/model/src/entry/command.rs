@@ -4,7 +4,7 @@ use super::{Admission, Candidate, Dispatch, Quarantine, Verdict};
 use crate::{Digest, EntryId, GitId, ShortText};
 
 /// What an entry can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub enum Command {
     /// Enters the queue.
     Enqueue {

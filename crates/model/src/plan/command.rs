@@ -4,7 +4,7 @@ use super::NewStep;
 use crate::{ChangeSetId, Digest, PlanId, RepoId, RequestId, RunId, ShortText};
 
 /// What a plan can be asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub enum Command {
     /// Writes it down.
     Create {

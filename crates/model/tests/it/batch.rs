@@ -1,4 +1,4 @@
-//! The ids of a batch's events follow from the batch.
+//! The ids of a batch's events follow from the batch, and from where they stand in the chain.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::sample;
 
 /// More than any batch writes.
-const EVENTS: u32 = 200;
+const EVENTS: u64 = 200;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
@@ -18,7 +18,7 @@ proptest! {
     fn event_ids_are_versioned_distinct_and_repeatable(id in any::<u128>(), ms in 0i64..4_000_000_000_000) {
         let stamp = sample::stamp(ms, sample::engine());
         let batch = Batch::new(BatchId::new(Uuid::from_u128(id)), stamp, Vec::new());
-        let ids: Vec<Uuid> = (0..EVENTS).map(|index| batch.event_id(index).uuid()).collect();
+        let ids: Vec<Uuid> = (0..EVENTS).map(|seq| batch.event_id(seq).uuid()).collect();
         for id in &ids {
             prop_assert_eq!(id.get_version_num(), 7);
             prop_assert_eq!(id.as_bytes()[8] >> 6, 0b10, "the variant of RFC 9562");
@@ -27,10 +27,10 @@ proptest! {
             prop_assert_eq!(i64::try_from(told), Ok(batch.stamp.time.as_millisecond()));
         }
         prop_assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
-        let again: Vec<Uuid> = (0..EVENTS).map(|index| batch.clone().event_id(index).uuid()).collect();
+        let again: Vec<Uuid> = (0..EVENTS).map(|seq| batch.clone().event_id(seq).uuid()).collect();
         prop_assert_eq!(&again, &ids);
         let other = Batch::new(BatchId::new(Uuid::from_u128(!id)), batch.stamp.clone(), Vec::new());
-        prop_assert!((0..EVENTS).all(|index| !ids.contains(&other.event_id(index).uuid())));
+        prop_assert!((0..EVENTS).all(|seq| !ids.contains(&other.event_id(seq).uuid())));
     }
 }
 
@@ -42,5 +42,5 @@ fn an_event_id_in_full() {
         sample::stamp(0, sample::engine()),
         Vec::new(),
     );
-    insta::assert_snapshot!(batch.event_id(0), @"019b76da-a800-7f47-9b3a-cf0c4df67654");
+    insta::assert_snapshot!(batch.event_id(0), @"019b76da-a800-70d2-93e2-7b2fd7a8932a");
 }

@@ -124,3 +124,6 @@ CREATE TABLE reference_archive (
     open INTEGER NOT NULL CHECK (open = 0),
     PRIMARY KEY (name, noun, id)
 ) STRICT, WITHOUT ROWID;
+
+-- What an idempotency key is bound to: who asked for what. Receipts from before have none.
+ALTER TABLE receipt ADD COLUMN digest BLOB CHECK (length(digest) = 32);

@@ -17,22 +17,36 @@ struct Plain {
     repos: HashMap<RepoId, Repo>,
     approvals: HashMap<ApprovalId, Approval>,
     facts: Vec<Fact>,
-    receipts: HashMap<String, (u64, u64)>,
+    receipts: HashMap<String, (Digest, (u64, u64))>,
+}
+
+/// Why a batch is not taken.
+enum Refused {
+    Command(usize, Refusal),
+    KeyReused,
 }
 
 impl Plain {
-    fn run(&mut self, batch: &Batch) -> Result<(u64, u64), (usize, Refusal)> {
-        if let Some(span) = batch.key.as_ref().and_then(|key| self.receipts.get(key)) {
-            return Ok(*span);
+    fn run(&mut self, batch: &Batch) -> Result<(u64, u64), Refused> {
+        if let Some((digest, span)) = batch.key.as_ref().and_then(|key| self.receipts.get(key)) {
+            return if *digest == batch.digest() {
+                Ok(*span)
+            } else {
+                Err(Refused::KeyReused)
+            };
         }
         let mut next = self.clone();
         for (index, command) in batch.commands.iter().enumerate() {
             next.command(batch, command)
-                .map_err(|refusal| (index, refusal))?;
+                .map_err(|refusal| Refused::Command(index, refusal))?;
         }
         let span = (self.facts.len() as u64 + 1, next.facts.len() as u64);
-        next.receipts
-            .extend(batch.key.iter().map(|key| (key.clone(), span)));
+        next.receipts.extend(
+            batch
+                .key
+                .iter()
+                .map(|key| (key.clone(), (batch.digest(), span))),
+        );
         *self = next;
         Ok(span)
     }
@@ -140,7 +154,7 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
 
 fn same(
     answer: Result<Committed, StoreError>,
-    expected: Result<(u64, u64), (usize, Refusal)>,
+    expected: Result<(u64, u64), Refused>,
 ) -> Result<(), TestCaseError> {
     match (answer, expected) {
         (Ok(committed), Ok(span)) => {
@@ -150,10 +164,11 @@ fn same(
                 (span.1 + 1).saturating_sub(span.0)
             );
         }
-        (Err(StoreError::Refused { index, refusal, .. }), Err(expected)) => {
-            prop_assert_eq!((index, refusal), expected);
+        (Err(StoreError::Refused { index, refusal, .. }), Err(Refused::Command(at, expected))) => {
+            prop_assert_eq!((index, refusal), (at, expected));
         }
-        (answer, expected) => prop_assert!(false, "{answer:?} instead of {expected:?}"),
+        (Err(StoreError::KeyReused { .. }), Err(Refused::KeyReused)) => {}
+        (answer, _) => prop_assert!(false, "{answer:?} is not what the model says"),
     }
     Ok(())
 }

@@ -112,13 +112,13 @@ fn a_key_answers_what_was_answered_before() {
     let store = world.open();
     let keyed = |n| Batch {
         key: Some("same".to_owned()),
-        ..batch(n, vec![register(n)])
+        ..batch(n, vec![register(1)])
     };
     let first = store.execute(keyed(1)).unwrap();
     let second = store.execute(keyed(2)).unwrap();
     assert!(second.replayed && !first.replayed);
     assert_eq!(first.events, second.events);
-    assert!(store.get::<Repo>(repo_id(2)).unwrap().is_none());
+    assert_eq!(store.last_seq().unwrap(), 1);
 
     drop(store);
     let third = world.open().execute(keyed(3)).unwrap();
@@ -450,4 +450,37 @@ fn answers_outlive_their_askers() {
         200,
         "what was handed over is written before the end"
     );
+}
+
+// X7: a key stands for one thing; who asks for another under it is told, and nothing is done.
+#[test]
+fn an_idempotency_key_is_bound_to_what_was_asked_first() {
+    let world = World::new();
+    let store = world.open();
+    let under_key = |n: u64, command| Batch {
+        key: Some("k".to_owned()),
+        ..batch(n, vec![command])
+    };
+    let first = store.execute(under_key(1, register(1))).unwrap();
+    let again = store.execute(under_key(2, register(1))).unwrap();
+    assert!(again.replayed);
+    assert_eq!(again.events, first.events);
+    let other = store.execute(under_key(3, register(2))).unwrap_err();
+    assert_eq!(
+        format!("{other}; {}", other.hint()),
+        "write under the idempotency key \"k\": it was used for something else; choose a new key for each thing you ask for; repeat a key only to repeat the very same"
+    );
+    assert_eq!(store.last_seq().unwrap(), 1);
+}
+
+// X7: the same batch executed twice without a key is two batches; no two events share an id.
+#[test]
+fn a_batch_that_is_executed_twice_gives_events_of_their_own() {
+    let world = World::new();
+    let store = world.open();
+    store.execute(batch(1, vec![register(1)])).unwrap();
+    let moved = batch(2, vec![retarget(1, "trunk")]);
+    let once = store.execute(moved.clone()).unwrap();
+    let twice = store.execute(moved).unwrap();
+    assert_ne!(once.events[0].event.id, twice.events[0].event.id);
 }
