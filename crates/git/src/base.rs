@@ -4,6 +4,7 @@
 //! takes it away, once git's reflogs forget it. So bases are noted here, and one that no branch or tag of the user leads to
 //! any more is copied: its files without its history, which is all that a merge needs.
 
+use hyperion_fault::{Point, reached};
 use hyperion_host::Input;
 
 use crate::call::{LONG, one_line};
@@ -18,16 +19,18 @@ impl RepoStore {
     pub fn pin_base(&self, commit: &Oid) -> Result<(), GitError> {
         self.own_call("update-ref")
             .args([&format!("{BASE_PREFIX}{commit}"), commit.as_str()])
-            .output()
-            .map(drop)
+            .output()?;
+        reached(Point::BasePinned);
+        Ok(())
     }
 
     /// Lets a base go; one that was not pinned is fine.
     pub fn unpin_base(&self, commit: &Oid) -> Result<(), GitError> {
         self.own_call("update-ref")
             .args(["-d", &format!("{BASE_PREFIX}{commit}")])
-            .output()
-            .map(drop)
+            .output()?;
+        reached(Point::BaseUnpinned);
+        Ok(())
     }
 
     /// The bases that are pinned.

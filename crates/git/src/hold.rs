@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use hyperion_fault::{Point, reached};
 use hyperion_host::{Input, Outcome, ProcessMark, read_bounded};
 
 use crate::call::{LONG, failure};
@@ -59,13 +60,16 @@ impl WorkTree {
         if !self.take_lock(landing)? {
             return Ok(Some(BlockReason::Locked { lock: self.lock() }));
         }
+        reached(Point::CheckoutLocked);
         let next = self.next_index();
         let looked = self.clear().and_then(|()| self.copy_index(store, &next));
         let block = looked.and_then(|()| match self.dirt(store, &next, &landing.expected)? {
             Some(reason) => Ok(Some(reason)),
             None => self.untracked_in_the_way(store, &landing.expected, &landing.candidate),
         });
-        if !matches!(block, Ok(None)) {
+        if matches!(block, Ok(None)) {
+            reached(Point::CheckoutHeld);
+        } else {
             self.release(landing)?;
         }
         block
@@ -88,6 +92,7 @@ impl WorkTree {
             file.sync_all()
         });
         written.map_err(GitError::io(&draft))?;
+        reached(Point::CheckoutNoted);
         // A link, not a rename: it fails when the lock is there, and appears whole.
         let linked = fs::hard_link(&draft, self.lock());
         let _ = fs::remove_file(&draft);
@@ -161,12 +166,15 @@ impl WorkTree {
             self.release(landing)?;
             return Ok(Some(block));
         }
+        reached(Point::CheckoutFilesMoved);
         let index = self.git_dir.join("index");
         File::open(&next)
             .and_then(|file| file.sync_all())
             .map_err(GitError::io(&next))?;
         fs::rename(&next, &index).map_err(GitError::io(&index))?;
+        reached(Point::CheckoutIndexReplaced);
         self.release(landing)?;
+        reached(Point::CheckoutReleased);
         Ok(None)
     }
 

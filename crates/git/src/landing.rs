@@ -18,6 +18,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hyperion_fault::{Point, reached};
 use hyperion_host::{Input, fsync_dir, sync_filesystem};
 
 use crate::call::{LONG, failure};
@@ -108,6 +109,7 @@ impl RepoStore {
             ))
             .wall(LONG)
             .into_file(&pack)?;
+        reached(Point::LandingPacked);
         let indexed = self
             .user
             .call("index-pack")
@@ -120,10 +122,12 @@ impl RepoStore {
             .output();
         let _ = fs::remove_file(&pack);
         indexed?;
+        reached(Point::LandingIndexed);
         // Git syncs the files, not their names.
         for folder in [objects.join("pack"), objects.clone()] {
             fsync_dir(&folder).map_err(GitError::io(&folder))?;
         }
+        reached(Point::LandingDurable);
         Ok(())
     }
 
@@ -135,7 +139,9 @@ impl RepoStore {
             .setting("core.fsync=reference")
             .args([name.as_str(), landing.candidate.as_str()])
             .output()?;
+        reached(Point::LandingRefMade);
         self.sync_ref(&name)?;
+        reached(Point::LandingRefDurable);
         // The ref keeps the objects from here on.
         self.release_keep(&landing.candidate)
     }
@@ -147,8 +153,9 @@ impl RepoStore {
         self.user
             .call("update-ref")
             .args(["-d", name.as_str()])
-            .output()
-            .map(drop)
+            .output()?;
+        reached(Point::LandingRefDeleted);
+        Ok(())
     }
 
     /// Takes back what the steps before the move left in the user's repository, for a landing that will not happen.
@@ -156,8 +163,11 @@ impl RepoStore {
     /// The objects stay until the user's own housekeeping takes them.
     pub fn abandon(&self, landing: &Landing) -> Result<(), GitError> {
         self.release_checkouts(landing)?;
+        reached(Point::AbandonReleased);
         self.delete_landing_ref(&landing.entry)?;
-        self.release_keep(&landing.candidate)
+        self.release_keep(&landing.candidate)?;
+        reached(Point::AbandonDone);
+        Ok(())
     }
 
     /// The landing refs there are: entries and their candidates. After a crash they say what was under way.
@@ -225,7 +235,9 @@ impl RepoStore {
             .args([branch.as_str(), candidate.as_str(), expected.as_str()])
             .outcome()?;
         if outcome.exit.success() {
+            reached(Point::BranchSwapped);
             self.sync_ref(branch)?;
+            reached(Point::BranchDurable);
             return Ok(Swap::Moved);
         }
         // What git says about it is for people; where the branch is now decides.

@@ -22,6 +22,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hyperion_fault::{Point, reached};
 use hyperion_host::{
     ProcessMark, create_private_dir, fsync_dir, is_alive, read_bounded, remove_tree,
     sync_filesystem, write_atomic,
@@ -176,6 +177,7 @@ impl RepoStore {
         if !self.is_complete() {
             self.make_git_dir()?;
         }
+        reached(Point::OwnFolderMade);
         self.write_alternates()?;
         self.follow_shallow()?;
         self.sweep_after_boot(boot_id)
@@ -206,6 +208,7 @@ impl RepoStore {
                 .map_err(GitError::io(&file))?;
         }
         fsync_dir(&draft).map_err(GitError::io(&draft))?;
+        reached(Point::OwnFolderDrafted);
         match fs::rename(&draft, &git_dir) {
             Ok(()) => Ok(()),
             // Another opening was faster.

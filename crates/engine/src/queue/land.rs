@@ -1,6 +1,7 @@
 //! Landing an entry: permit, intent, git, record; and the same from the record after a crash.
 
 use hyperion_api::Problem;
+use hyperion_fault::{Point, reached};
 use hyperion_git::{Landed, Landing, Move};
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::{self, Basis, ChangeSet};
@@ -53,7 +54,9 @@ pub(super) fn dispatch(
         sets.iter()
             .map(|set| Command::ChangeSet(set.id, change_set::Command::Dispatch)),
     );
+    reached(Point::LandingIntended);
     cx.execute(cx.stamp(&queue.name), commands, vec![])?;
+    reached(Point::LandingDispatched);
     queue.permits.insert(entry.id, permits);
     Ok(Step::Worked)
 }
@@ -205,6 +208,7 @@ pub(super) fn finish(
     };
     match act(opened, &landing, permits)? {
         Move::Landed { behind } => {
+            reached(Point::LandingMoved);
             if let Some(block) = behind {
                 tracing::warn!(entry = %entry.id, remedy = block.remedy(), "a work tree could not follow the landing");
                 queue.log(cx, entry, "land", "work_tree_behind", 0, None);
@@ -271,6 +275,7 @@ fn give_up(
     )];
     commands.extend(undispatch(sets));
     cx.execute(cx.stamp(&queue.name), commands, vec![])?;
+    reached(Point::LandingRefreshed);
     queue.log(cx, entry, "land", "moved", 0, None);
     Ok(Step::Worked)
 }
@@ -288,6 +293,7 @@ fn block_entry(
     let mut commands = vec![Command::Entry(entry.id, entry::Command::Block { reason })];
     commands.extend(undispatch(sets));
     cx.execute(cx.stamp(&queue.name), commands, vec![])?;
+    reached(Point::LandingBlocked);
     queue.log(cx, entry, "land", "blocked", 0, None);
     Ok(Step::Worked)
 }
@@ -355,6 +361,7 @@ fn record(
         }
     }
     cx.execute(cx.stamp(&queue.name), commands, vec![])?;
+    reached(Point::LandingRecorded);
     queue.log(cx, entry, "land", "landed", took_ms, None);
     opened.git.delete_landing_ref(&entry.id.to_string())?;
     Ok(Step::Worked)

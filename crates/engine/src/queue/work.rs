@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::change_set;
 use hyperion_model::entry::{self, Entry, Green, Quarantine, Status, Verdict};
 use hyperion_model::plan;
@@ -160,12 +161,14 @@ impl Queue {
             now,
         )?;
         let Some(lease) = taken else { return Ok(()) };
+        reached(Point::EntryLeaseTaken);
         let commands = vec![
             Command::Entry(entry.id, entry::Command::Lease { fence: lease.fence }),
             Command::Entry(entry.id, entry::Command::Merge),
         ];
         self.leases.insert(entry.id, lease);
         cx.execute(cx.stamp(&self.name), commands, vec![])?;
+        reached(Point::EntryLeased);
         Ok(())
     }
 
@@ -179,6 +182,7 @@ impl Queue {
             vec![Command::Entry(entry.id, release)],
             vec![],
         )?;
+        reached(Point::EntryReleased);
         self.forget(cx, entry.id)
     }
 
@@ -258,6 +262,7 @@ impl Queue {
             None => opened.tip(&entry.admission.branch)?,
         };
         let outcome = merge::merge(cx, opened, entry, &sets, &onto)?;
+        reached(Point::EntryMerged);
         let took = millis(began, cx.now());
         let (kind, (found, detail), quarantine) = match outcome {
             Outcome::Candidate(candidate) => {
