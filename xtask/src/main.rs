@@ -1,4 +1,4 @@
-//! The project's own chores: tests, tidiness, generated files.
+//! The project's own chores: tests, benchmarks, tidiness, generated files.
 //!
 //! `cargo xtask help` lists them. Nothing here is part of the product, so it may print and start
 //! processes; it still does the latter in one place only (`process`).
@@ -8,6 +8,7 @@
     reason = "a command-line chore talks to its terminal"
 )]
 
+mod bench;
 mod generate;
 mod process;
 mod test;
@@ -25,6 +26,9 @@ Usage: cargo xtask <COMMAND>
 Commands:
   test [--quick]  Check formatting, lints, tidiness and dependencies, then run every test;
                   --quick leaves out dependencies, generated files and doctests
+  bench [NAME…] [--short]
+                  Measure Hyperion beside others and write docs/benchmarks.md; --short only
+                  sees that it works, and writes nothing
   tidy            Check crate edges, file sizes, generated files, the requirement table,
                   links, walls between crates, paths and examples
   generate        Write the generated files in docs/: schemas, states, CLI reference
@@ -41,6 +45,15 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["test"] => test::run(&root, test::Extent::Everything),
         ["test", "--quick"] => test::run(&root, test::Extent::Quick),
+        ["bench", names @ ..] => {
+            let (short, names): (Vec<&str>, Vec<&str>) =
+                names.iter().partition(|name| **name == "--short");
+            let extent = match short.is_empty() {
+                true => bench::Extent::Full,
+                false => bench::Extent::Short,
+            };
+            bench::run(&root, &names, extent)
+        }
         ["tidy"] => tidy::run(&root),
         ["generate"] => generate::write(&root),
         ["help" | "--help" | "-h"] | [] => {

@@ -1,0 +1,188 @@
+//! What every benchmark has in common: its arguments, producers that work for a while, and the
+//! lines it prints. A file and not a crate: the peers are workspaces of their own, with their own
+//! lock files, and take it in by `#[path]`.
+//!
+//! A benchmark is called as `program --folder FOLDER --seconds SECONDS [CASE…]`; a case named is
+//! the beginning of a figure's name. It prints one line of JSON a figure, on standard output.
+
+#![allow(dead_code, reason = "no benchmark uses all of it")]
+
+use std::path::PathBuf;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The numbers of producers that figures are taken with.
+pub(crate) const PRODUCERS: [usize; 4] = [1, 4, 16, 64];
+
+/// What a benchmark was asked for.
+pub(crate) struct Asked {
+    /// Where it may write; on the disk that is measured.
+    pub(crate) folder: PathBuf,
+    /// How long each figure takes.
+    pub(crate) time: Duration,
+    cases: Vec<String>,
+}
+
+impl Asked {
+    /// Reads the command line. Cargo's own `--bench` is passed over.
+    pub(crate) fn read() -> Self {
+        let mut asked = Self {
+            folder: std::env::temp_dir(),
+            time: Duration::from_secs(2),
+            cases: Vec::new(),
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--folder" => asked.folder = words.next().expect("a folder").into(),
+                "--seconds" => {
+                    let seconds = words.next().and_then(|text| text.parse().ok());
+                    asked.time = Duration::from_secs_f64(seconds.expect("a number of seconds"));
+                }
+                word if word.starts_with("--") => {}
+                case => asked.cases.push(case.to_owned()),
+            }
+        }
+        asked
+    }
+
+    /// Tells whether a case is wanted: all are, unless some were named.
+    pub(crate) fn wants(&self, case: &str) -> bool {
+        self.cases.is_empty()
+            || self
+                .cases
+                .iter()
+                .any(|start| case.starts_with(start.as_str()))
+    }
+
+    /// Makes an empty folder of a name below [`Asked::folder`]; what was there goes.
+    pub(crate) fn fresh(&self, name: &str) -> PathBuf {
+        let folder = self.folder.join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("make a folder");
+        folder
+    }
+}
+
+/// One number, and the times behind it.
+pub(crate) struct Figure {
+    /// How many a second, or how long one takes: see `unit`.
+    pub(crate) value: f64,
+    /// What `value` counts.
+    pub(crate) unit: &'static str,
+    /// Each call's time, in order of size; empty where there was only one.
+    pub(crate) calls: Vec<Duration>,
+    /// The processor time one unit of work took, where it was measured.
+    pub(crate) cpu: Option<Duration>,
+}
+
+impl Figure {
+    /// Prints it as the line that `cargo xtask bench` reads.
+    #[allow(clippy::print_stdout, reason = "the figures are the output")]
+    pub(crate) fn print(&self, bench: &str, case: &str) {
+        let mut line = format!(
+            "{{\"bench\":\"{bench}\",\"case\":\"{case}\",\"unit\":\"{}\",\"value\":{:.3}",
+            self.unit, self.value
+        );
+        for (name, part) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)] {
+            if let Some(time) = self.percentile(part) {
+                line.push_str(&format!(",\"{name}_ms\":{:.3}", time.as_secs_f64() * 1e3));
+            }
+        }
+        if let Some(cpu) = self.cpu {
+            line.push_str(&format!(",\"cpu_us\":{:.1}", cpu.as_secs_f64() * 1e6));
+        }
+        println!("{line}}}");
+    }
+
+    fn percentile(&self, part: f64) -> Option<Duration> {
+        let last = self.calls.len().checked_sub(1)?;
+        self.calls
+            .get((last as f64 * part).round() as usize)
+            .copied()
+    }
+}
+
+/// Has `producers` threads work side by side for a while and counts what they did.
+///
+/// `make` makes one producer's call, which does some units of work and tells how many. A tenth of
+/// the time is for warming up, and does not count.
+pub(crate) fn produce<C>(
+    producers: usize,
+    time: Duration,
+    unit: &'static str,
+    make: impl Fn(usize) -> C + Sync,
+) -> Figure
+where
+    C: FnMut() -> u64,
+{
+    let (counting, over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let ready = Barrier::new(producers + 1);
+    let (took, cpu, worked) = thread::scope(|scope| {
+        let producers: Vec<_> = (0..producers)
+            .map(|number| {
+                let (make, ready, counting, over) = (&make, &ready, &counting, &over);
+                scope.spawn(move || {
+                    let mut call = make(number);
+                    let (mut done, mut calls) = (0, Vec::with_capacity(1 << 16));
+                    ready.wait();
+                    while !over.load(Ordering::Relaxed) {
+                        let counts = counting.load(Ordering::Relaxed);
+                        let started = Instant::now();
+                        let units = call();
+                        if counts {
+                            calls.push(started.elapsed());
+                            done += units;
+                        }
+                    }
+                    (done, calls)
+                })
+            })
+            .collect();
+        ready.wait();
+        wait(time / 10);
+        let (started, cpu_before) = (Instant::now(), processor_time());
+        counting.store(true, Ordering::Relaxed);
+        wait(time);
+        over.store(true, Ordering::Relaxed);
+        let worked: Vec<(u64, Vec<Duration>)> = producers
+            .into_iter()
+            .map(|producer| producer.join().expect("a producer that does not panic"))
+            .collect();
+        (started.elapsed(), processor_time() - cpu_before, worked)
+    });
+    let done: u64 = worked.iter().map(|(done, _)| done).sum();
+    let mut calls: Vec<Duration> = worked.into_iter().flat_map(|(_, calls)| calls).collect();
+    calls.sort_unstable();
+    Figure {
+        value: done as f64 / took.as_secs_f64(),
+        unit,
+        calls,
+        cpu: (done > 0).then(|| cpu.div_f64(done as f64)),
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the figure is what happens in this time"
+)]
+fn wait(time: Duration) {
+    thread::sleep(time);
+}
+
+/// The processor time this process has used, all threads together; in steps of 10 ms.
+pub(crate) fn processor_time() -> Duration {
+    // Fields 14 and 15, in ticks of which Linux shows a hundred a second; the name before them
+    // may hold spaces, and ends with the last parenthesis.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u64 = fields
+        .split_ascii_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
+    Duration::from_millis(10 * ticks)
+}
