@@ -17,6 +17,7 @@ mod driver;
 mod engine;
 mod error;
 pub mod intake;
+mod look;
 pub mod plan;
 pub mod queue;
 mod reconcile;

@@ -1,7 +1,7 @@
 //! Approvals: people's decisions, what follows from them, and what happens when nobody decides.
 
 mod decide;
-mod reconciler;
+pub(crate) mod reconciler;
 
 use hyperion_model::approval::Approval;
 use serde::{Deserialize, Serialize};

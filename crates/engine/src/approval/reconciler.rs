@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use hyperion_model::approval::{self, Approval, Status};
 use hyperion_model::change_set::{self, Basis, ChangeSet};
-use hyperion_model::{Command, Name, ShortText};
+use hyperion_model::{Command, Name, ShortText, Time};
 use hyperion_store::Filter;
 
+use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error};
 
@@ -25,38 +26,8 @@ impl Approvals {
 
     /// Moves a change set on by what was decided about it; `false` while nothing was.
     fn settle(&self, cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
-        let Some(id) = set.approval else {
+        let Some(command) = outcome(cx, set)? else {
             return Ok(false);
-        };
-        let Some(approval) = cx.store.get::<Approval>(id)? else {
-            return Ok(false);
-        };
-        let said = approval
-            .verdict
-            .as_ref()
-            .and_then(|verdict| verdict.reason.clone());
-        let changes = approval
-            .verdict
-            .as_ref()
-            .is_some_and(|verdict| verdict.changes_requested);
-        let command = match approval.status {
-            Status::Pending => return Ok(false),
-            Status::Approved => change_set::Command::Approve(Basis::Approval { approval: id }),
-            Status::Rejected => {
-                let said = said.map(|said| format!(": {said}")).unwrap_or_default();
-                let what = if changes {
-                    "changes were requested"
-                } else {
-                    "rejected"
-                };
-                change_set::Command::Reject {
-                    reason: ShortText::cut(&format!("{what}{said}")),
-                }
-            }
-            Status::Expired => change_set::Command::Expire,
-            Status::Cancelled => change_set::Command::Cancel {
-                reason: said.unwrap_or_else(|| ShortText::cut("the question was withdrawn")),
-            },
         };
         cx.execute(
             cx.stamp(&self.name),
@@ -72,10 +43,8 @@ impl Approvals {
         let due = cx.store.due::<Approval>(soon, BATCH)?.rows;
         let mut worked = false;
         for approval in due {
-            let command = match approval.deadline() {
-                None => approval::Command::Warn,
-                Some(deadline) if deadline <= now => approval::Command::Expire,
-                Some(_) => continue,
+            let Some(command) = at_deadline(&approval, now) else {
+                continue;
             };
             cx.execute(
                 cx.stamp(&self.name),
@@ -98,6 +67,56 @@ impl Approvals {
         Ok(Progress::Idle {
             wake_at: next.min(),
         })
+    }
+}
+
+/// Says what follows for a change set from the decision about it; nothing while there is none.
+pub(crate) fn outcome(
+    look: &impl Look,
+    set: &ChangeSet,
+) -> Result<Option<change_set::Command>, Error> {
+    let Some(id) = set.approval else {
+        return Ok(None);
+    };
+    let Some(approval) = look.get::<Approval>(id)? else {
+        return Ok(None);
+    };
+    let said = approval
+        .verdict
+        .as_ref()
+        .and_then(|verdict| verdict.reason.clone());
+    let changes = approval
+        .verdict
+        .as_ref()
+        .is_some_and(|verdict| verdict.changes_requested);
+    let command = match approval.status {
+        Status::Pending => return Ok(None),
+        Status::Approved => change_set::Command::Approve(Basis::Approval { approval: id }),
+        Status::Rejected => {
+            let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+            let what = if changes {
+                "changes were requested"
+            } else {
+                "rejected"
+            };
+            change_set::Command::Reject {
+                reason: ShortText::cut(&format!("{what}{said}")),
+            }
+        }
+        Status::Expired => change_set::Command::Expire,
+        Status::Cancelled => change_set::Command::Cancel {
+            reason: said.unwrap_or_else(|| ShortText::cut("the question was withdrawn")),
+        },
+    };
+    Ok(Some(command))
+}
+
+/// Says what the time does to a question: its end is announced, or it is over.
+pub(crate) fn at_deadline(approval: &Approval, now: Time) -> Option<approval::Command> {
+    match approval.deadline() {
+        None => Some(approval::Command::Warn),
+        Some(deadline) if deadline <= now => Some(approval::Command::Expire),
+        Some(_) => None,
     }
 }
 

@@ -19,6 +19,7 @@ use super::{MadeItem, Preview, change_facts, preview, unified_diff};
 use crate::approval::QuestionDocument;
 use crate::cx::json_blob;
 use crate::error::{chain, git_id};
+use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
 use crate::{Cx, Error, rollback};
@@ -360,14 +361,14 @@ impl Reconcile for Assess {
 
 /// Cancels the question that waits about a change set, if one does.
 pub(crate) fn cancel_question(
-    cx: &Cx,
+    look: &impl Look,
     set: &ChangeSet,
     why: &str,
 ) -> Result<Option<Command>, Error> {
     let Some(id) = set.approval else {
         return Ok(None);
     };
-    let approval = cx.store.get::<approval::Approval>(id)?;
+    let approval = look.get::<approval::Approval>(id)?;
     Ok(approval.filter(|approval| approval.row().open).map(|_| {
         Command::Approval(
             id,

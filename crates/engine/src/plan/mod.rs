@@ -1,7 +1,7 @@
 //! Plans: giving steps to agents, and settling steps by what came of their changes.
 
 mod dispatch;
-mod settle;
+pub(crate) mod settle;
 
 pub(crate) use dispatch::{Dispatch, ready};
 pub(crate) use settle::Settle;

@@ -10,6 +10,7 @@ use hyperion_model::{Command, Name, ShortText};
 use hyperion_store::Filter;
 
 use crate::change_set::{cancel_question, dependency_failed};
+use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error};
 
@@ -24,32 +25,7 @@ impl Settle {
     }
 
     fn settle(&self, cx: &Cx, plan: &Plan) -> Result<bool, Error> {
-        let mut commands = Vec::new();
-        let together = fails_together(cx, plan)?;
-        for step in plan.steps.iter().filter(|step| step.status.is_open()) {
-            if let Some(reason) = together.clone() {
-                commands.extend(give_up(cx, step, &reason)?);
-                commands.push(fail(plan, step, reason));
-            } else if let Some(reason) = dependency_failed(plan, step.number) {
-                commands.extend(give_up(cx, step, &reason)?);
-                commands.push(fail(plan, step, reason));
-            } else if let Some(reason) = why_failed(cx, step)? {
-                commands.push(fail(plan, step, reason));
-            }
-        }
-        if commands.is_empty() && plan.steps.iter().all(|step| !step.status.is_open()) {
-            let failed = plan
-                .steps
-                .iter()
-                .find(|step| step.status == step::Status::Failed);
-            let end = match failed {
-                None => plan::Command::Complete,
-                Some(step) => plan::Command::Abandon {
-                    reason: ShortText::cut(&format!("task {} did not land", step.task)),
-                },
-            };
-            commands.push(Command::Plan(plan.id, end));
-        }
+        let commands = outcome(cx, plan)?;
         if commands.is_empty() {
             return Ok(false);
         }
@@ -58,8 +34,39 @@ impl Settle {
     }
 }
 
+/// Says what follows for an active plan from what came of its changes.
+pub(crate) fn outcome(look: &impl Look, plan: &Plan) -> Result<Vec<Command>, Error> {
+    let mut commands = Vec::new();
+    let together = fails_together(look, plan)?;
+    for step in plan.steps.iter().filter(|step| step.status.is_open()) {
+        if let Some(reason) = together.clone() {
+            commands.extend(give_up(look, step, &reason)?);
+            commands.push(fail(plan, step, reason));
+        } else if let Some(reason) = dependency_failed(plan, step.number) {
+            commands.extend(give_up(look, step, &reason)?);
+            commands.push(fail(plan, step, reason));
+        } else if let Some(reason) = why_failed(look, step)? {
+            commands.push(fail(plan, step, reason));
+        }
+    }
+    if commands.is_empty() && plan.steps.iter().all(|step| !step.status.is_open()) {
+        let failed = plan
+            .steps
+            .iter()
+            .find(|step| step.status == step::Status::Failed);
+        let end = match failed {
+            None => plan::Command::Complete,
+            Some(step) => plan::Command::Abandon {
+                reason: ShortText::cut(&format!("task {} did not land", step.task)),
+            },
+        };
+        commands.push(Command::Plan(plan.id, end));
+    }
+    Ok(commands)
+}
+
 /// Says why nothing of an atomic request can land any more.
-fn fails_together(cx: &Cx, plan: &Plan) -> Result<Option<ShortText>, Error> {
+fn fails_together(look: &impl Look, plan: &Plan) -> Result<Option<ShortText>, Error> {
     let Some(failed) = plan
         .steps
         .iter()
@@ -67,7 +74,7 @@ fn fails_together(cx: &Cx, plan: &Plan) -> Result<Option<ShortText>, Error> {
     else {
         return Ok(None);
     };
-    let request = cx.store.get::<Request>(plan.request)?;
+    let request = look.get::<Request>(plan.request)?;
     let atomic = request.is_some_and(|request| request.submission.atomic);
     let reason = format!(
         "task {} did not land, and all of them land together or not at all",
@@ -87,17 +94,17 @@ fn fail(plan: &Plan, step: &Step, reason: ShortText) -> Command {
 }
 
 /// Calls off the change of a step whose dependency failed.
-fn give_up(cx: &Cx, step: &Step, reason: &ShortText) -> Result<Vec<Command>, Error> {
+fn give_up(look: &impl Look, step: &Step, reason: &ShortText) -> Result<Vec<Command>, Error> {
     let Some(set) = step.change_set else {
         return Ok(Vec::new());
     };
-    let Some(set) = cx.store.get::<ChangeSet>(set)? else {
+    let Some(set) = look.get::<ChangeSet>(set)? else {
         return Ok(Vec::new());
     };
     let mut commands = Vec::new();
     if let Some(entry) = set
         .entry
-        .map(|id| cx.store.get::<Entry>(id))
+        .map(|id| look.get::<Entry>(id))
         .transpose()?
         .flatten()
         && entry.status.is_open()
@@ -110,7 +117,7 @@ fn give_up(cx: &Cx, step: &Step, reason: &ShortText) -> Result<Vec<Command>, Err
         ));
     }
     if set.status.is_open() {
-        commands.extend(cancel_question(cx, &set, reason.as_str())?);
+        commands.extend(cancel_question(look, &set, reason.as_str())?);
         let fail = change_set::Command::Fail {
             reason: reason.clone(),
         };
@@ -120,11 +127,11 @@ fn give_up(cx: &Cx, step: &Step, reason: &ShortText) -> Result<Vec<Command>, Err
 }
 
 /// Says why a step's change will not land, once that is known.
-fn why_failed(cx: &Cx, step: &Step) -> Result<Option<ShortText>, Error> {
+fn why_failed(look: &impl Look, step: &Step) -> Result<Option<ShortText>, Error> {
     let Some(set) = step.change_set else {
         return Ok(None);
     };
-    let Some(set) = cx.store.get::<ChangeSet>(set)? else {
+    let Some(set) = look.get::<ChangeSet>(set)? else {
         return Ok(None);
     };
     let because = |otherwise: &str| {
@@ -139,7 +146,7 @@ fn why_failed(cx: &Cx, step: &Step) -> Result<Option<ShortText>, Error> {
         change_set::Status::Cancelled => Some(because("cancelled")),
         change_set::Status::Queued => match set
             .entry
-            .map(|id| cx.store.get::<Entry>(id))
+            .map(|id| look.get::<Entry>(id))
             .transpose()?
             .flatten()
         {

@@ -6,41 +6,68 @@ use hyperion_model::change_set::{self, ChangeSet, Status};
 use hyperion_model::entry::{self, Admission};
 use hyperion_model::plan::{Plan, step};
 use hyperion_model::request::Request;
-use hyperion_model::{Command, Decision, EntryId, Level, Name, NewBlob, PlanId};
+use hyperion_model::{Command, Decision, Digest, EntryId, Level, Name, NewBlob, PlanId};
 use hyperion_store::Filter;
 
 use crate::cx::json_blob;
 use crate::intake::plan_document;
+use crate::look::Look;
 use crate::{Cx, Error};
 
 /// Admits everything that may be admitted now; `true` when something was.
 pub(super) fn admit(cx: &Cx, part: &Name) -> Result<bool, Error> {
-    let waiting = Filter::open()
-        .status(Status::Approved.name())
-        .status(Status::Previewing.name());
-    let waiting = cx.store.open_rows::<ChangeSet>(&waiting)?.rows;
-    let mut plans: BTreeMap<PlanId, Vec<ChangeSet>> = BTreeMap::new();
-    for set in waiting.into_iter().filter(may_be_admitted) {
-        plans.entry(set.proposal.plan).or_default().push(set);
-    }
     let mut worked = false;
-    for (plan, sets) in plans {
-        let Some(plan) = cx.store.get::<Plan>(plan)? else {
-            continue;
-        };
-        let Some(request) = cx.store.get::<Request>(plan.request)? else {
-            continue;
-        };
-        if !request.status.is_open() {
-            continue;
-        }
+    for Waiting {
+        plan,
+        request,
+        sets,
+    } in waiting(cx)?
+    {
         worked |= if request.submission.atomic {
-            admit_together(cx, part, &plan, &request, sets)?
+            admit_together(cx, part, &plan, &request, &sets)?
         } else {
             admit_each(cx, part, &plan, &request, sets)?
         };
     }
     Ok(worked)
+}
+
+/// Change sets of one plan that may be admitted, as far as they themselves are concerned.
+pub(crate) struct Waiting {
+    pub(crate) plan: Plan,
+    pub(crate) request: Request,
+    pub(crate) sets: Vec<ChangeSet>,
+}
+
+/// Lists the change sets that may be admitted, by plan.
+pub(crate) fn waiting(look: &impl Look) -> Result<Vec<Waiting>, Error> {
+    let waiting = Filter::open()
+        .status(Status::Approved.name())
+        .status(Status::Previewing.name());
+    let mut plans: BTreeMap<PlanId, Vec<ChangeSet>> = BTreeMap::new();
+    for set in look.open_rows::<ChangeSet>(&waiting)? {
+        if may_be_admitted(&set) {
+            plans.entry(set.proposal.plan).or_default().push(set);
+        }
+    }
+    let mut found = Vec::new();
+    for (plan, mut sets) in plans {
+        let Some(plan) = look.get::<Plan>(plan)? else {
+            continue;
+        };
+        let Some(request) = look.get::<Request>(plan.request)? else {
+            continue;
+        };
+        if request.status.is_open() {
+            sets.sort_by_key(|set| set.proposal.step);
+            found.push(Waiting {
+                plan,
+                request,
+                sets,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// A dry run needs no approval, for it lands nothing; but what policy refuses is refused there too.
@@ -60,9 +87,8 @@ fn admit_each(
     part: &Name,
     plan: &Plan,
     request: &Request,
-    mut sets: Vec<ChangeSet>,
+    sets: Vec<ChangeSet>,
 ) -> Result<bool, Error> {
-    sets.sort_by_key(|set| set.proposal.step);
     let mut worked = false;
     for set in sets {
         // The entries of the steps before it have to be known; looked up anew, the loop makes some.
@@ -80,23 +106,31 @@ fn admit_together(
     part: &Name,
     plan: &Plan,
     request: &Request,
-    mut sets: Vec<ChangeSet>,
+    sets: &[ChangeSet],
 ) -> Result<bool, Error> {
+    if !is_complete(plan, sets) {
+        return Ok(false);
+    }
+    enqueue(cx, part, plan, request, sets, vec![])?;
+    Ok(true)
+}
+
+/// Tells whether these are all the change sets that a plan's steps come to.
+pub(crate) fn is_complete(plan: &Plan, sets: &[ChangeSet]) -> bool {
     let needed = plan
         .steps
         .iter()
         .filter(|step| step.status != step::Status::Skipped)
         .count();
-    if sets.len() < needed {
-        return Ok(false);
-    }
-    sets.sort_by_key(|set| set.proposal.step);
-    enqueue(cx, part, plan, request, &sets, vec![])?;
-    Ok(true)
+    sets.len() >= needed
 }
 
 /// Gives the entries of the steps before one; none while one of them is not in the queue yet.
-fn entries_before(cx: &Cx, plan: &Plan, number: u32) -> Result<Option<Vec<EntryId>>, Error> {
+pub(crate) fn entries_before(
+    look: &impl Look,
+    plan: &Plan,
+    number: u32,
+) -> Result<Option<Vec<EntryId>>, Error> {
     let mut entries = Vec::new();
     for on in plan
         .step(number)
@@ -112,7 +146,7 @@ fn entries_before(cx: &Cx, plan: &Plan, number: u32) -> Result<Option<Vec<EntryI
         let Some(set) = step.change_set else {
             return Ok(None);
         };
-        let entry = cx.store.get::<ChangeSet>(set)?.and_then(|set| set.entry);
+        let entry = look.get::<ChangeSet>(set)?.and_then(|set| set.entry);
         let Some(entry) = entry else { return Ok(None) };
         entries.push(entry);
     }
@@ -127,8 +161,21 @@ fn enqueue(
     sets: &[ChangeSet],
     depends_on: Vec<EntryId>,
 ) -> Result<(), Error> {
-    let id = cx.id(EntryId::new);
     let checks = task_checks(cx, plan, sets)?;
+    let digest = checks.as_ref().map(|blob| blob.digest);
+    let commands = commands(cx.id(EntryId::new), request, sets, depends_on, digest);
+    cx.execute(cx.stamp(part), commands, checks.into_iter().collect())?;
+    Ok(())
+}
+
+/// Makes an entry of change sets.
+pub(crate) fn commands(
+    id: EntryId,
+    request: &Request,
+    sets: &[ChangeSet],
+    depends_on: Vec<EntryId>,
+    checks: Option<Digest>,
+) -> Vec<Command> {
     let level = sets
         .iter()
         .filter_map(|set| set.assessed.as_ref())
@@ -142,7 +189,7 @@ fn enqueue(
         depends_on,
         priority: request.submission.priority,
         level: level.unwrap_or(Level::Auto),
-        checks: checks.as_ref().map(|blob| blob.digest),
+        checks,
         dry_run: request.submission.dry_run,
     };
     let mut commands = vec![Command::Entry(
@@ -153,8 +200,7 @@ fn enqueue(
         sets.iter()
             .map(|set| Command::ChangeSet(set.id, change_set::Command::Queue { entry: id })),
     );
-    cx.execute(cx.stamp(part), commands, checks.into_iter().collect())?;
-    Ok(())
+    commands
 }
 
 /// Collects the checks that the tasks of some change sets add to the repository's.

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use hyperion_model::entry::{Candidate, Entry};
 use hyperion_model::run::{self, Run, Status, Work};
-use hyperion_model::{Command, LineageId, Name, RunId, ShortText};
+use hyperion_model::{Command, LineageId, Name, NewBlob, RunId, ShortText, Uuid};
 use hyperion_store::Filter;
 
 use super::work::millis;
 use crate::cx::json_blob;
 use crate::error::oid;
+use crate::look::Look;
 use crate::repo::Opened;
 use crate::run::CheckSpec;
 use crate::{Cx, Error};
 
 /// What the checks of a candidate say so far.
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Every one passed.
     Green {
         /// Their runs.
@@ -75,10 +76,21 @@ pub(super) fn verdict(
     candidate: &Candidate,
     wanted: Vec<CheckSpec>,
 ) -> Result<Verdict, Error> {
+    read(cx, cx.settings.max_attempts, entry, candidate, wanted)
+}
+
+/// Does the same with facts from wherever they are.
+pub(crate) fn read(
+    look: &impl Look,
+    max_attempts: u32,
+    entry: &Entry,
+    candidate: &Candidate,
+    wanted: Vec<CheckSpec>,
+) -> Result<Verdict, Error> {
     if wanted.is_empty() {
         return Ok(Verdict::Unchecked);
     }
-    let runs = runs_of(cx, entry, candidate)?;
+    let runs = runs_of(look, entry, candidate)?;
     let mut passed = Vec::new();
     let mut took_ms = 0;
     for check in wanted {
@@ -104,7 +116,7 @@ pub(super) fn verdict(
                     run: Box::new(latest.clone()),
                 });
             }
-            Status::Lost if tries.len() >= cx.settings.max_attempts as usize => {
+            Status::Lost if tries.len() >= max_attempts as usize => {
                 let why = latest.reason.as_ref().map_or("", |reason| reason.as_str());
                 return Ok(Verdict::Lost(format!(
                     "check {:?} was lost {} times: {why}",
@@ -124,13 +136,13 @@ pub(super) fn verdict(
 type RunsByCheck = BTreeMap<(String, hyperion_model::Digest), Vec<Run>>;
 
 /// Groups the runs on a candidate's tree by check, oldest first.
-fn runs_of(cx: &Cx, entry: &Entry, candidate: &Candidate) -> Result<RunsByCheck, Error> {
+fn runs_of(look: &impl Look, entry: &Entry, candidate: &Candidate) -> Result<RunsByCheck, Error> {
     let mut runs: RunsByCheck = BTreeMap::new();
     let filter = Filter::default()
         .parent(entry.id.uuid())
         .newest()
         .limit(1000);
-    for run in cx.store.list::<Run>(&filter)?.rows.into_iter().rev() {
+    for run in look.list::<Run>(&filter)?.into_iter().rev() {
         if let Work::Check { tree, name, .. } = &run.work
             && tree.as_str() == candidate.tree.as_str()
             && run.created_at >= entry.taken_up_at
@@ -151,15 +163,28 @@ pub(super) fn start(
     candidate: &Candidate,
     check: &CheckSpec,
 ) -> Result<(), Error> {
-    let earlier = runs_of(cx, entry, candidate)?;
+    let (command, spec) = run_command(cx, entry, candidate, check, || cx.ids.next())?;
+    cx.execute(cx.stamp(part), vec![command], vec![spec])?;
+    Ok(())
+}
+
+/// Says what running a check once more comes to.
+pub(crate) fn run_command(
+    look: &impl Look,
+    entry: &Entry,
+    candidate: &Candidate,
+    check: &CheckSpec,
+    mut fresh: impl FnMut() -> Uuid,
+) -> Result<(Command, NewBlob), Error> {
+    let earlier = runs_of(look, entry, candidate)?;
     let spec = json_blob(check)?;
     let name = ShortText::cut(&check.name);
     let tries = earlier.get(&(name.as_str().to_owned(), spec.digest));
-    let id = cx.id(RunId::new);
+    let id = RunId::new(fresh());
     let first = tries.and_then(|tries| tries.first()).map(|run| run.lineage);
     let command = run::Command::Start {
         id,
-        lineage: first.unwrap_or_else(|| cx.id(LineageId::new)),
+        lineage: first.unwrap_or_else(|| LineageId::new(fresh())),
         incarnation: 1 + tries.map_or(0, |tries| {
             u32::try_from(tries.len()).unwrap_or(u32::MAX - 1)
         }),
@@ -172,6 +197,5 @@ pub(super) fn start(
         },
         spec: spec.digest,
     };
-    cx.execute(cx.stamp(part), vec![Command::Run(id, command)], vec![spec])?;
-    Ok(())
+    Ok((Command::Run(id, command), spec))
 }

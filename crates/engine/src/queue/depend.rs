@@ -6,19 +6,20 @@ use hyperion_model::plan::{Plan, step};
 
 use super::merge::sets_of;
 use crate::error::oid;
+use crate::look::Look;
 use crate::{Cx, Error};
 
 /// Tells whether what an entry waits for is part of the branch (or, in a dry run, would be).
-pub(super) fn has_landed(cx: &Cx, id: EntryId) -> bool {
+pub(crate) fn has_landed(look: &impl Look, id: EntryId) -> bool {
     let ended_well = || -> Result<bool, Error> {
-        let Some(entry) = cx.store.get::<Entry>(id)? else {
+        let Some(entry) = look.get::<Entry>(id)? else {
             return Ok(false);
         };
         if entry.status == Status::Landed {
             return Ok(true);
         }
-        for set in sets_of(cx, &entry)? {
-            let plan = cx.store.get::<Plan>(set.proposal.plan)?;
+        for set in sets_of(look, &entry)? {
+            let plan = look.get::<Plan>(set.proposal.plan)?;
             let status = plan.and_then(|plan| plan.step(set.proposal.step).map(|step| step.status));
             let well = matches!(
                 status,

@@ -12,6 +12,7 @@ use hyperion_policy::assess;
 use super::message;
 use crate::change_set::{change_facts, owned, preview};
 use crate::error::{git_id, oid};
+use crate::look::Look;
 use crate::repo::Opened;
 use crate::{Cx, Error};
 
@@ -218,13 +219,13 @@ fn stricter(
 }
 
 /// Reads the change sets of an entry, in order.
-pub(super) fn sets_of(cx: &Cx, entry: &Entry) -> Result<Vec<ChangeSet>, Error> {
+pub(crate) fn sets_of(look: &impl Look, entry: &Entry) -> Result<Vec<ChangeSet>, Error> {
     entry
         .admission
         .change_sets
         .iter()
         .map(|id| {
-            let set = cx.store.get::<ChangeSet>(*id)?;
+            let set = look.get::<ChangeSet>(*id)?;
             set.ok_or_else(|| Error::Missing(format!("{} {id}", ChangeSet::NOUN)))
         })
         .collect()

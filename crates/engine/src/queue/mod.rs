@@ -5,18 +5,18 @@
 //! engine wherever the last one died. The one step that cannot be undone, moving the branch, has
 //! its intent committed first and asks git, not its memory, whether it happened.
 
-mod admit;
+pub(crate) mod admit;
 mod blocked;
-mod checks;
-mod depend;
+pub(crate) mod checks;
+pub(crate) mod depend;
 mod evidence;
 mod land;
-mod merge;
+pub(crate) mod merge;
 mod message;
 mod order;
 #[cfg(test)]
 mod recovery_tests;
-mod retry;
+pub(crate) mod retry;
 mod work;
 
 pub use evidence::read as evidence;

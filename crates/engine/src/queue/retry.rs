@@ -8,20 +8,32 @@ use hyperion_model::request::{self, Request};
 use hyperion_model::{Actor, Command, EntryId, Level, Refusal, ShortText};
 
 use super::merge::sets_of;
+use crate::look::Look;
 use crate::{Cx, Error};
 
 /// Takes an entry up again, together with the step, plan and request it belongs to.
 pub fn retry(cx: &Cx, actor: &Actor, id: EntryId) -> Result<(), Error> {
-    let entry = require(cx, actor, id)?;
-    let sets = sets_of(cx, &entry)?;
+    let commands = retry_commands(cx, actor, id)?;
+    cx.execute(cx.stamp_person(actor), commands, vec![])?;
+    Ok(())
+}
+
+/// Says what taking an entry up again comes to.
+pub(crate) fn retry_commands(
+    look: &impl Look,
+    actor: &Actor,
+    id: EntryId,
+) -> Result<Vec<Command>, Error> {
+    let entry = require(look, actor, id)?;
+    let sets = sets_of(look, &entry)?;
     let mut commands = vec![Command::Entry(id, entry::Command::Retry)];
     for set in &sets {
-        commands.extend(take_up(cx, set)?);
+        commands.extend(take_up(look, set)?);
     }
-    if let Some(request) = cx.store.get::<Request>(entry.admission.request)? {
+    if let Some(request) = look.get::<Request>(entry.admission.request)? {
         match request.status {
             request::Status::Failed | request::Status::PartlyLanded => {
-                if let Some(other) = crate::rollback::under_way(cx, request.id)? {
+                if let Some(other) = crate::rollback::under_way(look, request.id)? {
                     let detail =
                         format!("request {other} is taking back what landed of its request");
                     return Err(Problem::new("state.illegal_move", detail)
@@ -42,12 +54,11 @@ pub fn retry(cx: &Cx, actor: &Actor, id: EntryId) -> Result<(), Error> {
             | request::Status::Completed => {}
         }
     }
-    cx.execute(cx.stamp_person(actor), commands, vec![])?;
-    Ok(())
+    Ok(commands)
 }
 
 /// Brings a change set, its step and its plan back to where they were before the entry failed.
-fn take_up(cx: &Cx, set: &ChangeSet) -> Result<Vec<Command>, Error> {
+fn take_up(look: &impl Look, set: &ChangeSet) -> Result<Vec<Command>, Error> {
     let mut commands = Vec::new();
     match set.status {
         change_set::Status::Failed => {
@@ -59,7 +70,7 @@ fn take_up(cx: &Cx, set: &ChangeSet) -> Result<Vec<Command>, Error> {
             return Err(Problem::new("state.illegal_move", detail).into());
         }
     }
-    let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else {
+    let Some(plan) = look.get::<Plan>(set.proposal.plan)? else {
         return Ok(commands);
     };
     if plan.status == plan::Status::Abandoned {
@@ -79,7 +90,19 @@ fn take_up(cx: &Cx, set: &ChangeSet) -> Result<Vec<Command>, Error> {
 
 /// Calls an entry off.
 pub fn cancel(cx: &Cx, actor: &Actor, id: EntryId, reason: Option<&str>) -> Result<(), Error> {
-    let entry = require(cx, actor, id)?;
+    let commands = cancel_commands(cx, actor, id, reason)?;
+    cx.execute(cx.stamp_person(actor), commands, vec![])?;
+    Ok(())
+}
+
+/// Says what calling an entry off comes to.
+pub(crate) fn cancel_commands(
+    look: &impl Look,
+    actor: &Actor,
+    id: EntryId,
+    reason: Option<&str>,
+) -> Result<Vec<Command>, Error> {
+    let entry = require(look, actor, id)?;
     let reason = ShortText::cut(reason.unwrap_or("cancelled"));
     let mut commands = vec![Command::Entry(
         id,
@@ -87,7 +110,7 @@ pub fn cancel(cx: &Cx, actor: &Actor, id: EntryId, reason: Option<&str>) -> Resu
             reason: reason.clone(),
         },
     )];
-    for set in sets_of(cx, &entry)? {
+    for set in sets_of(look, &entry)? {
         if set.status.is_open() {
             let cancel = change_set::Command::Cancel {
                 reason: reason.clone(),
@@ -100,11 +123,10 @@ pub fn cancel(cx: &Cx, actor: &Actor, id: EntryId, reason: Option<&str>) -> Resu
             "it is being landed at this moment; take it back afterwards with `hyperion rollback`";
         return Err(Problem::new("state.illegal_move", detail).into());
     }
-    cx.execute(cx.stamp_person(actor), commands, vec![])?;
-    Ok(())
+    Ok(commands)
 }
 
-fn require(cx: &Cx, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
+fn require(look: &impl Look, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
     if !actor.may_decide(Level::TeamLead) {
         let refusal = Refusal::NotEntitled {
             by: actor.clone(),
@@ -112,7 +134,7 @@ fn require(cx: &Cx, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
         };
         return Err(Problem::new("approval.not_entitled", refusal.to_string()).into());
     }
-    cx.store.get::<Entry>(id)?.ok_or_else(|| {
+    look.get::<Entry>(id)?.ok_or_else(|| {
         Problem::new("subject.not_found", format!("there is no queue entry {id}")).into()
     })
 }

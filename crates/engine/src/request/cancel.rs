@@ -9,6 +9,7 @@ use hyperion_model::request::{self, Request};
 use hyperion_model::{Actor, Command, RequestId, ShortText};
 use hyperion_store::Filter;
 
+use crate::look::Look;
 use crate::{Cx, Error};
 
 /// How often what belongs to a request is looked at anew because it moved on meanwhile.
@@ -41,22 +42,7 @@ fn call_off(cx: &Cx, actor: &Actor, id: RequestId, reason: &ShortText) -> Result
     let mut looks = 0;
     loop {
         looks += 1;
-        let parts = open_parts(cx, id, reason)?;
-        if parts.is_being_landed {
-            return Err(under_way("something of it is being landed at this moment"));
-        }
-        let landed = Filter::default()
-            .request(id)
-            .status(entry::Status::Landed.name())
-            .limit(1);
-        if cx.store.count::<Entry>(&landed)? > 0 {
-            return Err(under_way("some of it has landed"));
-        }
-        let cancel = request::Command::Cancel {
-            reason: reason.clone(),
-        };
-        let mut commands = vec![Command::Request(id, cancel)];
-        commands.extend(parts.commands);
+        let commands = call_off_commands(cx, id, reason)?;
         match cx.execute(cx.stamp_person(actor), commands, vec![]) {
             Ok(_) => return Ok(()),
             Err(error) if looks == LOOKS_MAX => return Err(error),
@@ -66,8 +52,33 @@ fn call_off(cx: &Cx, actor: &Actor, id: RequestId, reason: &ShortText) -> Result
     }
 }
 
-struct OpenParts {
-    commands: Vec<Command>,
+/// Says what calling a request off comes to; refused while something of it is being landed, or has landed.
+pub(crate) fn call_off_commands(
+    look: &impl Look,
+    id: RequestId,
+    reason: &ShortText,
+) -> Result<Vec<Command>, Error> {
+    let parts = open_parts(look, id, reason)?;
+    if parts.is_being_landed {
+        return Err(under_way("something of it is being landed at this moment"));
+    }
+    let landed = Filter::default()
+        .request(id)
+        .status(entry::Status::Landed.name())
+        .limit(1);
+    if look.count::<Entry>(&landed)? > 0 {
+        return Err(under_way("some of it has landed"));
+    }
+    let cancel = request::Command::Cancel {
+        reason: reason.clone(),
+    };
+    let mut commands = vec![Command::Request(id, cancel)];
+    commands.extend(parts.commands);
+    Ok(commands)
+}
+
+pub(crate) struct OpenParts {
+    pub(crate) commands: Vec<Command>,
     is_being_landed: bool,
 }
 
@@ -75,11 +86,15 @@ struct OpenParts {
 ///
 /// Change sets come first: nothing is asked and nothing is queued for one that is closed, so what is found after them
 /// is all there will be.
-fn open_parts(cx: &Cx, id: RequestId, reason: &ShortText) -> Result<OpenParts, Error> {
+pub(crate) fn open_parts(
+    look: &impl Look,
+    id: RequestId,
+    reason: &ShortText,
+) -> Result<OpenParts, Error> {
     let open = Filter::open().request(id);
     let mut is_being_landed = false;
     let mut sets = Vec::new();
-    for set in cx.store.open_rows::<ChangeSet>(&open)?.rows {
+    for set in look.open_rows::<ChangeSet>(&open)? {
         if set.status == change_set::Status::Dispatching {
             is_being_landed = true;
             continue;
@@ -90,7 +105,7 @@ fn open_parts(cx: &Cx, id: RequestId, reason: &ShortText) -> Result<OpenParts, E
         sets.push(Command::ChangeSet(set.id, cancel));
     }
     let mut commands = Vec::new();
-    for entry in cx.store.open_rows::<Entry>(&open)?.rows {
+    for entry in look.open_rows::<Entry>(&open)? {
         if entry.status == entry::Status::Dispatching {
             is_being_landed = true;
             continue;
@@ -101,13 +116,13 @@ fn open_parts(cx: &Cx, id: RequestId, reason: &ShortText) -> Result<OpenParts, E
         commands.push(Command::Entry(entry.id, cancel));
     }
     commands.extend(sets);
-    for approval in cx.store.open_rows::<Approval>(&open)?.rows {
+    for approval in look.open_rows::<Approval>(&open)? {
         let cancel = approval::Command::Cancel {
             reason: reason.clone(),
         };
         commands.push(Command::Approval(approval.id, cancel));
     }
-    for plan in cx.store.open_rows::<Plan>(&open)?.rows {
+    for plan in look.open_rows::<Plan>(&open)? {
         let abandon = plan::Command::Abandon {
             reason: reason.clone(),
         };

@@ -1,7 +1,7 @@
 //! Requests: how far they are, how they end, and calling them off.
 
-mod cancel;
-mod progress;
+pub(crate) mod cancel;
+pub(crate) mod progress;
 mod summary;
 
 pub use cancel::cancel;

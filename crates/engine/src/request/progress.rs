@@ -14,6 +14,7 @@ use hyperion_store::Filter;
 
 use super::summary;
 use crate::cx::json_blob;
+use crate::look::Look;
 use crate::plan::ready;
 use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error};
@@ -29,56 +30,28 @@ impl Requests {
     }
 
     fn follow(&self, cx: &Cx, request: &Request) -> Result<bool, Error> {
-        let Some(plan) = request.plan else {
-            return Ok(false);
-        };
-        let Some(plan) = cx.store.get::<Plan>(plan)? else {
-            return Ok(false);
-        };
-        let command = match plan.status {
-            plan::Status::Completed | plan::Status::Abandoned => {
-                return self.finish(cx, request, &plan).map(|()| true);
+        match next(cx, request)? {
+            Next::Nothing => return Ok(false),
+            Next::Finish(plan) => self.finish(cx, request, &plan)?,
+            Next::Command(command) => {
+                cx.execute(
+                    cx.stamp(&self.name),
+                    vec![Command::Request(request.id, command)],
+                    vec![],
+                )?;
             }
-            plan::Status::Draft | plan::Status::Active => {
-                let waits = waits_for_a_person(cx, request, &plan)?;
-                match (request.status, waits) {
-                    (Status::Running, true) => request::Command::Wait,
-                    (Status::AwaitingApproval, false) => request::Command::Resume,
-                    _ => return Ok(false),
-                }
-            }
-        };
-        cx.execute(
-            cx.stamp(&self.name),
-            vec![Command::Request(request.id, command)],
-            vec![],
-        )?;
+        }
         Ok(true)
     }
 
     fn finish(&self, cx: &Cx, request: &Request, plan: &Plan) -> Result<(), Error> {
         let summary = summary::of(cx, request, plan)?;
-        let failed = plan
-            .steps
-            .iter()
-            .filter(|step| step.status == step::Status::Failed);
-        let well = plan
-            .steps
-            .iter()
-            .filter(|step| matches!(step.status, step::Status::Completed | step::Status::Skipped))
-            .count();
-        let outcome = match (failed.clone().count(), well) {
-            (0, _) => Outcome::Completed,
-            (_, 0) => Outcome::Failed,
-            (_, _) => Outcome::PartlyLanded,
-        };
-        // What only failed because something else did explains less than what failed first.
-        let reason = failed.clone().find_map(|step| step.reason.clone());
+        let (outcome, reason) = ending(plan);
         let blob = json_blob(&summary)?;
         let finish = request::Command::Finish {
             outcome,
             summary: blob.digest,
-            reason: reason.map(|reason| ShortText::cut(reason.as_str())),
+            reason,
         };
         cx.execute(
             cx.stamp(&self.name),
@@ -89,13 +62,68 @@ impl Requests {
     }
 }
 
+/// What is to be done about a request.
+pub(crate) enum Next {
+    /// Nothing.
+    Nothing,
+    /// Its status changes.
+    Command(request::Command),
+    /// Its plan has ended, and so does it.
+    Finish(Plan),
+}
+
+/// Says what follows for a request from its plan and from what belongs to it.
+pub(crate) fn next(look: &impl Look, request: &Request) -> Result<Next, Error> {
+    let Some(plan) = request.plan else {
+        return Ok(Next::Nothing);
+    };
+    let Some(plan) = look.get::<Plan>(plan)? else {
+        return Ok(Next::Nothing);
+    };
+    Ok(match plan.status {
+        plan::Status::Completed | plan::Status::Abandoned => Next::Finish(plan),
+        plan::Status::Draft | plan::Status::Active => {
+            let waits = waits_for_a_person(look, request, &plan)?;
+            match (request.status, waits) {
+                (Status::Running, true) => Next::Command(request::Command::Wait),
+                (Status::AwaitingApproval, false) => Next::Command(request::Command::Resume),
+                _ => Next::Nothing,
+            }
+        }
+    })
+}
+
+/// Says how a request ends by its plan, and why not better.
+pub(crate) fn ending(plan: &Plan) -> (Outcome, Option<ShortText>) {
+    let failed = plan
+        .steps
+        .iter()
+        .filter(|step| step.status == step::Status::Failed);
+    let well = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.status, step::Status::Completed | step::Status::Skipped))
+        .count();
+    let outcome = match (failed.clone().count(), well) {
+        (0, _) => Outcome::Completed,
+        (_, 0) => Outcome::Failed,
+        (_, _) => Outcome::PartlyLanded,
+    };
+    // What only failed because something else did explains less than what failed first.
+    let reason = failed.clone().find_map(|step| step.reason.clone());
+    (
+        outcome,
+        reason.map(|reason| ShortText::cut(reason.as_str())),
+    )
+}
+
 /// Tells whether a question waits, and nothing of the request can go on before it is answered.
-fn waits_for_a_person(cx: &Cx, request: &Request, plan: &Plan) -> Result<bool, Error> {
+fn waits_for_a_person(look: &impl Look, request: &Request, plan: &Plan) -> Result<bool, Error> {
     let open = Filter::open().request(request.id).limit(1);
-    if cx.store.count::<Approval>(&open)? == 0 {
+    if look.count::<Approval>(&open)? == 0 {
         return Ok(false);
     }
-    if cx.store.count::<Run>(&open)? > 0 {
+    if look.count::<Run>(&open)? > 0 {
         return Ok(false);
     }
     let can_start = |step: &Step| step.status == step::Status::Pending && ready(plan, step);
@@ -107,7 +135,7 @@ fn waits_for_a_person(cx: &Cx, request: &Request, plan: &Plan) -> Result<bool, E
         .status(change_set::Status::Pending.name())
         .status(change_set::Status::Approved.name())
         .status(change_set::Status::Previewing.name());
-    let sets = cx.store.open_rows::<ChangeSet>(&moving)?.rows;
+    let sets = look.open_rows::<ChangeSet>(&moving)?;
     let held = held_up(request, plan, &sets);
     let goes_on = |set: &ChangeSet| match set.status {
         change_set::Status::Pending => true,
@@ -125,10 +153,7 @@ fn waits_for_a_person(cx: &Cx, request: &Request, plan: &Plan) -> Result<bool, E
     if sets.iter().any(goes_on) {
         return Ok(false);
     }
-    let entries = cx
-        .store
-        .open_rows::<Entry>(&Filter::open().request(request.id))?
-        .rows;
+    let entries = look.open_rows::<Entry>(&Filter::open().request(request.id))?;
     Ok(entries
         .iter()
         .all(|entry| entry.status == entry::Status::Blocked))

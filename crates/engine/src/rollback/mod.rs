@@ -21,6 +21,7 @@ use hyperion_store::{Filter, Order};
 
 use crate::cx::json_blob;
 use crate::error::{git_id, oid};
+use crate::look::Look;
 use crate::repo::Opened;
 use crate::{Cx, Error, Sizes};
 
@@ -84,7 +85,7 @@ pub fn roll_back(
 }
 
 /// Refuses what cannot be taken back, with the reason.
-fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
+pub(crate) fn check(look: &impl Look, actor: &Actor, original: &Request) -> Result<(), Error> {
     let impossible = |detail: String| Error::from(Problem::new("rollback.impossible", detail));
     match original.status {
         request::Status::Completed | request::Status::PartlyLanded => {}
@@ -106,13 +107,13 @@ fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
             )));
         }
     }
-    if landed(cx, original.id)?.is_empty() {
+    if landed(look, original.id)?.is_empty() {
         return Err(impossible("nothing of it landed".to_owned()));
     }
-    if let Some(other) = under_way(cx, original.id)? {
+    if let Some(other) = under_way(look, original.id)? {
         return Err(impossible(format!("request {other} takes it back already")));
     }
-    let level = level_of(&landed(cx, original.id)?);
+    let level = level_of(&landed(look, original.id)?);
     if !actor.may_decide(level) {
         let refusal = Refusal::NotEntitled {
             by: actor.clone(),
@@ -126,25 +127,22 @@ fn check(cx: &Cx, actor: &Actor, original: &Request) -> Result<(), Error> {
 }
 
 /// Finds the open request that takes another one back.
-pub(crate) fn under_way(cx: &Cx, id: RequestId) -> Result<Option<RequestId>, Error> {
-    let open = cx
-        .store
-        .list::<Request>(&Filter::open().parent(id.uuid()).limit(10))?;
+pub(crate) fn under_way(look: &impl Look, id: RequestId) -> Result<Option<RequestId>, Error> {
+    let open = look.list::<Request>(&Filter::open().parent(id.uuid()).limit(10))?;
     Ok(open
-        .rows
         .iter()
         .find(|other| other.submission.rolls_back == Some(id))
         .map(|other| other.id))
 }
 
 /// Lists what landed of a request, oldest first.
-pub(crate) fn landed(cx: &Cx, id: RequestId) -> Result<Vec<Entry>, Error> {
+pub(crate) fn landed(look: &impl Look, id: RequestId) -> Result<Vec<Entry>, Error> {
     let filter = Filter {
         order: Order::OldestFirst,
         ..Filter::default()
     };
     let filter = filter.request(id).status(Status::Landed.name()).limit(1000);
-    let mut rows = cx.store.list::<Entry>(&filter)?.rows;
+    let mut rows = look.list::<Entry>(&filter)?;
     rows.sort_by_key(|entry| (entry.ended_at, entry.id));
     Ok(rows)
 }
@@ -160,11 +158,11 @@ fn level_of(entries: &[Entry]) -> Level {
 }
 
 /// Gives the level that taking back what a rollback request names asks for.
-pub(crate) fn level(cx: &Cx, rollback: &Request) -> Result<Level, Error> {
+pub(crate) fn level(look: &impl Look, rollback: &Request) -> Result<Level, Error> {
     let Some(original) = rollback.submission.rolls_back else {
         return Ok(Level::TeamLead);
     };
-    Ok(level_of(&landed(cx, original)?))
+    Ok(level_of(&landed(look, original)?))
 }
 
 /// Writes the assignment of a rollback's one step.
