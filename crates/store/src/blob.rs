@@ -9,6 +9,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::{Digest, NewBlob, Time};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -242,12 +243,15 @@ fn write_file(folder: &Path, name: &[u8; 32], sealed: &[u8]) -> Result<SealedFil
         .create_new(true)
         .mode(0o600)
         .open(&file.whole)?;
+    reached(Point::StoreBlobFileMade);
     out.write_all(sealed)?;
+    reached(Point::StoreBlobFileWritten);
     out.sync_all()?;
     fs::File::open(&shelf)?.sync_all()?;
     if made_shelf {
         fs::File::open(folder)?.sync_all()?;
     }
+    reached(Point::StoreBlobFileDurable);
     Ok(file)
 }
 

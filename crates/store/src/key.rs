@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac as _};
+use hyperion_fault::{Point, reached};
 use hyperion_model::Digest;
 use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -293,6 +294,7 @@ impl FreshKey {
                 .open(&fresh)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
+            reached(Point::StoreKeyDrafted);
             fs::hard_link(&fresh, path)?;
             fs::remove_file(&fresh)?;
             match path.parent() {

@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::{Digest, Time};
 use rusqlite::{Connection, params};
 
@@ -56,6 +57,7 @@ pub(crate) fn migrate(
         Some(found) if found < KNOWN => {
             check_sums(conn, found)?;
             let backup = back_up(conn, path, found)?;
+            reached(Point::MigrationBackedUp);
             apply(conn, found, KNOWN, now)?;
             Ok(Some(Notice::Migrated {
                 from: found,
@@ -162,6 +164,7 @@ fn apply_inside(conn: &Connection, from: u32, to: u32, now: Time) -> Result<(), 
         .skip(from as usize);
     for (number, migration) in steps {
         conn.execute_batch(migration.sql)?;
+        reached(Point::MigrationStepMade);
         conn.execute(
             "INSERT INTO migration (number, name, checksum, applied_ms) VALUES (?1, ?2, ?3, ?4)",
             params![
@@ -172,7 +175,11 @@ fn apply_inside(conn: &Connection, from: u32, to: u32, now: Time) -> Result<(), 
             ],
         )?;
     }
-    conn.execute_batch(&format!("PRAGMA user_version = {to}; COMMIT"))
+    conn.execute_batch(&format!("PRAGMA user_version = {to}"))?;
+    reached(Point::MigrationWritten);
+    conn.execute_batch("COMMIT")?;
+    reached(Point::MigrationCommitted);
+    Ok(())
 }
 
 /// Copies the database as it stands beside itself, durably.
@@ -195,6 +202,7 @@ fn back_up(conn: &Connection, path: &Path, version: u32) -> Result<PathBuf, Open
         let mut copy = Connection::open(&backup)?;
         rusqlite::backup::Backup::new(conn, &mut copy)?.step(-1)?;
     }
+    reached(Point::MigrationCopied);
     file.sync_all()?;
     if let Some(folder) = backup
         .parent()

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::{Digest, Time};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -156,6 +157,7 @@ impl Store {
                 // Taken up again meanwhile.
                 return Ok(());
             }
+            reached(Point::StorePurgeRowsGone);
             for Candidate {
                 name: _,
                 file,
@@ -166,6 +168,7 @@ impl Store {
                 purged.bytes += bytes;
                 if let Some(file) = file {
                     remove(&self.blobs_folder().join(file))?;
+                    reached(Point::StorePurgeFileGone);
                 }
             }
         }

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::{NewBlob, Time};
 use rusqlite::{Connection, params};
 use tokio::sync::watch;
@@ -428,7 +429,9 @@ fn settle_key(
     }
     // Known to the database first: a key file whose id it does not know would be a wrong key.
     if let Some(fresh) = fresh {
+        reached(Point::StoreKeySealed);
         fresh.write(path)?;
+        reached(Point::StoreKeyWritten);
     }
     Ok(ring)
 }

@@ -194,7 +194,10 @@ impl Writer {
             return Err(Lost::of(error));
         }
         match result {
-            Ok(()) => self.statement("RELEASE job").map_err(Lost::of)?,
+            Ok(()) => {
+                self.statement("RELEASE job").map_err(Lost::of)?;
+                reached(Point::StoreJobDone);
+            }
             Err(_) => {
                 self.statement("ROLLBACK TO job").map_err(Lost::of)?;
                 self.statement("RELEASE job").map_err(Lost::of)?;
@@ -254,11 +257,13 @@ impl Writer {
 
     /// Copies as much of the log as readers allow; the rest waits for the next time.
     fn copy_log(&self, mode: &str) {
+        reached(Point::StoreLogCopying);
         let copied = self.conn.busy_timeout(CHECKPOINT_BUSY).and_then(|()| {
             self.conn
                 .execute_batch(&format!("PRAGMA wal_checkpoint({mode})"))?;
             self.conn.busy_timeout(connection::WRITER_BUSY)
         });
+        reached(Point::StoreLogCopied);
         if let Err(error) = copied {
             tracing::warn!(%error, mode, "the log could not be copied into the database");
         }

@@ -1,6 +1,7 @@
 //! A person's decision: committed at once, whatever surface it came from; the first one wins.
 
 use hyperion_api::Problem;
+use hyperion_fault::{Point, reached};
 use hyperion_model::approval;
 use hyperion_model::{Actor, ApprovalId, Command, Digest, ShortText};
 
@@ -54,6 +55,7 @@ pub fn decide(
         vec![Command::Approval(id, command)],
         vec![],
     )?;
+    reached(Point::ApprovalDecided);
     Ok(())
 }
 

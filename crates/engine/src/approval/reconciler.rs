@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Approval, Status};
 use hyperion_model::change_set::{self, Basis, ChangeSet};
 use hyperion_model::{Command, Name, ShortText, Time};
@@ -34,6 +35,7 @@ impl Approvals {
             vec![Command::ChangeSet(set.id, command)],
             vec![],
         )?;
+        reached(Point::ApprovalCarriedOut);
         Ok(true)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyperion_api::Problem;
+use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Question, Risk};
 use hyperion_model::change_set::{self, Assessed, Basis, ChangeSet, Status};
 use hyperion_model::machine::Machine as _;
@@ -119,6 +120,7 @@ impl Assess {
         let tree = preview.accepted_tree(opened, set, accepted)?;
         // The fact about to be committed names this tree: it has to be durable first.
         opened.git.sync()?;
+        reached(Point::ChangeJudged);
         let diff = unified_diff(accepted);
         let payload = payload(set, request, &tree, &diff);
         let document = AssessmentDocument { assessment, review };
@@ -197,6 +199,7 @@ impl Assess {
             }
         }
         cx.execute(cx.stamp(&self.name), commands, blobs)?;
+        reached(Point::ChangeAssessed);
         if let (Some((id, digest)), Some(_)) = (asked, request.submission.rolls_back) {
             decide_rollback(cx, &request.submitted_by, id, digest)?;
         }

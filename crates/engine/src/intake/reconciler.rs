@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyperion_api::request::Brief;
+use hyperion_fault::{Point, reached};
 use hyperion_model::plan::{self, NewStep};
 use hyperion_model::request::{self, Request, Status};
 use hyperion_model::{Command, Name, PlanId, ShortText, TaskId};
@@ -115,6 +116,7 @@ impl Intake {
             Command::Request(request.id, request::Command::Start),
         ];
         cx.execute(cx.stamp(&self.name), commands, vec![document, brief])?;
+        reached(Point::PlanMade);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use hyperion_api::request::Brief;
 use hyperion_api::task_request::{self, TaskRequest};
 use hyperion_api::{FieldError, Problem};
+use hyperion_fault::{Point, reached};
 use hyperion_model::machine::Noun;
 use hyperion_model::request::{self, Request, Source, Submission};
 use hyperion_model::{Actor, Command, Digest, NewBlob, Refusal, RequestId, Uuid};
@@ -244,7 +245,9 @@ impl Filing {
             blobs.push(document);
         }
         if !commands.is_empty() {
+            reached(Point::RequestPinned);
             cx.execute(cx.stamp_person(how.actor), commands, blobs)?;
+            reached(Point::RequestFiled);
         }
         Ok(self.ids)
     }

@@ -9,6 +9,7 @@ use hyperion_agent::scripted;
 use hyperion_api::assignment::Assignment;
 use hyperion_api::change_request::ChangeRequest;
 use hyperion_api::task_request::{Change, TaskRequest};
+use hyperion_fault::{Point, reached};
 use hyperion_model::change_set::{self, ChangeSet, Item, Proposal, item};
 use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::Request;
@@ -73,6 +74,7 @@ impl Dispatch {
             ),
         ];
         cx.execute(cx.stamp(&self.name), commands, vec![spec])?;
+        reached(Point::RunStarted);
         Ok(())
     }
 
@@ -105,7 +107,9 @@ impl Dispatch {
             dry_run: brief.request.submission.dry_run,
         };
         // The change set names these objects: they have to be durable first.
+        reached(Point::ChangeMade);
         brief.opened.git.sync()?;
+        reached(Point::ChangeDurable);
         let ending = Ending {
             exit_code: None,
             reason: None,
@@ -124,6 +128,7 @@ impl Dispatch {
             Command::Run(run.id, run::Command::Finish(ending)),
         ];
         cx.execute(cx.stamp(&self.name), commands, vec![document])?;
+        reached(Point::ChangeProposed);
         Ok(())
     }
 

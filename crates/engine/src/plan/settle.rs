@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, Step, step};
@@ -30,6 +31,7 @@ impl Settle {
             return Ok(false);
         }
         cx.execute(cx.stamp(&self.name), commands, vec![])?;
+        reached(Point::PlanSettled);
         Ok(true)
     }
 }

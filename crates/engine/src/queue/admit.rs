@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::change_set::{self, ChangeSet, Status};
 use hyperion_model::entry::{self, Admission};
 use hyperion_model::plan::{Plan, step};
@@ -165,6 +166,7 @@ fn enqueue(
     let digest = checks.as_ref().map(|blob| blob.digest);
     let commands = commands(cx.id(EntryId::new), request, sets, depends_on, digest);
     cx.execute(cx.stamp(part), commands, checks.into_iter().collect())?;
+    reached(Point::EntryAdmitted);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::entry::{Candidate, Entry};
 use hyperion_model::run::{self, Run, Status, Work};
 use hyperion_model::{Command, LineageId, Name, NewBlob, RunId, ShortText, Uuid};
@@ -165,6 +166,7 @@ pub(super) fn start(
 ) -> Result<(), Error> {
     let (command, spec) = run_command(cx, entry, candidate, check, || cx.ids.next())?;
     cx.execute(cx.stamp(part), vec![command], vec![spec])?;
+    reached(Point::CheckRequested);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What a person can do about an entry: try it again, or call it off.
 
 use hyperion_api::Problem;
+use hyperion_fault::{Point, reached};
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{self, Entry, Status};
 use hyperion_model::plan::{self, Plan, step};
@@ -15,6 +16,7 @@ use crate::{Cx, Error};
 pub fn retry(cx: &Cx, actor: &Actor, id: EntryId) -> Result<(), Error> {
     let commands = retry_commands(cx, actor, id)?;
     cx.execute(cx.stamp_person(actor), commands, vec![])?;
+    reached(Point::EntryRetried);
     Ok(())
 }
 
@@ -92,6 +94,7 @@ fn take_up(look: &impl Look, set: &ChangeSet) -> Result<Vec<Command>, Error> {
 pub fn cancel(cx: &Cx, actor: &Actor, id: EntryId, reason: Option<&str>) -> Result<(), Error> {
     let commands = cancel_commands(cx, actor, id, reason)?;
     cx.execute(cx.stamp_person(actor), commands, vec![])?;
+    reached(Point::EntryCancelled);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hyperion_api::Problem;
 use hyperion_api::repo::RegisterRepo;
+use hyperion_fault::{Point, reached};
 use hyperion_git::{RefName, UserRepo};
 use hyperion_model::repo::{self, Repo, Status};
 use hyperion_model::{Actor, Command, Name, RepoId};
@@ -52,6 +53,7 @@ pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, 
         vec![Command::Repo(id, command)],
         vec![],
     )?;
+    reached(Point::RepoRegistered);
     let repo = cx.store.get::<Repo>(id)?;
     Ok((
         repo.ok_or_else(|| Error::Missing(format!("the repository {id}")))?,

@@ -1,6 +1,7 @@
 //! Calling a request off, with everything that belongs to it.
 
 use hyperion_api::Problem;
+use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Approval};
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{self, Entry};
@@ -23,6 +24,7 @@ pub fn cancel(cx: &Cx, actor: &Actor, id: RequestId, reason: Option<&str>) -> Re
     }
     let reason = ShortText::cut(reason.unwrap_or("cancelled"));
     call_off(cx, actor, id, &reason)?;
+    reached(Point::RequestCalledOff);
     // What came between looking and calling off is not part of it. The plan is abandoned now, so nothing new is
     // proposed, and what is left gets less with every look.
     for _ in 0..LOOKS_MAX {

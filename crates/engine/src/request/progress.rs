@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{self, Entry};
@@ -58,6 +59,7 @@ impl Requests {
             vec![Command::Request(request.id, finish)],
             vec![blob],
         )?;
+        reached(Point::RequestFinished);
         Ok(())
     }
 }

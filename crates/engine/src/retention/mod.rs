@@ -5,6 +5,7 @@ mod bases;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyperion_fault::{Point, reached};
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::machine::Machine as _;
 use hyperion_model::run::Run;
@@ -89,6 +90,7 @@ impl Retention {
                 .is_some_and(|ended| ended <= before)
             {
                 hyperion_host::remove_tree(&entry.path()).map_err(failed)?;
+                reached(Point::PurgeLogRemoved);
             }
         }
         Ok(())
@@ -115,6 +117,7 @@ impl Reconcile for Retention {
         }
         let before = now - cx.settings.retention;
         self.mark(cx, before)?;
+        reached(Point::PurgeMarked);
         let purged = cx.store.purge(&PurgeLimits {
             now,
             unreferenced_before: before,
@@ -122,6 +125,7 @@ impl Reconcile for Retention {
         })?;
         self.remove_logs(cx, before)?;
         bases::look_after(cx);
+        reached(Point::PurgeDone);
         if purged.blobs > 0 {
             tracing::info!(
                 blobs = purged.blobs,

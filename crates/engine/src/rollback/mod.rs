@@ -12,6 +12,7 @@ use hyperion_api::Problem;
 use hyperion_api::assignment::{self, Assignment, Budget};
 use hyperion_api::change_request::{self, ChangeRequest};
 use hyperion_api::task_request::{self, Change, Encoding, Operation, TaskRequest};
+use hyperion_fault::{Point, reached};
 use hyperion_git::{ChangeStatus, MergeSides, Merged, Mode, Oid, RawChange, Renames};
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::facts::{Class, Priority};
@@ -81,6 +82,7 @@ pub fn roll_back(
         vec![Command::Request(new, submit)],
         vec![blob],
     )?;
+    reached(Point::RollbackFiled);
     Ok(new)
 }
 

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use hyperion_fault::{Point, reached};
 use hyperion_git::Lane;
 use hyperion_host::{
     CancelFlag, Exit, Launch, Limits, Logged, ProcessMark, confine_this_thread, create_private_dir,
@@ -89,6 +90,7 @@ impl Checks {
                 tracing::warn!(run = %run.id, %error, "could not end what is left of a check");
             }
         }
+        reached(Point::CheckKilled);
         let reason = ShortText::cut("the engine that ran it ended before it did");
         let lose = run::Command::Lose { reason };
         cx.execute(
@@ -96,6 +98,7 @@ impl Checks {
             vec![Command::Run(run.id, lose)],
             vec![],
         )?;
+        reached(Point::CheckLost);
         Ok(())
     }
 }
@@ -155,8 +158,10 @@ impl Job {
         let id = self.run.id;
         match self.check() {
             Ok(ended) => {
+                reached(Point::CheckEnded);
                 let (command, blobs) = ended.into_command();
                 self.commit(command, blobs);
+                reached(Point::CheckRecorded);
             }
             // Not the check's verdict but our own failure to run it.
             Err(error) => {
@@ -212,6 +217,7 @@ impl Job {
             source,
         })?;
         let lane = Lane::prepare(&lanes, 0, &opened.git, &oid(&candidate.commit)?)?;
+        reached(Point::LanePrepared);
         let logged = self.run_in(&lane, &spec)?;
         Ok(self.ending(&logged))
     }
@@ -236,6 +242,7 @@ impl Job {
             output_max: cx.settings.log_max_bytes,
         };
         let began = |mark: &ProcessMark| {
+            reached(Point::CheckSpawned);
             let boot_id = Name::new(mark.boot_id.as_str()).unwrap_or_else(|_| cx.boot_id.clone());
             let process = Process {
                 pid: mark.pid,
@@ -248,6 +255,7 @@ impl Job {
                 },
                 vec![],
             );
+            reached(Point::CheckBegun);
         };
         Ok(run_logged(&launch, &limits, &log, &self.cancel, began)?)
     }
