@@ -6,7 +6,7 @@ use hyperion_git::Git;
 use hyperion_host::Home;
 use hyperion_model::{Actor, Batch, BatchId, Command, Digest, Name, NewBlob, Stamp, Time, Uuid};
 use hyperion_policy::{Redactor, Rules};
-use hyperion_store::{Committed, Store};
+use hyperion_store::{Committed, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -98,6 +98,24 @@ impl Cx {
             commands,
             blobs,
         })?)
+    }
+
+    /// Decides several lists of commands, each as one and for itself; they share commits.
+    ///
+    /// The answers are in the order of the lists. A crash leaves the first of them done and the rest not.
+    pub fn execute_each(
+        &self,
+        stamp: &Stamp,
+        lists: impl IntoIterator<Item = Vec<Command>>,
+    ) -> Vec<Result<Committed, StoreError>> {
+        self.store
+            .execute_each(lists.into_iter().map(|commands| Batch {
+                id: self.id(BatchId::new),
+                stamp: stamp.clone(),
+                key: None,
+                commands,
+                blobs: vec![],
+            }))
     }
 
     /// Reads the JSON in a blob; none when it was purged.

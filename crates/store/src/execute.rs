@@ -55,6 +55,31 @@ impl Store {
         self.execute_guarded(batch, Some(lease.clone()))
     }
 
+    /// Decides several batches, each for itself: what is refused keeps no other from being done.
+    ///
+    /// They are decided in the order given. They share commits, so a hundred take hardly longer than one, and a
+    /// crash leaves the first of them done and the rest not.
+    pub fn execute_each(
+        &self,
+        batches: impl IntoIterator<Item = Batch>,
+    ) -> Vec<Result<Committed, StoreError>> {
+        let handed: Vec<_> = batches
+            .into_iter()
+            .map(|batch| {
+                let (sender, receiver) = mpsc::sync_channel(1);
+                let job = BatchJob {
+                    reply: Reply::Thread(sender),
+                    ..self.prepare(batch, None)?
+                };
+                self.send(Box::new(job)).map(|()| receiver)
+            })
+            .collect();
+        handed
+            .into_iter()
+            .map(|handed| handed?.recv().map_err(|_| StoreError::Closed)?)
+            .collect()
+    }
+
     /// Hands a batch to the writer and returns at once; the receiver gets the answer.
     ///
     /// It does not wait for room: when too much is waiting, the answer is `Overloaded`.

@@ -35,34 +35,27 @@ impl Store {
         ttl: Duration,
         now: Time,
     ) -> Result<Option<Lease>, StoreError> {
-        check_name("a leased resource's name, in bytes", resource)?;
+        let leases = self.lease_each(&[resource.to_owned()], owner, ttl, now)?;
+        Ok(leases.into_iter().next().flatten())
+    }
+
+    /// Leases several resources in one commit, each for itself: nothing for those that somebody holds.
+    pub fn lease_each(
+        &self,
+        resources: &[String],
+        owner: &str,
+        ttl: Duration,
+        now: Time,
+    ) -> Result<Vec<Option<Lease>>, StoreError> {
+        for resource in resources {
+            check_name("a leased resource's name, in bytes", resource)?;
+        }
         check_name("a lease owner's name, in bytes", owner)?;
-        let (resource, owner) = (resource.to_owned(), owner.to_owned());
-        let (now_ms, expires_ms) = span(now, ttl);
+        let (resources, owner) = (resources.to_vec(), owner.to_owned());
+        let span = span(now, ttl);
         self.operate(move |writer| {
-            let conn = &writer.conn;
-            let free = conn
-                .prepare_cached("SELECT expires_ms <= ?2 FROM lease WHERE resource = ?1")?
-                .query_row(params![resource, now_ms], |row| row.get(0))
-                .optional()?
-                .unwrap_or(true);
-            if !free {
-                return Ok(None);
-            }
-            let fence: u64 = conn
-                .prepare_cached("UPDATE fence SET last = last + 1 WHERE one = 1 RETURNING last")?
-                .query_row([], |row| row.get(0))?;
-            let lease = conn
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO lease (resource, owner, fence, acquired_ms, expires_ms)
-                     VALUES (?1, ?2, ?3, ?4, ?5)
-                     RETURNING resource, owner, fence, acquired_ms, expires_ms",
-                )?
-                .query_row(
-                    params![resource, owner, fence, now_ms, expires_ms],
-                    from_row,
-                )?;
-            Ok(Some(lease))
+            let take = |resource: &String| take(&writer.conn, resource, &owner, span);
+            resources.iter().map(take).collect()
         })
     }
 
@@ -94,13 +87,20 @@ impl Store {
 
     /// Gives a lease back; tells whether it was still held.
     pub fn release(&self, lease: &Lease) -> Result<bool, StoreError> {
-        let lease = lease.clone();
+        Ok(self.release_each(vec![lease.clone()])? > 0)
+    }
+
+    /// Gives several leases back in one commit; tells how many were still held.
+    pub fn release_each(&self, leases: Vec<Lease>) -> Result<usize, StoreError> {
         self.operate(move |writer| {
-            let gone = writer
-                .conn
-                .prepare_cached("DELETE FROM lease WHERE resource = ?1 AND fence = ?2")?
-                .execute(params![lease.resource, lease.fence])?;
-            Ok(gone > 0)
+            let mut gone = 0;
+            for lease in &leases {
+                gone += writer
+                    .conn
+                    .prepare_cached("DELETE FROM lease WHERE resource = ?1 AND fence = ?2")?
+                    .execute(params![lease.resource, lease.fence])?;
+            }
+            Ok(gone)
         })
     }
 
@@ -129,6 +129,37 @@ impl Store {
             Ok(leases)
         })
     }
+}
+
+/// Leases a resource from now until its end, inside a transaction; nothing when somebody holds it.
+fn take(
+    conn: &Connection,
+    resource: &str,
+    owner: &str,
+    (now_ms, expires_ms): (i64, i64),
+) -> Result<Option<Lease>, StoreError> {
+    let free = conn
+        .prepare_cached("SELECT expires_ms <= ?2 FROM lease WHERE resource = ?1")?
+        .query_row(params![resource, now_ms], |row| row.get(0))
+        .optional()?
+        .unwrap_or(true);
+    if !free {
+        return Ok(None);
+    }
+    let fence: u64 = conn
+        .prepare_cached("UPDATE fence SET last = last + 1 WHERE one = 1 RETURNING last")?
+        .query_row([], |row| row.get(0))?;
+    let lease = conn
+        .prepare_cached(
+            "INSERT OR REPLACE INTO lease (resource, owner, fence, acquired_ms, expires_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             RETURNING resource, owner, fence, acquired_ms, expires_ms",
+        )?
+        .query_row(
+            params![resource, owner, fence, now_ms, expires_ms],
+            from_row,
+        )?;
+    Ok(Some(lease))
 }
 
 /// Makes sure, inside a transaction, that a lease stands at a time.

@@ -10,6 +10,7 @@ use crate::lease::time;
 use crate::query::MAX_PAGE;
 use crate::redact::redact_value;
 use crate::store::Store;
+use crate::writer::Writer;
 
 /// The most records that are kept; the oldest give way.
 pub const MAX_QUEUE_RECORDS: u64 = 100_000;
@@ -69,40 +70,15 @@ impl Default for QueueLogFilter {
 impl Store {
     /// Adds a record; secrets in its failure are masked.
     pub fn log_queue(&self, record: &QueueRecord) -> Result<(), StoreError> {
-        let record = record.clone();
+        self.log_queue_each(vec![record.clone()])
+    }
+
+    /// Adds several records in one commit.
+    pub fn log_queue_each(&self, records: Vec<QueueRecord>) -> Result<(), StoreError> {
         self.operate(move |writer| {
-            let failure = record.failure.clone().map(|mut failure| {
-                redact_value(writer.redact.as_ref(), &mut failure);
-                failure.to_string()
-            });
-            let given = failure.as_ref().map_or(0, String::len);
-            if given > MAX_FAILURE_BYTES {
-                return Err(StoreError::TooLarge {
-                    what: "a queue record's failure, in bytes",
-                    given,
-                    max: MAX_FAILURE_BYTES,
-                });
+            for record in &records {
+                insert(writer, record)?;
             }
-            writer
-                .conn
-                .prepare_cached(
-                    "INSERT INTO queue_log (time_ms, entry_id, worker, lease_owner, stage, outcome,
-                       dequeue_latency_ms, apply_duration_ms, poll_interval_ms, attempt, failure)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                )?
-                .execute(params![
-                    record.time.as_millisecond(),
-                    record.entry_id.uuid().as_bytes(),
-                    record.worker,
-                    record.lease_owner,
-                    record.stage,
-                    record.outcome,
-                    record.dequeue_latency_ms,
-                    record.apply_duration_ms,
-                    record.poll_interval_ms,
-                    record.attempt,
-                    failure,
-                ])?;
             // Ids only grow, so this deletes what is beyond the limit and touches nothing else.
             writer
                 .conn
@@ -143,6 +119,42 @@ impl Store {
             Ok(records)
         })
     }
+}
+
+fn insert(writer: &Writer, record: &QueueRecord) -> Result<(), StoreError> {
+    let failure = record.failure.clone().map(|mut failure| {
+        redact_value(writer.redact.as_ref(), &mut failure);
+        failure.to_string()
+    });
+    let given = failure.as_ref().map_or(0, String::len);
+    if given > MAX_FAILURE_BYTES {
+        return Err(StoreError::TooLarge {
+            what: "a queue record's failure, in bytes",
+            given,
+            max: MAX_FAILURE_BYTES,
+        });
+    }
+    writer
+        .conn
+        .prepare_cached(
+            "INSERT INTO queue_log (time_ms, entry_id, worker, lease_owner, stage, outcome,
+               dequeue_latency_ms, apply_duration_ms, poll_interval_ms, attempt, failure)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            record.time.as_millisecond(),
+            record.entry_id.uuid().as_bytes(),
+            record.worker,
+            record.lease_owner,
+            record.stage,
+            record.outcome,
+            record.dequeue_latency_ms,
+            record.apply_duration_ms,
+            record.poll_interval_ms,
+            record.attempt,
+            failure,
+        ])?;
+    Ok(())
 }
 
 fn from_row(row: &rusqlite::Row<'_>) -> Result<QueueRecord, rusqlite::Error> {

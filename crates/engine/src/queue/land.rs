@@ -1,64 +1,93 @@
-//! Landing an entry: permit, intent, git, record; and the same from the record after a crash.
+//! Landing a train of entries: permits, intents, git, records; and the same from the record after a crash.
+//!
+//! Each entry has its own commit, intent and record; the branch moves once for all of them, to the last.
 
 use hyperion_api::Problem;
 use hyperion_fault::{Point, reached};
 use hyperion_git::{Landed, Landing, Move};
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::{self, Basis, ChangeSet};
-use hyperion_model::entry::{self, Dispatch, Entry};
+use hyperion_model::entry::{self, Candidate, Dispatch, Entry};
 use hyperion_model::plan;
 use hyperion_model::request::{self, Request};
 use hyperion_model::{Command, Digest, ShortText};
 use hyperion_policy::{Action, ActionKind, DecisionId, Permit, Purpose, Rules, permit};
-use hyperion_store::Filter;
+use hyperion_store::{Committed, Filter, StoreError};
 
-use super::merge::sets_of;
-use super::work::{Queue, Step, millis};
+use super::ride::{self, Rider};
+use super::train;
+use super::work::{Queue, millis};
 use crate::change_set::AssessmentDocument;
 use crate::error::{git_id, oid};
 use crate::repo::Opened;
 use crate::{Cx, Error};
 
-/// Commits the intent to land an entry, with a permit for every change in it.
+/// Commits the intents to land the entries of a train, as one, with a permit for every change in it.
+///
+/// It is `false` when nothing is to be landed: the branch has moved, or one of them was called off. They are back in the
+/// queue then.
 pub(super) fn dispatch(
     queue: &mut Queue,
     cx: &Cx,
     opened: &Opened,
-    entry: &Entry,
-    sets: &[ChangeSet],
-) -> Result<Step, Error> {
-    let candidate = entry
-        .candidate
-        .clone()
-        .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))?;
-    let tip = opened.tip(&entry.admission.branch)?;
-    if tip != oid(&candidate.tip)? {
-        let refresh = entry::Command::Refresh { tip: git_id(&tip)? };
-        return queue.command(cx, entry, refresh, vec![]);
-    }
-    let (_, rules) = opened.file_and_rules(cx, &tip)?;
-    let request = request_of(cx, entry)?;
-    let kind = kind(&request);
-    let permits = sets
-        .iter()
-        .map(|set| permit_for(cx, set, kind, &rules))
-        .collect::<Result<Vec<_>, _>>()?;
-    let intent = Dispatch {
-        candidate: candidate.commit,
-        expected_tip: candidate.tip,
-        payload: payload(permits.iter().map(Permit::payload)),
-        policy: rules.digest(),
+    train: &[Rider],
+) -> Result<bool, Error> {
+    let Some(first) = train.first() else {
+        return Ok(false);
     };
-    let mut commands = vec![Command::Entry(entry.id, entry::Command::Dispatch(intent))];
-    commands.extend(
-        sets.iter()
-            .map(|set| Command::ChangeSet(set.id, change_set::Command::Dispatch)),
-    );
+    let entries = || {
+        train
+            .iter()
+            .map(|rider| rider.entry.clone())
+            .collect::<Vec<_>>()
+    };
+    let tip = opened.tip(&first.entry.admission.branch)?;
+    if tip != oid(&candidate_of(&first.entry)?.tip)? {
+        ride::take_back(queue, cx, opened, &first.entry, &entries())?;
+        return Ok(false);
+    }
+    let mut commands = Vec::new();
+    let mut minted = Vec::new();
+    for Rider { entry, sets } in train {
+        let candidate = candidate_of(entry)?;
+        let (_, rules) = opened.file_and_rules(cx, &oid(&candidate.tip)?)?;
+        let kind = kind(&request_of(cx, entry)?);
+        let permits = sets
+            .iter()
+            .map(|set| permit_for(cx, set, kind, &rules))
+            .collect::<Result<Vec<_>, _>>()?;
+        let intent = Dispatch {
+            candidate: candidate.commit.clone(),
+            expected_tip: candidate.tip.clone(),
+            payload: payload(permits.iter().map(Permit::payload)),
+            policy: rules.digest(),
+        };
+        commands.push(Command::Entry(entry.id, entry::Command::Dispatch(intent)));
+        commands.extend(
+            sets.iter()
+                .map(|set| Command::ChangeSet(set.id, change_set::Command::Dispatch)),
+        );
+        minted.push((entry.id, permits));
+    }
     reached(Point::LandingIntended);
-    cx.execute(cx.stamp(&queue.name), commands, vec![])?;
-    reached(Point::LandingDispatched);
-    queue.permits.insert(entry.id, permits);
-    Ok(Step::Worked)
+    match cx.execute(cx.stamp(&queue.name), commands, vec![]) {
+        Ok(_) => reached(Point::LandingDispatched),
+        // Called off in this very moment; the others stand on it.
+        Err(Error::Store(StoreError::Refused { .. })) if train.len() > 1 => {
+            ride::take_back(queue, cx, opened, &first.entry, &entries())?;
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    }
+    queue.permits.extend(minted);
+    Ok(true)
+}
+
+fn candidate_of(entry: &Entry) -> Result<&Candidate, Error> {
+    entry
+        .candidate
+        .as_ref()
+        .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))
 }
 
 fn kind(request: &Request) -> ActionKind {
@@ -178,73 +207,85 @@ fn request_of(cx: &Cx, entry: &Entry) -> Result<Request, Error> {
         .ok_or_else(|| Error::Missing(format!("request {id}")))
 }
 
-/// Carries a committed intent out, or finds that it was carried out, or gives it up.
+/// Carries the committed intents of a train out, or finds that they were carried out, or gives them up.
+///
+/// The entries stand on each other, in this order.
 pub(super) fn finish(
     queue: &mut Queue,
     cx: &Cx,
     opened: &Opened,
-    entry: &Entry,
-) -> Result<Step, Error> {
+    train: &[Rider],
+) -> Result<(), Error> {
+    let Some(landing) = landing_of(opened, train)? else {
+        return Ok(());
+    };
     let began = cx.now();
-    let sets = sets_of(cx, entry)?;
-    let landing = landing_of(opened, entry)?;
     match opened.git.landed(&landing.branch, &landing.candidate)? {
         Landed::Yes => {
             // Died between git and the record, or somebody pushed it: either way it is there.
             opened.git.recover_checkouts()?;
-            return record(queue, cx, opened, entry, &sets, 0);
+            return record(queue, cx, opened, &landing, train, 0);
         }
         Landed::No { tip } if tip.as_ref() != Some(&landing.expected) => {
-            return give_up(queue, cx, opened, entry, &sets);
+            return sort_out(queue, cx, opened, &landing, train);
         }
         Landed::No { .. } => {}
     }
-    let permits = match queue.permits.remove(&entry.id) {
-        Some(permits) => permits,
-        None => {
-            let (_, rules) = opened.file_and_rules(cx, &landing.expected)?;
-            recovered(entry, &sets, kind(&request_of(cx, entry)?), &rules)?
-        }
-    };
+    let mut permits = Vec::new();
+    for Rider { entry, sets } in train {
+        permits.push(match queue.permits.remove(&entry.id) {
+            Some(permits) => permits,
+            None => {
+                let tip = oid(&intent(entry)?.expected_tip)?;
+                let (_, rules) = opened.file_and_rules(cx, &tip)?;
+                recovered(entry, sets, kind(&request_of(cx, entry)?), &rules)?
+            }
+        });
+    }
     match act(opened, &landing, permits)? {
         Move::Landed { behind } => {
             reached(Point::LandingMoved);
             if let Some(block) = behind {
-                tracing::warn!(entry = %entry.id, remedy = block.remedy(), "a work tree could not follow the landing");
-                queue.log(cx, entry, "land", "work_tree_behind", 0, None);
+                tracing::warn!(entry = %landing.entry, remedy = block.remedy(), "a work tree could not follow the landing");
+                for rider in train {
+                    queue.log(cx, &rider.entry, "land", "work_tree_behind", 0, None);
+                }
             }
             let took = millis(began, cx.now());
-            record(queue, cx, opened, entry, &sets, took)
+            record(queue, cx, opened, &landing, train, took)
         }
-        Move::TipIs(_) => give_up(queue, cx, opened, entry, &sets),
+        Move::TipIs(_) => sort_out(queue, cx, opened, &landing, train),
         Move::Blocked(block) => {
             let remedy = block.remedy();
-            block_entry(queue, cx, opened, entry, &sets, &remedy)
+            block_train(queue, cx, opened, &landing, train, &remedy)
         }
         Move::RefLocked { lock } => {
             let remedy = format!(
                 "wait for the git command there; if none is running, remove {}",
                 lock.display()
             );
-            block_entry(queue, cx, opened, entry, &sets, &remedy)
+            block_train(queue, cx, opened, &landing, train, &remedy)
         }
     }
 }
 
-/// Gives a committed intent as git takes it.
-fn landing_of(opened: &Opened, entry: &Entry) -> Result<Landing, Error> {
-    let intent = intent(entry)?;
-    Ok(Landing {
-        entry: entry.id.to_string(),
-        branch: opened.branch(&entry.admission.branch)?,
-        expected: oid(&intent.expected_tip)?,
-        candidate: oid(&intent.candidate)?,
-    })
+/// Gives the committed intents of a train as git takes them: one landing, from below the first to the last.
+fn landing_of(opened: &Opened, train: &[Rider]) -> Result<Option<Landing>, Error> {
+    let (Some(first), Some(last)) = (train.first(), train.last()) else {
+        return Ok(None);
+    };
+    Ok(Some(Landing {
+        // The last one's ref keeps all the others: its candidate stands on theirs.
+        entry: last.entry.id.to_string(),
+        branch: opened.branch(&first.entry.admission.branch)?,
+        expected: oid(&intent(&first.entry)?.expected_tip)?,
+        candidate: oid(&intent(&last.entry)?.candidate)?,
+    }))
 }
 
 /// Moves the branch: the only place in the engine that does, and only with a permit for every change.
-fn act(opened: &Opened, landing: &Landing, permits: Vec<Permit>) -> Result<Move, Error> {
-    if permits.is_empty() {
+fn act(opened: &Opened, landing: &Landing, permits: Vec<Vec<Permit>>) -> Result<Move, Error> {
+    if permits.is_empty() || permits.iter().any(Vec::is_empty) {
         return Err(Error::Missing("a permit to land anything".to_owned()));
     }
     opened.git.publish_objects(landing)?;
@@ -254,64 +295,139 @@ fn act(opened: &Opened, landing: &Landing, permits: Vec<Permit>) -> Result<Move,
     Ok(moved)
 }
 
-/// Puts a landing back into the queue because the branch is somewhere else now.
-fn give_up(
-    queue: &Queue,
+/// The branch is neither where the train began nor where it ends: what landed of it is recorded, the rest given up.
+fn sort_out(
+    queue: &mut Queue,
     cx: &Cx,
     opened: &Opened,
-    entry: &Entry,
-    sets: &[ChangeSet],
-) -> Result<Step, Error> {
-    let landing = landing_of(opened, entry)?;
+    landing: &Landing,
+    train: &[Rider],
+) -> Result<(), Error> {
+    let there = train::landed(train.len(), |at| {
+        let rider = train
+            .get(at)
+            .ok_or_else(|| Error::Missing("an entry of a train".to_owned()))?;
+        let candidate = oid(&intent(&rider.entry)?.candidate)?;
+        let landed = opened.git.landed(&landing.branch, &candidate)?;
+        Ok::<_, Error>(landed == Landed::Yes)
+    })?;
+    let (landed, left) = train.split_at(there);
+    if !landed.is_empty() {
+        opened.git.recover_checkouts()?;
+        record(queue, cx, opened, landing, landed, 0)?;
+    }
+    give_up(queue, cx, opened, landing, left)
+}
+
+/// Puts landings back into the queue because the branch is somewhere else now.
+fn give_up(
+    queue: &mut Queue,
+    cx: &Cx,
+    opened: &Opened,
+    landing: &Landing,
+    train: &[Rider],
+) -> Result<(), Error> {
     let Some(tip) = opened.git.tip(&landing.branch)? else {
         let branch = landing.branch.short();
         let remedy = format!("branch {branch} is gone; create it again, or cancel this entry");
-        return block_entry(queue, cx, opened, entry, sets, &remedy);
+        return block_each(queue, cx, opened, landing, train, &remedy);
     };
-    opened.git.abandon(&landing)?;
-    let mut commands = vec![Command::Entry(
-        entry.id,
-        entry::Command::Refresh { tip: git_id(&tip)? },
-    )];
-    commands.extend(undispatch(sets));
-    cx.execute(cx.stamp(&queue.name), commands, vec![])?;
+    opened.git.abandon(landing)?;
+    let refresh = entry::Command::Refresh { tip: git_id(&tip)? };
+    undispatch(queue, cx, train, &refresh)?;
     reached(Point::LandingRefreshed);
-    queue.log(cx, entry, "land", "moved", 0, None);
-    Ok(Step::Worked)
+    for rider in train {
+        queue.log(cx, &rider.entry, "land", "moved", 0, None);
+    }
+    Ok(())
 }
 
-fn block_entry(
+/// Something at the repository is in the way. It may be in the way of one entry only, so a train is taken apart.
+fn block_train(
+    queue: &mut Queue,
+    cx: &Cx,
+    opened: &Opened,
+    landing: &Landing,
+    train: &[Rider],
+    remedy: &str,
+) -> Result<(), Error> {
+    match train {
+        [first, _, ..] => {
+            queue.go_alone(&first.entry, train.len());
+            give_up(queue, cx, opened, landing, train)
+        }
+        _ => block_each(queue, cx, opened, landing, train, remedy),
+    }
+}
+
+fn block_each(
     queue: &Queue,
     cx: &Cx,
     opened: &Opened,
-    entry: &Entry,
-    sets: &[ChangeSet],
+    landing: &Landing,
+    train: &[Rider],
     remedy: &str,
-) -> Result<Step, Error> {
-    opened.git.abandon(&landing_of(opened, entry)?)?;
+) -> Result<(), Error> {
+    opened.git.abandon(landing)?;
     let reason = ShortText::cut(remedy);
-    let mut commands = vec![Command::Entry(entry.id, entry::Command::Block { reason })];
-    commands.extend(undispatch(sets));
-    cx.execute(cx.stamp(&queue.name), commands, vec![])?;
+    undispatch(queue, cx, train, &entry::Command::Block { reason })?;
     reached(Point::LandingBlocked);
-    queue.log(cx, entry, "land", "blocked", 0, None);
-    Ok(Step::Worked)
+    for rider in train {
+        queue.log(cx, &rider.entry, "land", "blocked", 0, None);
+    }
+    Ok(())
 }
 
-fn undispatch(sets: &[ChangeSet]) -> impl Iterator<Item = Command> {
-    sets.iter()
-        .map(|set| Command::ChangeSet(set.id, change_set::Command::Undispatch))
+/// Takes the intents of a train back, the last one first: what is left of it after a crash still stands on something.
+fn undispatch(
+    queue: &Queue,
+    cx: &Cx,
+    train: &[Rider],
+    command: &entry::Command,
+) -> Result<(), Error> {
+    let lists = train.iter().rev().map(|rider| {
+        let mut commands = vec![Command::Entry(rider.entry.id, command.clone())];
+        let undispatch =
+            |set: &ChangeSet| Command::ChangeSet(set.id, change_set::Command::Undispatch);
+        commands.extend(rider.sets.iter().map(undispatch));
+        commands
+    });
+    all(cx.execute_each(&cx.stamp(&queue.name), lists))
 }
 
-/// Records that an entry landed, with everything that follows from it.
+/// Gives the first fault of several answers.
+fn all(answers: Vec<Result<Committed, StoreError>>) -> Result<(), Error> {
+    for answer in answers {
+        answer?;
+    }
+    Ok(())
+}
+
+/// Records that the entries of a train landed, with everything that follows from it.
 fn record(
     queue: &Queue,
     cx: &Cx,
     opened: &Opened,
-    entry: &Entry,
-    sets: &[ChangeSet],
+    landing: &Landing,
+    train: &[Rider],
     took_ms: u64,
-) -> Result<Step, Error> {
+) -> Result<(), Error> {
+    let lists = train
+        .iter()
+        .map(|rider| landed(cx, rider))
+        .collect::<Result<Vec<_>, _>>()?;
+    all(cx.execute_each(&cx.stamp(&queue.name), lists))?;
+    reached(Point::LandingRecorded);
+    for rider in train {
+        queue.log(cx, &rider.entry, "land", "landed", took_ms, None);
+    }
+    opened.git.delete_landing_ref(&landing.entry)?;
+    Ok(())
+}
+
+/// Gives the commands that record one landing.
+fn landed(cx: &Cx, rider: &Rider) -> Result<Vec<Command>, Error> {
+    let Rider { entry, sets } = rider;
     let commit = intent(entry)?.candidate.clone();
     let mut commands = vec![Command::Entry(
         entry.id,
@@ -330,39 +446,36 @@ fn record(
         commands.push(Command::Plan(set.proposal.plan, complete));
     }
     let request = request_of(cx, entry)?;
-    if let Some(original) = request.submission.rolls_back {
-        let landed = Filter::default()
-            .request(original)
-            .status(change_set::Status::Landed.name())
-            .limit(1000);
-        for set in cx.store.list::<ChangeSet>(&landed)?.rows {
-            let back = change_set::Command::RollBack {
-                commit: commit.clone(),
-            };
-            commands.push(Command::ChangeSet(set.id, back));
-        }
-        // Git has moved already, so nothing may keep this from being recorded: a request that was taken up again
-        // meanwhile, or taken back by somebody else, stays as it is.
-        let there = cx.store.get::<Request>(original)?;
-        let ended = there.is_some_and(|there| match there.status {
-            request::Status::Completed | request::Status::PartlyLanded => true,
-            request::Status::Pending
-            | request::Status::NeedsClarification
-            | request::Status::Planned
-            | request::Status::Running
-            | request::Status::AwaitingApproval
-            | request::Status::Failed
-            | request::Status::Cancelled
-            | request::Status::RolledBack => false,
-        });
-        if ended {
-            let back = request::Command::RollBack { by: request.id };
-            commands.push(Command::Request(original, back));
-        }
+    let Some(original) = request.submission.rolls_back else {
+        return Ok(commands);
+    };
+    let landed = Filter::default()
+        .request(original)
+        .status(change_set::Status::Landed.name())
+        .limit(1000);
+    for set in cx.store.list::<ChangeSet>(&landed)?.rows {
+        let back = change_set::Command::RollBack {
+            commit: commit.clone(),
+        };
+        commands.push(Command::ChangeSet(set.id, back));
     }
-    cx.execute(cx.stamp(&queue.name), commands, vec![])?;
-    reached(Point::LandingRecorded);
-    queue.log(cx, entry, "land", "landed", took_ms, None);
-    opened.git.delete_landing_ref(&entry.id.to_string())?;
-    Ok(Step::Worked)
+    // Git has moved already, so nothing may keep this from being recorded: a request that was taken up again
+    // meanwhile, or taken back by somebody else, stays as it is.
+    let there = cx.store.get::<Request>(original)?;
+    let ended = there.is_some_and(|there| match there.status {
+        request::Status::Completed | request::Status::PartlyLanded => true,
+        request::Status::Pending
+        | request::Status::NeedsClarification
+        | request::Status::Planned
+        | request::Status::Running
+        | request::Status::AwaitingApproval
+        | request::Status::Failed
+        | request::Status::Cancelled
+        | request::Status::RolledBack => false,
+    });
+    if ended {
+        let back = request::Command::RollBack { by: request.id };
+        commands.push(Command::Request(original, back));
+    }
+    Ok(commands)
 }

@@ -41,6 +41,8 @@ pub(super) enum Outcome {
 }
 
 /// Merges every change of an entry onto `onto`, one after the other.
+///
+/// What it wrote has to be made durable (`sync`) before a fact may name it.
 pub(super) fn merge(
     cx: &Cx,
     opened: &Opened,
@@ -91,8 +93,6 @@ pub(super) fn merge(
         });
     }
     let commit = commit(cx, opened, entry, sets, onto, &tree)?;
-    // The fact about to be committed names these objects: they have to be durable first.
-    opened.git.sync()?;
     Ok(Outcome::Candidate(Candidate {
         tip: git_id(onto)?,
         tree: git_id(&tree)?,

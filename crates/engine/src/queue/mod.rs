@@ -17,6 +17,8 @@ mod order;
 #[cfg(test)]
 mod recovery_tests;
 pub(crate) mod retry;
+mod ride;
+mod train;
 mod work;
 
 pub use evidence::read as evidence;

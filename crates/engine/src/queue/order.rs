@@ -12,17 +12,48 @@ pub const AGEING: Duration = Duration::from_secs(600);
 ///
 /// `landed` tells of entries outside the list whether they landed.
 pub fn next(entries: &[Entry], now: Time, landed: impl Fn(EntryId) -> bool) -> Option<&Entry> {
-    entries
+    turns(entries, now, landed, 1).into_iter().next()
+}
+
+/// Gives the entries whose turns come next, at most `limit` of them, if each lands when its turn is over.
+///
+/// `landed` tells of entries outside the list whether they landed.
+pub(super) fn turns(
+    entries: &[Entry],
+    now: Time,
+    landed: impl Fn(EntryId) -> bool,
+    limit: usize,
+) -> Vec<&Entry> {
+    let mut waiting: Vec<&Entry> = entries
         .iter()
         .filter(|entry| entry.status == Status::Queued)
-        .filter(|entry| entry.admission.depends_on.iter().all(|on| landed(*on)))
-        .min_by_key(|entry| {
-            (
-                std::cmp::Reverse(urgency(entry, now)),
-                entry.enqueued_at,
-                entry.id,
-            )
+        .collect();
+    waiting.sort_by_key(|entry| {
+        (
+            std::cmp::Reverse(urgency(entry, now)),
+            entry.enqueued_at,
+            entry.id,
+        )
+    });
+    // What an entry waits for is asked once: afterwards only a turn can change it.
+    let mut waiting: Vec<(&Entry, Vec<EntryId>)> = waiting
+        .into_iter()
+        .map(|entry| {
+            let on = entry.admission.depends_on.iter().copied();
+            (entry, on.filter(|on| !landed(*on)).collect())
         })
+        .collect();
+    let mut turns = Vec::new();
+    while turns.len() < limit
+        && let Some(at) = waiting.iter().position(|(_, on)| on.is_empty())
+    {
+        let (entry, _) = waiting.remove(at);
+        for (_, on) in &mut waiting {
+            on.retain(|on| *on != entry.id);
+        }
+        turns.push(entry);
+    }
+    turns
 }
 
 /// Counts an entry's priority and the ageing steps it has waited.
@@ -86,6 +117,38 @@ mod tests {
             Some(1),
             "two steps of ageing make up for two priorities"
         );
+    }
+
+    // M1: several turns at once are what turn after turn gives, each landed before the next.
+    #[test]
+    fn what_waits_for_an_earlier_turn_comes_after_it() {
+        let entries = [
+            entry(1, Priority::Low, 0, &[]),
+            entry(2, Priority::Critical, 1, &[1]),
+            entry(3, Priority::Medium, 2, &[]),
+            entry(4, Priority::Critical, 3, &[9]),
+            entry(5, Priority::Low, 4, &[2, 3]),
+        ];
+        let now = Time::from_second(10).unwrap();
+        let order = |limit| -> Vec<u128> {
+            turns(&entries, now, |_| false, limit)
+                .iter()
+                .map(|entry| entry.id.uuid().as_u128())
+                .collect()
+        };
+        assert_eq!(order(9), [3, 1, 2, 5]);
+        assert_eq!(order(2), [3, 1]);
+        let mut left = entries.to_vec();
+        let mut one_by_one = Vec::new();
+        while let Some(turn) = next(&left, now, |on| one_by_one.contains(&on)).map(|turn| turn.id) {
+            left.retain(|entry| entry.id != turn);
+            one_by_one.push(turn);
+        }
+        let all: Vec<_> = turns(&entries, now, |_| false, 9)
+            .iter()
+            .map(|entry| entry.id)
+            .collect();
+        assert_eq!(all, one_by_one);
     }
 
     #[test]

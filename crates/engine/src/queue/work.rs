@@ -1,5 +1,6 @@
-//! Works the queue: one entry at a time on each branch, step by step.
+//! Works the queue, branch by branch: together what needs nothing but merging, step by step what needs more.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,11 @@ use hyperion_model::entry::{self, Entry, Green, Quarantine, Status, Verdict};
 use hyperion_model::plan;
 use hyperion_model::{Command, EntryId, Name, NewBlob, RepoId, ShortText, Time};
 use hyperion_policy::Permit;
-use hyperion_store::{Filter, Lease, QueueRecord};
+use hyperion_store::{Filter, Lease, QueueRecord, StoreError};
 
 use super::merge::{self, Outcome, sets_of};
-use super::{admit, blocked, checks, depend, evidence, land, order};
+use super::ride::{self, Rider};
+use super::{admit, blocked, checks, depend, evidence, land, order, train};
 use crate::cx::json_blob;
 use crate::error::chain;
 use crate::reconcile::{Progress, Reconcile};
@@ -27,6 +29,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(600);
 /// How often an entry may start over on a moved branch within one look, before others get a turn.
 const STEPS_PER_LOOK: usize = 64;
 
+/// Why an entry is back in the queue that an engine had which ended.
+const LEFT_HALF_WAY: &str = "the engine that worked at it ended before it was done";
+
 /// Works the queue.
 pub(crate) struct Queue {
     pub(super) name: Name,
@@ -36,6 +41,10 @@ pub(crate) struct Queue {
     pub(super) permits: HashMap<EntryId, Vec<Permit>>,
     /// How often finishing a dispatched landing failed in this engine.
     stuck: HashMap<EntryId, u32>,
+    /// How many entries of a branch are to go one by one before some go together again.
+    alone: HashMap<(RepoId, Name), usize>,
+    /// Lines of the queue's log that are not written yet.
+    lines: RefCell<Vec<QueueRecord>>,
 }
 
 /// What working at an entry came to.
@@ -54,12 +63,19 @@ impl Queue {
             not_before: HashMap::new(),
             permits: HashMap::new(),
             stuck: HashMap::new(),
+            alone: HashMap::new(),
+            lines: RefCell::default(),
         }
     }
 
     fn work_branch(&mut self, cx: &Arc<Cx>, entries: &[Entry]) -> Result<Progress, Error> {
-        if let Some(active) = entries.iter().find(|entry| is_active(entry)) {
-            return self.work_at(cx, active.id);
+        let active: Vec<Entry> = entries
+            .iter()
+            .filter(|entry| is_active(entry))
+            .cloned()
+            .collect();
+        if !active.is_empty() {
+            return self.go_on(cx, active);
         }
         let now = cx.now();
         let waiting: Vec<_> = entries
@@ -67,10 +83,13 @@ impl Queue {
             .filter(|entry| self.not_before.get(&entry.id).is_none_or(|at| *at <= now))
             .cloned()
             .collect();
-        if let Some(next) = order::next(&waiting, now, |on| depend::has_landed(cx, on)) {
-            let id = next.id;
-            self.lease(cx, next)?;
-            return self.work_at(cx, id);
+        let has_landed = |on| depend::has_landed(cx, on);
+        let turns: Vec<Entry> = order::turns(&waiting, now, has_landed, train::MAX_ENTRIES)
+            .into_iter()
+            .cloned()
+            .collect();
+        if let Some(first) = turns.first() {
+            return self.take_turns(cx, first, &turns);
         }
         let delayed = entries
             .iter()
@@ -83,6 +102,117 @@ impl Queue {
             })
             .min();
         Ok(delayed.map_or(Progress::IDLE, |until| Progress::Delayed { until }))
+    }
+
+    /// Begins with the entries whose turns come next, with as many as can go together.
+    fn take_turns(
+        &mut self,
+        cx: &Arc<Cx>,
+        first: &Entry,
+        turns: &[Entry],
+    ) -> Result<Progress, Error> {
+        let opened = cx.repos.open(cx, first.admission.repo);
+        if let Ok(opened) = &opened
+            && let Ok(tip) = opened.tip(&first.admission.branch)
+            && let Ok((file, _)) = opened.file_and_rules(cx, &tip)
+            && !self.goes_alone(first)
+            && let length @ 2.. = train::length(turns, !file.checks.is_empty())
+            && let Some(line) = turns.get(..length)
+        {
+            return match ride::ride(self, cx, opened, line) {
+                Err(error) if !error.is_passing() => {
+                    // Whose fault it is shows when each goes alone.
+                    tracing::warn!(error = chain(&error), "a train stopped on its way");
+                    self.go_alone(first, length);
+                    Ok(Progress::Worked)
+                }
+                ended => ended,
+            };
+        }
+        // Whatever keeps the repository from being used is counted against the entry it is found with.
+        self.lease(cx, first)?;
+        self.work_at(cx, first.id)
+    }
+
+    /// Goes on with what is at work already: with a landing first, for the world may have changed already.
+    fn go_on(&mut self, cx: &Arc<Cx>, active: Vec<Entry>) -> Result<Progress, Error> {
+        let (landing, others): (Vec<_>, Vec<_>) = active
+            .into_iter()
+            .partition(|entry| entry.status == Status::Dispatching);
+        let mut trains = train::in_order(landing);
+        if let Some(train) = trains.pop() {
+            return self.finish(cx, train);
+        }
+        if let [one] = others.as_slice() {
+            return self.work_at(cx, one.id);
+        }
+        // A train that did not get as far as its intents.
+        let (ours, left): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|entry| self.leases.contains_key(&entry.id));
+        self.release_all(cx, &left)?;
+        if let Some(first) = ours.first() {
+            let opened = cx.repos.open(cx, first.admission.repo)?;
+            ride::take_back(self, cx, &opened, first, &ours)?;
+            let ids: Vec<_> = ours.iter().map(|entry| entry.id).collect();
+            self.forget_ended(cx, &ids)?;
+        }
+        Ok(Progress::Worked)
+    }
+
+    /// Finishes a train whose intents are committed.
+    fn finish(&mut self, cx: &Arc<Cx>, train: Vec<Entry>) -> Result<Progress, Error> {
+        let now = cx.now();
+        let ids: Vec<_> = train.iter().map(|entry| entry.id).collect();
+        if let Some(until) = ids.iter().filter_map(|id| self.not_before.get(id)).max()
+            && *until > now
+        {
+            return Ok(Progress::Delayed { until: *until });
+        }
+        for entry in &train {
+            if !self.hold(cx, entry)? {
+                return Ok(Progress::Worked);
+            }
+        }
+        let Some(first) = train.first().cloned() else {
+            return Ok(Progress::Worked);
+        };
+        let finished = cx
+            .repos
+            .open(cx, first.admission.repo)
+            .and_then(|opened| land::finish(self, cx, &opened, &riders(cx, train)?));
+        match finished {
+            Ok(()) => {
+                self.forget_ended(cx, &ids)?;
+                Ok(Progress::Worked)
+            }
+            Err(error) if error.is_passing() => Err(error),
+            Err(error) => {
+                let progress = self.stumble(cx, &first, &error)?;
+                if let Some(until) = self.not_before.get(&first.id).copied() {
+                    self.not_before.extend(ids.iter().map(|id| (*id, until)));
+                }
+                Ok(progress)
+            }
+        }
+    }
+
+    /// Sends the next entries of a branch one by one: something is in the way of one of them.
+    pub(super) fn go_alone(&mut self, entry: &Entry, entries: usize) {
+        self.alone.insert(branch_of(entry), entries);
+    }
+
+    /// Tells whether the next entry of a branch goes alone, and counts it.
+    fn goes_alone(&mut self, entry: &Entry) -> bool {
+        let branch = branch_of(entry);
+        let Some(left) = self.alone.get_mut(&branch) else {
+            return false;
+        };
+        *left -= 1;
+        if *left == 0 {
+            self.alone.remove(&branch);
+        }
+        true
     }
 
     fn work_at(&mut self, cx: &Arc<Cx>, id: EntryId) -> Result<Progress, Error> {
@@ -147,7 +277,7 @@ impl Queue {
                 true
             }));
         }
-        let reason = ShortText::cut("the engine that worked at it ended before it was done");
+        let reason = ShortText::cut(LEFT_HALF_WAY);
         self.release(cx, entry, reason)?;
         Ok(false)
     }
@@ -169,6 +299,26 @@ impl Queue {
         self.leases.insert(entry.id, lease);
         cx.execute(cx.stamp(&self.name), commands, vec![])?;
         reached(Point::EntryLeased);
+        Ok(())
+    }
+
+    /// Puts entries back into the queue that an engine had which ended.
+    fn release_all(&mut self, cx: &Cx, entries: &[Entry]) -> Result<(), Error> {
+        let reason = ShortText::cut(LEFT_HALF_WAY);
+        let lists = entries.iter().map(|entry| {
+            let release = entry::Command::Release {
+                reason: reason.clone(),
+                max_attempts: cx.settings.max_attempts,
+            };
+            vec![Command::Entry(entry.id, release)]
+        });
+        for answer in cx.execute_each(&cx.stamp(&self.name), lists) {
+            match answer {
+                Ok(_) | Err(StoreError::Refused { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        reached(Point::EntryReleased);
         Ok(())
     }
 
@@ -196,8 +346,39 @@ impl Queue {
         Ok(())
     }
 
+    /// Lets go of what this engine holds of those entries that are not at work any more.
+    pub(super) fn forget_ended(&mut self, cx: &Cx, ids: &[EntryId]) -> Result<(), Error> {
+        let mut given_back = Vec::new();
+        for id in ids {
+            if cx
+                .store
+                .get::<Entry>(*id)?
+                .is_some_and(|entry| is_active(&entry))
+            {
+                continue;
+            }
+            self.permits.remove(id);
+            self.stuck.remove(id);
+            given_back.extend(self.leases.remove(id));
+        }
+        if !given_back.is_empty() {
+            cx.store.release_each(given_back)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that this engine holds the lease of an entry.
+    pub(super) fn keep(&mut self, id: EntryId, lease: Lease) {
+        self.leases.insert(id, lease);
+    }
+
     /// Notes a fault of the world: the entry is tried again later, a limited number of times.
-    fn stumble(&mut self, cx: &Cx, entry: &Entry, error: &Error) -> Result<Progress, Error> {
+    pub(super) fn stumble(
+        &mut self,
+        cx: &Cx,
+        entry: &Entry,
+        error: &Error,
+    ) -> Result<Progress, Error> {
         let why = chain(error);
         tracing::warn!(entry = %entry.id, %why, "working at a queue entry failed");
         self.log(cx, entry, "work", "error", 0, None);
@@ -228,7 +409,11 @@ impl Queue {
             Status::Merging => self.merge(cx, &opened, entry),
             Status::Checking => self.check(cx, &opened, entry),
             Status::Ready => self.ready(cx, &opened, entry),
-            Status::Dispatching => land::finish(self, cx, &opened, entry),
+            Status::Dispatching => {
+                let riders = riders(cx, vec![entry.clone()])?;
+                land::finish(self, cx, &opened, &riders)?;
+                Ok(Step::Worked)
+            }
             Status::Queued
             | Status::Landed
             | Status::Blocked
@@ -263,15 +448,32 @@ impl Queue {
         };
         let outcome = merge::merge(cx, opened, entry, &sets, &onto)?;
         reached(Point::EntryMerged);
+        if let Outcome::Candidate(candidate) = outcome {
+            // The fact about to be committed names these objects: they have to be durable first.
+            opened.git.sync()?;
+            self.log(cx, entry, "merge", "clean", millis(began, cx.now()), None);
+            return self.command(cx, entry, entry::Command::Check { candidate }, vec![]);
+        }
+        self.judge(cx, opened, entry, &sets, began, outcome)?;
+        Ok(Step::Worked)
+    }
+
+    /// Ends an entry by what merging it with the branch came to.
+    pub(super) fn judge(
+        &self,
+        cx: &Cx,
+        opened: &Opened,
+        entry: &Entry,
+        sets: &[change_set::ChangeSet],
+        began: Time,
+        outcome: Outcome,
+    ) -> Result<(), Error> {
         let took = millis(began, cx.now());
         let (kind, (found, detail), quarantine) = match outcome {
-            Outcome::Candidate(candidate) => {
-                self.log(cx, entry, "merge", "clean", took, None);
-                return self.command(cx, entry, entry::Command::Check { candidate }, vec![]);
-            }
+            Outcome::Candidate(_) => return Ok(()),
             Outcome::Nothing => {
                 self.log(cx, entry, "merge", "nothing", took, None);
-                return self.nothing_to_land(cx, entry, &sets);
+                return self.nothing_to_land(cx, entry, sets).map(drop);
             }
             Outcome::Conflict { set, tip, files } => (
                 "conflict",
@@ -286,6 +488,7 @@ impl Queue {
         };
         self.log(cx, entry, "merge", kind, took, Some(&found));
         self.quarantine(cx, entry, quarantine, &found, &detail)
+            .map(drop)
     }
 
     fn quarantine(
@@ -396,7 +599,12 @@ impl Queue {
                 plan::Command::CompleteStep { number }
             });
         }
-        land::dispatch(self, cx, opened, entry, &sets)
+        let alone = Rider {
+            entry: entry.clone(),
+            sets,
+        };
+        land::dispatch(self, cx, opened, &[alone])?;
+        Ok(Step::Worked)
     }
 
     pub(super) fn log(
@@ -425,11 +633,33 @@ impl Queue {
             attempt: entry.attempts + 1,
             failure: found.and_then(|found| serde_json::to_value(&found.failure).ok()),
         };
-        // The log is for people; losing a line of it changes nothing.
-        if let Err(error) = cx.store.log_queue(&record) {
+        self.lines.borrow_mut().push(record);
+    }
+}
+
+impl Queue {
+    /// Writes the lines that gathered. The log is for people: losing some of it changes nothing.
+    fn write_log(&self, cx: &Cx) {
+        let lines = self.lines.take();
+        if !lines.is_empty()
+            && let Err(error) = cx.store.log_queue_each(lines)
+        {
             tracing::warn!(%error, "could not write the queue's log");
         }
     }
+}
+
+/// Looks up what the entries of a train bring.
+fn riders(cx: &Cx, train: Vec<Entry>) -> Result<Vec<Rider>, Error> {
+    let rider = |entry| {
+        let sets = sets_of(cx, &entry)?;
+        Ok(Rider { entry, sets })
+    };
+    train.into_iter().map(rider).collect()
+}
+
+fn branch_of(entry: &Entry) -> (RepoId, Name) {
+    (entry.admission.repo, entry.admission.branch.clone())
 }
 
 /// Tells whether a worker has it.
@@ -459,7 +689,7 @@ fn pause(cx: &Cx, attempts: u32) -> Duration {
         .min(MAX_PAUSE)
 }
 
-fn resource(id: EntryId) -> String {
+pub(super) fn resource(id: EntryId) -> String {
     format!("entry:{id}")
 }
 
@@ -474,6 +704,15 @@ impl Reconcile for Queue {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        let progress = self.look(cx);
+        self.write_log(cx);
+        progress
+    }
+}
+
+impl Queue {
+    /// Looks at everything that is open, and does what can be done.
+    fn look(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
         let mut worked = admit::admit(cx, &self.name)?;
         let open = cx.store.open_rows::<Entry>(&Filter::open())?.rows;
         let mut branches: HashMap<(RepoId, Name), Vec<Entry>> = HashMap::new();
