@@ -118,6 +118,10 @@ points! {
     PurgeLogRemoved "engine.purge.log_removed" "One folder of a run's output is gone; others may be there."
     BaseUnpinned "git.base.unpinned" "A base was let go that nothing needs any more."
     PurgeDone "engine.purge.done" "Everything past its time is gone; that it was looked at is not recorded."
+
+    ArchiveUnitsMoved "archive.units.moved" "Some requests are in the archive in the transaction; it is not committed."
+    ArchiveUnitsCommitted "archive.units.committed" "Some requests are in the archive for good; the rest is where it was."
+    ArchiveUnitBroughtBack "archive.unit.brought_back" "A request is out of the archive in the transaction of the command that needs it; it is not committed."
 }
 
 impl Point {

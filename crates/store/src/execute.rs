@@ -7,6 +7,7 @@ use hyperion_model::{Batch, Command, Digest, Event, StoredEvent, Uuid, command};
 use rusqlite::{OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
+use crate::archive;
 use crate::blob::{SealedBlob, keep_inserted};
 use crate::chain;
 use crate::error::StoreError;
@@ -303,7 +304,12 @@ impl Step<'_> {
             subject,
             refusal,
         };
-        let (mut state, created_seq) = match rows::load::<M>(&writer.conn, id)? {
+        let found = match rows::load::<M>(&writer.conn, id)? {
+            // A command that needs something archived finds it where it was.
+            None if archive::bring_back(writer, M::NOUN, id)? => rows::load(&writer.conn, id)?,
+            found => found,
+        };
+        let (mut state, created_seq) = match found {
             Some(Loaded { state, created_seq }) => (Some(state), created_seq),
             None => (None, writer.head.seq + 1),
         };
@@ -335,6 +341,9 @@ impl Step<'_> {
             // Nothing happened to it.
             return Ok(());
         };
+        if before.is_none() {
+            archive::bring_back_referred(writer, &state.row())?;
+        }
         let stamp = RowStamp {
             created_seq,
             updated_seq: writer.head.seq,

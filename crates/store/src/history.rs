@@ -67,10 +67,11 @@ pub(crate) fn compare<M: Stored>(
         numbers: (u64, u64, i64, i64),
         state: Result<M, String>,
     }
-    let sql = format!(
-        "SELECT status, open, request_id, repo_id, run_id, parent, due_ms,
-           created_seq, updated_seq, created_ms, updated_ms, doc FROM \"{}\" WHERE id = ?1",
-        M::NOUN.name()
+    let sql = rows::anywhere(
+        M::NOUN,
+        "status, open, request_id, repo_id, run_id, parent, due_ms,
+           created_seq, updated_seq, created_ms, updated_ms, doc",
+        "id = ?1",
     );
     let found = conn
         .prepare_cached(&sql)?

@@ -18,6 +18,7 @@
 //! never block it; nothing here reads a clock or the environment; no caller ever holds a
 //! transaction.
 
+mod archive;
 mod blob;
 mod chain;
 mod connection;
@@ -42,6 +43,7 @@ mod sync;
 mod verify;
 mod writer;
 
+pub use archive::Archived;
 pub use blob::{BlobState, INLINE_BLOB_BYTES, MAX_BLOB_BYTES};
 pub use chain::Head;
 pub use error::{OpenError, ReadError, StoreError};

@@ -75,7 +75,8 @@ impl Reason {
             }
             Reason::Unreferenced => {
                 "place < 2 AND created_ms < ?1 AND NOT EXISTS
-                   (SELECT 1 FROM reference WHERE reference.name = blob.name)"
+                   (SELECT 1 FROM reference WHERE reference.name = blob.name) AND NOT EXISTS
+                   (SELECT 1 FROM reference_archive WHERE reference_archive.name = blob.name)"
             }
         }
     }
@@ -306,7 +307,8 @@ fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn store_error(error: ReadError) -> StoreError {
+/// Tells a reader's failure as a writer's.
+pub(crate) fn store_error(error: ReadError) -> StoreError {
     match error {
         ReadError::Busy => StoreError::Busy,
         ReadError::Damaged { detail } => StoreError::Damaged { detail },

@@ -3,6 +3,7 @@
 use hyperion_model::{Noun, Subject, Uuid};
 use rusqlite::{Connection, params};
 
+use crate::archive;
 use crate::error::{ReadError, StoreError};
 use crate::history::{self, History};
 use crate::rows::{self, RowStamp, Stored, for_noun};
@@ -105,6 +106,7 @@ fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), Store
             detail: format!("no event speaks of the {} {id}", M::NOUN),
         });
     };
+    archive::take_out(writer, M::NOUN, id, &found.state.row())?;
     conn.execute(
         &format!("DELETE FROM \"{noun}\" WHERE id = ?1"),
         [id.as_bytes()],

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hyperion_model::{RepoId, RequestId, RunId, Time, Uuid};
+use hyperion_model::{Noun, RepoId, RequestId, RunId, Time, Uuid};
 use rusqlite::{OptionalExtension as _, ToSql, params_from_iter};
 
+use crate::archive;
 use crate::error::ReadError;
 use crate::rows::{self, Params, Stored};
 use crate::store::Store;
@@ -88,6 +89,8 @@ pub struct Filter {
     pub limit: u32,
     /// Only those behind this place, in the direction of `order`.
     pub after: Option<Cursor>,
+    /// Those in the archive as well. What belongs to one request, run or parent is found there in any case.
+    pub archived: bool,
 }
 
 impl Default for Filter {
@@ -104,6 +107,7 @@ impl Default for Filter {
             order: Order::OldestFirst,
             limit: DEFAULT_LIMIT,
             after: None,
+            archived: false,
         }
     }
 }
@@ -168,6 +172,14 @@ impl Filter {
         Self { limit, ..self }
     }
 
+    /// Lets those in the archive through as well.
+    pub fn archived(self) -> Self {
+        Self {
+            archived: true,
+            ..self
+        }
+    }
+
     /// Goes on where a page ended.
     pub fn after(self, after: Cursor) -> Self {
         Self {
@@ -192,6 +204,22 @@ impl Filter {
         }
     }
 
+    /// Tells whether the archive is asked as well: nothing in it is open.
+    fn asks_archive(&self, noun: Noun) -> bool {
+        let about_one = self.request.is_some() || self.run.is_some() || self.parent.is_some();
+        archive::has_archive(noun) && self.open != Some(true) && (self.archived || about_one)
+    }
+
+    /// Tells whether it looks at nothing but states.
+    const fn is_about_states(&self) -> bool {
+        self.request.is_none()
+            && self.repo.is_none()
+            && self.run.is_none()
+            && self.parent.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
+    }
+
     fn page_size(&self) -> usize {
         self.limit.clamp(1, MAX_PAGE) as usize
     }
@@ -210,6 +238,7 @@ impl Filter {
             order,
             limit: _,
             after,
+            archived: _,
         } = self;
         let mut sql = "true".to_owned();
         let mut params: Params = Vec::new();
@@ -272,11 +301,23 @@ pub struct Page<M> {
     pub next: Option<Cursor>,
 }
 
+/// Writes a question to a noun's table, and to its archive if that is asked as well.
+fn select(noun: Noun, columns: &str, condition: &str, archive: bool) -> String {
+    if archive {
+        rows::anywhere(noun, columns, condition)
+    } else {
+        format!(
+            "SELECT {columns} FROM \"{}\" WHERE {condition}",
+            noun.name()
+        )
+    }
+}
+
 impl Store {
     /// Gives a subject's state.
     pub fn get<M: Stored>(&self, id: M::Id) -> Result<Option<M>, ReadError> {
         let id = M::uuid(id);
-        let sql = format!("SELECT doc FROM \"{}\" WHERE id = ?1", M::NOUN.name());
+        let sql = rows::anywhere(M::NOUN, "doc", "id = ?1");
         let found = self.read(|conn| {
             Ok(conn
                 .prepare_cached(&sql)?
@@ -300,7 +341,13 @@ impl Store {
     /// Lists states.
     pub fn list<M: Stored>(&self, filter: &Filter) -> Result<Page<M>, ReadError> {
         let (condition, params) = filter.condition();
-        self.select_page(&condition, &filter.order_by(), &params, filter.page_size())
+        let from = select(
+            M::NOUN,
+            "created_seq, id, doc",
+            &condition,
+            filter.asks_archive(M::NOUN),
+        );
+        self.select_page(&from, &filter.order_by(), &params, filter.page_size())
     }
 
     /// Lists every open state that a filter lets through, however many pages that takes.
@@ -339,7 +386,7 @@ impl Store {
     pub fn due<M: Stored>(&self, before: Time, limit: u32) -> Result<Page<M>, ReadError> {
         let params: Params = vec![Box::new(before.as_millisecond())];
         let mut page = self.select_page(
-            DUE,
+            &select(M::NOUN, "created_seq, id, doc", DUE, false),
             "due_ms, created_seq",
             &params,
             limit.clamp(1, MAX_PAGE) as usize,
@@ -356,48 +403,60 @@ impl Store {
             ..filter.clone()
         }
         .condition();
-        let sql = format!(
-            "SELECT count(*) FROM \"{}\" WHERE {condition}",
-            M::NOUN.name()
-        );
+        let asks_archive = filter.asks_archive(M::NOUN);
+        let by_figures = asks_archive && filter.is_about_states();
+        let from = select(M::NOUN, "1", &condition, asks_archive && !by_figures);
+        let sql = format!("SELECT count(*) FROM ({from})");
         self.read(|conn| {
-            Ok(conn
+            // One snapshot: what is moved meanwhile is counted once.
+            let tx = conn.unchecked_transaction()?;
+            let mut count: u64 = tx
                 .prepare_cached(&sql)?
-                .query_row(params_from_iter(params.iter()), |row| row.get(0))?)
+                .query_row(params_from_iter(params.iter()), |row| row.get(0))?;
+            if by_figures {
+                count += archive::count(&tx, M::NOUN, &filter.status)?;
+            }
+            Ok(count)
         })
     }
 
     /// Finds the ids that end in some hexadecimal digits: what people copy from lists.
+    ///
+    /// The archive is searched only where nothing outside of it fits.
     pub fn find<M: Stored>(&self, suffix: &str) -> Result<Vec<Uuid>, ReadError> {
         if suffix.is_empty() || !suffix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(Vec::new());
         }
-        let sql = format!(
-            "SELECT id FROM \"{}\" WHERE substr(hex(id), -?1) = ?2 ORDER BY created_seq LIMIT {MAX_FOUND}",
-            M::NOUN.name()
-        );
-        self.read(|conn| {
-            let params = rusqlite::params![suffix.len() as u64, suffix.to_ascii_uppercase()];
-            let found = conn
-                .prepare_cached(&sql)?
-                .query_map(params, |row| Ok(Uuid::from_bytes(row.get(0)?)))?
-                .collect::<Result<_, _>>()?;
-            Ok(found)
-        })
+        let params = rusqlite::params![suffix.len() as u64, suffix.to_ascii_uppercase()];
+        let mut tables = vec![M::NOUN.name().to_owned()];
+        // What goes on is meant before what ended long ago: lists do not even show the latter.
+        tables.extend(archive::has_archive(M::NOUN).then(|| format!("{}_archive", M::NOUN.name())));
+        for table in tables {
+            let sql = format!(
+                "SELECT id FROM \"{table}\" WHERE substr(hex(id), -?1) = ?2 ORDER BY created_seq LIMIT {MAX_FOUND}"
+            );
+            let found: Vec<Uuid> = self.read(|conn| {
+                let found = conn
+                    .prepare_cached(&sql)?
+                    .query_map(params, |row| Ok(Uuid::from_bytes(row.get(0)?)))?
+                    .collect::<Result<_, _>>()?;
+                Ok(found)
+            })?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
     }
 
     fn select_page<M: Stored>(
         &self,
-        condition: &str,
+        from: &str,
         order: &str,
         params: &Params,
         size: usize,
     ) -> Result<Page<M>, ReadError> {
-        let sql = format!(
-            "SELECT created_seq, id, doc FROM \"{}\" WHERE {condition} ORDER BY {order} LIMIT {}",
-            M::NOUN.name(),
-            size + 1
-        );
+        let sql = format!("{from} ORDER BY {order} LIMIT {}", size + 1);
         let mut damage = Vec::new();
         let mut page = Page {
             rows: Vec::new(),

@@ -13,6 +13,7 @@ use hyperion_model::run::Run;
 use hyperion_model::{Digest, Fact, Machine, Noun, Subject, Time, Uuid};
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
+use crate::archive;
 use crate::blob::Place;
 use crate::error::StoreError;
 use crate::key::KeyRing;
@@ -146,6 +147,17 @@ pub(crate) fn load<M: Stored>(
             subject: M::subject(id),
             detail,
         }),
+    }
+}
+
+/// Writes a question to a noun's table and to its archive.
+pub(crate) fn anywhere(noun: Noun, columns: &str, condition: &str) -> String {
+    let table = noun.name();
+    let living = format!("SELECT {columns} FROM \"{table}\" WHERE {condition}");
+    if archive::has_archive(noun) {
+        format!("{living} UNION ALL SELECT {columns} FROM \"{table}_archive\" WHERE {condition}")
+    } else {
+        living
     }
 }
 

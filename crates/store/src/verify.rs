@@ -9,12 +9,13 @@ use hyperion_model::machine::Row;
 use hyperion_model::{Digest, Noun, StoredEvent, Subject, Uuid};
 use rusqlite::{Connection, params};
 
+use crate::archive;
 use crate::blob;
 use crate::chain::{Head, SealedHead};
 use crate::connection;
 use crate::error::ReadError;
 use crate::history::{compare, replay_subject};
-use crate::rows::{Stored, for_noun};
+use crate::rows::{self, Stored, for_noun};
 use crate::store::Store;
 
 /// The most findings of one kind that are listed; all are counted.
@@ -78,6 +79,8 @@ pub struct Verification {
     pub blobs_checked: u64,
     /// The contents that are damaged, with why, up to [`MAX_FINDINGS`].
     pub damaged_blobs: Vec<(Digest, String)>,
+    /// A figure of the archive that is wrong; counts are, too, as long as it is.
+    pub wrong_figure: Option<String>,
     /// What could not be shown, each a sentence for people.
     pub not_shown: Vec<String>,
 }
@@ -93,6 +96,7 @@ impl Verification {
             && self.first_bad.is_none()
             && self.rows_differing == 0
             && self.damaged_blobs.is_empty()
+            && self.wrong_figure.is_none()
     }
 }
 
@@ -109,6 +113,7 @@ impl Store {
             for noun in Noun::ALL {
                 for_noun!(noun, M => inspection.find_strangers::<M>())?;
             }
+            inspection.check_archive()?;
             Ok(inspection.conclude())
         })
     }
@@ -148,6 +153,7 @@ impl<'a> Inspection<'a> {
                 rows_differ: Vec::new(),
                 blobs_checked: 0,
                 damaged_blobs: Vec::new(),
+                wrong_figure: None,
                 not_shown: vec![
                     "that the whole database is not an older copy of itself: compare its head with the Hyperion-Audit trailer of the last landing".to_owned(),
                 ],
@@ -294,14 +300,25 @@ impl<'a> Inspection<'a> {
     fn find_strangers<M: Stored>(&mut self) -> Result<(), ReadError> {
         let noun = M::NOUN.name();
         let mut strangers = self.conn.prepare(&format!(
-            "SELECT id FROM \"{noun}\" AS row WHERE NOT EXISTS
-               (SELECT 1 FROM event WHERE subject_id = row.id AND subject_type = ?1)"
+            "SELECT id FROM ({}) AS row WHERE NOT EXISTS
+               (SELECT 1 FROM event WHERE subject_id = row.id AND subject_type = ?1)",
+            rows::anywhere(M::NOUN, "id", "true")
         ))?;
         let mut found = strangers.query([noun])?;
         while let Some(row) = found.next()? {
             let id = Uuid::from_bytes(row.get(0)?);
             self.differs(M::subject(id), "no event speaks of it".to_owned());
         }
+        Ok(())
+    }
+
+    /// Finds requests that are archived in part, and wrong figures of the archive.
+    fn check_archive(&mut self) -> Result<(), ReadError> {
+        let conn = self.conn;
+        archive::inspect(conn, |noun, id, detail| {
+            self.differs(rows::subject_of(noun, id), detail.to_owned());
+        })?;
+        self.result.wrong_figure = archive::wrong_figure(conn)?;
         Ok(())
     }
 
@@ -433,6 +450,8 @@ fn is_referred(
         let kept = conn
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM reference
+                   WHERE name = ?1 AND noun = ?2 AND id = ?3 AND open = ?4)
+                 OR EXISTS (SELECT 1 FROM reference_archive
                    WHERE name = ?1 AND noun = ?2 AND id = ?3 AND open = ?4)",
             )?
             .query_row(

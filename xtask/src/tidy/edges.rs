@@ -106,7 +106,7 @@ const HOUSE: &[Room] = &[
     Room {
         name: TESTKIT,
         floor: 1,
-        uses: &[],
+        uses: &["hyperion-model"],
     },
     Room {
         name: "hyperion-fault",

@@ -57,7 +57,6 @@ CREATE TABLE "run_archive" (
 ) STRICT;
 CREATE INDEX run_archive_request ON "run_archive" (request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX run_archive_parent ON "run_archive" (parent) WHERE parent IS NOT NULL;
-CREATE INDEX run_archive_run ON "run_archive" (run_id) WHERE run_id IS NOT NULL;
 
 CREATE TABLE "change_set_archive" (
     created_seq INTEGER PRIMARY KEY,
@@ -127,3 +126,19 @@ CREATE TABLE reference_archive (
 
 -- What an idempotency key is bound to: who asked for what. Receipts from before have none.
 ALTER TABLE receipt ADD COLUMN digest BLOB CHECK (length(digest) = 32);
+
+-- How many archived rows there are of each state, so that nobody has to count them.
+CREATE TABLE archive_count (
+    noun   TEXT    NOT NULL,
+    status TEXT    NOT NULL,
+    rows   INTEGER NOT NULL,
+    PRIMARY KEY (noun, status)
+) STRICT, WITHOUT ROWID;
+
+-- What ended when: what retention asks for.
+CREATE INDEX request_ended ON "request" (updated_ms) WHERE open = 0;
+CREATE INDEX plan_ended ON "plan" (updated_ms) WHERE open = 0;
+CREATE INDEX run_ended ON "run" (updated_ms) WHERE open = 0;
+CREATE INDEX change_set_ended ON "change_set" (updated_ms) WHERE open = 0;
+CREATE INDEX approval_ended ON "approval" (updated_ms) WHERE open = 0;
+CREATE INDEX entry_ended ON "entry" (updated_ms) WHERE open = 0;
