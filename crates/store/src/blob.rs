@@ -204,6 +204,8 @@ impl Job for BlobJob {
         if result.is_ok() {
             keep_inserted(&mut blobs, &inserted);
         }
+        // Files nobody needs go before the answer.
+        drop(blobs);
         reply.send(result);
     }
 }

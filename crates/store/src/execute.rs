@@ -216,6 +216,8 @@ impl Job for BatchJob {
         if result.is_ok() {
             keep_inserted(&mut blobs, &inserted);
         }
+        // Files nobody needs go before the answer.
+        drop(blobs);
         reply.send(result.and_then(|()| made.ok_or(StoreError::Closed)));
     }
 }

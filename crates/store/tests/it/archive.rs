@@ -33,11 +33,11 @@ fn listed<M: Stored>(store: &Store, filter: &Filter) -> usize {
 }
 
 fn sound(store: &Store) {
-    verified(store);
+    rows_sound(store);
     assert!(store.check_structure().unwrap().is_sound());
 }
 
-fn verified(store: &Store) {
+fn rows_sound(store: &Store) {
     let verified = store.verify().unwrap();
     assert!(verified.is_sound(), "{verified:?}");
 }
@@ -322,9 +322,9 @@ fn damage_in_the_archive_is_found_and_mended() {
             1,
             "out of the archive as a whole"
         );
-        verified(&store);
+        rows_sound(&store);
         assert_eq!(archive(&store, DAY).units, 1);
-        verified(&store);
+        rows_sound(&store);
     }
     world.tamper("UPDATE archive_count SET rows = 7 WHERE noun = 'run'");
     let store = world.open();
