@@ -21,6 +21,7 @@ mod dry_run;
 mod examples;
 mod fidelity;
 mod intake;
+mod invariants;
 mod policy;
 mod road;
 mod surface;
