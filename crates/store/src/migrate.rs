@@ -1,7 +1,11 @@
 //! Brings a database to the schema of this Hyperion, and refuses what it does not know.
 //!
-//! Migrations are numbered files whose checksums are recorded in the database. An existing
-//! database is copied before it is changed. `user_version` is the number of migrations done.
+//! Migrations are numbered files whose checksums are recorded in the database. `user_version` is the
+//! number of migrations done.
+//!
+//! An existing database is copied before it is changed. The copy grows under a name of its own and
+//! gets its right one when it is whole and durable; then all migrations are one transaction. So
+//! whoever dies in between leaves the database as it was, and the next start begins anew.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,10 +14,18 @@ use std::path::{Path, PathBuf};
 
 use hyperion_fault::{Point, reached};
 use hyperion_model::{Digest, Time};
-use rusqlite::{Connection, params};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::fallible_iterator::FallibleIterator as _;
+use rusqlite::{Batch, Connection, params};
 
 use crate::error::OpenError;
 use crate::store::Notice;
+
+/// How many copies from before migrations are kept, the newest.
+const KEPT_COPIES: usize = 2;
+
+/// The most files beside the database that are looked at for old copies.
+const MAX_NEIGHBOURS: usize = 10_000;
 
 /// Marks a database as Hyperion's: the letters `HYPR`.
 const APPLICATION_ID: i32 = 0x4859_5052;
@@ -51,14 +63,18 @@ pub(crate) fn migrate(
     let found = version(conn, path)?;
     match found {
         None => {
-            apply(conn, 0, KNOWN, now)?;
+            apply(conn, 0, KNOWN, now, &mut || {})?;
             Ok(None)
         }
         Some(found) if found < KNOWN => {
             check_sums(conn, found)?;
+            check_pages(conn)?;
             let backup = back_up(conn, path, found)?;
             reached(Point::MigrationBackedUp);
-            apply(conn, found, KNOWN, now)?;
+            apply(conn, found, KNOWN, now, &mut || {})?;
+            if let Err(error) = remove_old_copies(path) {
+                tracing::warn!(%error, "older copies of the database could not be removed");
+            }
             Ok(Some(Notice::Migrated {
                 from: found,
                 to: KNOWN,
@@ -87,7 +103,7 @@ pub(crate) fn check(conn: &Connection, path: &Path) -> Result<(), OpenError> {
 /// Makes an empty database of the newest schema, to compare with.
 pub(crate) fn in_memory() -> Result<Connection, rusqlite::Error> {
     let conn = Connection::open_in_memory()?;
-    apply(&conn, 0, KNOWN, Time::UNIX_EPOCH)?;
+    apply(&conn, 0, KNOWN, Time::UNIX_EPOCH, &mut || {})?;
     Ok(conn)
 }
 
@@ -138,16 +154,40 @@ fn checksum(migration: &Migration) -> String {
     Digest::of(migration.sql.as_bytes()).to_string()
 }
 
-fn apply(conn: &Connection, from: u32, to: u32, now: Time) -> Result<(), rusqlite::Error> {
-    conn.execute_batch("BEGIN EXCLUSIVE")?;
-    let done = apply_inside(conn, from, to, now);
-    if done.is_err() && !conn.is_autocommit() {
-        conn.execute_batch("ROLLBACK")?;
+/// Makes sure that no damage is carried over into the new schema, and into the copy.
+fn check_pages(conn: &Connection) -> Result<(), OpenError> {
+    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
     }
-    done
+    Err(OpenError::Damaged {
+        detail: format!("it cannot be migrated: {found}"),
+    })
 }
 
-fn apply_inside(conn: &Connection, from: u32, to: u32, now: Time) -> Result<(), rusqlite::Error> {
+/// Does all migrations in one transaction; tells `done` after each statement.
+fn apply(
+    conn: &Connection,
+    from: u32,
+    to: u32,
+    now: Time,
+    done: &mut dyn FnMut(),
+) -> Result<(), rusqlite::Error> {
+    conn.execute_batch("BEGIN EXCLUSIVE")?;
+    let outcome = apply_inside(conn, from, to, now, done);
+    if outcome.is_err() && !conn.is_autocommit() {
+        conn.execute_batch("ROLLBACK")?;
+    }
+    outcome
+}
+
+fn apply_inside(
+    conn: &Connection,
+    from: u32,
+    to: u32,
+    now: Time,
+    done: &mut dyn FnMut(),
+) -> Result<(), rusqlite::Error> {
     conn.execute_batch(&format!(
         "PRAGMA application_id = {APPLICATION_ID};
          CREATE TABLE IF NOT EXISTS migration (
@@ -163,7 +203,11 @@ fn apply_inside(conn: &Connection, from: u32, to: u32, now: Time) -> Result<(), 
         .take(to as usize)
         .skip(from as usize);
     for (number, migration) in steps {
-        conn.execute_batch(migration.sql)?;
+        let mut statements = Batch::new(conn, migration.sql);
+        while let Some(mut statement) = statements.next()? {
+            statement.execute([])?;
+            done();
+        }
         reached(Point::MigrationStepMade);
         conn.execute(
             "INSERT INTO migration (number, name, checksum, applied_ms) VALUES (?1, ?2, ?3, ?4)",
@@ -174,21 +218,44 @@ fn apply_inside(conn: &Connection, from: u32, to: u32, now: Time) -> Result<(), 
                 now.as_millisecond()
             ],
         )?;
+        done();
     }
     conn.execute_batch(&format!("PRAGMA user_version = {to}"))?;
+    done();
     reached(Point::MigrationWritten);
     conn.execute_batch("COMMIT")?;
     reached(Point::MigrationCommitted);
     Ok(())
 }
 
-/// Copies the database as it stands beside itself, durably.
-fn back_up(conn: &Connection, path: &Path, version: u32) -> Result<PathBuf, OpenError> {
+/// Names the copy from before a database left a version.
+fn copy_of(path: &Path, version: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(OsString::from(format!(".v{version}.backup")));
-    let backup = PathBuf::from(name);
-    // One from an attempt that failed is older than what is there now.
-    match fs::remove_file(&backup) {
+    PathBuf::from(name)
+}
+
+/// Copies the database as it stands beside itself, durably: whole under its name, or not at all.
+fn back_up(conn: &Connection, path: &Path, version: u32) -> Result<PathBuf, OpenError> {
+    let backup = copy_of(path, version);
+    let growing = backup.with_extension("backup.new");
+    let copied = copy_to(conn, &growing).and_then(|()| {
+        fs::rename(&growing, &backup)?;
+        if let Some(folder) = folder_of(&backup) {
+            fs::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    });
+    if copied.is_err() {
+        // Half a copy helps nobody, and takes the room that was missing.
+        let _ = fs::remove_file(&growing);
+    }
+    copied.map(|()| backup)
+}
+
+fn copy_to(conn: &Connection, growing: &Path) -> Result<(), OpenError> {
+    // One that a crash left is begun anew: nobody knows how much of it is on the disk.
+    match fs::remove_file(growing) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
@@ -197,135 +264,41 @@ fn back_up(conn: &Connection, path: &Path, version: u32) -> Result<PathBuf, Open
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(&backup)?;
+        .open(growing)?;
     {
-        let mut copy = Connection::open(&backup)?;
-        rusqlite::backup::Backup::new(conn, &mut copy)?.step(-1)?;
+        let mut copy = Connection::open(growing)?;
+        let step = Backup::new(conn, &mut copy)?.step(-1)?;
+        if step != StepResult::Done {
+            return Err(OpenError::Busy);
+        }
     }
     reached(Point::MigrationCopied);
     file.sync_all()?;
-    if let Some(folder) = backup
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs::File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// Removes all copies but the newest; only those of the very names that were given.
+fn remove_old_copies(path: &Path) -> std::io::Result<()> {
+    let Some(folder) = folder_of(path) else {
+        return Ok(());
+    };
+    let mut versions = Vec::new();
+    for entry in fs::read_dir(folder)?.take(MAX_NEIGHBOURS) {
+        let found = entry?.path();
+        versions.extend((0..KNOWN).find(|version| copy_of(path, *version) == found));
     }
-    Ok(backup)
+    versions.sort_unstable();
+    let surplus = versions.len().saturating_sub(KEPT_COPIES);
+    for version in &versions[..surplus] {
+        fs::remove_file(copy_of(path, *version))?;
+    }
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use hyperion_model::{Batch, BatchId, Uuid};
-
-    use super::*;
-    use crate::{KeySource, Mode, NoRedaction, Store, StoreConfig};
-
-    fn config(folder: &Path, mode: Mode) -> StoreConfig {
-        StoreConfig {
-            database: folder.join("hyperion.db"),
-            blobs: folder.join("blobs"),
-            key: KeySource::File {
-                path: folder.join("key"),
-            },
-            mode,
-            redact: Arc::new(NoRedaction),
-            now: Time::UNIX_EPOCH,
-        }
-    }
-
-    /// A database as the first version left it, with an event in it.
-    fn first_version(path: &Path) {
-        let conn = Connection::open(path).unwrap();
-        apply(&conn, 0, 1, Time::UNIX_EPOCH).unwrap();
-        conn.execute("INSERT INTO receipt VALUES ('old', 1, 0, 5)", [])
-            .unwrap();
-    }
-
-    #[test]
-    fn an_old_database_is_copied_and_brought_up_to_date() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hyperion.db");
-        first_version(&path);
-        assert!(matches!(
-            Store::open(&config(folder.path(), Mode::ReadOnly)),
-            Err(OpenError::NeedsMigration {
-                found: 1,
-                known: KNOWN
-            })
-        ));
-        // A copy from an attempt that failed is replaced.
-        let backup = folder.path().join("hyperion.db.v1.backup");
-        fs::write(&backup, "stale").unwrap();
-
-        let store = Store::open(&config(folder.path(), Mode::ReadWrite)).unwrap();
-        assert_eq!(
-            store.notices(),
-            [Notice::Migrated {
-                from: 1,
-                to: KNOWN,
-                backup: backup.clone()
-            }]
-        );
-        assert!(store.check_structure().unwrap().is_sound());
-        let stamp = hyperion_model::machine::Stamp {
-            time: Time::UNIX_EPOCH,
-            actor: hyperion_model::Actor::Engine {
-                id: hyperion_model::Name::new("t").unwrap(),
-            },
-        };
-        let batch = Batch::new(BatchId::new(Uuid::nil()), stamp, Vec::new());
-        let old = store
-            .execute(Batch {
-                key: Some("old".to_owned()),
-                ..batch
-            })
-            .unwrap();
-        assert!(old.replayed, "what was there before is still there");
-        drop(store);
-        assert_eq!(
-            Store::open(&config(folder.path(), Mode::ReadWrite))
-                .unwrap()
-                .notices(),
-            []
-        );
-
-        let copy = Connection::open(&backup).unwrap();
-        assert_eq!(version(&copy, &backup).unwrap(), Some(1));
-        let kept: u64 = copy
-            .query_row("SELECT count(*) FROM receipt", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(kept, 1);
-    }
-
-    #[test]
-    fn a_migration_that_fails_changes_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hyperion.db");
-        first_version(&path);
-        // In the way of the second migration.
-        Connection::open(&path)
-            .unwrap()
-            .execute_batch("CREATE TABLE queue_log (x)")
-            .unwrap();
-        assert!(Store::open(&config(folder.path(), Mode::ReadWrite)).is_err());
-        let conn = Connection::open(&path).unwrap();
-        assert_eq!(version(&conn, &path).unwrap(), Some(1));
-        let leases: u64 = conn
-            .query_row(
-                "SELECT count(*) FROM sqlite_schema WHERE name = 'lease'",
-                [],
-                |row| row.get(0),
-            )
-            .unwrap();
-        assert_eq!(leases, 0);
-    }
-
-    #[test]
-    fn migrations_are_numbered_without_gaps() {
-        for (number, migration) in MIGRATIONS.iter().enumerate() {
-            assert!(migration.name.starts_with(&format!("{number:04}_")));
-        }
-    }
-}
+mod tests;

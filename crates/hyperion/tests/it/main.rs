@@ -22,6 +22,7 @@ mod examples;
 mod fidelity;
 mod intake;
 mod invariants;
+mod migrate;
 mod policy;
 mod road;
 mod surface;

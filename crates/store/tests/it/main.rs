@@ -8,8 +8,11 @@ mod blobs;
 mod crash;
 mod damage;
 mod execute;
+#[path = "../fixtures/load.rs"]
+mod fixtures;
 mod keys;
 mod leases;
+mod migrate;
 mod open;
 mod operations;
 mod world;
