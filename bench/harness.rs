@@ -3,13 +3,14 @@
 //! lock files, and take it in by `#[path]`.
 //!
 //! A benchmark is called as `program --folder FOLDER --seconds SECONDS [CASE…]`; a case named is
-//! the beginning of a figure's name. It prints one line of JSON a figure, on standard output.
+//! the beginning of a figure's name. It prints one line of JSON a figure, on standard output. With
+//! `--calls CALLS` each figure makes so many calls, however long they take: for a profiler.
 
 #![allow(dead_code, reason = "no benchmark uses all of it")]
 
 use std::path::PathBuf;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub(crate) struct Asked {
     pub(crate) folder: PathBuf,
     /// How long each figure takes.
     pub(crate) time: Duration,
+    /// How many calls each figure makes instead.
+    calls: Option<i64>,
     cases: Vec<String>,
 }
 
@@ -31,6 +34,7 @@ impl Asked {
         let mut asked = Self {
             folder: std::env::temp_dir(),
             time: Duration::from_secs(2),
+            calls: None,
             cases: Vec::new(),
         };
         let mut words = std::env::args().skip(1);
@@ -40,6 +44,10 @@ impl Asked {
                 "--seconds" => {
                     let seconds = words.next().and_then(|text| text.parse().ok());
                     asked.time = Duration::from_secs_f64(seconds.expect("a number of seconds"));
+                }
+                "--calls" => {
+                    let calls = words.next().and_then(|text| text.parse().ok());
+                    asked.calls = Some(calls.expect("a number of calls"));
                 }
                 word if word.starts_with("--") => {}
                 case => asked.cases.push(case.to_owned()),
@@ -76,6 +84,8 @@ pub(crate) struct Figure {
     pub(crate) calls: Vec<Duration>,
     /// The processor time one unit of work took, where it was measured.
     pub(crate) cpu: Option<Duration>,
+    /// How many KiB one unit of work wrote, where it was measured: logs and copies included.
+    pub(crate) kib: Option<f64>,
 }
 
 impl Figure {
@@ -94,6 +104,9 @@ impl Figure {
         if let Some(cpu) = self.cpu {
             line.push_str(&format!(",\"cpu_us\":{:.1}", cpu.as_secs_f64() * 1e6));
         }
+        if let Some(kib) = self.kib {
+            line.push_str(&format!(",\"kib\":{kib:.1}"));
+        }
         println!("{line}}}");
     }
 
@@ -111,24 +124,30 @@ impl Figure {
 /// the time is for warming up, and does not count.
 pub(crate) fn produce<C>(
     producers: usize,
-    time: Duration,
+    asked: &Asked,
     unit: &'static str,
     make: impl Fn(usize) -> C + Sync,
 ) -> Figure
 where
     C: FnMut() -> u64,
 {
-    let (counting, over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (counting, over) = (
+        AtomicBool::new(asked.calls.is_some()),
+        AtomicBool::new(false),
+    );
+    let left = AtomicI64::new(asked.calls.unwrap_or(i64::MAX));
     let ready = Barrier::new(producers + 1);
-    let (took, cpu, worked) = thread::scope(|scope| {
+    let (took, cpu, written, worked) = thread::scope(|scope| {
         let producers: Vec<_> = (0..producers)
             .map(|number| {
                 let (make, ready, counting, over) = (&make, &ready, &counting, &over);
+                let left = &left;
                 scope.spawn(move || {
                     let mut call = make(number);
                     let (mut done, mut calls) = (0, Vec::with_capacity(1 << 16));
                     ready.wait();
-                    while !over.load(Ordering::Relaxed) {
+                    while !over.load(Ordering::Relaxed) && left.fetch_sub(1, Ordering::Relaxed) > 0
+                    {
                         let counts = counting.load(Ordering::Relaxed);
                         let started = Instant::now();
                         let units = call();
@@ -142,16 +161,27 @@ where
             })
             .collect();
         ready.wait();
-        wait(time / 10);
-        let (started, cpu_before) = (Instant::now(), processor_time());
-        counting.store(true, Ordering::Relaxed);
-        wait(time);
-        over.store(true, Ordering::Relaxed);
+        let timed = asked.calls.is_none();
+        if timed {
+            wait(asked.time / 10);
+        }
+        let started = Instant::now();
+        let (cpu_before, written_before) = (processor_time(), written());
+        if timed {
+            counting.store(true, Ordering::Relaxed);
+            wait(asked.time);
+            over.store(true, Ordering::Relaxed);
+        }
         let worked: Vec<(u64, Vec<Duration>)> = producers
             .into_iter()
             .map(|producer| producer.join().expect("a producer that does not panic"))
             .collect();
-        (started.elapsed(), processor_time() - cpu_before, worked)
+        (
+            started.elapsed(),
+            processor_time() - cpu_before,
+            written() - written_before,
+            worked,
+        )
     });
     let done: u64 = worked.iter().map(|(done, _)| done).sum();
     let mut calls: Vec<Duration> = worked.into_iter().flat_map(|(_, calls)| calls).collect();
@@ -161,6 +191,7 @@ where
         unit,
         calls,
         cpu: (done > 0).then(|| cpu.div_f64(done as f64)),
+        kib: (done > 0).then(|| written as f64 / 1024.0 / done as f64),
     }
 }
 
@@ -185,4 +216,11 @@ pub(crate) fn processor_time() -> Duration {
         .filter_map(|field| field.parse::<u64>().ok())
         .sum();
     Duration::from_millis(10 * ticks)
+}
+
+/// The bytes this process has written.
+fn written() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let bytes = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+    bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
 }

@@ -42,7 +42,7 @@ fn main() {
 
 fn measure(store: &Store, producers: usize, asked: &Asked, work: Work) -> Figure {
     let repo = RepoId::new(Uuid::now_v7());
-    produce(producers, asked.time, "/s", |_| {
+    produce(producers, asked, "/s", |_| {
         let store = store.clone();
         move || work(&store, repo)
     })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyperion_model::{Digest, Event, StoredEvent, canonical};
+use hyperion_model::{Digest, Event, StoredEvent};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::StoreError;
@@ -123,9 +123,7 @@ pub(crate) fn append(
     event: Event,
 ) -> Result<Arc<StoredEvent>, StoreError> {
     let seq = head.seq + 1;
-    // What `Event::seal` does, with the tree kept for the columns.
-    let json = event.to_json(seq, head.hash);
-    let text = canonical::to_string(&json);
+    let text = event.seal(seq, head.hash);
     if text.len() > MAX_EVENT_BYTES {
         return Err(StoreError::TooLarge {
             what: "an event, in bytes",
@@ -159,7 +157,7 @@ pub(crate) fn append(
         seq,
         subject.noun().name(),
         subject.uuid().as_bytes(),
-        json["kind"].as_str(),
+        hyperion_model::event::kind_of(&text),
         request.map(|id| id.uuid().into_bytes()),
         run.map(|id| id.uuid().into_bytes()),
         stamp.time.as_millisecond(),

@@ -13,7 +13,7 @@ use crate::chain;
 use crate::error::StoreError;
 use crate::feed;
 use crate::lease::{self, Lease};
-use crate::redact::redact_value;
+use crate::redact::{finds_any, redact_value};
 use crate::rows::{self, Loaded, RowStamp, Stored};
 use crate::store::Store;
 use crate::sync::mpsc;
@@ -175,8 +175,11 @@ impl Job for BatchJob {
         }
         let first_seq = writer.head.seq + 1;
         let mut events = Vec::new();
-        for (index, command) in self.batch.commands.iter().enumerate() {
-            run_command(writer, &self.batch, index, command, &mut events)?;
+        let mut index = 0;
+        // Commands to one subject that follow each other load and write its row once.
+        for commands in (self.batch.commands).chunk_by(|a, b| a.subject() == b.subject()) {
+            run_commands(writer, &self.batch, index, commands, &mut events)?;
+            index += commands.len();
         }
         let last_seq = writer.head.seq;
         if let Some(key) = &self.batch.key {
@@ -254,34 +257,44 @@ fn replay(
     }))
 }
 
-fn run_command(
+fn run_commands(
     writer: &mut Writer,
     batch: &Batch,
     index: usize,
-    command: &Command,
+    commands: &[Command],
     events: &mut Vec<Arc<StoredEvent>>,
 ) -> Result<(), StoreError> {
     use hyperion_model::{approval, change_set, entry, plan, repo, request, run};
-    let id = command.subject().uuid();
+    let Some(first) = commands.first() else {
+        return Ok(());
+    };
     let step = Step {
         writer,
         batch,
         index,
-        id,
+        id: first.subject().uuid(),
         events,
     };
-    match command {
-        Command::Repo(_, command) => step.run::<repo::Repo>(command),
-        Command::Request(_, command) => step.run::<request::Request>(command),
-        Command::Plan(_, command) => step.run::<plan::Plan>(command),
-        Command::Run(_, command) => step.run::<run::Run>(command),
-        Command::ChangeSet(_, command) => step.run::<change_set::ChangeSet>(command),
-        Command::Approval(_, command) => step.run::<approval::Approval>(command),
-        Command::Entry(_, command) => step.run::<entry::Entry>(command),
+    macro_rules! all {
+        ($noun:ident) => {
+            commands.iter().filter_map(|command| match command {
+                Command::$noun(_, command) => Some(command),
+                _ => None,
+            })
+        };
+    }
+    match first {
+        Command::Repo(..) => step.run::<repo::Repo>(all!(Repo)),
+        Command::Request(..) => step.run::<request::Request>(all!(Request)),
+        Command::Plan(..) => step.run::<plan::Plan>(all!(Plan)),
+        Command::Run(..) => step.run::<run::Run>(all!(Run)),
+        Command::ChangeSet(..) => step.run::<change_set::ChangeSet>(all!(ChangeSet)),
+        Command::Approval(..) => step.run::<approval::Approval>(all!(Approval)),
+        Command::Entry(..) => step.run::<entry::Entry>(all!(Entry)),
     }
 }
 
-/// One command of a batch.
+/// Some commands of a batch to one subject.
 struct Step<'a> {
     writer: &'a mut Writer,
     batch: &'a Batch,
@@ -292,7 +305,13 @@ struct Step<'a> {
 
 impl Step<'_> {
     /// Loads, decides, applies, writes.
-    fn run<M: Stored>(self, command: &M::Command) -> Result<(), StoreError> {
+    fn run<'c, M: Stored>(
+        self,
+        commands: impl Iterator<Item = &'c M::Command>,
+    ) -> Result<(), StoreError>
+    where
+        M::Command: 'c,
+    {
         let Self {
             writer,
             batch,
@@ -301,11 +320,6 @@ impl Step<'_> {
             events,
         } = self;
         let subject = M::subject(id);
-        let refused = |refusal| StoreError::Refused {
-            index,
-            subject,
-            refusal,
-        };
         let found = match rows::load::<M>(&writer.conn, id)? {
             // A command that needs something archived finds it where it was.
             None if archive::bring_back(writer, M::NOUN, id)? => rows::load(&writer.conn, id)?,
@@ -317,27 +331,34 @@ impl Step<'_> {
         };
         let before: Option<Row> = state.as_ref().map(M::row);
         let last_before = writer.head.seq;
-        for event in M::decide(state.as_ref(), command, &batch.stamp).map_err(refused)? {
-            // Redacted first: the state has to follow from the very event that is stored.
-            let event = redacted::<M>(writer, event).ok_or(StoreError::Secret { subject })?;
-            let next = M::apply(state.take(), &event, &batch.stamp)
-                .map_err(|source| StoreError::Corrupt { subject, source })?;
-            if next.own_uuid() != id {
-                return Err(refused(Refusal::Inconsistent(
-                    "the id in the command is not its subject's",
-                )));
-            }
-            let row = next.row();
-            let event = Event {
-                id: batch.event_id(writer.head.seq + 1),
-                stamp: batch.stamp.clone(),
+        for (index, command) in (index..).zip(commands) {
+            let refused = |refusal| StoreError::Refused {
+                index,
                 subject,
-                request: row.request,
-                run: row.run,
-                fact: M::fact(event),
+                refusal,
             };
-            events.push(chain::append(&writer.conn, &mut writer.head, event)?);
-            state = Some(next);
+            for event in M::decide(state.as_ref(), command, &batch.stamp).map_err(refused)? {
+                // Redacted first: the state has to follow from the very event that is stored.
+                let event = redacted::<M>(writer, event).ok_or(StoreError::Secret { subject })?;
+                let next = M::apply(state.take(), &event, &batch.stamp)
+                    .map_err(|source| StoreError::Corrupt { subject, source })?;
+                if next.own_uuid() != id {
+                    return Err(refused(Refusal::Inconsistent(
+                        "the id in the command is not its subject's",
+                    )));
+                }
+                let row = next.row();
+                let event = Event {
+                    id: batch.event_id(writer.head.seq + 1),
+                    stamp: batch.stamp.clone(),
+                    subject,
+                    request: row.request,
+                    run: row.run,
+                    fact: M::fact(event),
+                };
+                events.push(chain::append(&writer.conn, &mut writer.head, event)?);
+                state = Some(next);
+            }
         }
         let Some(state) = state.filter(|_| writer.head.seq > last_before) else {
             // Nothing happened to it.
@@ -357,7 +378,11 @@ impl Step<'_> {
 
 /// Masks secrets in an event's texts; nothing when a mask does not fit where a secret stands.
 fn redacted<M: Stored>(writer: &Writer, event: M::Event) -> Option<M::Event> {
-    let mut json = serde_json::to_value(&event).ok()?;
+    let text = serde_json::to_string(&event).ok()?;
+    if !finds_any(writer.redact.as_ref(), &text) {
+        return Some(event);
+    }
+    let mut json: serde_json::Value = serde_json::from_str(&text).ok()?;
     if redact_value(writer.redact.as_ref(), json.get_mut("data")?) {
         serde_json::from_value(json).ok()
     } else {

@@ -391,7 +391,8 @@ pub(crate) fn put_references(
 ) -> Result<(), StoreError> {
     for name in keys.blob_names(digest) {
         conn.prepare_cached(
-            "INSERT OR REPLACE INTO reference (name, noun, id, open) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO reference (name, noun, id, open) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET open = excluded.open",
         )?
         .execute(params![
             name,

@@ -32,7 +32,7 @@ const CHECKPOINT_BUSY: Duration = Duration::from_millis(100);
 
 /// Something to be written. It may be attempted again when the transaction around it was lost.
 pub(crate) trait Job: Send {
-    /// Does it inside a savepoint.
+    /// Does it; when it fails, whatever it wrote is taken back.
     fn attempt(&mut self, writer: &mut Writer) -> Result<(), StoreError>;
 
     /// Tells whoever waits how it ended: after the commit, or after the failure.
@@ -48,6 +48,15 @@ pub(crate) struct Writer {
     feed: watch::Sender<u64>,
     log_pages: Arc<AtomicI32>,
     data_version: i64,
+}
+
+/// What goes when a job fails.
+#[derive(Clone, Copy)]
+enum Undo {
+    /// The work of the whole group, to be done again.
+    All,
+    /// Only its own.
+    One,
 }
 
 /// The transaction around a group is gone.
@@ -136,7 +145,20 @@ impl Writer {
         &mut self,
         group: &mut [Box<dyn Job>],
     ) -> Result<Vec<Result<(), StoreError>>, Lost> {
-        let outcome = self.run_group(group);
+        // A savepoint keeps a copy of every page that its job changes, and nearly all jobs succeed:
+        // so they go without first. Where one fails, all begin again, each in its own.
+        match self.run_or_undo(group, Undo::All) {
+            Err(Lost { again: true, .. }) => self.run_or_undo(group, Undo::One),
+            outcome => outcome,
+        }
+    }
+
+    fn run_or_undo(
+        &mut self,
+        group: &mut [Box<dyn Job>],
+        undo: Undo,
+    ) -> Result<Vec<Result<(), StoreError>>, Lost> {
+        let outcome = self.run_group(group, undo);
         if outcome.is_err() {
             // Whatever stands now: the transaction goes, and memory follows the disk.
             if !self.conn.is_autocommit()
@@ -152,6 +174,7 @@ impl Writer {
     fn run_group(
         &mut self,
         group: &mut [Box<dyn Job>],
+        undo: Undo,
     ) -> Result<Vec<Result<(), StoreError>>, Lost> {
         self.begin().map_err(|error| Lost {
             error,
@@ -161,7 +184,10 @@ impl Writer {
         let start = self.head;
         let mut results = Vec::with_capacity(group.len());
         for job in group {
-            results.push(self.run_job(job.as_mut())?);
+            results.push(match undo {
+                Undo::All => Ok(self.run_bare_job(job.as_mut())?),
+                Undo::One => self.run_job(job.as_mut())?,
+            });
         }
         self.finish(start).map_err(Lost::of)?;
         Ok(results)
@@ -181,6 +207,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Runs one job; if it fails, the whole transaction is lost.
+    fn run_bare_job(&mut self, job: &mut dyn Job) -> Result<(), Lost> {
+        job.attempt(self).map_err(Lost::of)?;
+        if self.conn.is_autocommit() {
+            return Err(Lost::of(ended_by_itself()));
+        }
+        reached(Point::StoreJobDone);
+        Ok(())
+    }
+
     /// Runs one job in a savepoint. SQLite may roll back the whole transaction on a full disk,
     /// on IO errors, without memory or when interrupted: then everything before is gone too.
     fn run_job(&mut self, job: &mut dyn Job) -> Result<Result<(), StoreError>, Lost> {
@@ -188,10 +224,7 @@ impl Writer {
         self.statement("SAVEPOINT job").map_err(Lost::of)?;
         let result = job.attempt(self);
         if self.conn.is_autocommit() {
-            let error = result.err().unwrap_or_else(|| StoreError::Damaged {
-                detail: "the transaction ended by itself".to_owned(),
-            });
-            return Err(Lost::of(error));
+            return Err(Lost::of(result.err().unwrap_or_else(ended_by_itself)));
         }
         match result {
             Ok(()) => {
@@ -267,6 +300,12 @@ impl Writer {
         if let Err(error) = copied {
             tracing::warn!(%error, mode, "the log could not be copied into the database");
         }
+    }
+}
+
+fn ended_by_itself() -> StoreError {
+    StoreError::Damaged {
+        detail: "the transaction ended by itself".to_owned(),
     }
 }
 

@@ -26,6 +26,7 @@ struct Figure {
     p99_ms: Option<f64>,
     p999_ms: Option<f64>,
     cpu_us: Option<f64>,
+    kib: Option<f64>,
 }
 
 impl Figures {
@@ -51,6 +52,7 @@ impl Figures {
                 p99_ms: number("p99_ms"),
                 p999_ms: number("p999_ms"),
                 cpu_us: number("cpu_us"),
+                kib: number("kib"),
             };
             let key = (case, who.to_owned());
             self.taken.entry(key).or_default().push(figure);
@@ -69,6 +71,7 @@ impl Figures {
             p99_ms: optional(|figure| figure.p99_ms),
             p999_ms: optional(|figure| figure.p999_ms),
             cpu_us: optional(|figure| figure.cpu_us),
+            kib: optional(|figure| figure.kib),
         })
     }
 
@@ -84,11 +87,11 @@ impl Figures {
 
     /// Lists every case: ours in full, of each peer its value and how many times as good ours is.
     pub(super) fn table(&self, peers: &[&str]) -> String {
-        let mut table = String::from("\n| case | hyperion | p50 ms | p99 | p99.9 | CPU µs |");
+        let mut table = String::from("\n| case | hyperion | p50 ms | p99 | p99.9 | CPU µs | KiB |");
         for peer in peers {
             let _ = write!(table, " {peer} | ours is |");
         }
-        table.push_str("\n| --- | ---: | ---: | ---: | ---: | ---: |");
+        table.push_str("\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
         table.push_str(&" ---: | ---: |".repeat(peers.len()));
         table.push('\n');
         for case in &self.cases {
@@ -100,6 +103,7 @@ impl Figures {
                 let _ = write!(table, " {} |", optional(number, 2));
             }
             let _ = write!(table, " {} |", optional(ours.cpu_us, 0));
+            let _ = write!(table, " {} |", optional(ours.kib, 1));
             for peer in peers {
                 let theirs = self.median(case, peer).map(|figure| shown(&figure));
                 let times = self.times(case, peer).map(|times| format!("{times:.1}×"));
@@ -230,10 +234,10 @@ mod tests {
             .unwrap();
         assert_eq!(
             figures.table(&["plain", "none"]),
-            "\n| case | hyperion | p50 ms | p99 | p99.9 | CPU µs | plain | ours is | none | ours is |\n\
-             | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n\
-             | commits | 12 300 /s | 1.00 |  | 12.34 |  | 6 170 /s | 2.0× |  |  |\n\
-             | list | 2 ms | 1.00 |  | 0.00 |  | 3 ms | 1.5× |  |  |\n"
+            "\n| case | hyperion | p50 ms | p99 | p99.9 | CPU µs | KiB | plain | ours is | none | ours is |\n\
+             | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n\
+             | commits | 12 300 /s | 1.00 |  | 12.34 |  |  | 6 170 /s | 2.0× |  |  |\n\
+             | list | 2 ms | 1.00 |  | 0.00 |  |  | 3 ms | 1.5× |  |  |\n"
         );
         let floor = |case, wanted| Floor { case, wanted };
         assert_eq!(

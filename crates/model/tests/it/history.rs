@@ -1,7 +1,7 @@
 //! A noun's life, step by step, with everything checked that holds for each noun at each step.
 
 use hyperion_model::{
-    Digest, Event, EventId, Machine, Noun, Refusal, RequestId, Stamp, StoredEvent, event,
+    Digest, Event, EventId, Machine, Noun, Refusal, RequestId, Stamp, StoredEvent, canonical, event,
 };
 
 use crate::noun::Stored;
@@ -100,6 +100,11 @@ impl<M: Stored> History<M> {
             fact: M::fact(event.clone()),
         };
         let text = sealed.seal(seq, self.head);
+        assert_eq!(
+            text,
+            canonical::to_string(&sealed.to_json(seq, self.head)),
+            "written without a tree, it is the tree's text"
+        );
         let stored = StoredEvent::parse(&text).expect("what was sealed can be read");
         assert_eq!(stored.event, sealed, "read back as it was sealed");
         assert_eq!((stored.seq, stored.prev_hash), (seq, self.head));

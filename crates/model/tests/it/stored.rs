@@ -11,7 +11,9 @@ use hyperion_model::plan::Plan;
 use hyperion_model::repo::Repo;
 use hyperion_model::request::Request;
 use hyperion_model::run::Run;
-use hyperion_model::{Digest, Event, EventId, Fact, Machine, RequestId, Role, RunId, StoredEvent};
+use hyperion_model::{
+    Digest, Event, EventId, Fact, Machine, RequestId, Role, RunId, StoredEvent, canonical, event,
+};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -40,6 +42,9 @@ fn texts<M: Stored>(facts: Vec<Fact>) -> String {
         let stored = StoredEvent::parse(&text).expect("a sealed event can be read");
         assert_eq!(stored.event, event);
         assert_eq!(stored.hash, Digest::of(text.as_bytes()));
+        let tree = event.to_json(1, Digest::from_bytes([0; 32]));
+        assert_eq!(text, canonical::to_string(&tree), "as the tree says");
+        assert_eq!(event::kind_of(&text), stored.kind());
         kinds.insert(stored.kind());
         lines.push(text);
     }
