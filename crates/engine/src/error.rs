@@ -83,6 +83,7 @@ impl Error {
                 | StoreError::KeyReused { .. }
                 | StoreError::TooLarge { .. }
                 | StoreError::Damaged { .. }
+                | StoreError::Panicked { .. }
                 | StoreError::ReadOnly => false,
             },
             Self::Read(ReadError::Busy | ReadError::Io(_) | ReadError::Database(_)) => true,
@@ -180,6 +181,7 @@ fn from_store(error: &StoreError) -> Problem {
         StoreError::TooLarge { .. } | StoreError::Secret { .. } | StoreError::KeyReused { .. } => {
             "input.invalid"
         }
+        StoreError::Panicked { .. } => "internal",
         StoreError::MissingBlob { .. }
         | StoreError::LeaseLost { .. }
         | StoreError::Overloaded

@@ -113,13 +113,15 @@ fn parts(
     // Values that look like credentials and stand in the environment are secrets we hold.
     let redactor = Redactor::new(held_secrets(variables));
     let key = match variables.get("HYPERION_KEY_FILE") {
-        Some(path) => PathBuf::from(path),
-        None => home.key(),
+        Some(path) => KeySource::Named {
+            path: PathBuf::from(path),
+        },
+        None => KeySource::File { path: home.key() },
     };
     let store = Store::open(&StoreConfig {
         database: home.database(),
         blobs: home.blobs(),
-        key: KeySource::File { path: key },
+        key,
         mode,
         redact: Arc::new(redactor.clone()),
         now: clock.now(),

@@ -14,7 +14,7 @@ use hyperion_model::{Digest, NewBlob, Time};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::error::{ReadError, StoreError};
+use crate::error::{ReadError, StoreError, is_bad_value};
 use crate::key::{Key, KeyError, KeyRing};
 use crate::store::Store;
 use crate::sync::mpsc;
@@ -307,13 +307,22 @@ pub(crate) fn read(
     keys: &KeyRing,
     digest: &Digest,
 ) -> Result<Option<Vec<u8>>, ReadError> {
+    let found = match find(conn, keys, digest, true) {
+        Err(error) if is_bad_value(&error) => {
+            return Err(ReadError::DamagedBlob {
+                digest: *digest,
+                detail: format!("its row cannot be read: {error}"),
+            });
+        }
+        found => found?,
+    };
     let Some(Found {
         key_id,
-        bytes: _,
+        bytes,
         place,
         file,
         body,
-    }) = find(conn, keys, digest, true)?
+    }) = found
     else {
         return match missing_key(conn, keys)? {
             Some(key_id) => Err(ReadError::KeyMissing {
@@ -327,13 +336,17 @@ pub(crate) fn read(
         digest: *digest,
         detail: detail.to_owned(),
     };
+    let lies = match &file {
+        Some(file) => format!("its file {file}"),
+        None => "its row in the database".to_owned(),
+    };
     let sealed = match (place, body, file) {
         (Place::Purged, _, _) => return Ok(None),
         (Place::Row, Some(body), _) => body,
         (Place::File, _, Some(file)) => match read_file(&folder.join(file)) {
             Ok(sealed) => sealed,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(damaged("its file is gone"));
+                return Err(damaged(&format!("{lies} is gone")));
             }
             Err(error) => return Err(error.into()),
         },
@@ -341,18 +354,33 @@ pub(crate) fn read(
             return Err(damaged("its row is incomplete"));
         }
     };
-    let key = keys.get(&key_id).ok_or_else(|| ReadError::KeyMissing {
-        digest: *digest,
-        key_id: key_id.clone(),
-    })?;
+    let Some(key) = keys.get(&key_id) else {
+        return Err(if was_ever_used(conn, &key_id)? {
+            ReadError::KeyMissing {
+                digest: *digest,
+                key_id,
+            }
+        } else {
+            damaged("its row names a key that this store never had")
+        });
+    };
     let plain = key
         .decrypt(digest, &sealed)
-        .ok_or_else(|| damaged("it was changed on the disk"))?;
+        .ok_or_else(|| damaged(&format!("{lies} was changed on the disk")))?;
     // The cipher binds it to the digest already; this is the promise itself.
     if Digest::of(&plain) != *digest {
         return Err(damaged("it has another digest"));
     }
+    if bytes != plain.len() as u64 {
+        return Err(damaged("its row gives it another length"));
+    }
     Ok(Some(plain))
+}
+
+/// Tells whether a key was ever this store's.
+fn was_ever_used(conn: &Connection, key_id: &str) -> Result<bool, rusqlite::Error> {
+    conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM store_key WHERE key_id = ?1)")?
+        .query_row([key_id], |row| row.get(0))
 }
 
 /// Finds a key that content was encrypted with and that is not here.

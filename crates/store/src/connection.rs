@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
@@ -30,7 +31,7 @@ pub(crate) fn check_version() -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Opens the connection that writes.
+/// Opens the connection that writes; nothing is written before [`prepare_writer`].
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -38,6 +39,19 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(WRITER_BUSY)?;
     settle(&conn)?;
+    // If this turns out to be another's log, or damage, the database has to stay as it is.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(conn)
+}
+
+/// Lets the log be copied into the database when it is closed: everything was looked at.
+pub(crate) fn trust(conn: &Connection) -> Result<(), rusqlite::Error> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+        .map(drop)
+}
+
+/// Makes a connection write as Hyperion does: only once the database is known to be ours.
+pub(crate) fn prepare_writer(conn: &Connection) -> Result<(), OpenError> {
     // FULL: the last commits survive a power loss; group commit pays for it. Checkpoints are the
     // writer's own business, between groups.
     conn.execute_batch(
@@ -47,7 +61,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
          PRAGMA cell_size_check = ON;
          PRAGMA cache_size = -32000;",
     )?;
-    Ok(conn)
+    Ok(())
 }
 
 /// Opens a connection that can only read, while another process may write.

@@ -50,6 +50,14 @@ pub enum OpenError {
         /// Which file.
         path: PathBuf,
     },
+    /// It is empty, but not everything that belonged to it is gone.
+    #[error("open the database {}: it is empty, but {left} of an earlier one is there", .path.display())]
+    Gone {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is left.
+        left: String,
+    },
     /// The structure is damaged: no work may start on it.
     #[error("open the database: {detail}")]
     Damaged {
@@ -63,6 +71,14 @@ pub enum OpenError {
         expected: String,
         /// The id of the key that was given.
         found: String,
+    },
+    /// The key is not where it was said to be; none is made there.
+    #[error("open the database: it is sealed with the key {key_id}, and there is no key file at {}", .path.display())]
+    KeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+        /// The id of the key the store is sealed with.
+        key_id: String,
     },
     /// The key could not be read or made.
     #[error("read the store's key")]
@@ -105,6 +121,13 @@ impl OpenError {
                 "run `hyperion up` (or any command that changes something) once: it migrates the database, after copying it".to_owned()
             }
             OpenError::NotOurs { .. } => "point HYPERION_HOME at another folder; this file is left as it is".to_owned(),
+            OpenError::Gone { .. } => {
+                "restore the database from the latest backup; to begin anew instead, move the whole home away".to_owned()
+            }
+            OpenError::KeyMissing { path, .. } => format!(
+                "put the key back at {}, or mount what it is on; to go on without it, unset HYPERION_KEY_FILE: Hyperion then makes a new one in the home, and says what can no longer be read",
+                path.display()
+            ),
             OpenError::Damaged { .. } => {
                 "look at it with `hyperion audit verify` and restore the latest backup; nothing was changed".to_owned()
             }
@@ -224,6 +247,14 @@ pub enum StoreError {
     /// The store was opened to read only.
     #[error("write to the database: it was opened to read only")]
     ReadOnly,
+    /// A defect showed while it was written; all of it was taken back.
+    #[error(
+        "write to the database: a defect of Hyperion's showed ({detail}); nothing of it was done"
+    )]
+    Panicked {
+        /// What the defect said.
+        detail: String,
+    },
     /// The writer has ended.
     #[error("write to the database: the store is closed")]
     Closed,
@@ -265,6 +296,9 @@ impl StoreError {
             }
             StoreError::ReadOnly => {
                 "this command should have taken the home's lock: please report it"
+            }
+            StoreError::Panicked { .. } => {
+                "everything else goes on; please report it with what was asked for"
             }
             StoreError::Closed => "start Hyperion again; its log says why the writer ended",
             StoreError::Io(_) | StoreError::Database(_) => {
@@ -409,6 +443,9 @@ impl Trouble {
         {
             return Trouble::Full;
         }
+        if is_bad_value(error) {
+            return Trouble::Damaged;
+        }
         // The library's error codes may grow; what is new is `Other`.
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Trouble::Full,
@@ -421,4 +458,15 @@ impl Trouble {
             Some(_) | None => Trouble::Other,
         }
     }
+}
+
+/// Tells whether a value was read that the schema would never have let in: a flipped bit.
+pub(crate) const fn is_bad_value(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+    )
 }

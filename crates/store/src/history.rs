@@ -3,7 +3,7 @@
 use hyperion_model::{Time, Uuid};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::error::ReadError;
+use crate::error::{ReadError, is_bad_value};
 use crate::feed;
 use crate::rows::{self, Columns, Stored};
 
@@ -73,7 +73,7 @@ pub(crate) fn compare<M: Stored>(
            created_seq, updated_seq, created_ms, updated_ms, doc",
         "id = ?1",
     );
-    let found = conn
+    let found = match conn
         .prepare_cached(&sql)?
         .query_row([id.as_bytes()], |row| {
             Ok(Found {
@@ -90,7 +90,13 @@ pub(crate) fn compare<M: Stored>(
                 state: rows::parse::<M>(row.get_ref(11)?.as_bytes().unwrap_or_default()),
             })
         })
-        .optional()?;
+        .optional()
+    {
+        Err(error) if is_bad_value(&error) => {
+            return Ok(Some(format!("its row cannot be read: {error}")));
+        }
+        found => found?,
+    };
     let Some(Found {
         columns,
         numbers,

@@ -27,6 +27,11 @@ pub enum KeySource {
         /// Where it lies.
         path: PathBuf,
     },
+    /// A file at a place that a person named: made when it is missing, but never for a database that another key sealed.
+    Named {
+        /// Where it lies.
+        path: PathBuf,
+    },
     /// A file whose key is taken even if the database does not know it.
     Adopt {
         /// Where it lies.
@@ -37,7 +42,9 @@ pub enum KeySource {
 impl KeySource {
     pub(crate) fn path(&self) -> &Path {
         match self {
-            KeySource::File { path } | KeySource::Adopt { path } => path,
+            KeySource::File { path } | KeySource::Named { path } | KeySource::Adopt { path } => {
+                path
+            }
         }
     }
 }

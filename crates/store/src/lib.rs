@@ -29,6 +29,7 @@ mod feed;
 mod history;
 mod key;
 mod lease;
+mod log;
 mod migrate;
 mod purge;
 mod quarantine;

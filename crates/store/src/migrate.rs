@@ -88,6 +88,11 @@ pub(crate) fn migrate(
     }
 }
 
+/// Makes sure that a database is ours, or empty, and not of a newer version; writes nothing.
+pub(crate) fn recognise(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+    version(conn, path).map(drop)
+}
+
 /// Makes sure that a database can be read as it is.
 pub(crate) fn check(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     let found = version(conn, path)?.unwrap_or(0);

@@ -26,6 +26,9 @@ const MAX_FOUND: usize = 10;
 /// The condition of [`Store::due`].
 const DUE: &str = "open = 1 AND due_ms IS NOT NULL AND due_ms <= ?1";
 
+/// What a page is read from: a state, and what its row says of it.
+const PAGE_COLUMNS: &str = "created_seq, id, doc, status, open";
+
 /// In which order of creation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Order {
@@ -343,7 +346,7 @@ impl Store {
         let (condition, params) = filter.condition();
         let from = select(
             M::NOUN,
-            "created_seq, id, doc",
+            PAGE_COLUMNS,
             &condition,
             filter.asks_archive(M::NOUN),
         );
@@ -386,7 +389,7 @@ impl Store {
     pub fn due<M: Stored>(&self, before: Time, limit: u32) -> Result<Page<M>, ReadError> {
         let params: Params = vec![Box::new(before.as_millisecond())];
         let mut page = self.select_page(
-            &select(M::NOUN, "created_seq, id, doc", DUE, false),
+            &select(M::NOUN, PAGE_COLUMNS, DUE, false),
             "due_ms, created_seq",
             &params,
             limit.clamp(1, MAX_PAGE) as usize,
@@ -473,20 +476,46 @@ impl Store {
                     break;
                 }
                 seen += 1;
-                last = row.get(0)?;
-                match rows::parse::<M>(row.get_ref(2)?.as_bytes().unwrap_or_default()) {
+                // A number below zero is damage, too; it still has its place in the order.
+                last = u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
+                match read_row::<M>(row) {
                     Ok(state) => page.rows.push(state),
-                    Err(detail) => damage.push((Uuid::from_bytes(row.get(1)?), detail)),
+                    Err(detail) => damage.push((id_of(row, 1), detail)),
                 }
             }
             Ok(())
         })?;
         for (id, detail) in damage {
+            let id = id.unwrap_or_default();
             self.report_damage(M::subject(id), &detail);
             page.damaged.push(id);
         }
         Ok(page)
     }
+}
+
+/// Reads a row of [`PAGE_COLUMNS`]: a state that its own columns contradict is not to be worked on.
+fn read_row<M: Stored>(row: &rusqlite::Row<'_>) -> Result<M, String> {
+    let bytes = row.get_ref(2).map_err(|error| error.to_string())?;
+    let state = rows::parse::<M>(bytes.as_bytes().unwrap_or_default())?;
+    let says = state.row();
+    let agrees = row
+        .get_ref(3)
+        .is_ok_and(|status| status.as_bytes() == Ok(says.status.as_bytes()))
+        && row
+            .get_ref(4)
+            .is_ok_and(|open| open.as_i64() == Ok(i64::from(says.open)))
+        && id_of(row, 1) == Some(state.own_uuid());
+    if agrees {
+        Ok(state)
+    } else {
+        Err("its columns do not follow from its state".to_owned())
+    }
+}
+
+/// Reads an id; nothing when it is none.
+fn id_of(row: &rusqlite::Row<'_>, column: usize) -> Option<Uuid> {
+    row.get(column).ok().map(Uuid::from_bytes)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use crate::archive;
 use crate::blob::Place;
-use crate::error::StoreError;
+use crate::error::{StoreError, is_bad_value};
 use crate::key::KeyRing;
 
 /// A noun that has a table: all of them.
@@ -137,9 +137,18 @@ pub(crate) fn load<M: Stored>(
         ))?
         .query_row([id.as_bytes()], |row| {
             let doc = row.get_ref(1)?;
-            Ok((row.get(0)?, parse::<M>(doc.as_bytes()?)))
+            Ok((row.get(0)?, parse::<M>(doc.as_bytes().unwrap_or_default())))
         })
-        .optional()?;
+        .optional();
+    let found = match found {
+        Err(error) if is_bad_value(&error) => {
+            return Err(StoreError::Quarantined {
+                subject: M::subject(id),
+                detail: error.to_string(),
+            });
+        }
+        found => found?,
+    };
     match found {
         None => Ok(None),
         Some((created_seq, Ok(state))) => Ok(Some(Loaded { state, created_seq })),

@@ -1,5 +1,6 @@
 //! The handle: opens the database, owns the writer thread and the readers.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -17,12 +18,17 @@ use crate::chain::{self, Head, SealedHead};
 use crate::connection;
 use crate::error::{OpenError, ReadError, StoreError, Trouble};
 use crate::key::{self, FreshKey, KeyRing, KeySource};
+use crate::log;
 use crate::migrate;
 use crate::reader::Readers;
 use crate::redact::Redact;
+use crate::structure;
 use crate::sync::mpsc::{self, SyncSender, TrySendError};
 use crate::sync::thread::{self, JoinHandle};
 use crate::writer::{Job, MAX_WAITING, Operation, Reply, Writer};
+
+/// The most folders of blobs that are looked into for what an earlier database left.
+const MAX_SHELVES: usize = 1000;
 
 /// How a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +160,11 @@ impl Store {
             Mode::ReadOnly => Self::open_to_read(config),
         }
         .map_err(|error| match error {
+            OpenError::Database(_) | OpenError::Unwritable { .. } if config.database.is_dir() => {
+                OpenError::NotOurs {
+                    path: config.database.clone(),
+                }
+            }
             OpenError::Database(source) if Trouble::of(&source) == Trouble::Unwritable => {
                 OpenError::Unwritable {
                     path: config.database.clone(),
@@ -167,10 +178,20 @@ impl Store {
 
     fn open_to_write(config: &StoreConfig) -> Result<Self, OpenError> {
         make_files(config)?;
+        let log = log_of(&config.database);
+        let crashed = has_content(&log);
+        // SQLite would leave out what it cannot read, and then write over it.
+        if let Some(detail) = log::damage(&log)? {
+            return Err(OpenError::Damaged { detail });
+        }
         let conn = connection::open_writer(&config.database)?;
+        migrate::recognise(&conn, &config.database)?;
+        connection::prepare_writer(&conn)?;
         let mut notices = Vec::new();
         notices.extend(migrate::migrate(&conn, &config.database, config.now)?);
+        structure::check_before_work(&conn, crashed)?;
         let keys = Arc::new(settle_key(&conn, config, &mut notices)?);
+        connection::trust(&conn)?;
         let writer = Writer::new(conn, Arc::clone(&keys), Arc::clone(&config.redact))?;
         let feed = writer.subscribe();
         let (jobs, waiting) = mpsc::sync_channel(MAX_WAITING);
@@ -203,17 +224,19 @@ impl Store {
         let conn = connection::open_reader(&config.database)?;
         migrate::check(&conn, &config.database)?;
         let last = chain::last_event(&conn)?;
+        let keys = Arc::new(KeyRing::load(config.key.path())?);
+        let notices = missing_keys(&conn, &keys)?;
         let (silent, feed) = watch::channel(last.seq);
         Ok(Self {
             inner: Arc::new(Inner {
                 database: config.database.clone(),
                 blobs: config.blobs.clone(),
-                keys: Arc::new(KeyRing::load(config.key.path())?),
+                keys,
                 readers: Readers::new(config.database.clone()),
                 feed,
                 writing: None,
                 _silent: OnceLock::from(silent),
-                notices: Vec::new(),
+                notices,
             }),
         })
     }
@@ -312,7 +335,10 @@ fn make_files(config: &StoreConfig) -> Result<(), OpenError> {
     builder
         .create(&config.blobs)
         .map_err(unwritable(&config.blobs))?;
-    let is_new = !config.database.exists();
+    let is_new = !has_content(&config.database);
+    if is_new && !config.database.is_dir() {
+        refuse_remains(config)?;
+    }
     fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -326,6 +352,35 @@ fn make_files(config: &StoreConfig) -> Result<(), OpenError> {
         synced.map_err(unwritable(folder))?;
     }
     Ok(())
+}
+
+/// A home that lost its database is not a new one: what is left would be lost for good.
+fn refuse_remains(config: &StoreConfig) -> Result<(), OpenError> {
+    let shelves = fs::read_dir(&config.blobs)?.take(MAX_SHELVES);
+    let mut shelves = shelves.filter_map(Result::ok).map(|entry| entry.path());
+    let left = if has_content(&log_of(&config.database)) {
+        "the log"
+    } else if shelves.any(|shelf| fs::read_dir(shelf).is_ok_and(|mut files| files.next().is_some()))
+    {
+        "content"
+    } else {
+        return Ok(());
+    };
+    Err(OpenError::Gone {
+        path: config.database.clone(),
+        left: left.to_owned(),
+    })
+}
+
+/// Names the file of what was written and is not in the database yet.
+fn log_of(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+fn has_content(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.len() > 0)
 }
 
 fn io_error(path: &Path, source: io::Error) -> OpenError {
@@ -356,6 +411,13 @@ fn settle_key(
     let mut ring = KeyRing::load(path)?;
     let mut fresh = None;
     if ring.current().is_none() {
+        if let (KeySource::Named { path }, Some(sealed)) = (&config.key, SealedHead::load(conn)?) {
+            // Its place may only be missing for a moment: a new key there would be hidden once it is back.
+            return Err(OpenError::KeyMissing {
+                path: path.clone(),
+                key_id: sealed.key_id,
+            });
+        }
         let made = FreshKey::make()?;
         ring = made.ring();
         fresh = Some(made);
@@ -404,10 +466,7 @@ fn settle_key(
                             found: current.id().to_owned(),
                         });
                     }
-                    notices.push(Notice::KeyLost {
-                        key_id: sealed.key_id.clone(),
-                        since_seq: sealed.head.seq,
-                    });
+                    // The new key is used beside it; which of its content is lost is found below.
                 }
             }
         }
@@ -427,6 +486,7 @@ fn settle_key(
         SealedHead::seal(last, current).save(&tx)?;
         tx.commit()?;
     }
+    notices.extend(missing_keys(conn, &ring)?);
     // Known to the database first: a key file whose id it does not know would be a wrong key.
     if let Some(fresh) = fresh {
         reached(Point::StoreKeySealed);
@@ -434,6 +494,25 @@ fn settle_key(
         reached(Point::StoreKeyWritten);
     }
     Ok(ring)
+}
+
+/// Tells of every key that sealed something, and that is not here: at every start, until it is back.
+fn missing_keys(conn: &Connection, ring: &KeyRing) -> Result<Vec<Notice>, OpenError> {
+    let current = SealedHead::load(conn)?.map(|sealed| (sealed.key_id, sealed.head.seq));
+    let former = SealedHead::load_former(conn)?;
+    let former = former
+        .into_iter()
+        .map(|former| (former.key_id, former.head.seq));
+    let mut missing: BTreeMap<String, u64> = BTreeMap::new();
+    for (key_id, seq) in former.chain(current) {
+        if ring.get(&key_id).is_none() {
+            missing.insert(key_id, seq);
+        }
+    }
+    let notices = missing
+        .into_iter()
+        .map(|(key_id, since_seq)| Notice::KeyLost { key_id, since_seq });
+    Ok(notices.collect())
 }
 
 fn was_used(conn: &Connection, key_id: &str) -> Result<bool, OpenError> {

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use crate::chain::{self, SealedHead};
-use crate::error::ReadError;
+use crate::error::{OpenError, ReadError};
 use crate::migrate;
 use crate::store::Store;
 
 /// The most problems that SQLite's own check lists.
 const MAX_PROBLEMS: u32 = 100;
+
+/// Up to this size the pages are looked at before every start; above it only after a crash, as it takes a second for a gigabyte.
+const LOOKED_AT_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What the database looks like from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,17 +47,79 @@ impl Store {
     }
 }
 
-fn inspect(conn: &Connection) -> Result<Structure, ReadError> {
+/// Looks at the structure before anything is built on it; `crashed` when the last writer did not close it.
+pub(crate) fn check_before_work(conn: &Connection, crashed: bool) -> Result<(), OpenError> {
+    let damaged = |detail| Err(OpenError::Damaged { detail });
+    if let Some(problem) = compare_schema(conn)?.into_iter().next() {
+        return damaged(problem);
+    }
+    if crashed || bytes(conn)? <= LOOKED_AT_BYTES {
+        let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if found != "ok" {
+            return damaged(located(&found, page_size(conn)?));
+        }
+    }
+    Ok(())
+}
+
+/// Adds to what SQLite says of a page where that is in the file.
+fn located(problem: &str, page_size: u64) -> String {
+    let lower = problem.to_ascii_lowercase();
+    let number = lower.find("page ").and_then(|at| {
+        let digits: String = lower[at + 5..]
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        digits.parse::<u64>().ok()
+    });
+    match number.filter(|number| *number > 0) {
+        Some(number) => {
+            let end = number.saturating_mul(page_size);
+            format!(
+                "{problem} (bytes {} to {} of the file)",
+                end - page_size,
+                end
+            )
+        }
+        None => problem.to_owned(),
+    }
+}
+
+fn page_size(conn: &Connection) -> Result<u64, rusqlite::Error> {
+    conn.query_row("PRAGMA page_size", [], |row| row.get(0))
+}
+
+fn bytes(conn: &Connection) -> Result<u64, rusqlite::Error> {
+    let pages: u64 = conn.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    Ok(pages * page_size(conn)?)
+}
+
+/// Looks at every page and at the schema.
+pub(crate) fn inspect_pages(conn: &Connection) -> Result<Vec<String>, ReadError> {
     let mut problems = Vec::new();
     let checked = conn
         .prepare(&format!("PRAGMA integrity_check({MAX_PROBLEMS})"))?
         .query_map([], |row| row.get::<_, String>(0))?
         .collect::<Result<Vec<_>, _>>();
     match checked {
-        Ok(lines) => problems.extend(lines.into_iter().filter(|line| line != "ok")),
+        Ok(lines) => {
+            let page_size = page_size(conn)?;
+            // SQLite may put several into one answer.
+            let lines = lines.iter().flat_map(|lines| lines.lines());
+            problems.extend(
+                lines
+                    .filter(|line| *line != "ok" && !line.starts_with("*** "))
+                    .map(|line| located(line, page_size)),
+            );
+        }
         Err(error) => problems.push(error.to_string()),
     }
     problems.extend(compare_schema(conn)?);
+    Ok(problems)
+}
+
+fn inspect(conn: &Connection) -> Result<Structure, ReadError> {
+    let mut problems = inspect_pages(conn)?;
     let last = chain::last_event(conn)?;
     match SealedHead::load(conn)? {
         Some(sealed) if sealed.head == last => {}
@@ -74,12 +139,12 @@ fn inspect(conn: &Connection) -> Result<Structure, ReadError> {
         sqlite: rusqlite::version(),
         schema: u32::try_from(pragma("PRAGMA user_version")?).unwrap_or(u32::MAX),
         journal_mode,
-        bytes: pragma("PRAGMA page_count")? * pragma("PRAGMA page_size")?,
+        bytes: bytes(conn)?,
     })
 }
 
 /// Compares tables, indexes and triggers with those of a database made afresh.
-fn compare_schema(conn: &Connection) -> Result<Vec<String>, ReadError> {
+fn compare_schema(conn: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     let (found, expected) = (schema(conn)?, schema(&migrate::in_memory()?)?);
     let mut problems = Vec::new();
     for (name, sql) in &expected {
@@ -95,12 +160,11 @@ fn compare_schema(conn: &Connection) -> Result<Vec<String>, ReadError> {
     Ok(problems)
 }
 
-fn schema(conn: &Connection) -> Result<BTreeMap<String, String>, ReadError> {
-    Ok(conn
-        .prepare(
-            "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema
+fn schema(conn: &Connection) -> Result<BTreeMap<String, String>, rusqlite::Error> {
+    conn.prepare(
+        "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema
              WHERE name NOT LIKE 'sqlite_%'",
-        )?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?)
+    )?
+    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
 }

@@ -17,6 +17,7 @@ use crate::error::ReadError;
 use crate::history::{compare, replay_subject};
 use crate::rows::{self, Stored, for_noun};
 use crate::store::Store;
+use crate::structure;
 
 /// The most findings of one kind that are listed; all are counted.
 pub const MAX_FINDINGS: usize = 100;
@@ -69,6 +70,8 @@ pub struct Verification {
     pub seal: HeadState,
     /// The first event that does not fit; none when the chain is whole.
     pub first_bad: Option<BadEvent>,
+    /// What is wrong with the database as a file, and what could not be read because of it.
+    pub structure: Vec<String>,
     /// How many subjects were replayed and compared with their rows.
     pub rows_compared: u64,
     /// How many rows differ.
@@ -94,6 +97,7 @@ impl Verification {
         };
         seal_holds
             && self.first_bad.is_none()
+            && self.structure.is_empty()
             && self.rows_differing == 0
             && self.damaged_blobs.is_empty()
             && self.wrong_figure.is_none()
@@ -107,13 +111,18 @@ impl Store {
             // One snapshot: writers go on meanwhile.
             let tx = conn.unchecked_transaction()?;
             let mut inspection = Inspection::new(self, &tx)?;
-            inspection.walk_chain()?;
-            inspection.check_seals()?;
-            inspection.replay_subjects()?;
+            inspection.look_at_the_file()?;
+            // Damage in one place is no reason not to look at the others.
+            inspection.survive("the events", Inspection::walk_chain)?;
+            inspection.survive("the seals", Inspection::check_seals)?;
+            inspection.survive("the rows of the events", Inspection::replay_subjects)?;
             for noun in Noun::ALL {
-                for_noun!(noun, M => inspection.find_strangers::<M>())?;
+                inspection.survive(
+                    noun.name(),
+                    |inspection| for_noun!(noun, M => inspection.find_strangers::<M>()),
+                )?;
             }
-            inspection.check_archive()?;
+            inspection.survive("the archive", Inspection::check_archive)?;
             Ok(inspection.conclude())
         })
     }
@@ -148,6 +157,7 @@ impl<'a> Inspection<'a> {
                 head: Head::START,
                 seal: HeadState::Unsealed,
                 first_bad: None,
+                structure: Vec::new(),
                 rows_compared: 0,
                 rows_differing: 0,
                 rows_differ: Vec::new(),
@@ -161,6 +171,30 @@ impl<'a> Inspection<'a> {
         })
     }
 
+    fn look_at_the_file(&mut self) -> Result<(), ReadError> {
+        // What it says of the end of the chain is said better by the seals.
+        let problems = structure::inspect_pages(self.conn)?;
+        self.result.structure.extend(problems);
+        Ok(())
+    }
+
+    /// Goes on where a part of the database cannot be read, and says that it could not.
+    fn survive(
+        &mut self,
+        what: &str,
+        part: impl FnOnce(&mut Self) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        match part(self) {
+            Err(ReadError::Damaged { detail }) => {
+                self.result
+                    .structure
+                    .push(format!("{what} cannot be read to the end: {detail}"));
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
     fn walk_chain(&mut self) -> Result<(), ReadError> {
         let conn = self.conn;
         let mut statement = conn.prepare(
@@ -170,7 +204,8 @@ impl<'a> Inspection<'a> {
         let mut found = statement.query([])?;
         let mut head = Head::START;
         while let Some(row) = found.next()? {
-            let seq: u64 = row.get(0)?;
+            // One below zero is as good as one that is far too large: it does not follow the one before.
+            let seq = row.get::<_, i64>(0)?.cast_unsigned();
             let text = row.get_ref(7)?.as_bytes().unwrap_or_default();
             self.result.events += 1;
             if self.result.first_bad.is_none() {
@@ -183,8 +218,8 @@ impl<'a> Inspection<'a> {
             if self.former.iter().any(|sealed| sealed.head.seq == seq) {
                 self.former_hashes.insert(seq, head.hash);
             }
+            self.result.head = head;
         }
-        self.result.head = head;
         Ok(())
     }
 
@@ -269,12 +304,14 @@ impl<'a> Inspection<'a> {
             conn.prepare("SELECT subject_id, min(seq) FROM event GROUP BY subject_id")?;
         let mut found = subjects.query([])?;
         while let Some(row) = found.next()? {
-            let id = Uuid::from_bytes(row.get(0)?);
-            let noun: String = conn
+            let noun = conn
                 .prepare_cached("SELECT subject_type FROM event WHERE seq = ?1")?
-                .query_row([row.get::<_, u64>(1)?], |row| row.get(0))?;
-            // A noun that does not exist was found with the columns of its event.
-            if let Some(noun) = Noun::from_name(&noun) {
+                .query_row([row.get::<_, i64>(1)?], |row| row.get::<_, String>(0));
+            // An id or a noun that is none was found with the columns of its event.
+            if let (Ok(id), Ok(noun)) = (row.get(0), noun)
+                && let Some(noun) = Noun::from_name(&noun)
+            {
+                let id = Uuid::from_bytes(id);
                 for_noun!(noun, M => self.compare_row::<M>(id))?;
             }
         }
@@ -306,8 +343,10 @@ impl<'a> Inspection<'a> {
         ))?;
         let mut found = strangers.query([noun])?;
         while let Some(row) = found.next()? {
-            let id = Uuid::from_bytes(row.get(0)?);
-            self.differs(M::subject(id), "no event speaks of it".to_owned());
+            match row.get(0).map(Uuid::from_bytes) {
+                Ok(id) => self.differs(M::subject(id), "no event speaks of it".to_owned()),
+                Err(_) => self.differs(M::subject(Uuid::nil()), "its id is none".to_owned()),
+            }
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The writer thread: one transaction for many jobs, one answer for each, none before the commit.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
@@ -207,9 +209,15 @@ impl Writer {
         Ok(())
     }
 
+    /// Attempts a job. A defect in it must not end the thread that all others wait for: whatever it had written is undone.
+    fn attempt(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        catch_unwind(AssertUnwindSafe(|| job.attempt(self)))
+            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+    }
+
     /// Runs one job; if it fails, the whole transaction is lost.
     fn run_bare_job(&mut self, job: &mut dyn Job) -> Result<(), Lost> {
-        job.attempt(self).map_err(Lost::of)?;
+        self.attempt(job).map_err(Lost::of)?;
         if self.conn.is_autocommit() {
             return Err(Lost::of(ended_by_itself()));
         }
@@ -222,7 +230,7 @@ impl Writer {
     fn run_job(&mut self, job: &mut dyn Job) -> Result<Result<(), StoreError>, Lost> {
         let before = self.head;
         self.statement("SAVEPOINT job").map_err(Lost::of)?;
-        let result = job.attempt(self);
+        let result = self.attempt(job);
         if self.conn.is_autocommit() {
             return Err(Lost::of(result.err().unwrap_or_else(ended_by_itself)));
         }
@@ -307,6 +315,17 @@ fn ended_by_itself() -> StoreError {
     StoreError::Damaged {
         detail: "the transaction ended by itself".to_owned(),
     }
+}
+
+/// Says what a panic said.
+fn panicked(panic: &(dyn Any + Send)) -> StoreError {
+    let said = panic
+        .downcast_ref::<&str>()
+        .map(|said| (*said).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    let detail = said.unwrap_or_else(|| "without a word".to_owned());
+    tracing::error!(%detail, "a job of the writer panicked; it is taken back");
+    StoreError::Panicked { detail }
 }
 
 fn data_version(conn: &Connection) -> Result<i64, rusqlite::Error> {

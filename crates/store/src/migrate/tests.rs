@@ -137,6 +137,7 @@ fn a_migration_that_dies_at_any_statement_is_done_by_the_next_start() {
     load::unpack_v0(folder.path());
     let path = folder.path().join("hyperion.db");
     let conn = crate::connection::open_writer(&path).unwrap();
+    crate::connection::prepare_writer(&conn).unwrap();
     // Written through at once, so that there is something to roll back.
     conn.execute_batch("PRAGMA cache_spill = 1; PRAGMA cache_size = 1;")
         .unwrap();

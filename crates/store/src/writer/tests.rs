@@ -252,3 +252,30 @@ fn the_log_does_not_grow_for_ever() {
         .len();
     assert!(database > 30_000_000, "{database}");
 }
+
+// S9: a defect in one job is answered, leaves nothing behind, and everything else goes on.
+#[test]
+fn a_job_that_panics_is_taken_back_and_the_others_go_on() {
+    let (_folder, store) = open();
+    store.execute(register(1, "/srv/one".to_owned())).unwrap();
+    let before = store.head().unwrap();
+    for say in [
+        |writer: &mut Writer| -> Result<(), StoreError> {
+            writer.conn.execute_batch("DELETE FROM repo").unwrap();
+            writer.head.seq += 7;
+            panic!("a stone in the shoe");
+        },
+        |_: &mut Writer| std::panic::panic_any(7),
+    ] {
+        let error = store.operate(say).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Panicked { detail } if detail == "a stone in the shoe" || detail == "without a word"),
+            "{error:?}"
+        );
+    }
+    assert_eq!(store.head().unwrap(), before);
+    store.execute(register(2, "/srv/two".to_owned())).unwrap();
+    let repos = store.list::<Repo>(&Filter::default()).unwrap();
+    assert_eq!(repos.rows.len(), 2);
+    assert!(store.verify().unwrap().is_sound());
+}

@@ -10,6 +10,7 @@ mod damage;
 mod execute;
 #[path = "../fixtures/load.rs"]
 mod fixtures;
+mod flips;
 mod keys;
 mod leases;
 mod migrate;

@@ -68,11 +68,21 @@ impl World {
     /// Changes the database behind the store's back.
     pub(crate) fn tamper(&self, sql: &str) {
         let conn = rusqlite::Connection::open(self.database()).unwrap();
-        conn.execute_batch(
-            "DROP TRIGGER IF EXISTS event_stays; DROP TRIGGER IF EXISTS event_stays_as_it_is;",
-        )
-        .unwrap();
+        let triggers: Vec<(String, String)> = conn
+            .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        for (name, _) in &triggers {
+            conn.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+        }
         conn.execute_batch(sql).unwrap();
+        // Whoever damages a bit leaves the schema as it is.
+        for (_, trigger) in &triggers {
+            conn.execute_batch(trigger).unwrap();
+        }
     }
 
     /// Copies database, log and blobs as they stand, as a crash would leave them.
