@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod generate;
 mod process;
 mod test;
@@ -31,6 +32,8 @@ Commands:
                   sees that it works, and writes nothing
   tidy            Check crate edges, file sizes, generated files, the requirement table,
                   links, walls between crates, paths and examples
+  fuzz [TARGET…] [--minutes N]
+                  Fuzz what reads text from outside, each target for N minutes (10)
   generate        Write the generated files in docs/: schemas, states, CLI reference
   help            Show this
 ";
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
             bench::run(&root, &names, extent)
         }
         ["tidy"] => tidy::run(&root),
+        ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         ["generate"] => generate::write(&root),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");

@@ -14,6 +14,8 @@ mod engine;
 mod error;
 mod field;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod layers;
 mod merge;
 mod plan;

@@ -13,6 +13,8 @@ pub mod digest;
 pub mod entry;
 pub mod event;
 pub mod facts;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 pub mod id;
 pub mod level;
 pub mod machine;

@@ -29,6 +29,8 @@ mod apply;
 mod binary;
 mod diff;
 mod file_patch;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod lines;
 mod merge;
 mod pairing;

@@ -26,6 +26,7 @@ mod clock;
 mod dice;
 mod diff;
 mod eventually;
+pub mod fuzz;
 mod git;
 mod id_source;
 mod lives;

@@ -9,6 +9,8 @@ pub(crate) mod change;
 mod draft;
 mod dry_apply;
 mod errors;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod json;
 mod ownership;
 mod parse;
