@@ -203,6 +203,25 @@ fn wait(time: Duration) {
     thread::sleep(time);
 }
 
+/// Does one thing again and again for a while, a hundred times at most, and gives how long it takes.
+pub(crate) fn repeat(asked: &Asked, work: impl Fn()) -> Figure {
+    let begun = Instant::now();
+    let mut calls = Vec::new();
+    while calls.is_empty() || (calls.len() < 100 && begun.elapsed() < asked.time) {
+        let started = Instant::now();
+        work();
+        calls.push(started.elapsed());
+    }
+    calls.sort_unstable();
+    Figure {
+        value: calls[calls.len() / 2].as_secs_f64() * 1e3,
+        unit: "ms",
+        calls,
+        cpu: None,
+        kib: None,
+    }
+}
+
 /// The processor time this process has used, all threads together; in steps of 10 ms.
 pub(crate) fn processor_time() -> Duration {
     // Fields 14 and 15, in ticks of which Linux shows a hundred a second; the name before them

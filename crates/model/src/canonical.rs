@@ -23,95 +23,140 @@ pub fn to_string(value: &Value) -> String {
 /// an event's text took.
 pub fn of<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
     let text = serde_json::to_string(value)?;
-    let mut out = String::with_capacity(text.len());
-    sort(&text, &mut out);
-    Ok(out)
-}
-
-/// Copies a JSON text as `serde_json` writes it, without white space, with its members sorted.
-fn sort(text: &str, out: &mut String) {
-    let Some(inside) = text.get(1..text.len().saturating_sub(1)) else {
-        return out.push_str(text);
+    let mut sorter = Sorter {
+        text: text.as_bytes(),
+        at: 0,
+        out: Vec::with_capacity(text.len()),
+        members: Vec::new(),
     };
-    match text.as_bytes()[0] {
-        b'{' => {
-            let mut members: Vec<&str> = parts(inside).collect();
-            members.sort_by(|a, b| compare_keys(key_of(a), key_of(b)));
-            out.push('{');
-            for (at, member) in members.into_iter().enumerate() {
-                if at > 0 {
-                    out.push(',');
-                }
-                let key = key_of(member);
-                out.push_str(key);
-                out.push(':');
-                sort(&member[key.len() + 1..], out);
-            }
-            out.push('}');
-        }
-        b'[' => {
-            out.push('[');
-            for (at, item) in parts(inside).enumerate() {
-                if at > 0 {
-                    out.push(',');
-                }
-                sort(item, out);
-            }
-            out.push(']');
-        }
-        _ => out.push_str(text),
+    sorter.value();
+    match String::from_utf8(sorter.out) {
+        Ok(sorted) => Ok(sorted),
+        // Never: whole members were moved.
+        Err(_) => Ok(to_string(&serde_json::from_str(&text)?)),
     }
 }
 
-/// Splits what stands between brackets or braces at its own commas.
-fn parts(inside: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(inside).filter(|inside| !inside.is_empty());
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let (mut depth, mut at) = (0_u32, 0);
-        let bytes = text.as_bytes();
-        while let Some(byte) = bytes.get(at) {
-            match byte {
-                b'"' => at += string_len(&text[at..]) - 1,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth = depth.saturating_sub(1),
-                b',' if depth == 0 => break,
-                _ => {}
-            }
-            at += 1;
-        }
-        rest = text.get(at + 1..);
-        Some(&text[..at.min(text.len())])
-    })
+/// Copies a JSON text as `serde_json` writes it, without white space, and sorts members on the way.
+struct Sorter<'t> {
+    text: &'t [u8],
+    at: usize,
+    out: Vec<u8>,
+    /// Of the objects that are open, the innermost last.
+    members: Vec<Member>,
 }
 
-/// Tells how long the string at the start of a text is, quotes included.
-fn string_len(text: &str) -> usize {
-    let mut at = 1;
-    let bytes = text.as_bytes();
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
+/// Where a member lies in what was written.
+#[derive(Clone, Copy)]
+struct Member {
+    start: usize,
+    key_end: usize,
+    end: usize,
+}
+
+impl Sorter<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    /// Copies so many bytes.
+    fn copy(&mut self, bytes: usize) {
+        let end = self.text.len().min(self.at + bytes);
+        self.out.extend_from_slice(&self.text[self.at..end]);
+        self.at = end;
+    }
+
+    fn value(&mut self) {
+        match self.peek() {
+            Some(b'{') => self.object(),
+            Some(b'[') => self.array(),
+            Some(b'"') => self.string(),
+            Some(_) | None => {
+                let rest = &self.text[self.at..];
+                let end = rest
+                    .iter()
+                    .position(|byte| matches!(byte, b',' | b']' | b'}'));
+                self.copy(end.unwrap_or(rest.len()));
+            }
         }
     }
-    text.len()
-}
 
-/// Gives a member's key as it is written, quotes included.
-fn key_of(member: &str) -> &str {
-    &member[..string_len(member)]
+    fn string(&mut self) {
+        let mut end = self.at + 1;
+        while let Some(byte) = self.text.get(end).filter(|byte| **byte != b'"') {
+            end += if *byte == b'\\' { 2 } else { 1 };
+        }
+        self.copy(end + 1 - self.at);
+    }
+
+    fn array(&mut self) {
+        self.copy(1);
+        while self.peek().is_some_and(|byte| byte != b']') {
+            self.value();
+            if self.peek() == Some(b',') {
+                self.copy(1);
+            }
+        }
+        self.copy(1);
+    }
+
+    fn object(&mut self) {
+        self.copy(1);
+        let first = self.members.len();
+        while self.peek().is_some_and(|byte| byte != b'}') {
+            let start = self.out.len();
+            self.string();
+            let key_end = self.out.len();
+            self.copy(1);
+            self.value();
+            let end = self.out.len();
+            self.members.push(Member {
+                start,
+                key_end,
+                end,
+            });
+            if self.peek() == Some(b',') {
+                self.copy(1);
+            }
+        }
+        self.sort(first);
+        self.members.truncate(first);
+        self.copy(1);
+    }
+
+    /// Brings the members from `first` on, which are the last thing written, into order.
+    fn sort(&mut self, first: usize) {
+        let (out, members) = (&self.out, &mut self.members[first..]);
+        // Without the quotes, so that a key comes before those that begin with it.
+        let key = |member: &Member| &out[member.start + 1..member.key_end - 1];
+        let in_order = |a: &Member, b: &Member| compare_keys(key(a), key(b)).is_le();
+        if members.is_sorted_by(in_order) {
+            return;
+        }
+        let start = members[0].start;
+        members.sort_by(|a, b| compare_keys(key(a), key(b)));
+        let mut sorted = Vec::with_capacity(out.len() - start);
+        for (at, member) in members.iter().enumerate() {
+            if at > 0 {
+                sorted.push(b',');
+            }
+            sorted.extend_from_slice(&out[member.start..member.end]);
+        }
+        self.out.truncate(start);
+        self.out.extend_from_slice(&sorted);
+    }
 }
 
 /// Compares keys as they are written, by the UTF-16 code units of what they say.
-fn compare_keys(a: &str, b: &str) -> Ordering {
-    let plain = |key: &str| key.bytes().all(|byte| byte.is_ascii() && byte != b'\\');
+fn compare_keys(a: &[u8], b: &[u8]) -> Ordering {
+    let plain = |key: &[u8]| key.iter().all(|byte| byte.is_ascii() && *byte != b'\\');
     if plain(a) && plain(b) {
-        // Without the quotes: `"` would come before the `"` that ends a key that the other begins with.
-        return a.trim_matches('"').cmp(b.trim_matches('"'));
+        return a.cmp(b);
     }
-    let said = |key: &str| serde_json::from_str::<String>(key).unwrap_or_default();
+    let said = |key: &[u8]| {
+        let quoted = [b"\"", key, b"\""].concat();
+        serde_json::from_slice::<String>(&quoted).unwrap_or_default()
+    };
     said(a).encode_utf16().cmp(said(b).encode_utf16())
 }
 

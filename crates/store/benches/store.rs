@@ -1,4 +1,5 @@
-//! How much the store takes in: commits of one event, whole intakes, lives of queue entries.
+//! How much the store takes in: commits of one event, whole intakes, lives of queue entries; alone,
+//! and over a million archived rows.
 //!
 //! Everything as in an engine at work: the real redactor, encrypted blobs, chained events, a
 //! sealed head, `synchronous=FULL`. Each producer is a thread that waits for its answer.
@@ -17,35 +18,85 @@ mod work;
 use std::path::Path;
 use std::sync::Arc;
 
-use harness::{Asked, Figure, PRODUCERS, produce};
-use hyperion_model::{Batch, RepoId, Time, Uuid};
+use harness::{Asked, PRODUCERS, produce, repeat};
+use hyperion_model::approval::Approval;
+use hyperion_model::entry::Entry;
+use hyperion_model::request::Request;
+use hyperion_model::{RepoId, Time, Uuid};
 use hyperion_policy::Redactor;
-use hyperion_store::{KeySource, Mode, Store, StoreConfig};
+use hyperion_store::{Filter, KeySource, Mode, Store, StoreConfig};
 
 /// Does some units of work against a repository and tells how many.
 type Work = fn(&Store, RepoId) -> u64;
 
+const WORKS: [(&str, Work); 3] = [("commits", commit), ("intakes", intake), ("lives", lives)];
+
+/// What stands behind the name of a case that is measured over the archive.
+const OVER_ARCHIVE: &str = "1,000,000 archived rows";
+
+/// How many producers work over it.
+const ARCHIVE_PRODUCERS: usize = 16;
+
 fn main() {
     let asked = Asked::read();
-    let works: [(&str, Work); 3] = [("commits", commit), ("intakes", intake), ("lives", lives)];
-    for (name, work) in works {
+    for (name, work) in WORKS {
         for producers in PRODUCERS {
             let case = format!("{name}, {producers} producers");
             if asked.wants(&case) {
                 // Each in a store of its own, so that none pays for the one before.
                 let store = open(&asked.fresh("store"));
-                measure(&store, producers, &asked, work).print("store", &case);
+                measure(&store, work, &case, producers, &asked);
             }
         }
     }
+    if asked.wants(OVER_ARCHIVE) {
+        over_archive(&asked);
+    }
 }
 
-fn measure(store: &Store, producers: usize, asked: &Asked, work: Work) -> Figure {
+fn over_archive(asked: &Asked) {
+    let folder = asked.fresh("archive");
+    let request = work::history::seed(&open(&folder));
+    work::history::multiply(&folder.join("hyperion.db"));
+    let case = |name: &str| format!("{name}, {OVER_ARCHIVE}");
+    repeat(asked, || drop(open(&folder))).print("store", &case("open and close"));
+    let store = open(&folder);
+    for (name, work) in WORKS {
+        let name = format!("{name}, {ARCHIVE_PRODUCERS} producers");
+        measure(&store, work, &case(&name), ARCHIVE_PRODUCERS, asked);
+    }
+    let reads: [(&str, &dyn Fn()); 5] = [
+        ("get an archived request", &|| {
+            assert!(store.get::<Request>(request).unwrap().is_some());
+        }),
+        ("list the 100 newest entries", &|| {
+            let page = store.list::<Entry>(&Filter::default().newest()).unwrap();
+            assert_eq!(page.rows.len(), 100);
+        }),
+        ("list the 100 newest entries, archived ones too", &|| {
+            let filter = Filter::default().newest().archived();
+            assert_eq!(store.list::<Entry>(&filter).unwrap().rows.len(), 100);
+        }),
+        ("count all requests", &|| {
+            let count = store.count::<Request>(&Filter::default().archived());
+            assert!(count.unwrap() > 200_000);
+        }),
+        ("look for what is due", &|| {
+            assert!(store.due::<Approval>(Time::UNIX_EPOCH, 100).is_ok());
+        }),
+    ];
+    for (name, read) in reads {
+        repeat(asked, read).print("store", &case(name));
+    }
+}
+
+fn measure(store: &Store, work: Work, case: &str, producers: usize, asked: &Asked) {
     let repo = RepoId::new(Uuid::now_v7());
-    produce(producers, asked, "/s", |_| {
+    let figure = produce(producers, asked, "/s", |_| {
         let store = store.clone();
         move || work(&store, repo)
-    })
+    });
+    figure.print("store", case);
 }
 
 fn open(folder: &Path) -> Store {
@@ -63,26 +114,23 @@ fn open(folder: &Path) -> Store {
     .unwrap()
 }
 
-fn execute(store: &Store, batch: Batch) {
-    store.execute(batch).unwrap();
-}
-
 /// One row, one event.
 fn commit(store: &Store, _: RepoId) -> u64 {
-    execute(store, work::registration());
+    store.execute(work::registration()).unwrap();
     1
 }
 
 /// Four rows, five events, five encrypted blobs.
 fn intake(store: &Store, repo: RepoId) -> u64 {
-    execute(store, work::intake(repo));
+    let (_, batch) = work::intake(repo);
+    store.execute(batch).unwrap();
     1
 }
 
 /// Sixteen queue entries from enqueued to landed: seven events each, in three commits together.
 fn lives(store: &Store, repo: RepoId) -> u64 {
     for batch in work::lives(repo) {
-        execute(store, batch);
+        store.execute(batch).unwrap();
     }
     work::A_LEASE
 }

@@ -324,12 +324,16 @@ pub(crate) fn bring_back(writer: &Writer, noun: Noun, id: Uuid) -> Result<bool, 
 }
 
 /// Brings back what a new row belongs to or refers to: a unit is never split, and nothing open
-/// refers to the archive.
-pub(crate) fn bring_back_referred(writer: &Writer, row: &Row) -> Result<(), StoreError> {
-    if let Some(request) = row.request {
+/// refers to the archive. What is known to be living needs no looking for.
+pub(crate) fn bring_back_referred(
+    writer: &Writer,
+    row: &Row,
+    living: &[Uuid],
+) -> Result<(), StoreError> {
+    if let Some(request) = row.request.filter(|id| !living.contains(&id.uuid())) {
         bring_back(writer, Noun::Request, request.uuid())?;
     }
-    if let Some(parent) = row.parent {
+    if let Some(parent) = row.parent.filter(|id| !living.contains(id)) {
         for noun in UNIT {
             bring_back(writer, noun, parent)?;
         }

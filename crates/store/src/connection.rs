@@ -18,7 +18,7 @@ pub(crate) const WRITER_BUSY: Duration = Duration::from_secs(5);
 const READER_BUSY: Duration = Duration::from_secs(5);
 
 /// Statements kept prepared in each connection.
-const PREPARED_STATEMENTS: usize = 128;
+const PREPARED_STATEMENTS: usize = 256;
 
 /// Makes sure that the SQLite in use is safe.
 pub(crate) fn check_version() -> Result<(), OpenError> {

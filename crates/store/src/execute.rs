@@ -174,11 +174,18 @@ impl Job for BatchJob {
                 .push(blob.insert(&writer.conn, self.batch.stamp.time)?);
         }
         let first_seq = writer.head.seq + 1;
-        let mut events = Vec::new();
+        let (mut events, mut living) = (Vec::new(), Vec::new());
         let mut index = 0;
         // Commands to one subject that follow each other load and write its row once.
         for commands in (self.batch.commands).chunk_by(|a, b| a.subject() == b.subject()) {
-            run_commands(writer, &self.batch, index, commands, &mut events)?;
+            run_commands(
+                writer,
+                &self.batch,
+                index,
+                commands,
+                &mut events,
+                &mut living,
+            )?;
             index += commands.len();
         }
         let last_seq = writer.head.seq;
@@ -263,6 +270,7 @@ fn run_commands(
     index: usize,
     commands: &[Command],
     events: &mut Vec<Arc<StoredEvent>>,
+    living: &mut Vec<Uuid>,
 ) -> Result<(), StoreError> {
     use hyperion_model::{approval, change_set, entry, plan, repo, request, run};
     let Some(first) = commands.first() else {
@@ -274,6 +282,7 @@ fn run_commands(
         index,
         id: first.subject().uuid(),
         events,
+        living,
     };
     macro_rules! all {
         ($noun:ident) => {
@@ -301,6 +310,8 @@ struct Step<'a> {
     index: usize,
     id: Uuid,
     events: &'a mut Vec<Arc<StoredEvent>>,
+    /// The subjects of the batch so far: none of them is archived.
+    living: &'a mut Vec<Uuid>,
 }
 
 impl Step<'_> {
@@ -318,7 +329,9 @@ impl Step<'_> {
             index,
             id,
             events,
+            living,
         } = self;
+        living.push(id);
         let subject = M::subject(id);
         let found = match rows::load::<M>(&writer.conn, id)? {
             // A command that needs something archived finds it where it was.
@@ -365,7 +378,7 @@ impl Step<'_> {
             return Ok(());
         };
         if before.is_none() {
-            archive::bring_back_referred(writer, &state.row())?;
+            archive::bring_back_referred(writer, &state.row(), living)?;
         }
         let stamp = RowStamp {
             created_seq,

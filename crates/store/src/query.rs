@@ -357,32 +357,41 @@ impl Store {
     ///
     /// More than [`MAX_OPEN_ROWS`] is an error rather than a part of the truth.
     pub fn open_rows<M: Stored>(&self, filter: &Filter) -> Result<Page<M>, ReadError> {
-        let mut filter = Filter {
+        let filter = Filter {
             open: Some(true),
-            limit: MAX_PAGE,
             ..filter.clone()
         };
-        let mut all = Page {
-            rows: Vec::new(),
-            damaged: Vec::new(),
-            next: None,
-        };
-        loop {
-            let Page {
-                rows,
-                damaged,
-                next,
-            } = self.list::<M>(&filter)?;
-            all.rows.extend(rows);
-            all.damaged.extend(damaged);
-            if next.is_none() {
-                return Ok(all);
+        let (condition, params) = filter.condition();
+        let sql = select(M::NOUN, "created_seq, id, doc", &condition, false);
+        let (mut found, mut damage) = (Vec::new(), Vec::new());
+        // One look and no order: SQLite would carry every document through its sorter, and a page
+        // at a time it would do so again for each page.
+        self.read(|conn| {
+            let mut statement = conn.prepare_cached(&sql)?;
+            let mut rows = statement.query(params_from_iter(params.iter()))?;
+            while let Some(row) = rows.next()? {
+                if found.len() + damage.len() == MAX_OPEN_ROWS {
+                    return Err(ReadError::TooMany { max: MAX_OPEN_ROWS });
+                }
+                match rows::parse::<M>(row.get_ref(2)?.as_bytes().unwrap_or_default()) {
+                    Ok(state) => found.push((row.get::<_, u64>(0)?, state)),
+                    Err(detail) => damage.push((Uuid::from_bytes(row.get(1)?), detail)),
+                }
             }
-            if all.rows.len() + all.damaged.len() >= MAX_OPEN_ROWS {
-                return Err(ReadError::TooMany { max: MAX_OPEN_ROWS });
-            }
-            filter.after = next;
+            Ok(())
+        })?;
+        found.sort_unstable_by_key(|(created_seq, _)| *created_seq);
+        if filter.order == Order::NewestFirst {
+            found.reverse();
         }
+        for (id, detail) in &damage {
+            self.report_damage(M::subject(*id), detail);
+        }
+        Ok(Page {
+            rows: found.into_iter().map(|(_, state)| state).collect(),
+            damaged: damage.into_iter().map(|(id, _)| id).collect(),
+            next: None,
+        })
     }
 
     /// Lists the open states whose deadline has passed, the most urgent first.

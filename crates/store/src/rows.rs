@@ -1,5 +1,6 @@
 //! Rows: one table a noun, all of one shape, written only together with the events they follow from.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use hyperion_model::approval::Approval;
@@ -119,6 +120,21 @@ macro_rules! for_noun {
 }
 pub(crate) use for_noun;
 
+/// Writes a statement with a noun's table in the middle; each is written once, at compile time.
+macro_rules! with_table {
+    ($noun:expr, $before:literal, $after:literal) => {
+        match $noun {
+            Noun::Repo => concat!($before, "\"repo\"", $after),
+            Noun::Request => concat!($before, "\"request\"", $after),
+            Noun::Plan => concat!($before, "\"plan\"", $after),
+            Noun::Run => concat!($before, "\"run\"", $after),
+            Noun::ChangeSet => concat!($before, "\"change_set\"", $after),
+            Noun::Approval => concat!($before, "\"approval\"", $after),
+            Noun::Entry => concat!($before, "\"entry\"", $after),
+        }
+    };
+}
+
 /// A state as it was loaded, with what its row says beside it.
 pub(crate) struct Loaded<M> {
     pub(crate) state: M,
@@ -131,9 +147,10 @@ pub(crate) fn load<M: Stored>(
     id: Uuid,
 ) -> Result<Option<Loaded<M>>, StoreError> {
     let found = conn
-        .prepare_cached(&format!(
-            "SELECT created_seq, doc FROM \"{}\" WHERE id = ?1",
-            M::NOUN.name()
+        .prepare_cached(with_table!(
+            M::NOUN,
+            "SELECT created_seq, doc FROM ",
+            " WHERE id = ?1"
         ))?
         .query_row([id.as_bytes()], |row| {
             let doc = row.get_ref(1)?;
@@ -192,7 +209,7 @@ pub(crate) fn save<M: Stored>(
 ) -> Result<(), StoreError> {
     match before {
         None => insert(conn, state, stamp, stamp.time)?,
-        Some(_) => update(conn, state, stamp)?,
+        Some(before) => update(conn, before, state, stamp)?,
     }
     save_references::<M>(conn, keys, before, &state.row(), state.own_uuid())
 }
@@ -213,11 +230,12 @@ pub(crate) fn insert<M: Stored>(
         parent,
         due_ms,
     } = Columns::of(&state.row());
-    conn.prepare_cached(&format!(
-        "INSERT INTO \"{}\" (created_seq, updated_seq, id, status, open, request_id, repo_id,
+    conn.prepare_cached(with_table!(
+        M::NOUN,
+        "INSERT INTO ",
+        " (created_seq, updated_seq, id, status, open, request_id, repo_id,
            run_id, parent, due_ms, created_ms, updated_ms, doc)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        M::NOUN.name()
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
     ))?
     .execute(params![
         stamp.created_seq,
@@ -237,7 +255,14 @@ pub(crate) fn insert<M: Stored>(
     Ok(())
 }
 
-fn update<M: Stored>(conn: &Connection, state: &M, stamp: &RowStamp) -> Result<(), StoreError> {
+/// Writes what changed of a row. SQLite takes a row out of every index on a column that is named,
+/// and puts it back, also where the value stays: so only what changed is named.
+fn update<M: Stored>(
+    conn: &Connection,
+    before: &Row,
+    state: &M,
+    stamp: &RowStamp,
+) -> Result<(), StoreError> {
     let Columns {
         status,
         open,
@@ -246,27 +271,54 @@ fn update<M: Stored>(conn: &Connection, state: &M, stamp: &RowStamp) -> Result<(
         run,
         parent,
         due_ms,
-    } = Columns::of(&state.row());
-    conn.prepare_cached(&format!(
-        "UPDATE \"{}\" SET updated_seq = ?1, status = ?2, open = ?3, request_id = ?4,
-           repo_id = ?5, run_id = ?6, parent = ?7, due_ms = ?8, updated_ms = ?9, doc = ?10
-         WHERE created_seq = ?11",
-        M::NOUN.name()
-    ))?
-    .execute(params![
-        stamp.updated_seq,
-        status,
-        open,
-        request,
-        repo,
-        run,
-        parent,
-        due_ms,
-        stamp.time.as_millisecond(),
-        doc(state)?,
+    } = &Columns::of(&state.row());
+    let (updated_ms, doc) = (stamp.time.as_millisecond(), doc(state)?);
+    let always = params![
         stamp.created_seq,
-    ])?;
+        stamp.updated_seq,
+        updated_ms,
+        doc,
+        status
+    ];
+    if same_place(before, &state.row()) {
+        conn.prepare_cached(with_table!(
+            M::NOUN,
+            "UPDATE ",
+            " SET updated_seq = ?2, updated_ms = ?3, doc = ?4, status = ?5
+             WHERE created_seq = ?1"
+        ))?
+        .execute(always)?;
+        return Ok(());
+    }
+    let place = params![open, request, repo, run, parent, due_ms];
+    let all: Vec<&dyn ToSql> = always.iter().chain(place).copied().collect();
+    conn.prepare_cached(with_table!(
+        M::NOUN,
+        "UPDATE ",
+        " SET updated_seq = ?2, updated_ms = ?3, doc = ?4, status = ?5, open = ?6,
+           request_id = ?7, repo_id = ?8, run_id = ?9, parent = ?10, due_ms = ?11
+         WHERE created_seq = ?1"
+    ))?
+    .execute(all.as_slice())?;
     Ok(())
+}
+
+/// Tells whether a row is found where it was: by everything but its status.
+fn same_place(before: &Row, after: &Row) -> bool {
+    let place = |row: &Row| {
+        let Row {
+            status: _,
+            open,
+            request,
+            repo,
+            run,
+            parent,
+            due,
+            blobs: _,
+        } = row;
+        (*open, *request, *repo, *run, *parent, *due)
+    };
+    place(before) == place(after)
 }
 
 fn doc<M: Stored>(state: &M) -> Result<String, StoreError> {
@@ -282,7 +334,7 @@ fn doc<M: Stored>(state: &M) -> Result<String, StoreError> {
 /// The columns that are searched, as SQLite takes them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Columns {
-    pub(crate) status: String,
+    pub(crate) status: Cow<'static, str>,
     pub(crate) open: bool,
     pub(crate) request: Option<[u8; 16]>,
     pub(crate) repo: Option<[u8; 16]>,
@@ -304,7 +356,7 @@ impl Columns {
             blobs: _,
         } = row;
         Self {
-            status: (*status).to_owned(),
+            status: Cow::Borrowed(status),
             open: *open,
             request: request.map(|id| id.uuid().into_bytes()),
             repo: repo.map(|id| id.uuid().into_bytes()),

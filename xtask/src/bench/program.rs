@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::process::{capture, cargo, program, run};
+use crate::process::{capture, cargo, run};
 
 /// A program that prints figures.
 pub(crate) enum Program {
@@ -18,11 +18,6 @@ pub(crate) enum Program {
         /// The folder.
         folder: &'static str,
     },
-    /// A Go module in a folder of `bench/peers`.
-    Go {
-        /// The folder.
-        folder: &'static str,
-    },
 }
 
 impl Program {
@@ -31,7 +26,6 @@ impl Program {
         match self {
             Program::Target { package, bench } => build_target(root, package, bench),
             Program::Workspace { folder } => build_workspace(root, folder),
-            Program::Go { folder } => build_go(root, folder),
         }
     }
 }
@@ -70,18 +64,6 @@ fn build_workspace(root: &Path, name: &str) -> Result<PathBuf, String> {
         .args(["build", "--release", "--locked", "--quiet", "--target-dir"])
         .arg(&target))?;
     Ok(target.join("release").join(name))
-}
-
-fn build_go(root: &Path, name: &str) -> Result<PathBuf, String> {
-    let folder = root.join("bench").join("peers").join(name);
-    let binary = root.join("bench").join("target").join(name);
-    capture(
-        program("go", &folder)
-            .args(["build", "-mod=readonly", "-o"])
-            .arg(&binary)
-            .arg("."),
-    )?;
-    Ok(binary)
 }
 
 #[cfg(test)]

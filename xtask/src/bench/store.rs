@@ -1,4 +1,4 @@
-//! The store: commits, intakes and job lives, against SQLite used plainly and two job queues on it.
+//! The store: commits, intakes and job lives, against SQLite used plainly and a job queue on it.
 
 use super::program::Program;
 use super::{Bench, Floor, Wanted};
@@ -12,7 +12,6 @@ pub(super) const BENCH: Bench = Bench {
     peers: &[
         ("sqlite", Program::Workspace { folder: "sqlite" }),
         ("apalis", Program::Workspace { folder: "apalis" }),
-        ("goqite", Program::Go { folder: "goqite" }),
     ],
     floors: &[
         Floor {
@@ -28,6 +27,14 @@ pub(super) const BENCH: Bench = Bench {
             wanted: Wanted::TimesEachPeer(2.0),
         },
         Floor {
+            case: "commits, 16 producers, 1,000,000 archived rows",
+            wanted: Wanted::AtLeast(12_000.0),
+        },
+        Floor {
+            case: "commits, 16 producers, 1,000,000 archived rows",
+            wanted: Wanted::P999Ms(20.0),
+        },
+        Floor {
             case: "intakes, 16 producers",
             wanted: Wanted::AtLeast(6_000.0),
         },
@@ -40,6 +47,14 @@ pub(super) const BENCH: Bench = Bench {
             wanted: Wanted::TimesEachPeer(2.0),
         },
         Floor {
+            case: "intakes, 16 producers, 1,000,000 archived rows",
+            wanted: Wanted::AtLeast(6_000.0),
+        },
+        Floor {
+            case: "intakes, 16 producers, 1,000,000 archived rows",
+            wanted: Wanted::P999Ms(20.0),
+        },
+        Floor {
             case: "lives, 16 producers",
             wanted: Wanted::AtLeast(6_000.0),
         },
@@ -50,6 +65,14 @@ pub(super) const BENCH: Bench = Bench {
         Floor {
             case: "lives, 16 producers",
             wanted: Wanted::TimesEachPeer(2.0),
+        },
+        Floor {
+            case: "lives, 16 producers, 1,000,000 archived rows",
+            wanted: Wanted::AtLeast(6_000.0),
+        },
+        Floor {
+            case: "lives, 16 producers, 1,000,000 archived rows",
+            wanted: Wanted::P999Ms(20.0),
         },
     ],
 };

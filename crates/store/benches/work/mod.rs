@@ -1,5 +1,7 @@
 //! Batches as the engine makes them.
 
+pub(crate) mod history;
+
 use hyperion_model::approval::{self, Question, Risk};
 use hyperion_model::change_set::{self, Item, Proposal, item};
 use hyperion_model::entry::{self, Admission, Candidate, Dispatch, Green, Verdict};
@@ -7,9 +9,9 @@ use hyperion_model::facts::{Class, Operation, Priority};
 use hyperion_model::plan::{self, NewStep};
 use hyperion_model::request::{self, Source, Submission};
 use hyperion_model::{
-    Actor, Batch, BatchId, ChangeSetId, Command, Digest, EntryId, GitId, ItemId, Level, LineageId,
-    Name, NewBlob, PlanId, RepoId, RepoPath, RequestId, Role, RunId, Stamp, Subject, TaskId, Time,
-    Uuid, repo,
+    Actor, ApprovalId, Batch, BatchId, ChangeSetId, Command, Digest, EntryId, GitId, ItemId, Level,
+    LineageId, Name, NewBlob, PlanId, RepoId, RepoPath, RequestId, Role, RunId, Stamp, Subject,
+    TaskId, Time, Uuid, repo,
 };
 
 /// How many entries are leased together.
@@ -27,12 +29,21 @@ pub(crate) fn registration() -> Batch {
     batch(vec![Command::Repo(id, register)], vec![])
 }
 
+/// What an intake brings forth.
+pub(crate) struct Ids {
+    pub(crate) request: RequestId,
+    pub(crate) plan: PlanId,
+    pub(crate) set: ChangeSetId,
+    pub(crate) approval: ApprovalId,
+}
+
 /// A request that is filed, planned, changed and asked about, in one batch.
-pub(crate) fn intake(repo: RepoId) -> Batch {
+pub(crate) fn intake(repo: RepoId) -> (Ids, Batch) {
     let (request, plan) = (RequestId::new(Uuid::now_v7()), PlanId::new(Uuid::now_v7()));
     let set = ChangeSetId::new(Uuid::now_v7());
+    // The medians of a home that landed a few small changes.
     let [document, brief, assignments, change, summary] =
-        [1200, 400, 500, 2400, 900].map(|bytes| content(request, bytes));
+        [640, 240, 410, 670, 410].map(|bytes| content(request, bytes));
     let submission = Submission {
         class: Class::Bugfix,
         priority: Priority::High,
@@ -100,7 +111,8 @@ pub(crate) fn intake(repo: RepoId) -> Batch {
         plan,
         brief: brief.digest,
     };
-    let ask = Command::Approval(question.id(), approval::Command::Ask(question));
+    let approval = question.id();
+    let ask = Command::Approval(approval, approval::Command::Ask(question));
     let commands = vec![
         Command::Request(request, submit),
         Command::Plan(plan, create),
@@ -108,10 +120,14 @@ pub(crate) fn intake(repo: RepoId) -> Batch {
         Command::ChangeSet(set, propose),
         ask,
     ];
-    batch(
-        commands,
-        vec![document, brief, assignments, change, summary],
-    )
+    let ids = Ids {
+        request,
+        plan,
+        set,
+        approval,
+    };
+    let blobs = vec![document, brief, assignments, change, summary];
+    (ids, batch(commands, blobs))
 }
 
 /// Sixteen entries that are enqueued, then leased and merged, then checked and landed.
