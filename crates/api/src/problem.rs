@@ -82,6 +82,7 @@ pub const CODES: &[Code] = &[
     Code::new("engine.read_only", 503, 69, "No engine is running"),
     Code::new("engine.unavailable", 503, 69, "The engine cannot work now"),
     Code::new("store.full", 507, 69, "The disk is full"),
+    Code::new("backup.unusable", 422, 1, "The backup cannot be used"),
     Code::new("store.damaged", 500, 69, "The home's data is damaged"),
     Code::new("internal", 500, 1, "Something went wrong in Hyperion"),
 ];

@@ -10,6 +10,7 @@ use hyperion_policy::{Redactor, Rules};
 use hyperion_store::Store;
 use tokio::sync::watch;
 
+use crate::backup::Shipper;
 use crate::cx::{Clock, Cx, Ids};
 use crate::driver::{Activity, Driver};
 use crate::reconcile::Reconcile;
@@ -44,6 +45,7 @@ pub struct Parts {
 pub struct Engine {
     cx: Arc<Cx>,
     driver: Option<Driver>,
+    shipper: Option<Shipper>,
     activity: watch::Receiver<Activity>,
 }
 
@@ -69,9 +71,11 @@ impl Engine {
             Box::new(retention::Retention::new()),
         ];
         let (driver, activity) = Driver::start(Arc::clone(&cx), reconcilers)?;
+        let shipper = Shipper::start(Arc::clone(&cx))?;
         Ok(Self {
             cx,
             driver: Some(driver),
+            shipper: Some(shipper),
             activity,
         })
     }
@@ -88,6 +92,7 @@ impl Engine {
         Ok(Self {
             cx,
             driver: None,
+            shipper: None,
             activity,
         })
     }
@@ -129,6 +134,10 @@ impl Engine {
             if !self.cx.jobs.stop(PATIENCE) {
                 tracing::warn!("some checks did not end in time; the next engine ends them");
             }
+        }
+        // Last: what was committed until now is shipped.
+        if let Some(shipper) = &self.shipper {
+            shipper.stop();
         }
     }
 }

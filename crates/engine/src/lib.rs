@@ -10,6 +10,7 @@
 
 pub mod approval;
 pub mod audit;
+pub mod backup;
 pub mod change_set;
 mod cx;
 pub mod doctor;
@@ -35,4 +36,4 @@ pub use driver::Activity;
 pub use engine::{Engine, Parts};
 pub use error::Error;
 pub use reconcile::{Progress, Reconcile};
-pub use settings::{Settings, Sizes};
+pub use settings::{Backup, Settings, Sizes};

@@ -1,5 +1,6 @@
 //! The settings that decide how the engine works, as plain values; the binary reads them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyperion_model::Name;
@@ -34,8 +35,21 @@ pub struct Settings {
     pub log_max_bytes: usize,
     /// How long the content of ended changes is kept (`files.backup_retention_hours`).
     pub retention: Duration,
+    /// Where to, and how often, is shipped (`backup.*`).
+    pub backup: Backup,
     /// The environment that checks run in; nothing else is inherited.
     pub check_environment: Vec<(String, String)>,
+}
+
+/// Where to, and how often, is shipped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backup {
+    /// The folder; none ships nothing (`backup.ship_to`).
+    pub ship_to: Option<PathBuf>,
+    /// How often: what can be lost with the home (`backup.ship_every_sec`).
+    pub ship_every: Duration,
+    /// How far back a restore can go (`backup.keep_days`).
+    pub keep: Duration,
 }
 
 /// How large what a change touches may be.

@@ -79,6 +79,7 @@ fn settings() -> Settings {
         check_timeout: Duration::from_secs(60),
         log_max_bytes: 1024 * 1024,
         retention: Duration::from_secs(86_400),
+        backup: crate::Backup::default(),
         check_environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
     }
 }

@@ -122,6 +122,23 @@ points! {
     ArchiveUnitsMoved "archive.units.moved" "Some requests are in the archive in the transaction; it is not committed."
     ArchiveUnitsCommitted "archive.units.committed" "Some requests are in the archive for good; the rest is where it was."
     ArchiveUnitBroughtBack "archive.unit.brought_back" "A request is out of the archive in the transaction of the command that needs it; it is not committed."
+
+    BackupDatabaseCopied "backup.database.copied" "The database is copied under a name that begins with a dot; nothing else is (`hyperion backup`, and a base that is shipped)."
+    BackupBlobsCopied "backup.blobs.copied" "Database and blobs are copied; nothing is synced."
+    BackupObjectsCopied "backup.objects.copied" "Everything is copied; nothing is checked or synced."
+    BackupFilesSynced "backup.files.synced" "Everything is durable; there is no manifest, and the folder's name begins with a dot."
+    BackupManifestWritten "backup.manifest.written" "The backup is whole and durable; it has no name yet."
+    BackupNamed "backup.folder.named" "The backup has its name; nobody was told."
+    ShipBaseTaken "ship.base.taken" "A new base is whole; the store does not know that it is this home's (`hyperion up` with `backup.ship_to`)."
+    ShipFilesCopied "ship.files.copied" "Files that a segment needs are durable; the segment is not there."
+    ShipSegmentWritten "ship.segment.written" "A segment is durable under another name."
+    ShipSegmentNamed "ship.segment.named" "A segment is durable under its name; the store does not know."
+    ShipNoted "ship.state.noted" "The store knows what was shipped."
+    RestoreCopied "restore.files.copied" "The files of a backup are copied into a folder beside the home (`hyperion restore`)."
+    RestoreReplayed "restore.events.replayed" "Events of segments are in the copied database; rows do not follow them yet."
+    RestoreChecked "restore.home.checked" "The new home is whole and durable, beside the old one."
+    RestoreExchanged "restore.home.exchanged" "The new home has its name; the old one has the draft's (`hyperion restore --replace`)."
+    RestorePlaced "restore.home.placed" "The new home has its name, the old one is kept aside; nobody was told."
 }
 
 impl Point {

@@ -23,6 +23,7 @@ mod checkout;
 mod commit;
 mod edit;
 mod error;
+mod folder;
 mod git;
 mod helper;
 mod hold;
@@ -43,6 +44,7 @@ pub use checkout::{
 pub use commit::{CommitInfo, NewCommit, Signature, strip_trailers, with_trailers};
 pub use edit::{Content, EditError, TreeEdit};
 pub use error::GitError;
+pub use folder::{FolderFile, FolderScan, check_folder, complete_folder};
 pub use git::{Features, Git, GitOptions, OLDEST_VERSION, ProbeError, Version};
 pub use landing::{Landed, Landing, Move, Swap};
 pub use lane::{Lane, LaneError};

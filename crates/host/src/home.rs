@@ -22,6 +22,13 @@ pub struct HomeLock {
     _file: File,
 }
 
+/// The right to find content where it is, or to take it away; dropping it, or dying, gives it back.
+#[derive(Debug)]
+pub struct ContentHold {
+    // Held by the kernel for as long as this descriptor is open: no holder that died is waited for.
+    _file: File,
+}
+
 /// A folder cannot serve as a home.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -238,6 +245,39 @@ impl Home {
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| writeln!(file, "{}", std::process::id()));
         Ok(HomeLock { _file: file })
+    }
+
+    /// Keeps content from being taken away while it is copied; several may, and each waits for a purge to end.
+    pub fn keep_content(&self) -> Result<ContentHold, LockError> {
+        let (path, file) = self.content_lock()?;
+        file.lock_shared()
+            .map_err(|source| LockError::Io { path, source })?;
+        Ok(ContentHold { _file: file })
+    }
+
+    /// Takes the right to remove content; none while somebody copies it.
+    pub fn may_remove_content(&self) -> Result<Option<ContentHold>, LockError> {
+        let (path, file) = self.content_lock()?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(ContentHold { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(LockError::Io { path, source }),
+        }
+    }
+
+    fn content_lock(&self) -> Result<(PathBuf, File), LockError> {
+        let path = self.path().join("content.lock");
+        match OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+        {
+            Ok(file) => Ok((path, file)),
+            Err(source) => Err(LockError::Io { path, source }),
+        }
     }
 
     /// Permissions do not tell the whole truth (read-only mounts, quotas), so a file is written.

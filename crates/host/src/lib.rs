@@ -9,6 +9,7 @@
 mod cancel;
 mod confine;
 mod coprocess;
+mod copy;
 mod files;
 mod home;
 mod launch;
@@ -22,11 +23,12 @@ mod wait;
 pub use cancel::CancelFlag;
 pub use confine::{confine_this_thread, is_confined};
 pub use coprocess::{CoProcess, CoProcessError};
+pub use copy::{copy_new, exchange, read_pieces, rename_new};
 pub use files::{
     ReadError, create_private, create_private_dir, free_bytes, fsync_dir, read_bounded,
     remove_tree, sync_filesystem, write_atomic,
 };
-pub use home::{Home, HomeError, HomeLock, LockError};
+pub use home::{ContentHold, Home, HomeError, HomeLock, LockError};
 pub use launch::{Input, Launch, SpawnError};
 pub use locations::{Locations, LocationsError, SOCKET_PATH_MAX, Surroundings};
 pub use log::{LOG_TAIL_BYTES, Logged, run_logged};

@@ -2,6 +2,7 @@
 
 pub(crate) mod approval;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod changes;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -18,6 +19,7 @@ pub(crate) mod queue;
 pub(crate) mod queue_metrics;
 pub(crate) mod repo;
 pub(crate) mod request;
+pub(crate) mod restore;
 pub(crate) mod rollback;
 pub(crate) mod up;
 pub(crate) mod worker;

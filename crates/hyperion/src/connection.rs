@@ -251,6 +251,14 @@ impl Own {
     }
 }
 
+/// Refuses a process inside a run, or left behind by one, what only people do.
+pub(crate) fn refuse_confined(settings: &Settings) -> anyhow::Result<()> {
+    if is_confined(std::process::id()) && !settings.engine.allow_confined {
+        return Err(decides_nothing());
+    }
+    Ok(())
+}
+
 /// A process inside a run, or left behind by one, decides nothing: neither over the socket nor as the engine.
 fn decides_nothing() -> anyhow::Error {
     let detail = "this process carries \"no new privileges\", as everything does that a check starts; such a process decides nothing";

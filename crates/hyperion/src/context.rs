@@ -62,9 +62,18 @@ impl Cx {
 
     /// Finds the home.
     pub(crate) fn locations(&self) -> anyhow::Result<Locations> {
+        self.locations_with(self.variables.get("HYPERION_HOME").map(OsString::from))
+    }
+
+    /// Finds the places of another home.
+    pub(crate) fn locations_of(&self, home: &Path) -> anyhow::Result<Locations> {
+        self.locations_with(Some(home.into()))
+    }
+
+    fn locations_with(&self, hyperion_home: Option<OsString>) -> anyhow::Result<Locations> {
         let variable = |name: &str| self.variables.get(name).map(OsString::from);
         Ok(Locations::resolve(&Surroundings {
-            hyperion_home: variable("HYPERION_HOME"),
+            hyperion_home,
             xdg_data_home: variable("XDG_DATA_HOME"),
             xdg_cache_home: variable("XDG_CACHE_HOME"),
             xdg_runtime_dir: variable("XDG_RUNTIME_DIR"),

@@ -7,6 +7,7 @@ use hyperion_policy::RuleSource;
 
 mod agent;
 mod approval;
+mod backup;
 mod checks;
 mod documentation;
 mod edit;
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) agent: agent::Agent,
     /// `[approval]`
     pub(crate) approval: approval::Approval,
+    /// `[backup]`
+    pub(crate) backup: backup::Backup,
     /// `[checks]`
     pub(crate) checks: checks::Checks,
     /// `[engine]`
@@ -75,6 +78,11 @@ pub(crate) const SECTIONS: &[(&str, &str, &[Setting])] = &[
         checks::SETTINGS,
     ),
     ("files", "Kept content.", files::SETTINGS),
+    (
+        "backup",
+        "Copies of the home, made all the time.",
+        backup::SETTINGS,
+    ),
     ("engine", "The engine itself.", engine::SETTINGS),
 ];
 
@@ -137,6 +145,9 @@ mod tests {
         checks.timeout_sec = 300
         files.backup_retention_hours = 24
         files.max_file_size_mb = 10
+        backup.ship_to = ""
+        backup.ship_every_sec = 10
+        backup.keep_days = 14
         engine.allow_confined = false
         "#);
     }

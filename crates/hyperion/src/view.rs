@@ -5,6 +5,7 @@ use crate::output::visible::visible_text;
 
 pub(crate) mod approval;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod change_set;
 pub(crate) mod diff;
 pub(crate) mod doctor;

@@ -53,6 +53,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// Gives the time now, to the millisecond.
+pub(crate) fn now() -> Time {
+    SystemClock.now()
+}
+
 /// Ids that nobody else makes: version 7 UUIDs.
 struct SystemIds;
 
@@ -83,7 +88,7 @@ pub(crate) fn read_only(
 }
 
 /// Keeps the code, hint and exit status that go with an engine's error.
-fn problem(error: hyperion_engine::Error) -> anyhow::Error {
+pub(crate) fn problem(error: hyperion_engine::Error) -> anyhow::Error {
     anyhow::Error::new(hyperion_api::ClientError::Problem(Box::new(error.into())))
 }
 
@@ -200,6 +205,13 @@ fn engine_settings(
         check_timeout: Duration::from_secs(settings.checks.timeout_sec),
         log_max_bytes: LOG_MAX_BYTES,
         retention: Duration::from_secs(settings.files.backup_retention_hours.saturating_mul(3600)),
+        backup: hyperion_engine::Backup {
+            ship_to: Some(&settings.backup.ship_to)
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
+            ship_every: Duration::from_secs(settings.backup.ship_every_sec),
+            keep: Duration::from_secs(settings.backup.keep_days.saturating_mul(86_400)),
+        },
         check_environment,
     })
 }

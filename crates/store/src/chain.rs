@@ -137,7 +137,38 @@ pub(crate) fn append(
         hash: Digest::of(text.as_bytes()),
         event,
     };
+    insert(conn, &stored, &text)?;
+    *head = Head {
+        seq,
+        hash: stored.hash,
+    };
+    Ok(Arc::new(stored))
+}
+
+/// Writes an event that was sealed into this very chain before; says what does not fit.
+pub(crate) fn take(conn: &Connection, head: &mut Head, text: &str) -> Result<StoredEvent, String> {
+    let seq = head.seq + 1;
+    let stored = StoredEvent::parse(text).map_err(|error| format!("the event {seq}: {error}"))?;
+    if stored.seq != seq {
+        return Err(format!(
+            "where the event {seq} belongs is the event {}",
+            stored.seq
+        ));
+    }
+    if stored.prev_hash != head.hash {
+        return Err(format!("the event {seq} does not follow the one before it"));
+    }
+    insert(conn, &stored, text).map_err(|error| error.to_string())?;
+    *head = Head {
+        seq,
+        hash: stored.hash,
+    };
+    Ok(stored)
+}
+
+fn insert(conn: &Connection, stored: &StoredEvent, text: &str) -> Result<(), rusqlite::Error> {
     let StoredEvent {
+        seq,
         event:
             Event {
                 id: _,
@@ -148,7 +179,7 @@ pub(crate) fn append(
                 fact: _,
             },
         ..
-    } = &stored;
+    } = stored;
     conn.prepare_cached(
         "INSERT INTO event (seq, subject_type, subject_id, kind, request_id, run_id, time_ms, text)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -157,15 +188,11 @@ pub(crate) fn append(
         seq,
         subject.noun().name(),
         subject.uuid().as_bytes(),
-        hyperion_model::event::kind_of(&text),
+        hyperion_model::event::kind_of(text),
         request.map(|id| id.uuid().into_bytes()),
         run.map(|id| id.uuid().into_bytes()),
         stamp.time.as_millisecond(),
         text,
     ])?;
-    *head = Head {
-        seq,
-        hash: stored.hash,
-    };
-    Ok(Arc::new(stored))
+    Ok(())
 }

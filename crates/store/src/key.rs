@@ -250,6 +250,10 @@ impl KeyRing {
         self.keys.first()
     }
 
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.keys.iter().map(|key| key.id.clone()).collect()
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.id == id)
     }

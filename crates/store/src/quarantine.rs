@@ -56,7 +56,7 @@ impl Store {
 
     /// Writes a row anew from its events, and takes it out of quarantine.
     pub fn rebuild(&self, subject: Subject) -> Result<(), StoreError> {
-        self.operate(move |writer| for_noun!(subject.noun(), M => rebuild::<M>(writer, subject)))
+        self.operate(move |writer| rebuild_row(writer, subject))
     }
 
     /// Has the writer note a row that a reader could not read; a read-only store cannot.
@@ -92,6 +92,11 @@ pub(crate) fn record(
         seq
     ])?;
     Ok(())
+}
+
+/// Writes a row anew from its events, and takes it out of quarantine.
+pub(crate) fn rebuild_row(writer: &mut Writer, subject: Subject) -> Result<(), StoreError> {
+    for_noun!(subject.noun(), M => rebuild::<M>(writer, subject))
 }
 
 fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), StoreError> {

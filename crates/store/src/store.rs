@@ -221,18 +221,27 @@ impl Store {
                 path: config.database.clone(),
             });
         }
-        let conn = connection::open_reader(&config.database)?;
-        migrate::check(&conn, &config.database)?;
-        let last = chain::last_event(&conn)?;
         let keys = Arc::new(KeyRing::load(config.key.path())?);
+        Self::reading(&config.database, &config.blobs, keys)
+    }
+
+    /// Opens another database, to read, with this store's keys.
+    pub(crate) fn with_keys_of(&self, database: &Path, blobs: &Path) -> Result<Self, OpenError> {
+        Self::reading(database, blobs, Arc::clone(&self.inner.keys))
+    }
+
+    fn reading(database: &Path, blobs: &Path, keys: Arc<KeyRing>) -> Result<Self, OpenError> {
+        let conn = connection::open_reader(database)?;
+        migrate::check(&conn, database)?;
+        let last = chain::last_event(&conn)?;
         let notices = missing_keys(&conn, &keys)?;
         let (silent, feed) = watch::channel(last.seq);
         Ok(Self {
             inner: Arc::new(Inner {
-                database: config.database.clone(),
-                blobs: config.blobs.clone(),
+                database: database.to_owned(),
+                blobs: blobs.to_owned(),
                 keys,
-                readers: Readers::new(config.database.clone()),
+                readers: Readers::new(database.to_owned()),
                 feed,
                 writing: None,
                 _silent: OnceLock::from(silent),
@@ -402,7 +411,7 @@ fn io_error(path: &Path, source: io::Error) -> OpenError {
 ///
 /// A lost key does not stop the start: what it encrypted cannot be read any more, what it sealed
 /// cannot be checked, and both are said. A *wrong* key stops it: somebody mixed up two homes.
-fn settle_key(
+pub(crate) fn settle_key(
     conn: &Connection,
     config: &StoreConfig,
     notices: &mut Vec<Notice>,

@@ -1,5 +1,7 @@
 //! Looks at everything the work rests on, and says what to do about what is not well.
 
+mod backup;
+
 use std::path::Path;
 
 use hyperion_api::doctor::{Finding, Health, Report};
@@ -22,6 +24,7 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.extend(notices(cx));
     findings.extend(repos(cx));
     findings.push(queue(cx));
+    findings.extend(backup::look(cx));
     findings.push(sandbox());
     findings.extend(root());
     Report {

@@ -17,6 +17,8 @@ use crate::{Cx, Error};
 
 /// How often it is looked for content to purge.
 const EVERY: Duration = Duration::from_secs(3600);
+/// How long to wait for a backup that is being made.
+const WHILE_COPIED: Duration = Duration::from_secs(60);
 /// How many change sets are looked at in one go.
 const BATCH: u32 = 500;
 /// How many times in one look; the rest waits for the next.
@@ -115,6 +117,11 @@ impl Reconcile for Retention {
                 wake_at: Some(next),
             });
         }
+        // Nothing goes while a backup is made of it; whoever makes one and dies is not waited for.
+        let Ok(Some(_hold)) = cx.home.may_remove_content() else {
+            self.next = Some(now + WHILE_COPIED);
+            return Ok(Progress::Idle { wake_at: self.next });
+        };
         let before = now - cx.settings.retention;
         self.mark(cx, before)?;
         reached(Point::PurgeMarked);

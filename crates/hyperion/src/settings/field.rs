@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use toml_edit::{Array, Value};
 
@@ -65,6 +66,8 @@ pub(crate) enum Field {
     Switch(fn(&mut Settings) -> &mut bool),
     /// A short name.
     Name(fn(&mut Settings) -> &mut String),
+    /// An absolute path of a folder, or nothing.
+    Folder(fn(&mut Settings) -> &mut String),
     /// Globs of paths.
     Globs(fn(&mut Settings) -> &mut Vec<String>),
 }
@@ -94,6 +97,7 @@ impl Field {
             Self::Count(_, range, unit) => numbers(range.start(), range.end(), unit),
             Self::Switch(_) => "true or false".into(),
             Self::Name(_) => "a name of letters, digits, `.`, `_` and `-`".into(),
+            Self::Folder(_) => "the absolute path of a folder, or nothing".into(),
             Self::Globs(_) => "a list of globs".into(),
         }
     }
@@ -105,7 +109,7 @@ impl Field {
             Self::Small(at, ..) => at(settings).to_string(),
             Self::Count(at, ..) => at(settings).to_string(),
             Self::Switch(at) => at(settings).to_string(),
-            Self::Name(at) => Value::from(at(settings).as_str()).to_string(),
+            Self::Name(at) | Self::Folder(at) => Value::from(at(settings).as_str()).to_string(),
             Self::Globs(at) => list(at(settings)).to_string(),
         }
     }
@@ -117,7 +121,7 @@ impl Field {
             Self::Small(at, ..) => (*at(settings)).into(),
             Self::Count(at, ..) => (*at(settings)).into(),
             Self::Switch(at) => (*at(settings)).into(),
-            Self::Name(at) => at(settings).as_str().into(),
+            Self::Name(at) | Self::Folder(at) => at(settings).as_str().into(),
             Self::Globs(at) => at(settings).as_slice().into(),
         }
     }
@@ -144,6 +148,12 @@ impl Field {
                     .as_str()
                     .filter(|name| hyperion_model::Name::new(*name).is_ok());
                 *at(settings) = name.ok_or_else(wrong)?.to_owned();
+            }
+            Self::Folder(at) => {
+                let folder = value
+                    .as_str()
+                    .filter(|folder| folder.is_empty() || Path::new(folder).is_absolute());
+                *at(settings) = folder.ok_or_else(wrong)?.to_owned();
             }
             Self::Globs(at) => {
                 let array = value.as_array().filter(|array| array.len() <= GLOBS_MAX);
@@ -173,7 +183,7 @@ impl Field {
                 text.parse::<i64>().map(Value::from).map_err(|_| wrong())
             }
             Self::Switch(_) => text.parse::<bool>().map(Value::from).map_err(|_| wrong()),
-            Self::Name(_) => Ok(Value::from(text)),
+            Self::Name(_) | Self::Folder(_) => Ok(Value::from(text)),
             Self::Globs(_) if text.starts_with('[') => text.parse::<Value>().map_err(|_| wrong()),
             Self::Globs(_) => {
                 let globs = text
@@ -242,6 +252,7 @@ mod tests {
             ("request.requires_approval", "1"),
             ("agent.default", "\"\""),
             ("policy.paths.allow", "[1]"),
+            ("backup.ship_to", "\"backups\""),
             ("policy.auto_approve.max_lines", "99999999999"),
         ] {
             let error = taken(key, toml).unwrap_err();

@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod backup;
 mod bad_input;
 mod bad_world;
 mod checkout;
