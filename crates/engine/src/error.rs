@@ -64,6 +64,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells whether something moved on between looking and deciding: look again.
+    pub(crate) fn is_stale(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Refused {
+                refusal: Refusal::Stale(_),
+                ..
+            })
+        )
+    }
+
     /// Tells whether only the moment is bad: the same work may well succeed later, so it is not given up.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
@@ -211,6 +222,10 @@ fn refused(refusal: &Refusal) -> Problem {
         ),
         Refusal::Limit { .. } | Refusal::Inconsistent(_) => ("input.invalid", None),
         Refusal::Exists(_) | Refusal::Illegal { .. } => ("state.illegal_move", None),
+        Refusal::Stale(_) => (
+            "state.illegal_move",
+            Some("look at it again, and try again if you still want to"),
+        ),
     };
     let problem = Problem::new(code, refusal.to_string());
     match hint {

@@ -29,6 +29,8 @@ pub mod rollback;
 pub mod run;
 mod settings;
 #[cfg(test)]
+mod simulate;
+#[cfg(test)]
 mod testing;
 
 pub use cx::{Clock, Cx, Ids};

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use hyperion_store::{Filter, Store, Stored};
+use hyperion_model::{RequestId, Subject};
+use hyperion_store::{
+    Cursor, EventFilter, Filter, MAX_EVENTS_PAGE, MAX_OPEN_ROWS, MAX_PAGE, Order, Store, Stored,
+};
 
 use crate::{Cx, Error};
 
@@ -22,6 +25,17 @@ pub(crate) trait Look {
 
     /// Counts states.
     fn count<M: Stored>(&self, filter: &Filter) -> Result<u64, Error>;
+
+    /// Lists every state that was created after an event, oldest first.
+    ///
+    /// What came first is told by the events' numbers, never by their times: clocks go back.
+    fn list_behind<M: Stored>(&self, filter: &Filter, seq: u64) -> Result<Vec<M>, Error>;
+
+    /// Gives the number of the latest event of one kind about something.
+    fn last_event(&self, about: Subject, kind: &str) -> Result<Option<u64>, Error>;
+
+    /// Lists what the events of one kind in a request are about, in their order.
+    fn in_order(&self, request: RequestId, kind: &str) -> Result<Vec<Subject>, Error>;
 }
 
 impl Look for Store {
@@ -39,6 +53,49 @@ impl Look for Store {
 
     fn count<M: Stored>(&self, filter: &Filter) -> Result<u64, Error> {
         Ok(self.count::<M>(filter)?)
+    }
+
+    fn list_behind<M: Stored>(&self, filter: &Filter, seq: u64) -> Result<Vec<M>, Error> {
+        let mut filter = Filter {
+            order: Order::OldestFirst,
+            limit: MAX_PAGE,
+            ..filter.clone()
+        }
+        .after(Cursor::behind_event(seq));
+        let mut rows = Vec::new();
+        loop {
+            let page = self.list::<M>(&filter)?;
+            rows.extend(page.rows);
+            match page.next.filter(|_| rows.len() < MAX_OPEN_ROWS) {
+                Some(next) => filter = filter.after(next),
+                None => return Ok(rows),
+            }
+        }
+    }
+
+    fn last_event(&self, about: Subject, kind: &str) -> Result<Option<u64>, Error> {
+        let page = self.events(&EventFilter {
+            subject: Some(about),
+            kinds: vec![kind.to_owned()],
+            order: Order::NewestFirst,
+            limit: 1,
+            ..EventFilter::default()
+        })?;
+        Ok(page.events.first().map(|event| event.seq))
+    }
+
+    fn in_order(&self, request: RequestId, kind: &str) -> Result<Vec<Subject>, Error> {
+        let page = self.events(&EventFilter {
+            request: Some(request),
+            kinds: vec![kind.to_owned()],
+            limit: MAX_EVENTS_PAGE,
+            ..EventFilter::default()
+        })?;
+        Ok(page
+            .events
+            .iter()
+            .map(|event| event.event.subject)
+            .collect())
     }
 }
 
@@ -58,6 +115,18 @@ impl Look for Cx {
     fn count<M: Stored>(&self, filter: &Filter) -> Result<u64, Error> {
         Look::count::<M>(&self.store, filter)
     }
+
+    fn list_behind<M: Stored>(&self, filter: &Filter, seq: u64) -> Result<Vec<M>, Error> {
+        Look::list_behind(&self.store, filter, seq)
+    }
+
+    fn last_event(&self, about: Subject, kind: &str) -> Result<Option<u64>, Error> {
+        Look::last_event(&self.store, about, kind)
+    }
+
+    fn in_order(&self, request: RequestId, kind: &str) -> Result<Vec<Subject>, Error> {
+        Look::in_order(&self.store, request, kind)
+    }
 }
 
 impl Look for Arc<Cx> {
@@ -75,5 +144,17 @@ impl Look for Arc<Cx> {
 
     fn count<M: Stored>(&self, filter: &Filter) -> Result<u64, Error> {
         Look::count::<M>(&self.store, filter)
+    }
+
+    fn list_behind<M: Stored>(&self, filter: &Filter, seq: u64) -> Result<Vec<M>, Error> {
+        Look::list_behind(&self.store, filter, seq)
+    }
+
+    fn last_event(&self, about: Subject, kind: &str) -> Result<Option<u64>, Error> {
+        Look::last_event(&self.store, about, kind)
+    }
+
+    fn in_order(&self, request: RequestId, kind: &str) -> Result<Vec<Subject>, Error> {
+        Look::in_order(&self.store, request, kind)
     }
 }

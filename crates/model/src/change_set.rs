@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::Risk;
 use crate::facts::Operation;
-use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
+use crate::machine::{
+    Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, expect, moves, out_of_order,
+};
 use crate::{
     ApprovalId, ChangeSetId, Decision, Digest, EntryId, GitId, ItemId, Level, Name, PlanId, RepoId,
     RepoPath, RequestId, RunId, ShortText, TaskId, Time,
@@ -274,6 +276,7 @@ impl Machine for ChangeSet {
         };
         let (verb, event) = match command {
             Command::Propose { .. } => return Err(Refusal::Exists(Noun::ChangeSet)),
+            Command::Expect(looked_at) => return expect(set, looked_at),
             Command::Assess(assessed) => (Verb::Assess, Event::Assessed(assessed.clone())),
             Command::DecideItem {
                 item,

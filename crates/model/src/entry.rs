@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Priority;
-use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
+use crate::machine::{
+    Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, expect, moves, out_of_order,
+};
 use crate::{
     ChangeSetId, Digest, EntryId, GitId, Level, Name, RepoId, RequestId, RunId, ShortText, Time,
 };
@@ -234,6 +236,7 @@ impl Machine for Entry {
         };
         let (verb, event) = match command {
             Command::Enqueue { .. } => return Err(Refusal::Exists(Noun::Entry)),
+            Command::Expect(looked_at) => return expect(entry, looked_at),
             Command::Lease { fence } => {
                 if entry.status == Status::Queued && *fence <= entry.fence {
                     return Err(Refusal::Inconsistent(

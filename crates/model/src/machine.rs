@@ -143,6 +143,9 @@ pub enum Refusal {
         /// How much is allowed.
         max: usize,
     },
+    /// It is not any more what the sender looked at before deciding.
+    #[error("this {0} has changed since it was looked at")]
+    Stale(Noun),
     /// The parts of the command do not fit together.
     #[error("{0}")]
     Inconsistent(&'static str),
@@ -295,6 +298,15 @@ macro_rules! moves {
     (@open closed) => { false };
 }
 pub(crate) use moves;
+
+/// Refuses a batch whose sender looked at something else than what is there now.
+pub(crate) fn expect<M: Machine>(now: &M, looked_at: &M) -> Result<Vec<M::Event>, Refusal> {
+    if now == looked_at {
+        Ok(Vec::new())
+    } else {
+        Err(Refusal::Stale(M::NOUN))
+    }
+}
 
 /// Turns an illegal move found in history into damage.
 pub(crate) fn damaged(noun: Noun) -> impl Fn(Refusal) -> Corrupt {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
+use crate::machine::{
+    Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, expect, moves, out_of_order,
+};
 use crate::{ChangeSetId, Digest, PlanId, RepoId, RequestId, RunId, ShortText, TaskId, Time};
 
 mod command;
@@ -221,6 +223,7 @@ impl Machine for Plan {
         };
         let event = match command {
             Command::Create { .. } => return Err(Refusal::Exists(Noun::Plan)),
+            Command::Expect(looked_at) => return expect(plan, looked_at),
             Command::Activate => {
                 lead(plan.status, Verb::Activate)?;
                 Event::Activated {}

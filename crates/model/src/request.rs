@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Class, Priority};
-use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
+use crate::machine::{
+    Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, expect, moves, out_of_order,
+};
 use crate::{Actor, Digest, GitId, Name, PlanId, RepoId, RequestId, ShortText, Time};
 
 moves! {
@@ -205,6 +207,9 @@ pub enum Command {
         /// The request that did.
         by: RequestId,
     },
+    /// Changes nothing, and refuses the whole batch unless it is exactly as it was looked at: what
+    /// else is in the batch was decided by that.
+    Expect(Box<Request>),
 }
 
 /// What can happen to a request.
@@ -302,6 +307,7 @@ impl Machine for Request {
         let request = state.ok_or(Refusal::Missing(Noun::Request))?;
         let (verb, event) = match command {
             Command::Submit { .. } => return Err(Refusal::Exists(Noun::Request)),
+            Command::Expect(looked_at) => return expect(request, looked_at),
             Command::Clarify { questions } => (
                 Verb::Clarify,
                 Event::ClarificationRequested {

@@ -43,6 +43,13 @@ pub enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor(u64);
 
+impl Cursor {
+    /// The place right behind what was created by the event with this number.
+    pub const fn behind_event(seq: u64) -> Self {
+        Self(seq)
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -27,14 +27,13 @@ impl Approvals {
 
     /// Moves a change set on by what was decided about it; `false` while nothing was.
     fn settle(&self, cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
-        let Some(command) = outcome(cx, set)? else {
+        let Some(outcome) = outcome(cx, set)? else {
             return Ok(false);
         };
-        cx.execute(
-            cx.stamp(&self.name),
-            vec![Command::ChangeSet(set.id, command)],
-            vec![],
-        )?;
+        match cx.execute(cx.stamp(&self.name), outcome, vec![]) {
+            Err(error) if error.is_stale() => return Ok(true),
+            done => done?,
+        };
         reached(Point::ApprovalCarriedOut);
         Ok(true)
     }
@@ -73,10 +72,7 @@ impl Approvals {
 }
 
 /// Says what follows for a change set from the decision about it; nothing while there is none.
-pub(crate) fn outcome(
-    look: &impl Look,
-    set: &ChangeSet,
-) -> Result<Option<change_set::Command>, Error> {
+pub(crate) fn outcome(look: &impl Look, set: &ChangeSet) -> Result<Option<Vec<Command>>, Error> {
     let Some(id) = set.approval else {
         return Ok(None);
     };
@@ -110,7 +106,12 @@ pub(crate) fn outcome(
             reason: said.unwrap_or_else(|| ShortText::cut("the question was withdrawn")),
         },
     };
-    Ok(Some(command))
+    // Parts of it may be decided meanwhile; then it is another change, and asked about anew.
+    let looked_at = change_set::Command::Expect(Box::new(set.clone()));
+    Ok(Some(vec![
+        Command::ChangeSet(set.id, looked_at),
+        Command::ChangeSet(set.id, command),
+    ]))
 }
 
 /// Says what the time does to a question: its end is announced, or it is over.

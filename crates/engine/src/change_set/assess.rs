@@ -160,10 +160,10 @@ impl Assess {
         } = judged;
         let decision = assessed.decision;
         let mut blobs = vec![blob];
-        let mut commands = vec![Command::ChangeSet(
-            set.id,
-            change_set::Command::Assess(assessed.clone()),
-        )];
+        let mut commands = vec![
+            expect(set),
+            Command::ChangeSet(set.id, change_set::Command::Assess(assessed.clone())),
+        ];
         let mut asked = None;
         match decision {
             Decision::Deny => {
@@ -209,11 +209,16 @@ impl Assess {
     fn end(&self, cx: &Cx, set: &ChangeSet, command: change_set::Command) -> Result<(), Error> {
         cx.execute(
             cx.stamp(&self.name),
-            vec![Command::ChangeSet(set.id, command)],
+            vec![expect(set), Command::ChangeSet(set.id, command)],
             vec![],
         )?;
         Ok(())
     }
+}
+
+/// What is decided about a change holds only for the parts of it that were looked at.
+fn expect(set: &ChangeSet) -> Command {
+    Command::ChangeSet(set.id, change_set::Command::Expect(Box::new(set.clone())))
 }
 
 /// Whoever asks for a rollback has decided it, if their role reaches; otherwise it waits for one that does.
@@ -351,11 +356,15 @@ impl Reconcile for Assess {
                 if error.is_passing() {
                     return Err(error);
                 }
-                if error.is_passing() {
-                    return Err(error);
+                // Somebody decided about a part of it meanwhile: it is judged anew.
+                if error.is_stale() {
+                    continue;
                 }
                 let reason = ShortText::cut(&chain(&error));
-                self.end(cx, set, change_set::Command::Fail { reason })?;
+                match self.end(cx, set, change_set::Command::Fail { reason }) {
+                    Err(error) if error.is_stale() => {}
+                    ended => ended?,
+                }
             }
         }
         Ok(Progress::worked(!sets.is_empty()))

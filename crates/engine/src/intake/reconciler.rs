@@ -110,6 +110,7 @@ impl Intake {
             brief: brief.digest,
         };
         let commands = vec![
+            expect(request),
             Command::Plan(id, create),
             Command::Request(request.id, planned),
             Command::Plan(id, plan::Command::Activate),
@@ -127,7 +128,7 @@ impl Intake {
         };
         cx.execute(
             cx.stamp(&self.name),
-            vec![Command::Request(request.id, command)],
+            vec![expect(request), Command::Request(request.id, command)],
             vec![blob],
         )?;
         Ok(())
@@ -142,11 +143,17 @@ impl Intake {
         };
         cx.execute(
             cx.stamp(&self.name),
-            vec![Command::Request(request.id, command)],
+            vec![expect(request), Command::Request(request.id, command)],
             vec![summary],
         )?;
         Ok(())
     }
+}
+
+/// A request is taken up as it was looked at, or not at all.
+fn expect(request: &Request) -> Command {
+    let looked_at = request::Command::Expect(Box::new(request.clone()));
+    Command::Request(request.id, looked_at)
 }
 
 impl Reconcile for Intake {
@@ -162,8 +169,15 @@ impl Reconcile for Intake {
                 if error.is_passing() {
                     return Err(error);
                 }
+                // It was called off meanwhile, or somebody else took it up.
+                if error.is_stale() {
+                    continue;
+                }
                 // A repository that is gone must not keep the others waiting, nor this one for ever.
-                self.fail(cx, request, &crate::error::chain(&error))?;
+                match self.fail(cx, request, &crate::error::chain(&error)) {
+                    Err(error) if error.is_stale() => {}
+                    failed => failed?,
+                }
             }
         }
         Ok(Progress::worked(!requests.is_empty()))

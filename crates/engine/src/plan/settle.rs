@@ -30,15 +30,24 @@ impl Settle {
         if commands.is_empty() {
             return Ok(false);
         }
-        cx.execute(cx.stamp(&self.name), commands, vec![])?;
+        match cx.execute(cx.stamp(&self.name), commands, vec![]) {
+            Err(error) if error.is_stale() => return Ok(true),
+            done => done?,
+        };
         reached(Point::PlanSettled);
         Ok(true)
     }
 }
 
 /// Says what follows for an active plan from what came of its changes.
+///
+/// It holds only for what was looked at: a person may take an entry up again at any time.
 pub(crate) fn outcome(look: &impl Look, plan: &Plan) -> Result<Vec<Command>, Error> {
     let mut commands = Vec::new();
+    let mut looked_at = vec![Command::Plan(
+        plan.id,
+        plan::Command::Expect(Box::new(plan.clone())),
+    )];
     let together = fails_together(look, plan)?;
     for step in plan.steps.iter().filter(|step| step.status.is_open()) {
         if let Some(reason) = together.clone() {
@@ -47,7 +56,8 @@ pub(crate) fn outcome(look: &impl Look, plan: &Plan) -> Result<Vec<Command>, Err
         } else if let Some(reason) = dependency_failed(plan, step.number) {
             commands.extend(give_up(look, step, &reason)?);
             commands.push(fail(plan, step, reason));
-        } else if let Some(reason) = why_failed(look, step)? {
+        } else if let Some((reason, by)) = why_failed(look, step)? {
+            looked_at.extend(by);
             commands.push(fail(plan, step, reason));
         }
     }
@@ -64,7 +74,11 @@ pub(crate) fn outcome(look: &impl Look, plan: &Plan) -> Result<Vec<Command>, Err
         };
         commands.push(Command::Plan(plan.id, end));
     }
-    Ok(commands)
+    if commands.is_empty() {
+        return Ok(commands);
+    }
+    looked_at.extend(commands);
+    Ok(looked_at)
 }
 
 /// Says why nothing of an atomic request can land any more.
@@ -128,8 +142,8 @@ fn give_up(look: &impl Look, step: &Step, reason: &ShortText) -> Result<Vec<Comm
     Ok(commands)
 }
 
-/// Says why a step's change will not land, once that is known.
-fn why_failed(look: &impl Look, step: &Step) -> Result<Option<ShortText>, Error> {
+/// Says why a step's change will not land, once that is known, and by what it is known.
+fn why_failed(look: &impl Look, step: &Step) -> Result<Option<(ShortText, Vec<Command>)>, Error> {
     let Some(set) = step.change_set else {
         return Ok(None);
     };
@@ -141,7 +155,11 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<ShortText>, Error>
             .clone()
             .unwrap_or_else(|| ShortText::cut(otherwise))
     };
-    Ok(match set.status {
+    let mut looked_at = vec![Command::ChangeSet(
+        set.id,
+        change_set::Command::Expect(Box::new(set.clone())),
+    )];
+    let reason = match set.status {
         change_set::Status::Rejected => Some(because("rejected")),
         change_set::Status::Failed => Some(because("failed")),
         change_set::Status::Expired => Some(ShortText::cut("nobody decided in time")),
@@ -152,7 +170,12 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<ShortText>, Error>
             .transpose()?
             .flatten()
         {
-            Some(entry) => why_entry_failed(&entry),
+            Some(entry) => {
+                let why = why_entry_failed(&entry);
+                let expect = entry::Command::Expect(Box::new(entry.clone()));
+                looked_at.push(Command::Entry(entry.id, expect));
+                why
+            }
             None => None,
         },
         change_set::Status::Pending
@@ -161,7 +184,8 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<ShortText>, Error>
         | change_set::Status::Dispatching
         | change_set::Status::Landed
         | change_set::Status::RolledBack => None,
-    })
+    };
+    Ok(reason.map(|reason| (reason, looked_at)))
 }
 
 fn why_entry_failed(entry: &Entry) -> Option<ShortText> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hyperion_fault::{Point, reached};
 use hyperion_model::entry::{Candidate, Entry};
 use hyperion_model::run::{self, Run, Status, Work};
-use hyperion_model::{Command, LineageId, Name, NewBlob, RunId, ShortText, Uuid};
+use hyperion_model::{Command, LineageId, Name, NewBlob, RunId, ShortText, Subject, Uuid};
 use hyperion_store::Filter;
 
 use super::work::millis;
@@ -139,14 +139,12 @@ type RunsByCheck = BTreeMap<(String, hyperion_model::Digest), Vec<Run>>;
 /// Groups the runs on a candidate's tree by check, oldest first.
 fn runs_of(look: &impl Look, entry: &Entry, candidate: &Candidate) -> Result<RunsByCheck, Error> {
     let mut runs: RunsByCheck = BTreeMap::new();
-    let filter = Filter::default()
-        .parent(entry.id.uuid())
-        .newest()
-        .limit(1000);
-    for run in look.list::<Run>(&filter)?.into_iter().rev() {
+    // What was found before a person took it up again no longer counts. Their order is that of the events.
+    let retried = look.last_event(Subject::Entry(entry.id), "merge.retried")?;
+    let filter = Filter::default().parent(entry.id.uuid());
+    for run in look.list_behind::<Run>(&filter, retried.unwrap_or(0))? {
         if let Work::Check { tree, name, .. } = &run.work
             && tree.as_str() == candidate.tree.as_str()
-            && run.created_at >= entry.taken_up_at
         {
             runs.entry((name.as_str().to_owned(), run.spec))
                 .or_default()

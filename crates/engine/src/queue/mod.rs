@@ -14,6 +14,7 @@ mod land;
 pub(crate) mod merge;
 mod message;
 mod order;
+pub(crate) mod pause;
 #[cfg(test)]
 mod recovery_tests;
 pub(crate) mod retry;

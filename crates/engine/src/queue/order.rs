@@ -10,7 +10,8 @@ pub const AGEING: Duration = Duration::from_secs(600);
 
 /// Gives the entry whose turn it is: the most urgent, then the oldest, among those that may go.
 ///
-/// `landed` tells of entries outside the list whether they landed.
+/// The entries come in the order in which they entered the queue, and that is how old they are: a
+/// clock that went back makes nobody older. `landed` tells of entries outside the list whether they landed.
 pub fn next(entries: &[Entry], now: Time, landed: impl Fn(EntryId) -> bool) -> Option<&Entry> {
     turns(entries, now, landed, 1).into_iter().next()
 }
@@ -28,13 +29,8 @@ pub(super) fn turns(
         .iter()
         .filter(|entry| entry.status == Status::Queued)
         .collect();
-    waiting.sort_by_key(|entry| {
-        (
-            std::cmp::Reverse(urgency(entry, now)),
-            entry.enqueued_at,
-            entry.id,
-        )
-    });
+    // It is stable: the oldest stay first.
+    waiting.sort_by_key(|entry| std::cmp::Reverse(urgency(entry, now)));
     // What an entry waits for is asked once: afterwards only a turn can change it.
     let mut waiting: Vec<(&Entry, Vec<EntryId>)> = waiting
         .into_iter()
@@ -109,11 +105,11 @@ mod tests {
         let old = entry(1, Priority::Low, 0, &[]);
         let new = entry(2, Priority::Low, 5, &[]);
         let urgent = entry(3, Priority::High, 9, &[]);
-        assert_eq!(turn(&[new.clone(), old.clone()], 10), Some(1));
-        assert_eq!(turn(&[new, old.clone(), urgent], 10), Some(3));
+        assert_eq!(turn(&[old.clone(), new.clone()], 10), Some(1));
+        assert_eq!(turn(&[old.clone(), new, urgent], 10), Some(3));
         let late = entry(4, Priority::High, 1300, &[]);
         assert_eq!(
-            turn(&[late, old], 1301),
+            turn(&[old, late], 1301),
             Some(1),
             "two steps of ageing make up for two priorities"
         );
@@ -149,6 +145,14 @@ mod tests {
             .map(|entry| entry.id)
             .collect();
         assert_eq!(all, one_by_one);
+    }
+
+    // M1: a clock that goes back turns no order round.
+    #[test]
+    fn who_came_first_is_told_by_the_order_and_not_by_the_clock() {
+        let first = entry(1, Priority::Low, 5_000, &[]);
+        let second = entry(2, Priority::Low, 10, &[]);
+        assert_eq!(turn(&[first, second], 20), Some(1));
     }
 
     #[test]

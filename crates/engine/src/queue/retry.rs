@@ -29,10 +29,15 @@ pub(crate) fn retry_commands(
     let entry = require(look, actor, id)?;
     let sets = sets_of(look, &entry)?;
     let mut commands = vec![Command::Entry(id, entry::Command::Retry)];
+    // What belongs to it may end meanwhile; then this would take up too little.
+    let mut looked_at = Vec::new();
     for set in &sets {
-        commands.extend(take_up(look, set)?);
+        let more = take_up(look, set, &mut looked_at, &commands)?;
+        commands.extend(more);
     }
     if let Some(request) = look.get::<Request>(entry.admission.request)? {
+        let expect = request::Command::Expect(Box::new(request.clone()));
+        looked_at.push(Command::Request(request.id, expect));
         match request.status {
             request::Status::Failed | request::Status::PartlyLanded => {
                 if let Some(other) = crate::rollback::under_way(look, request.id)? {
@@ -56,11 +61,19 @@ pub(crate) fn retry_commands(
             | request::Status::Completed => {}
         }
     }
-    Ok(commands)
+    looked_at.extend(commands);
+    Ok(looked_at)
 }
 
 /// Brings a change set, its step and its plan back to where they were before the entry failed.
-fn take_up(look: &impl Look, set: &ChangeSet) -> Result<Vec<Command>, Error> {
+fn take_up(
+    look: &impl Look,
+    set: &ChangeSet,
+    before: &mut Vec<Command>,
+    so_far: &[Command],
+) -> Result<Vec<Command>, Error> {
+    let looked_at = change_set::Command::Expect(Box::new(set.clone()));
+    before.push(Command::ChangeSet(set.id, looked_at));
     let mut commands = Vec::new();
     match set.status {
         change_set::Status::Failed => {
@@ -75,8 +88,12 @@ fn take_up(look: &impl Look, set: &ChangeSet) -> Result<Vec<Command>, Error> {
     let Some(plan) = look.get::<Plan>(set.proposal.plan)? else {
         return Ok(commands);
     };
-    if plan.status == plan::Status::Abandoned {
-        commands.push(Command::Plan(plan.id, plan::Command::Reopen));
+    let looked_at = plan::Command::Expect(Box::new(plan.clone()));
+    before.push(Command::Plan(plan.id, looked_at));
+    let reopen = Command::Plan(plan.id, plan::Command::Reopen);
+    // Once, also where several changes of a plan land together.
+    if plan.status == plan::Status::Abandoned && !so_far.contains(&reopen) {
+        commands.push(reopen);
     }
     let failed = plan
         .step(set.proposal.step)

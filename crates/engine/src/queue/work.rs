@@ -14,6 +14,7 @@ use hyperion_policy::Permit;
 use hyperion_store::{Filter, Lease, QueueRecord, StoreError};
 
 use super::merge::{self, Outcome, sets_of};
+use super::pause::{self, MAX_PAUSE};
 use super::ride::{self, Rider};
 use super::{admit, blocked, checks, depend, evidence, land, order, train};
 use crate::cx::json_blob;
@@ -24,8 +25,6 @@ use crate::{Cx, Error};
 
 /// How often a blocked entry looks whether what was in the way is gone.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// The longest pause between two attempts.
-const MAX_PAUSE: Duration = Duration::from_secs(600);
 /// How often an entry may start over on a moved branch within one look, before others get a turn.
 const STEPS_PER_LOOK: usize = 64;
 
@@ -80,7 +79,7 @@ impl Queue {
         let now = cx.now();
         let waiting: Vec<_> = entries
             .iter()
-            .filter(|entry| self.not_before.get(&entry.id).is_none_or(|at| *at <= now))
+            .filter(|entry| self.pause_of(entry.id, now).is_none())
             .cloned()
             .collect();
         let has_landed = |on| depend::has_landed(cx, on);
@@ -94,12 +93,7 @@ impl Queue {
         let delayed = entries
             .iter()
             .filter(|entry| entry.status == Status::Queued)
-            .filter_map(|entry| {
-                self.not_before
-                    .get(&entry.id)
-                    .filter(|at| **at > now)
-                    .copied()
-            })
+            .filter_map(|entry| self.pause_of(entry.id, now))
             .min();
         Ok(delayed.map_or(Progress::IDLE, |until| Progress::Delayed { until }))
     }
@@ -164,10 +158,8 @@ impl Queue {
     fn finish(&mut self, cx: &Arc<Cx>, train: Vec<Entry>) -> Result<Progress, Error> {
         let now = cx.now();
         let ids: Vec<_> = train.iter().map(|entry| entry.id).collect();
-        if let Some(until) = ids.iter().filter_map(|id| self.not_before.get(id)).max()
-            && *until > now
-        {
-            return Ok(Progress::Delayed { until: *until });
+        if let Some(until) = ids.iter().filter_map(|id| self.pause_of(*id, now)).max() {
+            return Ok(Progress::Delayed { until });
         }
         for entry in &train {
             if !self.hold(cx, entry)? {
@@ -215,6 +207,12 @@ impl Queue {
         true
     }
 
+    /// Gives until when an entry pauses, if it does.
+    fn pause_of(&self, id: EntryId, now: Time) -> Option<Time> {
+        let until = self.not_before.get(&id).copied();
+        until.filter(|until| pause::is_on(Some(*until), now))
+    }
+
     fn work_at(&mut self, cx: &Arc<Cx>, id: EntryId) -> Result<Progress, Error> {
         let mut worked = false;
         for _ in 0..STEPS_PER_LOOK {
@@ -225,8 +223,8 @@ impl Queue {
                 self.forget(cx, id)?;
                 return Ok(Progress::Worked);
             }
-            if let Some(until) = self.not_before.get(&id).filter(|at| **at > cx.now()) {
-                return Ok(Progress::Delayed { until: *until });
+            if let Some(until) = self.pause_of(id, cx.now()) {
+                return Ok(Progress::Delayed { until });
             }
             if !self.hold(cx, &entry)? {
                 return Ok(Progress::Worked);

@@ -74,8 +74,33 @@ pub(crate) fn call_off_commands(
     let cancel = request::Command::Cancel {
         reason: reason.clone(),
     };
-    let mut commands = vec![Command::Request(id, cancel)];
+    let mut commands = looked_at(look, id)?;
+    commands.push(Command::Request(id, cancel));
     commands.extend(parts.commands);
+    Ok(commands)
+}
+
+/// What is called off together is all there is: nothing may come or be taken up again in between.
+fn looked_at(look: &impl Look, id: RequestId) -> Result<Vec<Command>, Error> {
+    let mut commands = Vec::new();
+    let Some(request) = look.get::<Request>(id)? else {
+        return Ok(commands);
+    };
+    if let Some(plan) = request
+        .plan
+        .map(|plan| look.get::<Plan>(plan))
+        .transpose()?
+        .flatten()
+    {
+        let expect = plan::Command::Expect(Box::new(plan.clone()));
+        commands.push(Command::Plan(plan.id, expect));
+    }
+    for set in look.open_rows::<ChangeSet>(&Filter::open().request(id))? {
+        let expect = change_set::Command::Expect(Box::new(set.clone()));
+        commands.push(Command::ChangeSet(set.id, expect));
+    }
+    let expect = request::Command::Expect(Box::new(request));
+    commands.push(Command::Request(id, expect));
     Ok(commands)
 }
 

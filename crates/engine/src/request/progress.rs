@@ -54,11 +54,11 @@ impl Requests {
             summary: blob.digest,
             reason,
         };
-        cx.execute(
-            cx.stamp(&self.name),
-            vec![Command::Request(request.id, finish)],
-            vec![blob],
-        )?;
+        let commands = vec![expect(plan), Command::Request(request.id, finish)];
+        match cx.execute(cx.stamp(&self.name), commands, vec![blob]) {
+            Err(error) if error.is_stale() => return Ok(()),
+            done => done?,
+        };
         reached(Point::RequestFinished);
         Ok(())
     }
@@ -93,6 +93,11 @@ pub(crate) fn next(look: &impl Look, request: &Request) -> Result<Next, Error> {
             }
         }
     })
+}
+
+/// A request ends by its plan only as long as nobody takes the plan up again.
+pub(crate) fn expect(plan: &Plan) -> Command {
+    Command::Plan(plan.id, plan::Command::Expect(Box::new(plan.clone())))
 }
 
 /// Says how a request ends by its plan, and why not better.

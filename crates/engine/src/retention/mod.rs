@@ -111,7 +111,8 @@ impl Reconcile for Retention {
             // An engine of a single command looks only when its turn has come.
             None => looked_at(cx)?.map(|at| at + EVERY),
         };
-        if let Some(next) = next.filter(|next| now < *next) {
+        // One that is further away than it can be was set before the clock went back.
+        if let Some(next) = next.filter(|next| now < *next && *next <= now + EVERY) {
             self.next = Some(next);
             return Ok(Progress::Idle {
                 wake_at: Some(next),

@@ -17,7 +17,7 @@ use hyperion_git::{ChangeStatus, MergeSides, Merged, Mode, Oid, RawChange, Renam
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::facts::{Class, Priority};
 use hyperion_model::request::{self, Request, Source, Submission};
-use hyperion_model::{Actor, Command, Level, PlanId, Refusal, RequestId};
+use hyperion_model::{Actor, Command, Level, PlanId, Refusal, RequestId, Subject};
 use hyperion_store::{Filter, Order};
 
 use crate::cx::json_blob;
@@ -145,7 +145,14 @@ pub(crate) fn landed(look: &impl Look, id: RequestId) -> Result<Vec<Entry>, Erro
     };
     let filter = filter.request(id).status(Status::Landed.name()).limit(1000);
     let mut rows = look.list::<Entry>(&filter)?;
-    rows.sort_by_key(|entry| (entry.ended_at, entry.id));
+    // Not by time: clocks go back.
+    let order = look.in_order(id, "merge.landed")?;
+    rows.sort_by_key(|entry| {
+        let place = order
+            .iter()
+            .rposition(|landed| *landed == Subject::Entry(entry.id));
+        (place, entry.id)
+    });
     Ok(rows)
 }
 

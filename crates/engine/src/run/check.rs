@@ -13,6 +13,7 @@ use hyperion_host::{
     kill_group, run_logged,
 };
 use hyperion_model::entry::{self, Entry};
+use hyperion_model::plan::{self, Plan, step};
 use hyperion_model::run::{self, Ending, Process, Run, Status, Work};
 use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
 use hyperion_store::Filter;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::log_path;
 use crate::error::{chain, oid};
+use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error};
 
@@ -91,7 +93,10 @@ impl Checks {
             }
         }
         reached(Point::CheckKilled);
-        let reason = ShortText::cut("the engine that ran it ended before it did");
+        let reason = ShortText::cut(match run.work {
+            Work::Check { .. } => "the engine that ran it ended before it did",
+            Work::Agent { .. } => "nobody waits for it any more",
+        });
         let lose = run::Command::Lose { reason };
         cx.execute(
             cx.stamp(&self.name),
@@ -112,30 +117,14 @@ impl Reconcile for Checks {
         let mut worked = false;
         let active = cx.jobs.ids();
         for run in cx.store.open_rows::<Run>(&Filter::open())?.rows {
-            let Work::Check { entry, .. } = run.work else {
-                continue;
-            };
-            let wanted = cx
-                .store
-                .get::<Entry>(entry)?
-                .is_some_and(|entry| entry.status == entry::Status::Checking);
-            match (active.contains(&run.id), run.status, wanted) {
-                (true, _, false) => cx.jobs.cancel(run.id),
-                (true, _, true) => {}
-                (false, Status::Starting, true) => {
+            match fate(cx, &run, active.contains(&run.id))? {
+                Fate::Leave => {}
+                Fate::Cancel => cx.jobs.cancel(run.id),
+                Fate::Start => {
                     self.start(cx, &run)?;
                     worked = true;
                 }
-                (
-                    false,
-                    Status::Starting
-                    | Status::Running
-                    | Status::Finished
-                    | Status::Failed
-                    | Status::Killed
-                    | Status::Lost,
-                    _,
-                ) => {
+                Fate::Lose => {
                     self.lose(cx, &run)?;
                     worked = true;
                 }
@@ -143,6 +132,57 @@ impl Reconcile for Checks {
         }
         Ok(Progress::worked(worked))
     }
+}
+
+/// What is to be done about an open run.
+pub(crate) enum Fate {
+    /// Nothing.
+    Leave,
+    /// Its process is ended: nobody waits for it any more.
+    Cancel,
+    /// A thread is started for it.
+    Start,
+    /// Nobody works at it any more, and nobody will.
+    Lose,
+}
+
+/// Says what is to be done about an open run; `active` when it has a thread in this engine.
+pub(crate) fn fate(look: &impl Look, run: &Run, active: bool) -> Result<Fate, Error> {
+    let entry = match run.work {
+        Work::Check { entry, .. } => entry,
+        // Work inside the engine: the plan's own reconciler carries it out, as long as its step waits for it.
+        Work::Agent { plan, step, .. } => {
+            let plan = look.get::<Plan>(plan)?;
+            let step = plan
+                .as_ref()
+                .filter(|plan| plan.status == plan::Status::Active)
+                .and_then(|plan| plan.step(step));
+            let waits = step.is_some_and(|step| {
+                step.status == step::Status::InProgress
+                    && step.run == Some(run.id)
+                    && step.change_set.is_none()
+            });
+            return Ok(if waits { Fate::Leave } else { Fate::Lose });
+        }
+    };
+    let wanted = look
+        .get::<Entry>(entry)?
+        .is_some_and(|entry| entry.status == entry::Status::Checking);
+    Ok(match (active, run.status, wanted) {
+        (true, _, false) => Fate::Cancel,
+        (true, _, true) => Fate::Leave,
+        (false, Status::Starting, true) => Fate::Start,
+        (
+            false,
+            Status::Starting
+            | Status::Running
+            | Status::Finished
+            | Status::Failed
+            | Status::Killed
+            | Status::Lost,
+            _,
+        ) => Fate::Lose,
+    })
 }
 
 /// One check at work.

@@ -4,6 +4,8 @@ mod check;
 mod jobs;
 
 pub(crate) use check::{CheckSpec, Checks};
+#[cfg(test)]
+pub(crate) use check::{Fate, fate};
 pub use jobs::Jobs;
 
 use std::path::PathBuf;

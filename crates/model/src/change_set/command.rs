@@ -69,4 +69,7 @@ pub enum Command {
     },
     /// Puts it back into the queue after its entry had failed.
     Requeue,
+    /// Changes nothing, and refuses the whole batch unless it is exactly as it was looked at: what
+    /// else is in the batch was decided by that.
+    Expect(Box<super::ChangeSet>),
 }

@@ -74,4 +74,7 @@ pub enum Command {
     },
     /// Takes it up again, by a person's wish.
     Retry,
+    /// Changes nothing, and refuses the whole batch unless it is exactly as it was looked at: what
+    /// else is in the batch was decided by that.
+    Expect(Box<super::Entry>),
 }

@@ -88,6 +88,28 @@ fn a_request_is_answered_a_bounded_number_of_times() {
     ");
 }
 
+// M1: what was decided by looking is not done to what has changed meanwhile; looking changes nothing.
+#[test]
+fn what_has_changed_since_it_was_looked_at_is_left_alone() {
+    use request::Command;
+    let submit = Command::Submit {
+        id: RequestId::new(uuid(2)),
+        submission: sample::submission(1),
+    };
+    let clarify = Command::Clarify {
+        questions: digest(1),
+    };
+    let looked_at = after::<Request>(std::slice::from_ref(&submit));
+    let moved_on = after::<Request>(&[submit, clarify]);
+    let expect = [Command::Expect(Box::new(looked_at.clone()))];
+    let stamp = sample::stamp(0, sample::engine());
+    assert_eq!(
+        Request::decide(Some(&looked_at), &expect[0], &stamp),
+        Ok(vec![])
+    );
+    assert_snapshot!(refusals(Some(&moved_on), &expect), @"this request has changed since it was looked at");
+}
+
 // P1: the steps of a plan form a DAG, each with a task of its own, and are bounded.
 #[test]
 fn a_plan_has_sound_steps() {

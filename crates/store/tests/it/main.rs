@@ -16,4 +16,6 @@ mod leases;
 mod migrate;
 mod open;
 mod operations;
+#[cfg(feature = "shuttle")]
+mod orders;
 mod world;
