@@ -139,18 +139,20 @@ fn choose(options: &RestoreOptions<'_>) -> Result<(PathBuf, Manifest), Error> {
         let mut all = Vec::new();
         for path in find::candidates(from)? {
             if let Some(manifest) = Manifest::read(&path)? {
-                all.push((path, manifest));
+                all.push((last_heard(&path, &manifest)?, path, manifest));
             }
         }
-        all.sort_by_key(|(_, manifest)| manifest.taken_at);
+        all.sort_by_key(|(heard, _, manifest)| (*heard, manifest.taken_at));
         let is_before = |manifest: &Manifest| match options.point {
             Point::End => true,
             Point::Seq(seq) => manifest.head_seq <= seq,
             Point::Time(time) => manifest.head_time.is_none_or(|head| head <= time),
         };
-        let oldest = all.first().map(|(_, manifest)| manifest.head_seq);
-        let chosen = all.into_iter().rfind(|(_, manifest)| is_before(manifest));
-        chosen.ok_or_else(|| match oldest {
+        let oldest = all.iter().map(|(_, _, manifest)| manifest.head_seq).min();
+        let chosen = all
+            .into_iter()
+            .rfind(|(_, _, manifest)| is_before(manifest));
+        chosen.map(|(_, path, manifest)| (path, manifest)).ok_or_else(|| match oldest {
             None => unusable(
                 format!("there is no backup in {}", from.display()),
                 "`hyperion backup` takes one; folders whose name begins with a dot are unfinished",
@@ -170,6 +172,17 @@ fn choose(options: &RestoreOptions<'_>) -> Result<(PathBuf, Manifest), Error> {
         ));
     }
     Ok((path, manifest))
+}
+
+/// Tells when a backup was written to last.
+///
+/// Not when it was taken: a base that is shipped to is newer than a backup that was taken meanwhile. And not by
+/// its events: a home that was restored goes on with fewer of them.
+fn last_heard(path: &Path, manifest: &Manifest) -> Result<Time, Error> {
+    Ok(match segment::names(path)?.last() {
+        Some(name) => Segment::read(name)?.shipped_at.max(manifest.taken_at),
+        None => manifest.taken_at,
+    })
 }
 
 fn too_early(path: &Path, oldest: u64) -> Error {
@@ -244,16 +257,7 @@ struct Cut {
 /// share both, inside one segment, are taken together or not at all.
 fn cut(backup: &Path, manifest: &Manifest, point: Point) -> Result<Cut, Error> {
     let segments = segment::names(backup)?;
-    let mut expected = manifest.head_seq + 1;
-    for name in &segments {
-        if name.first != expected {
-            return Err(segment::damaged(
-                &name.path,
-                &format!("the segment before it, from event {expected} on, is missing"),
-            ));
-        }
-        expected = name.last + 1;
-    }
+    let end = segments.last().map_or(manifest.head_seq, |name| name.last);
     let is_wanted = |seq: u64, time: Time| match point {
         Point::End => true,
         Point::Seq(last) => seq <= last,
@@ -270,8 +274,16 @@ fn cut(backup: &Path, manifest: &Manifest, point: Point) -> Result<Cut, Error> {
     let mut border = (manifest.head_seq, manifest.head_time);
     let mut before: Option<(u64, hyperion_model::Stamp)> = None;
     let mut needed = Vec::new();
-    let end = expected - 1;
+    let mut expected = manifest.head_seq + 1;
     'all: for name in segments {
+        // Looked at one after the other: what is behind the moment may be damaged.
+        if name.first != expected {
+            return Err(segment::damaged(
+                &name.path,
+                &format!("the segment before it, from event {expected} on, is missing"),
+            ));
+        }
+        expected = name.last + 1;
         let segment = Segment::read(&name)?;
         needed.push(name.clone());
         for (seq, text) in (name.first..).zip(&segment.shipment.events) {
@@ -307,7 +319,7 @@ fn cut(backup: &Path, manifest: &Manifest, point: Point) -> Result<Cut, Error> {
         segments: needed,
         seq: border.0,
         time: border.1,
-        left_out: end - border.0,
+        left_out: end.saturating_sub(border.0),
     })
 }
 

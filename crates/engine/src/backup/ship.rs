@@ -287,6 +287,9 @@ impl Base {
 
 /// Ships one segment; tells whether there was anything to ship.
 fn ship_segment(cx: &Cx, base: &mut Base) -> Result<bool, Error> {
+    if cx.store.last_seq()? <= base.position.seq {
+        return Ok(false);
+    }
     let Some(shipment) = cx.store.shipment(&base.position, &base.shipped)? else {
         return Ok(false);
     };

@@ -308,6 +308,41 @@ fn shipping_goes_on_where_an_engine_died() {
     assert_eq!((shipped.events, shipped.base), (0, false));
 }
 
+// O9: of several backups in one folder the one that was written to last is used, not the one that was taken last.
+#[test]
+fn a_base_that_is_shipped_to_is_newer_than_a_backup_taken_meanwhile() {
+    let mut shop = Shop::new();
+    shop.ask("first");
+    shop.ship();
+    shop.ask("second");
+    let folder = shop.shipped();
+    let options = TakeOptions {
+        folder: &folder,
+        prefix: "backup",
+        logs: true,
+        depth: Depth::Full,
+    };
+    let taken = take(&shop.world.cx, &options, &mut |_, _, _| {}).unwrap();
+    assert_eq!(taken.manifest.head_seq, shop.last_seq());
+    assert!(taken.linked > 0, "what the base has already is linked");
+    assert_eq!(taken.remarks, [""; 0]);
+    shop.ask("third");
+    shop.ship();
+    let restored = shop.restore(&folder, &shop.home("h"), Point::End).unwrap();
+    assert_eq!(restored.seq, shop.last_seq());
+    let listed: Vec<_> = list(&folder)
+        .unwrap()
+        .iter()
+        .map(|found| found.last_seq)
+        .collect();
+    assert_eq!(listed, [shop.last_seq(), taken.manifest.head_seq]);
+    // Nothing that was linked is changed by whoever restores it.
+    for from in [shop.base(), taken.path] {
+        let home = shop.home(from.file_name().unwrap().to_str().unwrap());
+        shop.restore(&from, &home, Point::End).unwrap();
+    }
+}
+
 // O9: a restored home ships behind a base of its own; what the home before it shipped stays as it is.
 #[test]
 fn a_restored_home_never_writes_on_where_another_history_ends() {
