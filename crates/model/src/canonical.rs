@@ -52,6 +52,8 @@ struct Member {
     start: usize,
     key_end: usize,
     end: usize,
+    /// Whether its key is written as it is said, in ASCII.
+    plain: bool,
 }
 
 impl Sorter<'_> {
@@ -110,10 +112,12 @@ impl Sorter<'_> {
             self.copy(1);
             self.value();
             let end = self.out.len();
+            let key = &self.out[start..key_end];
             self.members.push(Member {
                 start,
                 key_end,
                 end,
+                plain: key.is_ascii() && !key.contains(&b'\\'),
             });
             if self.peek() == Some(b',') {
                 self.copy(1);
@@ -129,12 +133,18 @@ impl Sorter<'_> {
         let (out, members) = (&self.out, &mut self.members[first..]);
         // Without the quotes, so that a key comes before those that begin with it.
         let key = |member: &Member| &out[member.start + 1..member.key_end - 1];
-        let in_order = |a: &Member, b: &Member| compare_keys(key(a), key(b)).is_le();
-        if members.is_sorted_by(in_order) {
+        let compare = |a: &Member, b: &Member| {
+            if a.plain && b.plain {
+                key(a).cmp(key(b))
+            } else {
+                compare_said(key(a), key(b))
+            }
+        };
+        if members.is_sorted_by(|a, b| compare(a, b).is_le()) {
             return;
         }
         let start = members[0].start;
-        members.sort_by(|a, b| compare_keys(key(a), key(b)));
+        members.sort_by(compare);
         let mut sorted = Vec::with_capacity(out.len() - start);
         for (at, member) in members.iter().enumerate() {
             if at > 0 {
@@ -148,11 +158,7 @@ impl Sorter<'_> {
 }
 
 /// Compares keys as they are written, by the UTF-16 code units of what they say.
-fn compare_keys(a: &[u8], b: &[u8]) -> Ordering {
-    let plain = |key: &[u8]| key.iter().all(|byte| byte.is_ascii() && *byte != b'\\');
-    if plain(a) && plain(b) {
-        return a.cmp(b);
-    }
+fn compare_said(a: &[u8], b: &[u8]) -> Ordering {
     let said = |key: &[u8]| {
         let quoted = [b"\"", key, b"\""].concat();
         serde_json::from_slice::<String>(&quoted).unwrap_or_default()

@@ -133,6 +133,11 @@ impl SealedBlob {
         })
     }
 
+    /// Gives the name it is stored under.
+    pub(crate) const fn name(&self) -> [u8; 32] {
+        self.name
+    }
+
     /// Inserts its row; tells whether it was new. Its file goes again unless [`keep_inserted`].
     pub(crate) fn insert(&self, conn: &Connection, now: Time) -> Result<bool, rusqlite::Error> {
         let Self {

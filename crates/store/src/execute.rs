@@ -174,18 +174,16 @@ impl Job for BatchJob {
                 .push(blob.insert(&writer.conn, self.batch.stamp.time)?);
         }
         let first_seq = writer.head.seq + 1;
-        let (mut events, mut living) = (Vec::new(), Vec::new());
+        let mut progress = Progress {
+            batch: &self.batch,
+            there: self.blobs.iter().map(SealedBlob::name).collect(),
+            living: Vec::new(),
+            events: Vec::new(),
+        };
         let mut index = 0;
         // Commands to one subject that follow each other load and write its row once.
         for commands in (self.batch.commands).chunk_by(|a, b| a.subject() == b.subject()) {
-            run_commands(
-                writer,
-                &self.batch,
-                index,
-                commands,
-                &mut events,
-                &mut living,
-            )?;
+            run_commands(writer, &mut progress, index, commands)?;
             index += commands.len();
         }
         let last_seq = writer.head.seq;
@@ -207,7 +205,7 @@ impl Job for BatchJob {
         self.made = Some(Committed {
             first_seq,
             last_seq,
-            events,
+            events: progress.events,
             replayed: false,
         });
         Ok(())
@@ -266,11 +264,9 @@ fn replay(
 
 fn run_commands(
     writer: &mut Writer,
-    batch: &Batch,
+    progress: &mut Progress<'_>,
     index: usize,
     commands: &[Command],
-    events: &mut Vec<Arc<StoredEvent>>,
-    living: &mut Vec<Uuid>,
 ) -> Result<(), StoreError> {
     use hyperion_model::{approval, change_set, entry, plan, repo, request, run};
     let Some(first) = commands.first() else {
@@ -278,11 +274,9 @@ fn run_commands(
     };
     let step = Step {
         writer,
-        batch,
+        progress,
         index,
         id: first.subject().uuid(),
-        events,
-        living,
     };
     macro_rules! all {
         ($noun:ident) => {
@@ -303,18 +297,26 @@ fn run_commands(
     }
 }
 
-/// Some commands of a batch to one subject.
-struct Step<'a> {
-    writer: &'a mut Writer,
+/// A batch while it is carried out.
+struct Progress<'a> {
     batch: &'a Batch,
-    index: usize,
-    id: Uuid,
-    events: &'a mut Vec<Arc<StoredEvent>>,
-    /// The subjects of the batch so far: none of them is archived.
-    living: &'a mut Vec<Uuid>,
+    /// The names of the blobs it brought along.
+    there: Vec<[u8; 32]>,
+    /// Its subjects so far: none of them is archived.
+    living: Vec<Uuid>,
+    events: Vec<Arc<StoredEvent>>,
 }
 
-impl Step<'_> {
+/// Some commands of a batch to one subject.
+struct Step<'a, 'b> {
+    writer: &'a mut Writer,
+    progress: &'a mut Progress<'b>,
+    /// Of the first command.
+    index: usize,
+    id: Uuid,
+}
+
+impl Step<'_, '_> {
     /// Loads, decides, applies, writes.
     fn run<'c, M: Stored>(
         self,
@@ -325,12 +327,16 @@ impl Step<'_> {
     {
         let Self {
             writer,
-            batch,
+            progress,
             index,
             id,
-            events,
-            living,
         } = self;
+        let Progress {
+            batch,
+            there,
+            living,
+            events,
+        } = progress;
         living.push(id);
         let subject = M::subject(id);
         let found = match rows::load::<M>(&writer.conn, id)? {
@@ -385,7 +391,8 @@ impl Step<'_> {
             updated_seq: writer.head.seq,
             time: batch.stamp.time,
         };
-        rows::save(&writer.conn, &writer.keys, before.as_ref(), &state, &stamp)
+        let (conn, keys) = (&writer.conn, &writer.keys);
+        rows::save(conn, keys, before.as_ref(), &state, &stamp, there)
     }
 }
 

@@ -199,19 +199,21 @@ pub(crate) struct RowStamp {
     pub(crate) time: Time,
 }
 
-/// Writes a state and its references; `before` is what the row said until now.
+/// Writes a state and its references; `before` is what the row said until now, `there` names blobs
+/// that were just put there.
 pub(crate) fn save<M: Stored>(
     conn: &Connection,
     keys: &KeyRing,
     before: Option<&Row>,
     state: &M,
     stamp: &RowStamp,
+    there: &[[u8; 32]],
 ) -> Result<(), StoreError> {
     match before {
         None => insert(conn, state, stamp, stamp.time)?,
         Some(before) => update(conn, before, state, stamp)?,
     }
-    save_references::<M>(conn, keys, before, &state.row(), state.own_uuid())
+    save_references::<M>(conn, keys, before, &state.row(), state.own_uuid(), there)
 }
 
 /// Writes a new row, without its references.
@@ -383,6 +385,7 @@ fn save_references<M: Stored>(
     before: Option<&Row>,
     after: &Row,
     id: Uuid,
+    there: &[[u8; 32]],
 ) -> Result<(), StoreError> {
     let noun = M::NOUN.name();
     let old: BTreeSet<&Digest> = before.iter().flat_map(|row| &row.blobs).collect();
@@ -395,7 +398,7 @@ fn save_references<M: Stored>(
     }
     for added in new.difference(&old) {
         let subject = M::subject(id);
-        if !refer(conn, keys, subject, after.open, added)? {
+        if !refer(conn, keys, subject, after.open, added, there)? {
             return Err(StoreError::MissingBlob {
                 subject,
                 digest: **added,
@@ -417,9 +420,14 @@ fn refer(
     subject: Subject,
     open: bool,
     digest: &Digest,
+    there: &[[u8; 32]],
 ) -> Result<bool, StoreError> {
     let mut found = false;
     for name in keys.blob_names(digest) {
+        if there.contains(&name) {
+            found = true;
+            continue;
+        }
         let place = conn
             .prepare_cached("SELECT place, purge_after_ms IS NOT NULL FROM blob WHERE name = ?1")?
             .query_row([name], |row| {

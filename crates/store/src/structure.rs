@@ -15,6 +15,10 @@ const MAX_PROBLEMS: u32 = 100;
 /// Up to this size the pages are looked at before every start; above it only after a crash, as it takes a second for a gigabyte.
 const LOOKED_AT_BYTES: u64 = 32 * 1024 * 1024;
 
+/// Up to this size they are looked at after a crash. A longer look would keep everybody waiting for
+/// what SQLite's log makes unlikely; `doctor` still looks at everything.
+const LOOKED_AT_AFTER_CRASH_BYTES: u64 = 1024 * 1024 * 1024;
+
 /// What the database looks like from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Structure {
@@ -53,7 +57,12 @@ pub(crate) fn check_before_work(conn: &Connection, crashed: bool) -> Result<(), 
     if let Some(problem) = compare_schema(conn)?.into_iter().next() {
         return damaged(problem);
     }
-    if crashed || bytes(conn)? <= LOOKED_AT_BYTES {
+    let most = if crashed {
+        LOOKED_AT_AFTER_CRASH_BYTES
+    } else {
+        LOOKED_AT_BYTES
+    };
+    if bytes(conn)? <= most {
         let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if found != "ok" {
             return damaged(located(&found, page_size(conn)?));

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Result, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
 /// How many jobs are taken together.
-const A_LEASE: usize = 16;
+const A_LEASE: u32 = 16;
 
 const SCHEMA: &str = "
     CREATE TABLE event (seq INTEGER PRIMARY KEY, subject BLOB NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
@@ -109,7 +109,7 @@ fn lives(conn: &mut Connection) -> Result<u64> {
     tx.prepare_cached("UPDATE job SET status = 'landed' WHERE owner = ?1 AND status = 'leased'")?
         .execute([owner.as_bytes()])?;
     tx.commit()?;
-    Ok(taken as u64)
+    Ok(u64::try_from(taken).unwrap_or(0))
 }
 
 /// A row and the event that made it.
