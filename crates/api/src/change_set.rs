@@ -33,7 +33,7 @@ pub struct Item {
     pub from_path: Option<String>,
     /// create, modify, delete, rename or chmod.
     pub operation: String,
-    /// pending, accepted or rejected.
+    /// pending, accepted, rejected, dispatching or applied.
     pub status: String,
     /// The digest of the content before.
     pub old_hash: Option<String>,

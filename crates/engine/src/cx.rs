@@ -131,6 +131,20 @@ impl Cx {
             })
     }
 
+    /// Reads the text in a blob, redacted; none when it was purged.
+    pub fn read_text(&self, digest: Digest) -> Result<Option<String>, Error> {
+        let bytes = self.store.blob(digest)?;
+        Ok(bytes.map(|bytes| {
+            let text = String::from_utf8_lossy(&bytes);
+            self.redactor.redact(&text).into_owned()
+        }))
+    }
+
+    /// Wraps a title as a blob of its own, with its secrets masked.
+    pub(crate) fn title_blob(&self, title: &str) -> NewBlob {
+        NewBlob::new(self.redactor.redact(title).as_bytes())
+    }
+
     /// Reads the JSON in a blob that has to be there.
     pub fn require_json<T: DeserializeOwned>(&self, digest: Digest) -> Result<T, Error> {
         self.read_json(digest)?.ok_or_else(|| Error::Blob {

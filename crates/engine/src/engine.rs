@@ -68,7 +68,7 @@ impl Engine {
             Box::new(queue::Queue::new(part("queue")?)),
             Box::new(plan::Settle::new(part("plan")?)),
             Box::new(request::Requests::new(part("request")?)),
-            Box::new(retention::Retention::new()),
+            Box::new(retention::Retention::new(part("retention")?)),
         ];
         let (driver, activity) = Driver::start(Arc::clone(&cx), reconcilers)?;
         let shipper = Shipper::start(Arc::clone(&cx))?;

@@ -37,6 +37,10 @@ pub struct Settings {
     pub retention: Duration,
     /// Where to, and how often, is shipped (`backup.*`).
     pub backup: Backup,
+    /// How long after its end a request stays in the lists (`merge.archive_after_days`).
+    pub archive_after: Duration,
+    /// How long a dead letter waits for a person (`merge.dead_letter_days`).
+    pub dead_letters_after: Duration,
     /// The environment that checks run in; nothing else is inherited.
     pub check_environment: Vec<(String, String)>,
 }

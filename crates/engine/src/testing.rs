@@ -80,6 +80,8 @@ fn settings() -> Settings {
         log_max_bytes: 1024 * 1024,
         retention: Duration::from_secs(86_400),
         backup: crate::Backup::default(),
+        archive_after: Duration::from_secs(30 * 86_400),
+        dead_letters_after: Duration::from_secs(30 * 86_400),
         check_environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
     }
 }

@@ -112,6 +112,7 @@ points! {
     RequestFinished "engine.request.finished" "A request has ended, with its summary."
     RollbackFiled "engine.rollback.filed" "The request that takes another one back is filed; whoever asked has no answer."
 
+    PurgeContentReleased "store.purge.content_released" "Some requests have let go of their content; it is marked, and still there."
     PurgeMarked "engine.purge.marked" "Content past its time is marked; nothing is purged."
     StorePurgeRowsGone "store.purge.rows_gone" "Rows of purged content are gone or empty; files of large ones are still there."
     StorePurgeFileGone "store.purge.file_gone" "One file of purged content is gone; others may be there."

@@ -24,6 +24,21 @@ pub(crate) struct ListArgs {
     pub(crate) limit: u32,
 }
 
+/// The argument of lists of what is archived some day.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct ArchivedArg {
+    /// Also what ended more than `merge.archive_after_days` ago
+    #[arg(long)]
+    pub(crate) archived: bool,
+}
+
+impl ArchivedArg {
+    /// Adds it to a call that takes it.
+    pub(crate) fn ask(self, route: Route) -> Route {
+        route.maybe("archived", self.archived.then_some("true"))
+    }
+}
+
 impl ListArgs {
     /// Gives the moment of `--since`.
     pub(crate) fn since(&self, cx: &Cx) -> Option<Timestamp> {

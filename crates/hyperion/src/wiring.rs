@@ -212,6 +212,12 @@ fn engine_settings(
             ship_every: Duration::from_secs(settings.backup.ship_every_sec),
             keep: Duration::from_secs(settings.backup.keep_days.saturating_mul(86_400)),
         },
+        archive_after: Duration::from_secs(
+            settings.merge.archive_after_days.saturating_mul(86_400),
+        ),
+        dead_letters_after: Duration::from_secs(
+            settings.merge.dead_letter_days.saturating_mul(86_400),
+        ),
         check_environment,
     })
 }

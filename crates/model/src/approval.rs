@@ -380,6 +380,7 @@ impl Machine for Approval {
             parent: Some(self.question.about.uuid()),
             due: Some(self.question.expires_at),
             blobs: vec![self.question.document],
+            kept: Vec::new(),
         }
     }
 }

@@ -148,6 +148,9 @@ pub struct Proposal {
     pub base_tree: GitId,
     /// The blob with the change request as stored.
     pub document: Digest,
+    /// The blob with its summary alone, which stays when the document goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Digest>,
     /// Its items, in order.
     pub items: Vec<Item>,
     /// Whether it is to land nothing.
@@ -479,6 +482,7 @@ impl Machine for ChangeSet {
     fn row(&self) -> Row {
         let mut blobs = vec![self.proposal.document];
         blobs.extend(self.assessed.as_ref().map(|assessed| assessed.document));
+        blobs.extend(self.proposal.title);
         Row {
             status: self.status.name(),
             open: self.status.is_open(),
@@ -488,6 +492,7 @@ impl Machine for ChangeSet {
             parent: Some(self.proposal.plan.uuid()),
             due: None,
             blobs,
+            kept: self.proposal.title.into_iter().collect(),
         }
     }
 }

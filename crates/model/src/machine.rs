@@ -178,8 +178,10 @@ pub struct Row {
     pub parent: Option<Uuid>,
     /// When a deadline passes.
     pub due: Option<Time>,
-    /// The blobs it refers to: these are not purged.
+    /// The blobs it refers to: these are not purged while anything it belongs to goes on.
     pub blobs: Vec<Digest>,
+    /// Those of them that stay as long as the row does: what lists show.
+    pub kept: Vec<Digest>,
 }
 
 /// One row of a noun's table of moves.

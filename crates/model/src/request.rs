@@ -91,6 +91,9 @@ pub struct Submission {
     pub base: GitId,
     /// The blob that holds the request as it was filed.
     pub document: Digest,
+    /// The blob with its title alone, which stays when the document goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Digest>,
     /// Where it came from.
     pub source: Source,
     /// Which agent is to do the work.
@@ -478,6 +481,10 @@ impl Machine for Request {
         blobs.extend(&self.answers);
         blobs.extend(self.brief);
         blobs.extend(self.summary);
+        blobs.extend(self.submission.title);
+        // Early requests have their title in the document only.
+        let mut kept = vec![self.submission.title.unwrap_or(self.submission.document)];
+        kept.extend(self.summary);
         Row {
             status: self.status.name(),
             open: self.status.is_open(),
@@ -485,6 +492,7 @@ impl Machine for Request {
             repo: Some(self.submission.repo),
             parent: self.submission.rolls_back.map(RequestId::uuid),
             blobs,
+            kept,
             ..Row::default()
         }
     }

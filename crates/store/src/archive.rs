@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{ReadError, StoreError};
 use crate::key::KeyRing;
+use crate::let_go;
 use crate::purge::store_error;
 use crate::rows::{self, Stored, for_noun};
 use crate::store::Store;
@@ -62,7 +63,7 @@ struct Candidate {
 }
 
 impl Store {
-    /// Archives requests that ended before a time, with all that belongs to them.
+    /// Archives requests that ended before a time, with all that belongs to them; their content goes.
     ///
     /// A request stays while any part of it is open, changed since, may be taken up again by a
     /// person, cannot be read, or is what something open refers to. It stops after `max_units`.
@@ -146,16 +147,30 @@ fn archive_some(
         moved.looked_at += 1;
         if may_go(&writer.conn, *request, before_ms)? {
             moved.units += 1;
-            moved.rows += move_unit(writer, *request, Way::In)?;
+            moved.rows += move_unit(
+                writer,
+                *request,
+                Way::In {
+                    purge_ms: before_ms,
+                },
+            )?;
         }
     }
     reached(Point::ArchiveUnitsMoved);
     Ok(moved)
 }
 
-/// Tells whether nothing needs a request, or anything that belongs to it, any more.
-fn may_go(conn: &Connection, request: Uuid, before_ms: i64) -> Result<bool, StoreError> {
-    let mut ids = Vec::new();
+/// Names a row by its table and id.
+type Member = (&'static str, [u8; 16]);
+
+/// Lists a request and all that belongs to it; nothing when it is not there, or part of it is open,
+/// changed since, or may be taken up again by a person.
+pub(crate) fn members_at_rest(
+    conn: &Connection,
+    request: Uuid,
+    before_ms: i64,
+) -> Result<Option<Vec<Member>>, StoreError> {
+    let mut ids: Vec<Member> = Vec::new();
     for noun in UNIT {
         let table = noun.name();
         let mut statement = conn.prepare_cached(&format!(
@@ -169,7 +184,7 @@ fn may_go(conn: &Connection, request: Uuid, before_ms: i64) -> Result<bool, Stor
         let mut found = statement.query(params![request.as_bytes(), before_ms])?;
         while let Some(row) = found.next()? {
             if row.get(1)? {
-                return Ok(false);
+                return Ok(None);
             }
             ids.push((table, row.get::<_, [u8; 16]>(0)?));
         }
@@ -179,9 +194,17 @@ fn may_go(conn: &Connection, request: Uuid, before_ms: i64) -> Result<bool, Stor
         .first()
         .is_none_or(|(table, _)| *table != Noun::Request.name())
     {
-        return Ok(false);
+        return Ok(None);
     }
-    for (table, id) in ids {
+    Ok(Some(ids))
+}
+
+/// Tells whether nothing needs a request, or anything that belongs to it, any more.
+fn may_go(conn: &Connection, request: Uuid, before_ms: i64) -> Result<bool, StoreError> {
+    let Some(members) = members_at_rest(conn, request, before_ms)? else {
+        return Ok(false);
+    };
+    for (table, id) in members {
         let set_aside: bool = conn
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine WHERE noun = ?1 AND id = ?2)")?
             .query_row(params![table, id], |row| row.get(0))?;
@@ -204,7 +227,7 @@ fn may_go(conn: &Connection, request: Uuid, before_ms: i64) -> Result<bool, Stor
 }
 
 /// Names the column that holds the request a row belongs to, as a condition on `?1`.
-const fn key_column(noun: Noun) -> &'static str {
+pub(crate) const fn key_column(noun: Noun) -> &'static str {
     match noun {
         // There is no index on its own id under that name.
         Noun::Request => "id = ?1",
@@ -215,7 +238,10 @@ const fn key_column(noun: Noun) -> &'static str {
 /// Into the archive, or out of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    In,
+    /// Content that was not let go of yet is, from then on.
+    In {
+        purge_ms: i64,
+    },
     Out,
 }
 
@@ -240,7 +266,7 @@ fn move_rows<M: Stored>(writer: &Writer, request: Uuid, way: Way) -> Result<u64,
     let (conn, noun) = (&writer.conn, M::NOUN.name());
     let archive = format!("{noun}_archive");
     let (from, to) = match way {
-        Way::In => (noun, archive.as_str()),
+        Way::In { .. } => (noun, archive.as_str()),
         Way::Out => (archive.as_str(), noun),
     };
     let key = key_column(M::NOUN);
@@ -264,7 +290,7 @@ fn move_rows<M: Stored>(writer: &Writer, request: Uuid, way: Way) -> Result<u64,
             "INSERT INTO archive_count (noun, status, rows) VALUES (?1, ?2, ?3)
              ON CONFLICT (noun, status) DO UPDATE SET rows = rows + ?3",
         )?
-        .execute(params![noun, status, if way == Way::In { 1 } else { -1 }])?;
+        .execute(params![noun, status, if way == Way::Out { -1 } else { 1 }])?;
         // A row that cannot be read keeps its references where they are: both places count.
         if let Some(state) = state {
             move_references(conn, &writer.keys, noun, id, &state.row(), way)?;
@@ -281,21 +307,32 @@ fn move_references(
     row: &Row,
     way: Way,
 ) -> Result<(), StoreError> {
-    let (from, to) = match way {
-        Way::In => ("reference", "reference_archive"),
-        Way::Out => ("reference_archive", "reference"),
-    };
-    for name in row.blobs.iter().flat_map(|digest| keys.blob_names(digest)) {
-        let gone = conn
-            .prepare_cached(&format!(
-                "DELETE FROM {from} WHERE name = ?1 AND noun = ?2 AND id = ?3"
-            ))?
-            .execute(params![name, noun, id])?;
-        if gone > 0 {
-            conn.prepare_cached(&format!(
-                "INSERT OR REPLACE INTO {to} (name, noun, id, open) VALUES (?1, ?2, ?3, 0)"
-            ))?
-            .execute(params![name, noun, id])?;
+    match way {
+        Way::In { purge_ms } => {
+            for digest in let_go::content(row) {
+                let_go::set_aside(conn, keys, noun, id, digest, Some(purge_ms))?;
+            }
+            for digest in &row.kept {
+                let_go::set_aside(conn, keys, noun, id, digest, None)?;
+            }
+        }
+        // What was let go of may be gone by now, and is not wanted again.
+        Way::Out => {
+            for name in row.kept.iter().flat_map(|digest| keys.blob_names(digest)) {
+                let gone = conn
+                    .prepare_cached(
+                        "DELETE FROM reference_archive
+                         WHERE name = ?1 AND noun = ?2 AND id = ?3 AND holds = 1",
+                    )?
+                    .execute(params![name, noun, id])?;
+                if gone > 0 {
+                    conn.prepare_cached(
+                        "INSERT OR REPLACE INTO reference (name, noun, id, open)
+                         VALUES (?1, ?2, ?3, 0)",
+                    )?
+                    .execute(params![name, noun, id])?;
+                }
+            }
         }
     }
     Ok(())

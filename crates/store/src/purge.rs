@@ -9,22 +9,26 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hyperion_fault::{Point, reached};
-use hyperion_model::{Digest, Time};
+use hyperion_model::Time;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::blob::Place;
 use crate::error::{ReadError, StoreError};
+use crate::let_go;
 use crate::store::Store;
 use crate::writer::Writer;
 
 /// The most blobs that one transaction purges.
 const MAX_STEP: usize = 500;
 
+/// The most receipts that one look purges; the rest waits for the next.
+const MAX_RECEIPTS: u64 = 50_000;
+
+/// Under which name the mark of [`Store::purge`] stands beside those of the nouns.
+const BLOB: &str = "blob";
+
 /// How old a file without a row must be to be swept: its row may be on the way.
 const SWEEP_AGE_S: i64 = 3600;
-
-/// The most digests that are marked at once.
-const MAX_MARKED: usize = 10_000;
 
 /// What may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +64,7 @@ struct Candidate {
 /// Which blobs a purge looks for.
 #[derive(Clone, Copy)]
 enum Reason {
-    /// It was marked, and no open row refers to it: a trace of it stays.
+    /// It was let go of, and nothing else holds it: a trace of it stays.
     Marked,
     /// Nothing refers to it: it goes without a trace.
     Unreferenced,
@@ -71,7 +75,9 @@ impl Reason {
         match self {
             Reason::Marked => {
                 "place < 2 AND purge_after_ms IS NOT NULL AND purge_after_ms <= ?1 AND NOT EXISTS
-                   (SELECT 1 FROM reference WHERE reference.name = blob.name AND reference.open = 1)"
+                   (SELECT 1 FROM reference WHERE reference.name = blob.name) AND NOT EXISTS
+                   (SELECT 1 FROM reference_archive AS aside
+                    WHERE aside.name = blob.name AND aside.holds = 1)"
             }
             Reason::Unreferenced => {
                 "place < 2 AND created_ms < ?1 AND NOT EXISTS
@@ -83,96 +89,120 @@ impl Reason {
 }
 
 impl Store {
-    /// Lets content be purged from a time on, once no open row refers to it.
-    ///
-    /// A new reference to it takes the mark away again.
-    pub fn mark_purgeable(&self, digests: &[Digest], not_before: Time) -> Result<(), StoreError> {
-        if digests.len() > MAX_MARKED {
-            return Err(StoreError::TooLarge {
-                what: "a list of purgeable content, in digests",
-                given: digests.len(),
-                max: MAX_MARKED,
-            });
-        }
-        let names: Vec<[u8; 32]> = digests
-            .iter()
-            .flat_map(|digest| self.keys().blob_names(digest))
-            .collect();
-        self.operate(move |writer| {
-            for name in &names {
-                writer
-                    .conn
-                    .prepare_cached(
-                        "UPDATE blob SET purge_after_ms = max(coalesce(purge_after_ms, ?2), ?2)
-                         WHERE name = ?1 AND place < 2",
-                    )?
-                    .execute(params![name, not_before.as_millisecond()])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Purges what may go, in small steps; never what an open row refers to.
+    /// Purges what may go, in small steps; never what anything holds (see [`Store::let_go`]).
     pub fn purge(&self, limits: &PurgeLimits) -> Result<Purged, StoreError> {
         let mut purged = Purged::default();
-        self.purge_for(Reason::Marked, limits.now, &mut purged)?;
-        self.purge_for(
-            Reason::Unreferenced,
-            limits.unreferenced_before,
-            &mut purged,
-        )?;
+        self.purge_marked(limits.now, &mut purged)?;
+        self.purge_unreferenced(limits.unreferenced_before, &mut purged)?;
         purged.files_swept = self.sweep(limits.now)?;
         let before = limits.receipts_before.as_millisecond();
         purged.receipts = self.operate(move |writer| {
             let gone = writer
                 .conn
-                .prepare_cached("DELETE FROM receipt WHERE time_ms < ?1")?
+                .prepare_cached(&format!(
+                    "DELETE FROM receipt WHERE key IN
+                       (SELECT key FROM receipt WHERE time_ms < ?1 LIMIT {MAX_RECEIPTS})"
+                ))?
                 .execute([before])?;
             Ok(gone as u64)
         })?;
         Ok(purged)
     }
 
-    fn purge_for(
+    /// Purges what was let go of.
+    fn purge_marked(&self, now: Time, purged: &mut Purged) -> Result<(), StoreError> {
+        loop {
+            // Found by a reader, so that the writer is not kept from its work by the search.
+            let names: Vec<[u8; 32]> = self
+                .read(|conn| {
+                    let sql = format!(
+                        "SELECT name FROM blob WHERE {} LIMIT {MAX_STEP}",
+                        Reason::Marked.condition()
+                    );
+                    let found = conn
+                        .prepare_cached(&sql)?
+                        .query_map([now.as_millisecond()], |row| row.get(0))?
+                        .collect::<Result<_, _>>()?;
+                    Ok(found)
+                })
+                .map_err(store_error)?;
+            // None left, or all taken up again meanwhile.
+            if names.is_empty() || self.purge_these(Reason::Marked, now, names, purged)? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Purges what nothing ever referred to, among what came since it was looked last: what loses
+    /// its last reference is marked then.
+    fn purge_unreferenced(&self, before: Time, purged: &mut Purged) -> Result<(), StoreError> {
+        let mut place = self.read(unreferenced_mark).map_err(store_error)?;
+        // A clock that was set back: everything is looked at once more.
+        if place.0 > before.as_millisecond() {
+            place = (i64::MIN, 0);
+        }
+        loop {
+            let found: Vec<([u8; 32], i64, u64)> = self
+                .read(|conn| {
+                    let sql = format!(
+                        "SELECT name, created_ms, rowid FROM blob
+                         WHERE {} AND (created_ms, rowid) > (?2, ?3)
+                         ORDER BY created_ms, rowid LIMIT {MAX_STEP}",
+                        Reason::Unreferenced.condition()
+                    );
+                    let found = conn
+                        .prepare_cached(&sql)?
+                        .query_map(params![before.as_millisecond(), place.0, place.1], |row| {
+                            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                        })?
+                        .collect::<Result<_, _>>()?;
+                    Ok(found)
+                })
+                .map_err(store_error)?;
+            let Some((_, ms, rowid)) = found.last() else {
+                break;
+            };
+            place = (*ms, *rowid);
+            let names = found.iter().map(|(name, ..)| *name).collect();
+            self.purge_these(Reason::Unreferenced, before, names, purged)?;
+        }
+        self.operate(move |writer| {
+            let mark = before.as_millisecond().saturating_sub(1);
+            let_go::move_mark(&writer.conn, BLOB, (mark, i64::MAX.unsigned_abs()))
+        })
+    }
+
+    /// Purges those that still may go, and tells how many.
+    fn purge_these(
         &self,
         reason: Reason,
         before: Time,
+        names: Vec<[u8; 32]>,
         purged: &mut Purged,
-    ) -> Result<(), StoreError> {
-        loop {
-            // Found by a reader, so that the writer is not kept from its work by the search.
-            let names = self
-                .read(|conn| candidates(conn, reason, before))
-                .map_err(store_error)?;
-            if names.is_empty() {
-                return Ok(());
+    ) -> Result<usize, StoreError> {
+        let gone = self.operate(move |writer| {
+            let mut gone = Vec::new();
+            for name in &names {
+                gone.extend(purge_one(writer, reason, before, name)?);
             }
-            let gone = self.operate(move |writer| {
-                let mut gone = Vec::new();
-                for name in &names {
-                    gone.extend(purge_one(writer, reason, before, name)?);
-                }
-                Ok(gone)
-            })?;
-            if gone.is_empty() {
-                // Taken up again meanwhile.
-                return Ok(());
-            }
-            reached(Point::StorePurgeRowsGone);
-            for Candidate {
-                name: _,
-                file,
-                bytes,
-            } in gone
-            {
-                purged.blobs += 1;
-                purged.bytes += bytes;
-                if let Some(file) = file {
-                    remove(&self.blobs_folder().join(file))?;
-                    reached(Point::StorePurgeFileGone);
-                }
+            Ok(gone)
+        })?;
+        reached(Point::StorePurgeRowsGone);
+        let count = gone.len();
+        for Candidate {
+            name: _,
+            file,
+            bytes,
+        } in gone
+        {
+            purged.blobs += 1;
+            purged.bytes += bytes;
+            if let Some(file) = file {
+                remove(&self.blobs_folder().join(file))?;
+                reached(Point::StorePurgeFileGone);
             }
         }
+        Ok(count)
     }
 
     /// Removes files that no row names: left by a crash between file and row, or row and file.
@@ -216,16 +246,13 @@ impl Store {
     }
 }
 
-fn candidates(conn: &Connection, reason: Reason, before: Time) -> Result<Vec<[u8; 32]>, ReadError> {
-    let sql = format!(
-        "SELECT name FROM blob WHERE {} LIMIT {MAX_STEP}",
-        reason.condition()
-    );
-    let names = conn
-        .prepare_cached(&sql)?
-        .query_map([before.as_millisecond()], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    Ok(names)
+/// Tells up to where content was looked at for what nothing refers to.
+fn unreferenced_mark(conn: &Connection) -> Result<(i64, u64), ReadError> {
+    let found = conn
+        .prepare_cached("SELECT ended_ms, seq FROM let_go_mark WHERE noun = ?1")?
+        .query_row([BLOB], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(found.unwrap_or((i64::MIN, 0)))
 }
 
 /// Purges one blob's row, if it still may go.

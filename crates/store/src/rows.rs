@@ -213,7 +213,15 @@ pub(crate) fn save<M: Stored>(
         None => insert(conn, state, stamp, stamp.time)?,
         Some(before) => update(conn, before, state, stamp)?,
     }
-    save_references::<M>(conn, keys, before, &state.row(), state.own_uuid(), there)
+    save_references::<M>(
+        conn,
+        keys,
+        before,
+        &state.row(),
+        state.own_uuid(),
+        stamp.time,
+        there,
+    )
 }
 
 /// Writes a new row, without its references.
@@ -356,6 +364,7 @@ impl Columns {
             parent,
             due,
             blobs: _,
+            kept: _,
         } = row;
         Self {
             status: Cow::Borrowed(status),
@@ -385,6 +394,7 @@ fn save_references<M: Stored>(
     before: Option<&Row>,
     after: &Row,
     id: Uuid,
+    now: Time,
     there: &[[u8; 32]],
 ) -> Result<(), StoreError> {
     let noun = M::NOUN.name();
@@ -394,6 +404,11 @@ fn save_references<M: Stored>(
         for name in keys.blob_names(gone) {
             conn.prepare_cached("DELETE FROM reference WHERE name = ?1 AND noun = ?2 AND id = ?3")?
                 .execute(params![name, noun, id.as_bytes()])?;
+            // It goes with the next purge, unless something else holds it.
+            conn.prepare_cached(
+                "UPDATE blob SET purge_after_ms = ?2 WHERE name = ?1 AND place < 2",
+            )?
+            .execute(params![name, now.as_millisecond()])?;
         }
     }
     for added in new.difference(&old) {

@@ -490,8 +490,8 @@ fn is_referred(
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM reference
                    WHERE name = ?1 AND noun = ?2 AND id = ?3 AND open = ?4)
-                 OR EXISTS (SELECT 1 FROM reference_archive
-                   WHERE name = ?1 AND noun = ?2 AND id = ?3 AND open = ?4)",
+                 OR (NOT ?4 AND EXISTS (SELECT 1 FROM reference_archive
+                   WHERE name = ?1 AND noun = ?2 AND id = ?3))",
             )?
             .query_row(
                 params![name, subject.noun().name(), subject.uuid().as_bytes(), open],

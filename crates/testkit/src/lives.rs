@@ -105,7 +105,7 @@ impl Life {
             Until::Landed => [self.up_to_the_queue(time), self.landed()].concat(),
         };
         Batch {
-            blobs: vec![self.document(), self.change()],
+            blobs: vec![self.document(), self.title(), self.change()],
             ..Batch::new(BatchId::new(self.uuid(0)), stamp, commands)
         }
     }
@@ -148,6 +148,11 @@ impl Life {
         ))
     }
 
+    /// Its title.
+    pub fn title(&self) -> NewBlob {
+        NewBlob::new(format!("Request number {}", self.number))
+    }
+
     /// The change, as it was handed in.
     pub fn change(&self) -> NewBlob {
         NewBlob::new(format!(
@@ -178,6 +183,7 @@ impl Life {
             branch: name("main"),
             base: git(1),
             document: self.document().digest,
+            title: Some(self.title().digest),
             source: Source::Cli,
             agent: name("scripted"),
             dry_run: false,
@@ -199,6 +205,7 @@ impl Life {
             base_commit: git(1),
             base_tree: git(2),
             document: self.change().digest,
+            title: Some(self.title().digest),
             items: vec![Item {
                 id: ItemId::new(self.uuid(4)),
                 path: RepoPath::new("src/retry.rs").expect("a path"),

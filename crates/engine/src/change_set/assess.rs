@@ -138,7 +138,7 @@ impl Assess {
             assessed,
             document,
             blob,
-            summary: preview.request.summary.clone(),
+            summary: preview.summary.clone(),
             diff,
         })
     }

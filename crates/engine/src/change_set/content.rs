@@ -1,7 +1,10 @@
 //! What a change set looks like: its files on both sides, its hunks, its diff.
 
 use hyperion_api::change_request::ChangeRequest;
+use hyperion_git::{Oid, TreePath};
+use hyperion_model::RepoPath;
 use hyperion_model::change_set::{ChangeSet, Item, item};
+use hyperion_model::facts::Operation;
 use hyperion_patch::{DiffOptions, FileDiff, FileHeader, diff, select, unified};
 
 use super::materialise::{edits, materialise, mode_bits};
@@ -24,8 +27,8 @@ pub struct PreviewItem {
 /// A change set with its content.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preview {
-    /// The change request as it was handed in.
-    pub request: ChangeRequest,
+    /// What it does, in one line.
+    pub summary: String,
     /// Its paths, in order.
     pub items: Vec<PreviewItem>,
 }
@@ -60,7 +63,86 @@ pub fn preview(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previ
             }
         })
         .collect();
-    Ok(Some(Preview { request, items }))
+    Ok(Some(Preview {
+        summary: request.summary,
+        items,
+    }))
+}
+
+/// Reads from git what a change set came to when it landed: its own paths, without what was rejected.
+///
+/// None when it did not land, or git does not have the commit any more.
+pub fn landed(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Preview>, Error> {
+    let Some(commit) = &set.commit else {
+        return Ok(None);
+    };
+    let commit = oid(commit)?;
+    if !opened.git.exists(&commit)? {
+        return Ok(None);
+    }
+    let parents = opened.git.commit_info(&commit)?.parents;
+    let Some(before) = parents.into_iter().next() else {
+        return Ok(None);
+    };
+    let side = |tree: &Oid, path: &RepoPath| -> Result<Option<Side>, Error> {
+        let found = opened.git.lookup(tree, &TreePath::from(path.as_str()))?;
+        let Some((entry, mode)) = found.and_then(|entry| {
+            let mode = entry.mode.file_mode()?;
+            Some((entry, mode))
+        }) else {
+            return Ok(None);
+        };
+        let bytes = opened
+            .git
+            .read_blob(&entry.oid, Sizes::ACCEPTED.max_file_bytes)?;
+        Ok(Some(Side { mode, bytes }))
+    };
+    let mut items = Vec::new();
+    for item in &set.proposal.items {
+        let old = side(&before, item.from_path.as_ref().unwrap_or(&item.path))?;
+        let new = match item.status {
+            item::Status::Rejected => old.clone(),
+            item::Status::Pending | item::Status::Accepted => side(&commit, &item.path)?,
+        };
+        let made = MadeItem {
+            path: item.path.clone(),
+            from_path: item.from_path.clone(),
+            operation: wire_operation(item.operation),
+            old,
+            new,
+        };
+        let diff = item_diff(&made);
+        // What was rejected in it is not part of what landed.
+        let item = Item {
+            rejected_hunks: Vec::new(),
+            ..item.clone()
+        };
+        items.push(PreviewItem { item, made, diff });
+    }
+    Ok(Some(Preview {
+        summary: title(cx, set)?.unwrap_or_default(),
+        items,
+    }))
+}
+
+const fn wire_operation(operation: Operation) -> hyperion_api::task_request::Operation {
+    use hyperion_api::task_request::Operation as Wire;
+    match operation {
+        Operation::Create => Wire::Create,
+        Operation::Modify => Wire::Modify,
+        Operation::Delete => Wire::Delete,
+        Operation::Rename => Wire::Rename,
+        Operation::Chmod => Wire::Chmod,
+    }
+}
+
+/// Gives a change set's title; none when it is from before titles were kept and its content was purged.
+pub fn title(cx: &Cx, set: &ChangeSet) -> Result<Option<String>, Error> {
+    if let Some(title) = set.proposal.title {
+        return cx.read_text(title);
+    }
+    let document = cx.read_json::<ChangeRequest>(set.proposal.document)?;
+    Ok(document.map(|document| cx.redactor.redact(&document.summary).into_owned()))
 }
 
 /// Compares the two sides of an item.
@@ -118,7 +200,7 @@ impl Preview {
         opened: &Opened,
         set: &ChangeSet,
         accepted: &[MadeItem],
-    ) -> Result<hyperion_git::Oid, Error> {
+    ) -> Result<Oid, Error> {
         let base = oid(&set.proposal.base_tree)?;
         let edits: Vec<_> = accepted.iter().flat_map(edits).collect();
         Ok(opened.git.build_tree(&base, &edits)?)
@@ -127,12 +209,15 @@ impl Preview {
 
 /// Counts the lines that the accepted parts of a change set add and take away.
 ///
-/// Where hunks were rejected the content tells; once that is purged, or its repository is gone, their items count whole.
+/// Where hunks were rejected the content tells; once that is purged and it did not land, or its repository is gone, their items count whole.
 pub fn accepted_lines(cx: &Cx, set: &ChangeSet) -> Result<(u32, u32), Error> {
     let in_part = |item: &Item| !item.rejected_hunks.is_empty();
     if set.proposal.items.iter().any(in_part)
         && let Ok(opened) = cx.repos.open(cx, set.proposal.repo)
-        && let Some(preview) = preview(cx, &opened, set)?
+        && let Some(preview) = match preview(cx, &opened, set)? {
+            Some(preview) => Some(preview),
+            None => landed(cx, &opened, set)?,
+        }
     {
         let count = |lines: usize| u32::try_from(lines).unwrap_or(u32::MAX);
         let diffs = preview.accepted()?;

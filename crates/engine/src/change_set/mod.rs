@@ -9,7 +9,7 @@ mod materialise;
 pub use assess::AssessmentDocument;
 pub(crate) use assess::{Assess, cancel_question, dependency_failed, owned};
 pub(crate) use content::item_diff;
-pub use content::{Preview, PreviewItem, accepted_lines, preview, unified_diff};
+pub use content::{Preview, PreviewItem, accepted_lines, landed, preview, title, unified_diff};
 pub use decide::{decide_all, decide_item};
 pub(crate) use facts::{change_facts, operation};
 pub(crate) use materialise::mode_bits;

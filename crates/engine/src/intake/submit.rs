@@ -236,13 +236,17 @@ impl Filing {
                 place,
                 document,
             } = ready;
-            let submission = submission(cx, &draft, &place, document.digest, how)?;
+            let title = cx.title_blob(&draft.request.title);
+            let submission = Submission {
+                title: Some(title.digest),
+                ..submission(cx, &draft, &place, document.digest, how)?
+            };
             place.opened.git.pin_base(&place.base)?;
             commands.push(Command::Request(
                 id,
                 request::Command::Submit { id, submission },
             ));
-            blobs.push(document);
+            blobs.extend([document, title]);
         }
         if !commands.is_empty() {
             reached(Point::RequestPinned);
@@ -303,6 +307,7 @@ fn submission(
         branch: place.branch.clone(),
         base: git_id(&place.base)?,
         document,
+        title: None,
         source: if draft.request.source.is_some() {
             draft.source
         } else {

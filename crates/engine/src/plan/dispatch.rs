@@ -90,6 +90,7 @@ impl Dispatch {
             request,
             made,
         } = handed_in;
+        let title = cx.title_blob(&request.summary);
         let document = json_blob(&with_hashes(request, &made))?;
         let set = cx.id(ChangeSetId::new);
         let proposal = Proposal {
@@ -103,6 +104,7 @@ impl Dispatch {
             base_commit: brief.request.submission.base.clone(),
             base_tree: git_id(&base_tree)?,
             document: document.digest,
+            title: Some(title.digest),
             items: made.items.iter().map(|made| item_of(cx, made)).collect(),
             dry_run: brief.request.submission.dry_run,
         };
@@ -127,7 +129,7 @@ impl Dispatch {
             ),
             Command::Run(run.id, run::Command::Finish(ending)),
         ];
-        cx.execute(cx.stamp(&self.name), commands, vec![document])?;
+        cx.execute(cx.stamp(&self.name), commands, vec![document, title])?;
         reached(Point::ChangeProposed);
         Ok(())
     }

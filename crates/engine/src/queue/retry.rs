@@ -124,24 +124,34 @@ pub(crate) fn cancel_commands(
 ) -> Result<Vec<Command>, Error> {
     let entry = require(look, actor, id)?;
     let reason = ShortText::cut(reason.unwrap_or("cancelled"));
+    let commands = ending(look, &entry, &reason)?;
+    if entry.status == Status::Dispatching {
+        let detail =
+            "it is being landed at this moment; take it back afterwards with `hyperion rollback`";
+        return Err(Problem::new("state.illegal_move", detail).into());
+    }
+    Ok(commands)
+}
+
+/// Lists what ends an entry together with its change sets.
+pub(crate) fn ending(
+    look: &impl Look,
+    entry: &Entry,
+    reason: &ShortText,
+) -> Result<Vec<Command>, Error> {
     let mut commands = vec![Command::Entry(
-        id,
+        entry.id,
         entry::Command::Cancel {
             reason: reason.clone(),
         },
     )];
-    for set in sets_of(look, &entry)? {
+    for set in sets_of(look, entry)? {
         if set.status.is_open() {
             let cancel = change_set::Command::Cancel {
                 reason: reason.clone(),
             };
             commands.push(Command::ChangeSet(set.id, cancel));
         }
-    }
-    if entry.status == Status::Dispatching {
-        let detail =
-            "it is being landed at this moment; take it back afterwards with `hyperion rollback`";
-        return Err(Problem::new("state.illegal_move", detail).into());
     }
     Ok(commands)
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hyperion_git::Oid;
+use hyperion_model::entry::Entry;
 use hyperion_model::repo::Repo;
 use hyperion_model::request::Request;
 use hyperion_model::{RepoId, Time};
 use hyperion_store::Filter;
 
+use super::dead_letters;
 use crate::{Cx, Error};
 
 /// A request that was filed earlier than this, and is closed, is not retried any more.
@@ -57,7 +59,7 @@ fn look_after_one(cx: &Cx, id: RepoId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Collects the bases of requests that are open, or closed but may be retried.
+/// Collects the bases of requests that are open, or closed but may be retried: young ones, and those of dead letters.
 fn needed(cx: &Cx, repo: RepoId) -> Result<BTreeSet<String>, Error> {
     let mut needed = BTreeSet::new();
     for request in cx
@@ -66,6 +68,23 @@ fn needed(cx: &Cx, repo: RepoId) -> Result<BTreeSet<String>, Error> {
         .rows
     {
         needed.insert(request.submission.base.as_str().to_owned());
+    }
+    // A dead letter waits for a person for as long as it says.
+    let mut letters = Filter::default().repo(repo).limit(1000);
+    letters.open = Some(false);
+    for status in dead_letters::STATES {
+        letters = letters.status(status.name());
+    }
+    loop {
+        let page = cx.store.list::<Entry>(&letters)?;
+        for entry in &page.rows {
+            let request = cx.store.get::<Request>(entry.admission.request)?;
+            needed.extend(request.map(|request| request.submission.base.as_str().to_owned()));
+        }
+        match page.next {
+            Some(next) => letters = letters.after(next),
+            None => break,
+        }
     }
     let since: Time = cx.now() - RETRIED_WITHIN;
     let mut filter = Filter {

@@ -1,28 +1,31 @@
-//! Retention: content of what ended is purged after its time; facts stay for ever.
+//! Retention: dead letters end, content of what ended is purged, and what ended long ago is archived; facts stay for ever.
 
 mod bases;
+mod dead_letters;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyperion_fault::{Point, reached};
-use hyperion_model::change_set::ChangeSet;
-use hyperion_model::machine::Machine as _;
 use hyperion_model::run::Run;
-use hyperion_model::{RunId, Time};
-use hyperion_store::{Filter, Order, PurgeLimits};
+use hyperion_model::{Name, RunId, Time};
+use hyperion_store::PurgeLimits;
 
 use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error};
 
-/// How often it is looked for content to purge.
+/// How often it is looked for what is past its time.
 const EVERY: Duration = Duration::from_secs(3600);
 /// How long to wait for a backup that is being made.
 const WHILE_COPIED: Duration = Duration::from_secs(60);
-/// How many change sets are looked at in one go.
-const BATCH: u32 = 500;
-/// How many times in one look; the rest waits for the next.
-const MAX_BATCHES: u32 = 200;
+/// How soon it is looked again when a look did not come to an end.
+const SOON: Duration = Duration::from_millis(500);
+/// How many rows let go of their content in one look: everything else waits meanwhile.
+const MAX_ROWS: u64 = 1000;
+/// How many requests are archived in one look.
+const MAX_UNITS: u64 = 200;
 
 /// How many folders of runs are looked at in one look; the rest waits for the next.
 const MAX_FOLDERS: usize = 50_000;
@@ -30,41 +33,55 @@ const MAX_FOLDERS: usize = 50_000;
 /// Under which name the store keeps when it was looked last.
 const LOOKED_AT: &str = "retention.looked_at";
 
-/// Purges content.
-#[derive(Default)]
+/// Ends dead letters, purges content, archives what ended.
 pub(crate) struct Retention {
+    name: Name,
     next: Option<Time>,
 }
 
 impl Retention {
-    pub(crate) fn new() -> Self {
-        Self::default()
+    pub(crate) const fn new(name: Name) -> Self {
+        Self { name, next: None }
     }
 
-    /// Marks the content of change sets that ended long enough ago.
-    fn mark(&self, cx: &Cx, before: Time) -> Result<(), Error> {
-        let filter = Filter {
-            order: Order::OldestFirst,
-            until: Some(before),
-            ..Filter::default()
-        };
-        let mut filter = filter.limit(BATCH);
-        filter.open = Some(false);
-        for _ in 0..MAX_BATCHES {
-            let page = cx.store.list::<ChangeSet>(&filter)?;
-            for set in page
-                .rows
-                .iter()
-                .filter(|set| set.ended_at.is_some_and(|at| at <= before))
-            {
-                cx.store.mark_purgeable(&set.row().blobs, cx.now())?;
-            }
-            match page.next {
-                Some(next) => filter = filter.after(next),
-                None => break,
-            }
+    /// Does one part of what is due; tells whether there is more to do.
+    fn look(&self, cx: &Cx, now: Time) -> Result<bool, Error> {
+        let before = now - cx.settings.retention;
+        dead_letters::end(cx, &self.name, now)?;
+        let let_go = cx.store.let_go(before, now, MAX_ROWS)?;
+        reached(Point::PurgeMarked);
+        let purged = cx.store.purge(&PurgeLimits {
+            now,
+            unreferenced_before: before,
+            receipts_before: before,
+        })?;
+        if purged.blobs > 0 {
+            tracing::info!(
+                blobs = purged.blobs,
+                bytes = purged.bytes,
+                "purged content past its retention time"
+            );
         }
-        Ok(())
+        if let_go.more {
+            return Ok(true);
+        }
+        // Content goes before its request does: what is in the archive holds nothing but titles.
+        let kept = cx.settings.archive_after.max(cx.settings.retention);
+        let archived = cx.store.archive(now - kept, MAX_UNITS)?;
+        if archived.units > 0 {
+            tracing::info!(
+                requests = archived.units,
+                rows = archived.rows,
+                "archived what ended long ago"
+            );
+        }
+        if archived.more {
+            return Ok(true);
+        }
+        self.remove_logs(cx, before)?;
+        bases::look_after(cx);
+        reached(Point::PurgeDone);
+        Ok(false)
     }
 }
 
@@ -123,23 +140,10 @@ impl Reconcile for Retention {
             self.next = Some(now + WHILE_COPIED);
             return Ok(Progress::Idle { wake_at: self.next });
         };
-        let before = now - cx.settings.retention;
-        self.mark(cx, before)?;
-        reached(Point::PurgeMarked);
-        let purged = cx.store.purge(&PurgeLimits {
-            now,
-            unreferenced_before: before,
-            receipts_before: before,
-        })?;
-        self.remove_logs(cx, before)?;
-        bases::look_after(cx);
-        reached(Point::PurgeDone);
-        if purged.blobs > 0 {
-            tracing::info!(
-                blobs = purged.blobs,
-                bytes = purged.bytes,
-                "purged content past its retention time"
-            );
+        if self.look(cx, now)? {
+            // Others have their turn, and a command that only passes by need not stay for it.
+            self.next = Some(now + SOON);
+            return Ok(Progress::Idle { wake_at: self.next });
         }
         cx.store.set_meta(LOOKED_AT, &now.to_string())?;
         self.next = Some(now + EVERY);

@@ -46,15 +46,15 @@ pub fn roll_back(
     // Looking whether another one is under way and filing this one are one step; a home has one engine.
     let _filing = FILING.lock().unwrap_or_else(PoisonError::into_inner);
     check(cx, actor, &original)?;
-    let document: Option<TaskRequest> = cx.read_json(original.submission.document)?;
-    let title = document.map_or_else(|| original.id.to_string(), |document| document.title);
+    let title = crate::request::title(cx, &original)?.unwrap_or_else(|| original.id.to_string());
+    let title = format!("Roll back: {title}");
     let request: TaskRequest = serde_json::from_value(serde_json::json!({
         "schema": task_request::SCHEMA,
-        "title": format!("Roll back: {title}"),
+        "title": title,
         "description": reason.unwrap_or_default(),
     }))
     .map_err(Error::Encode)?;
-    let blob = json_blob(&request)?;
+    let (blob, title) = (json_blob(&request)?, cx.title_blob(&title));
     let opened = cx.repos.open(cx, original.submission.repo)?;
     let base = opened.tip(&original.submission.branch)?;
     opened.git.pin_base(&base)?;
@@ -66,6 +66,7 @@ pub fn roll_back(
         branch: original.submission.branch.clone(),
         base: git_id(&base)?,
         document: blob.digest,
+        title: Some(title.digest),
         source,
         agent: original.submission.agent.clone(),
         dry_run: false,
@@ -80,7 +81,7 @@ pub fn roll_back(
     cx.execute(
         cx.stamp_person(actor),
         vec![Command::Request(new, submit)],
-        vec![blob],
+        vec![blob, title],
     )?;
     reached(Point::RollbackFiled);
     Ok(new)

@@ -9,7 +9,7 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::id::{IdArg, short};
-use crate::list_args::ListArgs;
+use crate::list_args::{ArchivedArg, ListArgs};
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::view;
@@ -43,6 +43,8 @@ struct ApprovalListArgs {
     /// Only approvals in this state: pending, approved, rejected, expired, cancelled
     #[arg(long, value_name = "STATUS", conflicts_with = "all")]
     status: Option<String>,
+    #[command(flatten)]
+    archived: ArchivedArg,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -162,7 +164,7 @@ async fn list(args: ApprovalListArgs, cx: &Cx) -> anyhow::Result<Exit> {
         let route = Route::new("/api/approvals").maybe("status", status);
         let approvals: List<Approval> = session
             .client()
-            .get(args.list.ask(route, cx).as_str())
+            .get(args.archived.ask(args.list.ask(route, cx)).as_str())
             .await?;
         let nothing = if status == Some("pending") {
             "Nothing waits for a decision."

@@ -10,7 +10,7 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::id::{IdArg, short};
-use crate::list_args::ListArgs;
+use crate::list_args::{ArchivedArg, ListArgs};
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::view;
@@ -42,6 +42,8 @@ struct ChangeListArgs {
     /// Only those in this state
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
+    #[command(flatten)]
+    archived: ArchivedArg,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -116,7 +118,7 @@ async fn list(args: ChangeListArgs, cx: &Cx) -> anyhow::Result<Exit> {
             .maybe("status", args.status.as_deref());
         let sets: List<ChangeSet> = session
             .client()
-            .get(args.list.ask(route, cx).as_str())
+            .get(args.archived.ask(args.list.ask(route, cx)).as_str())
             .await?;
         let now = cx.now();
         cx.output

@@ -6,7 +6,7 @@ use hyperion_api::list::List;
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
-use crate::list_args::ListArgs;
+use crate::list_args::{ArchivedArg, ListArgs};
 use crate::route::Route;
 use crate::view;
 
@@ -20,6 +20,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     repo: Option<String>,
     #[command(flatten)]
+    archived: ArchivedArg,
+    #[command(flatten)]
     list: ListArgs,
 }
 
@@ -28,7 +30,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         let route = Route::new("/api/history").maybe("repo", args.repo.as_deref());
         let landings: List<Landing> = session
             .client()
-            .get(args.list.ask(route, cx).as_str())
+            .get(args.archived.ask(args.list.ask(route, cx)).as_str())
             .await?;
         cx.output.list(
             args.list.format,

@@ -9,7 +9,7 @@ use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::id::{IdArg, short};
-use crate::list_args::ListArgs;
+use crate::list_args::{ArchivedArg, ListArgs};
 use crate::output::FormatArgs;
 use crate::output::style::{of_status, paint};
 use crate::route::Route;
@@ -43,6 +43,8 @@ struct QueueListArgs {
     /// Only entries of this repository
     #[arg(long, value_name = "NAME")]
     repo: Option<String>,
+    #[command(flatten)]
+    archived: ArchivedArg,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -116,7 +118,7 @@ async fn list(args: QueueListArgs, cx: &Cx) -> anyhow::Result<Exit> {
         let filtered = args.status.is_some() || args.repo.is_some();
         let entries: List<Entry> = session
             .client()
-            .get(args.list.ask(route, cx).as_str())
+            .get(args.archived.ask(args.list.ask(route, cx)).as_str())
             .await?;
         let now = cx.now();
         cx.output.list(

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::id::{IdArg, short};
 use crate::json_lines;
-use crate::list_args::ListArgs;
+use crate::list_args::{ArchivedArg, ListArgs};
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::session::Session;
@@ -128,6 +128,8 @@ struct RequestListArgs {
     /// Only requests in this state, for instance running or failed
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
+    #[command(flatten)]
+    archived: ArchivedArg,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -279,7 +281,7 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
 async fn list(args: RequestListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let route = Route::new("/api/requests").maybe("status", args.status.as_deref());
-        let route = args.list.ask(route, cx);
+        let route = args.archived.ask(args.list.ask(route, cx));
         let requests: List<Request> = session
             .client()
             .get(route.as_str())

@@ -13,9 +13,9 @@ pub(crate) struct Merge {
     pub(crate) lease_sec: u64,
     /// The pause before the second attempt, in seconds.
     pub(crate) retry_delay_sec: u64,
-    /// When ended entries leave the lists, in days.
+    /// When ended requests leave the lists, in days.
     pub(crate) archive_after_days: u64,
-    /// When dead letters leave the lists, in days.
+    /// When dead letters end, in days.
     pub(crate) dead_letter_days: u64,
 }
 
@@ -67,7 +67,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "merge.archive_after_days",
-        about: "After how many days an ended entry leaves the lists. Its events stay for ever. Today nothing is archived yet.",
+        about: "After how many days an ended request leaves the lists, with all that belongs to it. `--archived` shows it, its id still finds it, and its events stay for ever. It stays at least as long as its content (`files.backup_retention_hours`).",
         field: Field::Whole(
             |settings| &mut settings.merge.archive_after_days,
             1..=3650,
@@ -76,7 +76,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "merge.dead_letter_days",
-        about: "After how many days a dead letter leaves the lists. Its events stay for ever. Today nothing is archived yet.",
+        about: "After how many days a dead letter that nobody took up is called off. Its events stay for ever.",
         field: Field::Whole(
             |settings| &mut settings.merge.dead_letter_days,
             1..=3650,

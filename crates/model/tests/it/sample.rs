@@ -77,6 +77,7 @@ pub(crate) fn submission(n: u32) -> Submission {
         branch: name("main"),
         base: git(n + 1),
         document: digest(n),
+        title: n.is_multiple_of(3).then(|| digest(n + 2)),
         source: Source::Cli,
         agent: name("scripted"),
         dry_run: n.is_multiple_of(2),
@@ -136,6 +137,7 @@ pub(crate) fn proposal(dry_run: bool) -> Proposal {
         base_commit: git(1),
         base_tree: git(2),
         document: digest(5),
+        title: dry_run.then(|| digest(11)),
         items: vec![item(0), item(1), item(3)],
         dry_run,
     }

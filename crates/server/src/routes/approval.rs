@@ -119,6 +119,16 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
     let summary = document
         .as_ref()
         .map(|document| cx.redactor.redact(&document.summary).into_owned());
+    let summary = match (summary, question.about) {
+        // Purged; what it was about still has its title.
+        (None, Subject::ChangeSet(id)) => {
+            match cx.store.get::<hyperion_model::change_set::ChangeSet>(id)? {
+                Some(set) => hyperion_engine::change_set::title(cx, &set)?,
+                None => None,
+            }
+        }
+        (summary, _) => summary,
+    };
     Ok(Wire {
         id: approval.id.to_string(),
         status: approval.status.name().to_owned(),

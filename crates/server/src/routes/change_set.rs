@@ -68,7 +68,7 @@ async fn diff(State(server): State<Server>, Path(id): Path<String>) -> Answer<Di
                 "subject.not_found",
                 format!("the content of change set {} was purged", set.id),
             )
-            .hint("what landed is in git: `git show` the commit")
+            .hint("it is kept for `files.backup_retention_hours` after a change ended; what landed is read from git")
         })?;
         let (additions, deletions) = accepted_lines(cx, &set)?;
         let text = unified_diff(&preview.accepted()?);
@@ -156,13 +156,15 @@ fn again(cx: &Cx, id: ChangeSetId) -> Result<Wire, Error> {
 
 fn preview(cx: &Cx, set: &ChangeSet) -> Result<Option<Preview>, Error> {
     let opened = cx.repos.open(cx, set.proposal.repo)?;
-    change_set::preview(cx, &opened, set)
+    match change_set::preview(cx, &opened, set)? {
+        // Purged; what landed is read from git.
+        None => change_set::landed(cx, &opened, set),
+        preview => Ok(preview),
+    }
 }
 
 pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error> {
-    let document: Option<hyperion_api::change_request::ChangeRequest> =
-        cx.read_json(set.proposal.document)?;
-    let title = document.map(|document| cx.redactor.redact(&document.summary).into_owned());
+    let title = change_set::title(cx, set)?;
     let preview = match depth {
         Depth::Listed => None,
         Depth::Whole => preview(cx, set)?,
@@ -226,7 +228,7 @@ fn items(cx: &Cx, set: &ChangeSet, preview: Option<&Preview>) -> Vec<Item> {
                 path: item.path.to_string(),
                 from_path: item.from_path.as_ref().map(ToString::to_string),
                 operation: item.operation.name().to_owned(),
-                status: item.status.name().to_owned(),
+                status: item_status(set.status, item.status).to_owned(),
                 old_hash: item.old_hash.map(|hash| hash.to_string()),
                 new_hash: item.new_hash.map(|hash| hash.to_string()),
                 old_mode: mode(item.old_mode),
@@ -239,6 +241,16 @@ fn items(cx: &Cx, set: &ChangeSet, preview: Option<&Preview>) -> Vec<Item> {
             }
         })
         .collect()
+}
+
+/// Names where an item stands: once its set is on its way to the branch, so is what is not rejected of it.
+const fn item_status(set: Status, item: item::Status) -> &'static str {
+    match (item, set) {
+        (item::Status::Rejected, _) => "rejected",
+        (_, Status::Landed) => "applied",
+        (_, Status::Dispatching) => "dispatching",
+        (item::Status::Pending | item::Status::Accepted, _) => item.name(),
+    }
 }
 
 fn hunks(cx: &Cx, shown: &PreviewItem) -> Vec<Hunk> {

@@ -28,6 +28,9 @@ pub(super) struct ListQuery {
     request: Option<String>,
     /// Only what is about this repository.
     repo: Option<String>,
+    /// What is in the archive as well.
+    #[serde(default)]
+    archived: bool,
 }
 
 impl ListQuery {
@@ -38,7 +41,10 @@ impl ListQuery {
             let detail = format!("limit is {limit}; give 1 to {MAX_LIMIT}");
             return Err(Problem::new("input.invalid", detail).into());
         }
-        let mut filter = Filter::default().newest().limit(limit);
+        let mut filter = Filter {
+            archived: self.archived,
+            ..Filter::default().newest().limit(limit)
+        };
         let wanted: BTreeSet<_> = self
             .status
             .as_deref()

@@ -4,10 +4,9 @@ use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyperion_api::List;
-use hyperion_api::change_request::ChangeRequest;
 use hyperion_api::queue::{Entry as Wire, EntryDetail, Idle, LogRecord, Metrics, Percentiles};
 use hyperion_api::request::Because;
-use hyperion_engine::{Cx, Error, queue, request};
+use hyperion_engine::{Cx, Error, change_set, queue, request};
 use hyperion_model::EntryId;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
@@ -168,17 +167,12 @@ fn title(cx: &Cx, entry: &Entry) -> Result<String, Error> {
     let Some(first) = entry.admission.change_sets.first() else {
         return Ok(String::new());
     };
-    let set = cx.store.get::<ChangeSet>(*first)?;
-    let document = match set {
-        Some(set) => cx.read_json::<ChangeRequest>(set.proposal.document)?,
-        None => None,
+    let title = match cx.store.get::<ChangeSet>(*first)? {
+        Some(set) => change_set::title(cx, &set)?.unwrap_or_default(),
+        None => String::new(),
     };
-    let title = document
-        .map(|document| document.summary)
-        .unwrap_or_default();
-    let title = cx.redactor.redact(&title);
     Ok(match entry.admission.change_sets.len() {
-        0 | 1 => title.into_owned(),
+        0 | 1 => title,
         several => format!("{title} (+{} more)", several - 1),
     })
 }
@@ -245,9 +239,13 @@ async fn metrics(State(server): State<Server>) -> Answer<Metrics> {
 fn measure(cx: &Cx) -> Result<Metrics, Error> {
     let mut metrics = Metrics::default();
     for status in Status::ALL {
+        let filter = Filter {
+            open: Some(status.is_open()),
+            ..Filter::default()
+        };
         let count = cx
             .store
-            .count::<Entry>(&Filter::default().status(status.name()))?;
+            .count::<Entry>(&filter.status(status.name()).archived())?;
         if count > 0 {
             metrics.by_status.insert(status.name().to_owned(), count);
         }

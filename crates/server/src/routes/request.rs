@@ -1,5 +1,6 @@
 //! Requests.
 
+use std::collections::BTreeMap;
 use std::path::Path as FsPath;
 
 use axum::body::Bytes;
@@ -199,9 +200,7 @@ fn document(cx: &Cx, request: &Request) -> Result<Option<TaskRequest>, Error> {
 }
 
 fn view(cx: &Cx, request: &Request) -> Result<Wire, Error> {
-    let title = document(cx, request)?
-        .map(|document| document.title)
-        .unwrap_or_default();
+    let title = request::title(cx, request)?.unwrap_or_default();
     let pending = Filter::open().request(request.id).limit(100);
     let waiting = match request.status.is_open() {
         true => cx.store.list::<Approval>(&pending)?.rows,
@@ -209,7 +208,7 @@ fn view(cx: &Cx, request: &Request) -> Result<Wire, Error> {
     };
     Ok(Wire {
         id: request.id.to_string(),
-        title: cx.redactor.redact(&title).into_owned(),
+        title,
         class: request.submission.class.name().to_owned(),
         priority: request.submission.priority.name().to_owned(),
         status: request.status.name().to_owned(),
@@ -330,18 +329,21 @@ fn plan(cx: &Cx, request: &Request) -> Result<Option<PlanView>, Error> {
         return Ok(None);
     };
     let document = intake::plan_document(cx, plan.document)?;
-    let title = |number: u32| {
-        let assignments = document
-            .as_ref()
-            .map(|document| document.assignments.as_slice());
-        let assignment = assignments
-            .unwrap_or_default()
-            .iter()
-            .find(|a| a.step_id == number);
-        assignment
-            .map(|a| cx.redactor.redact(&a.title).into_owned())
-            .unwrap_or_default()
-    };
+    let assignments = document.map_or_else(Vec::new, |document| document.assignments);
+    let mut titles = BTreeMap::new();
+    for step in &plan.steps {
+        let assignment = assignments.iter().find(|a| a.step_id == step.number);
+        let title = match (assignment, step.change_set) {
+            (Some(assignment), _) => Some(cx.redactor.redact(&assignment.title).into_owned()),
+            // Purged; the change that came of it has a title of its own.
+            (None, Some(set)) => match cx.store.get::<ChangeSet>(set)? {
+                Some(set) => hyperion_engine::change_set::title(cx, &set)?,
+                None => None,
+            },
+            (None, None) => None,
+        };
+        titles.insert(step.number, title.unwrap_or_default());
+    }
     let task = |number: &u32| plan.step(*number).map(|step| step.task.to_string());
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let progress = plan.progress();
@@ -354,7 +356,7 @@ fn plan(cx: &Cx, request: &Request) -> Result<Option<PlanView>, Error> {
             .map(|step| Step {
                 number: step.number,
                 task_id: step.task.to_string(),
-                title: title(step.number),
+                title: titles.remove(&step.number).unwrap_or_default(),
                 status: step.status.name().to_owned(),
                 depends_on: step.depends_on.iter().filter_map(task).collect(),
                 run_id: step.run.map(|id| id.to_string()),

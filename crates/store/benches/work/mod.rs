@@ -50,6 +50,7 @@ pub(crate) fn intake(repo: RepoId) -> (Ids, Batch) {
         repo,
         branch: name("main"),
         base: git(&document, 1),
+        title: None,
         document: document.digest,
         source: Source::Cli,
         agent: name("scripted"),
@@ -82,6 +83,7 @@ pub(crate) fn intake(repo: RepoId) -> (Ids, Batch) {
             base_commit: git(&document, 1),
             base_tree: git(&document, 2),
             document: change.digest,
+            title: None,
             items: vec![
                 changed_file("src/widget.rs"),
                 changed_file("tests/widget.rs"),

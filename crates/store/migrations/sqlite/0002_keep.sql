@@ -115,14 +115,22 @@ CREATE INDEX entry_archive_request ON "entry_archive" (request_id) WHERE request
 CREATE INDEX entry_archive_parent ON "entry_archive" (parent) WHERE parent IS NOT NULL;
 CREATE INDEX entry_archive_run ON "entry_archive" (run_id) WHERE run_id IS NOT NULL;
 
--- Which archived row refers to which blob.
+-- Which archived row refers to which blob, and which rows referred to content that was let go of.
+-- `holds` is 1 for what stays as long as the row (titles), 0 for content that may be purged.
 CREATE TABLE reference_archive (
-    name BLOB    NOT NULL,
-    noun TEXT    NOT NULL,
-    id   BLOB    NOT NULL,
-    open INTEGER NOT NULL CHECK (open = 0),
+    name  BLOB    NOT NULL,
+    noun  TEXT    NOT NULL,
+    id    BLOB    NOT NULL,
+    holds INTEGER NOT NULL CHECK (holds IN (0, 1)),
     PRIMARY KEY (name, noun, id)
 ) STRICT, WITHOUT ROWID;
+
+-- How far content was let go of: up to which of each noun's rows, in the order in which they ended.
+CREATE TABLE let_go_mark (
+    noun     TEXT    PRIMARY KEY,
+    ended_ms INTEGER NOT NULL,
+    seq      INTEGER NOT NULL
+) STRICT;
 
 -- What an idempotency key is bound to: who asked for what. Receipts from before have none.
 ALTER TABLE receipt ADD COLUMN digest BLOB CHECK (length(digest) = 32);
@@ -142,3 +150,4 @@ CREATE INDEX run_ended ON "run" (updated_ms) WHERE open = 0;
 CREATE INDEX change_set_ended ON "change_set" (updated_ms) WHERE open = 0;
 CREATE INDEX approval_ended ON "approval" (updated_ms) WHERE open = 0;
 CREATE INDEX entry_ended ON "entry" (updated_ms) WHERE open = 0;
+CREATE INDEX blob_created ON blob (created_ms) WHERE place < 2;

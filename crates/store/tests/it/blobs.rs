@@ -136,22 +136,23 @@ fn changed_content_is_found_out() {
 
 // C8, decision 1.11: purging waits until no open row refers to the content.
 #[test]
-fn content_is_purged_when_it_was_marked_and_nothing_open_needs_it() {
+fn content_is_purged_when_it_was_let_go_of_and_nothing_else_holds_it() {
     let world = World::new();
     let store = world.open();
     let large = vec![b'x'; 100_000];
     let (id, asked) = ask(1, &large, 60);
     store.execute(asked).unwrap();
     let digest = Digest::of(&large);
-    store.mark_purgeable(&[digest], time(100)).unwrap();
-    assert_eq!(
-        store.purge(&limits(500)).unwrap().blobs,
-        0,
-        "the approval is open"
-    );
+    let let_go = |before| store.let_go(time(before), time(100), 1000).unwrap();
+    assert_eq!(let_go(500).rows, 0, "the approval is open");
+    assert_eq!(store.purge(&limits(500)).unwrap().blobs, 0);
     store
         .execute(batch(2, vec![cancel(id, "no longer wanted")]))
         .unwrap();
+    assert_eq!(let_go(2).rows, 0, "it did not end before then");
+    assert_eq!(store.purge(&limits(500)).unwrap().blobs, 0);
+    assert_eq!(let_go(50).rows, 1);
+    assert_eq!(let_go(50).rows, 0, "once is enough");
     assert_eq!(
         store.purge(&limits(99)).unwrap().blobs,
         0,
