@@ -325,6 +325,7 @@ fn same_place(before: &Row, after: &Row) -> bool {
             parent,
             due,
             blobs: _,
+            kept: _,
         } = row;
         (*open, *request, *repo, *run, *parent, *due)
     };
