@@ -352,6 +352,7 @@ impl World {
             .map(|(file, value)| self.item(file, value))
             .collect();
         let proposal = Proposal {
+            title: None,
             request: plan.request,
             plan: plan.id,
             step: step.number,

@@ -159,6 +159,7 @@ impl World {
             Priority::Critical,
         ];
         let submission = Submission {
+            title: None,
             class: Class::Bugfix,
             priority: *self.dice.pick(&priorities),
             repo: self.repo,
@@ -358,6 +359,7 @@ impl World {
         rollback::check(&self.facts, actor, &original).ok()?;
         let branch = original.submission.branch.clone();
         let submission = Submission {
+            title: None,
             base: self.git.tip(&branch),
             priority: Priority::High,
             dry_run: false,
