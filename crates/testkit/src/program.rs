@@ -78,6 +78,18 @@ impl Hyperion {
         self
     }
 
+    /// Adds several variables to the environment.
+    #[must_use]
+    pub fn envs(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        self.variables.extend(variables);
+        self
+    }
+
+    /// The folder that holds the home, the person's home folder and the runtime folder.
+    pub fn top(&self) -> &Path {
+        self.world.top()
+    }
+
     /// Lets a command take this long before it is killed.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// Ids are the same on every run: author, dates and configuration are fixed, and each commit is a
 /// minute after the one before. The repository knows a user, as a person's would.
 pub struct TempRepo {
-    folder: Arc<TempDir>,
+    folder: Option<Arc<TempDir>>,
     path: PathBuf,
     commits: Arc<AtomicI64>,
 }
@@ -25,9 +25,28 @@ impl TempRepo {
         let folder = tempfile::tempdir().expect("make a temporary folder");
         // Canonical, because git prints canonical paths and tests compare them.
         let top = folder.path().canonicalize().expect("resolve the folder");
+        Self::begin(top.join("repo"), Some(Arc::new(folder)))
+    }
+
+    /// Makes an empty repository in a folder that somebody else keeps and removes.
+    pub fn inside(folder: impl AsRef<Path>) -> Self {
+        let top = folder.as_ref().canonicalize().expect("resolve the folder");
+        Self::begin(top.join("repo"), None)
+    }
+
+    /// Takes a repository that is there; it stays when the value goes.
+    pub fn existing(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            folder: None,
+            commits: Arc::default(),
+        }
+    }
+
+    fn begin(path: PathBuf, folder: Option<Arc<TempDir>>) -> Self {
         let repo = Self {
-            path: top.join("repo"),
-            folder: Arc::new(folder),
+            path,
+            folder,
             commits: Arc::default(),
         };
         fs::create_dir(&repo.path).expect("make the repository's folder");
@@ -220,7 +239,7 @@ impl TempRepo {
             .find(|path| !path.exists())
             .expect("numbers do not end");
         Self {
-            folder: Arc::clone(&self.folder),
+            folder: self.folder.clone(),
             path,
             commits: Arc::clone(&self.commits),
         }
