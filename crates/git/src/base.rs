@@ -5,7 +5,7 @@
 //! any more is copied: its files without its history, which is all that a merge needs.
 
 use hyperion_fault::{Point, reached};
-use hyperion_host::Input;
+use hyperion_host::{Input, fsync_dir};
 
 use crate::call::{LONG, one_line};
 use crate::error::GitError;
@@ -15,20 +15,33 @@ use crate::store::RepoStore;
 const BASE_PREFIX: &str = "refs/hyperion/base/";
 
 impl RepoStore {
-    /// Notes a base under `refs/hyperion/base/` of this folder.
+    /// Notes a base under `refs/hyperion/base/` of this folder, durably: the fact that names it comes next.
     pub fn pin_base(&self, commit: &Oid) -> Result<(), GitError> {
-        self.own_call("update-ref")
-            .args([&format!("{BASE_PREFIX}{commit}"), commit.as_str()])
-            .output()?;
+        self.write_own_ref(|| {
+            self.own_call("update-ref")
+                .setting("core.fsync=reference")
+                .args([&format!("{BASE_PREFIX}{commit}"), commit.as_str()])
+        })?;
+        // Git syncs the file, not its name. From the folder of pins up to the one that holds this repository's, as each
+        // may be new, or made by somebody who died before syncing it.
+        let pins = self.git_dir().join(BASE_PREFIX);
+        let top = self.own.parent().unwrap_or(&self.own);
+        for folder in pins
+            .ancestors()
+            .take_while(|folder| folder.starts_with(top))
+        {
+            fsync_dir(folder).map_err(GitError::io(folder))?;
+        }
         reached(Point::BasePinned);
         Ok(())
     }
 
     /// Lets a base go; one that was not pinned is fine.
     pub fn unpin_base(&self, commit: &Oid) -> Result<(), GitError> {
-        self.own_call("update-ref")
-            .args(["-d", &format!("{BASE_PREFIX}{commit}")])
-            .output()?;
+        self.write_own_ref(|| {
+            self.own_call("update-ref")
+                .args(["-d", &format!("{BASE_PREFIX}{commit}")])
+        })?;
         reached(Point::BaseUnpinned);
         Ok(())
     }
@@ -60,7 +73,7 @@ impl RepoStore {
         Ok(secured)
     }
 
-    fn user_leads_to(&self, commit: &Oid) -> Result<bool, GitError> {
+    pub(crate) fn user_leads_to(&self, commit: &Oid) -> Result<bool, GitError> {
         let holders = self
             .user
             .call("for-each-ref")
@@ -71,7 +84,7 @@ impl RepoStore {
     }
 
     /// A copy is one pack, so the commit stands for all of it.
-    fn has_copy_of(&self, commit: &Oid) -> Result<bool, GitError> {
+    pub(crate) fn has_copy_of(&self, commit: &Oid) -> Result<bool, GitError> {
         Ok(self
             .writing_call("cat-file")
             .args(["-e", commit.as_str()])

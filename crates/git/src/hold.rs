@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use hyperion_fault::{Point, reached};
-use hyperion_host::{Input, Outcome, ProcessMark, read_bounded};
+use hyperion_host::{Input, Outcome, ProcessMark, fsync_dir, read_bounded, sync_filesystem};
 
 use crate::call::{LONG, failure};
 use crate::checkout::BlockReason;
@@ -97,7 +97,12 @@ impl WorkTree {
         let linked = fs::hard_link(&draft, self.lock());
         let _ = fs::remove_file(&draft);
         match linked {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                // The branch moves next, and durably: a lock that a loss of power takes back would leave the work tree
+                // behind with nothing that says so.
+                fsync_dir(&self.git_dir).map_err(GitError::io(&self.git_dir))?;
+                Ok(true)
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(source) => Err(GitError::Io {
                 path: self.lock(),
@@ -129,7 +134,13 @@ impl WorkTree {
         Ok(())
     }
 
-    /// Brings index and files to `target`; the lock must be ours. Gives the lock back in any case.
+    /// Removes the lock of a git that was killed over the next index; the lock of the index itself must be ours.
+    fn clear_index_lock(&self) -> Result<(), GitError> {
+        remove_if_there(&self.git_dir.join("hyperion-index.lock"))
+    }
+
+    /// Brings index and files to `target`; the lock must be ours. Gives the lock back, unless it failed and has to be
+    /// tried again.
     pub(crate) fn follow(
         &self,
         store: &RepoStore,
@@ -141,10 +152,11 @@ impl WorkTree {
             return Ok(None);
         }
         let next = self.next_index();
-        remove_if_there(&self.git_dir.join("hyperion-index.lock"))?;
+        self.clear_index_lock()?;
         self.copy_index(store, &next)?;
         let mut moved = self.read_tree(store, &next, &landing.expected, target)?;
         if !moved.exit.success() {
+            self.clear_index_lock()?;
             let foreign = self.sort_half_moved(store, &next, &landing.expected, target)?;
             if !foreign.is_empty() {
                 self.release(landing)?;
@@ -157,10 +169,9 @@ impl WorkTree {
                 Some(reason) => reason,
                 None => match self.untracked_in_the_way(store, &landing.expected, target)? {
                     Some(reason) => reason,
-                    None => {
-                        self.release(landing)?;
-                        return Err(failure("read-tree", &moved));
-                    }
+                    // The lock stays: it says that there is something left to follow, to the next attempt and to
+                    // every git of the person.
+                    None => return Err(failure("read-tree", &moved)),
                 },
             };
             self.release(landing)?;
@@ -168,10 +179,14 @@ impl WorkTree {
         }
         reached(Point::CheckoutFilesMoved);
         let index = self.git_dir.join("index");
+        // Files before the index that calls them clean, index before the lock goes: else a loss of power leaves a work
+        // tree that shows the inverse of the landing, and nobody to mend it.
+        sync_filesystem(&self.path).map_err(GitError::io(&self.path))?;
         File::open(&next)
             .and_then(|file| file.sync_all())
             .map_err(GitError::io(&next))?;
         fs::rename(&next, &index).map_err(GitError::io(&index))?;
+        fsync_dir(&self.git_dir).map_err(GitError::io(&self.git_dir))?;
         reached(Point::CheckoutIndexReplaced);
         self.release(landing)?;
         reached(Point::CheckoutReleased);

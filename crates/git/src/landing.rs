@@ -19,7 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hyperion_fault::{Point, reached};
-use hyperion_host::{Input, fsync_dir, sync_filesystem};
+use hyperion_host::{Input, fsync_dir, read_bounded, sync_filesystem};
 
 use crate::call::{LONG, failure};
 use crate::checkout::{CheckoutBlock, Hold};
@@ -134,11 +134,12 @@ impl RepoStore {
     /// Creates `refs/hyperion/landing/<entry>` at the candidate.
     pub fn create_landing_ref(&self, landing: &Landing) -> Result<(), GitError> {
         let name = landing_ref(&landing.entry)?;
-        self.user
-            .call("update-ref")
-            .setting("core.fsync=reference")
-            .args([name.as_str(), landing.candidate.as_str()])
-            .output()?;
+        self.write_own_ref(|| {
+            self.user
+                .call("update-ref")
+                .setting("core.fsync=reference")
+                .args([name.as_str(), landing.candidate.as_str()])
+        })?;
         reached(Point::LandingRefMade);
         self.sync_ref(&name)?;
         reached(Point::LandingRefDurable);
@@ -150,10 +151,7 @@ impl RepoStore {
     pub fn delete_landing_ref(&self, entry: &str) -> Result<(), GitError> {
         let name = landing_ref(entry)?;
         self.user.require_present()?;
-        self.user
-            .call("update-ref")
-            .args(["-d", name.as_str()])
-            .output()?;
+        self.write_own_ref(|| self.user.call("update-ref").args(["-d", name.as_str()]))?;
         reached(Point::LandingRefDeleted);
         Ok(())
     }
@@ -191,6 +189,7 @@ impl RepoStore {
     /// Moves the branch and the work trees that have it checked out.
     pub fn move_branch(&self, landing: &Landing) -> Result<Move, GitError> {
         if self.tip(&landing.branch)?.as_ref() == Some(&landing.candidate) {
+            self.secure_branch()?;
             return Ok(Move::Landed {
                 behind: self.follow(landing)?,
             });
@@ -212,7 +211,11 @@ impl RepoStore {
                 Ok(Move::RefLocked { lock })
             }
             Err(error) => {
-                self.release_checkouts(landing)?;
+                // It may have moved all the same, and failed to be synced: then the work trees still have to follow, and
+                // their locks say so.
+                if self.tip(&landing.branch)?.as_ref() != Some(&landing.candidate) {
+                    self.release_checkouts(landing)?;
+                }
                 Err(error)
             }
         }
@@ -288,6 +291,16 @@ impl RepoStore {
         })
     }
 
+    /// Makes durable where the user's branches are, for one that was found to have moved already.
+    ///
+    /// Who moved it is unknown: somebody who pushed, or a landing of ours that died, or failed, before its sync.
+    pub fn secure_branch(&self) -> Result<(), GitError> {
+        for folder in [self.user.objects().as_path(), self.user.git_dir()] {
+            sync_filesystem(folder).map_err(GitError::io(folder))?;
+        }
+        Ok(())
+    }
+
     fn user_has_all_of(&self, candidate: &Oid, expected: &Oid) -> Result<bool, GitError> {
         if !self
             .user
@@ -333,6 +346,28 @@ impl RepoStore {
         Ok(())
     }
 
+    /// Lets go of the packs that an earlier engine kept from the user's `gc`, but for landings that are under way.
+    ///
+    /// A pack is let go when a ref of the user leads to what it was kept for, or when we have that ourselves.
+    pub fn release_keeps_but(&self, under_way: &[Oid]) -> Result<(), GitError> {
+        let folder = self.user.objects().join("pack");
+        let Ok(entries) = fs::read_dir(&folder) else {
+            return Ok(());
+        };
+        for entry in entries.flatten() {
+            let Some(candidate) = kept_for(&entry.path()) else {
+                continue;
+            };
+            if under_way.contains(&candidate) {
+                continue;
+            }
+            if self.has_copy_of(&candidate)? || self.user_leads_to(&candidate)? {
+                self.release_keep(&candidate)?;
+            }
+        }
+        Ok(())
+    }
+
     fn release_keep(&self, candidate: &Oid) -> Result<(), GitError> {
         let folder = self.user.objects().join("pack");
         let note = keep_note(candidate);
@@ -348,6 +383,9 @@ impl RepoStore {
     }
 }
 
+/// A note of ours is shorter.
+const KEEP_MAX_BYTES: u64 = 1024;
+
 const LANDING_PREFIX: &str = "refs/hyperion/landing/";
 
 fn landing_ref(entry: &str) -> Result<RefName, GitError> {
@@ -358,6 +396,16 @@ fn landing_ref(entry: &str) -> Result<RefName, GitError> {
 
 fn keep_note(candidate: &Oid) -> String {
     format!("hyperion {candidate}")
+}
+
+/// What a pack is kept for, if it is kept by a Hyperion.
+fn kept_for(path: &Path) -> Option<Oid> {
+    path.extension()
+        .is_some_and(|extension| extension == "keep")
+        .then(|| read_bounded(path, KEEP_MAX_BYTES).ok())
+        .flatten()
+        .and_then(|content| String::from_utf8(content).ok())
+        .and_then(|text| Oid::parse(text.trim().strip_prefix("hyperion ")?).ok())
 }
 
 fn is_kept_with(path: &Path, note: &str) -> bool {

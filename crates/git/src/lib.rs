@@ -29,6 +29,7 @@ mod helper;
 mod hold;
 mod landing;
 mod lane;
+mod loose;
 mod merge;
 mod oid;
 mod path;

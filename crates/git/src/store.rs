@@ -21,6 +21,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use hyperion_fault::{Point, reached};
 use hyperion_host::{
@@ -32,9 +33,11 @@ use crate::call::Call;
 use crate::error::GitError;
 use crate::git::Git;
 use crate::helper::Helper;
+use crate::loose::remove_damaged_objects;
 use crate::merge::Merger;
 use crate::oid::{Oid, RefName};
 use crate::user_repo::{ObjectFormat, UserRepo};
+use crate::work_tree::remove_if_there;
 
 /// The object folder of one repository, with the git processes that serve it; drop ends them.
 #[derive(Debug)]
@@ -48,6 +51,8 @@ pub struct RepoStore {
     pub(crate) commit_writer: Helper,
     pub(crate) tree_writer: Helper,
     pub(crate) merger: Merger,
+    /// Held while a ref of our own is written: a lock of git's that is there then has nobody behind it.
+    own_refs: Mutex<()>,
 }
 
 impl RepoStore {
@@ -69,6 +74,7 @@ impl RepoStore {
             commit_writer: Helper::new("hash-object"),
             tree_writer: Helper::new("mktree"),
             merger: Merger::new(),
+            own_refs: Mutex::new(()),
         };
         store.lay_out(boot_id, &us)?;
         Ok(store)
@@ -114,6 +120,28 @@ impl RepoStore {
     pub(crate) fn own_call(&self, name: &'static str) -> Call<'_> {
         let git_dir = self.git_dir();
         self.git.call(name, &self.own).git_dir(&git_dir)
+    }
+
+    /// Writes a ref of our own; a lock that a git left which was killed is taken away, once.
+    ///
+    /// Only the engine of this home writes such refs, one at a time, and it waited for the end of every git it started.
+    pub(crate) fn write_own_ref<'a>(
+        &'a self,
+        command: impl Fn() -> Call<'a>,
+    ) -> Result<(), GitError> {
+        let _one_at_a_time = self.own_refs.lock().unwrap_or_else(PoisonError::into_inner);
+        match command().output() {
+            Err(GitError::Locked { lock }) if self.is_own_ref(&lock) => {
+                remove_if_there(&lock)?;
+                command().output().map(drop)
+            }
+            answer => answer.map(drop),
+        }
+    }
+
+    fn is_own_ref(&self, lock: &Path) -> bool {
+        let in_theirs = self.user.git_dir().join("refs/hyperion");
+        lock.starts_with(self.git_dir()) || lock.starts_with(in_theirs)
     }
 
     /// A command that writes objects and must not lean on the user's copies.
@@ -235,7 +263,7 @@ impl RepoStore {
         write_atomic(&path, &lines, 0o600).map_err(GitError::io(&path))
     }
 
-    /// Power loss leaves empty files where objects were written but never synced; git would take each for a written
+    /// Power loss leaves damaged files where objects were written but never synced; git would take each for a written
     /// object for ever. Nothing committed names one, so they are removed.
     fn sweep_after_boot(&self, boot_id: &str) -> Result<(), GitError> {
         let mark = self.own.join("boot");
@@ -243,7 +271,7 @@ impl RepoStore {
             return Ok(());
         }
         for folder in [self.own.join("written"), self.objects()] {
-            remove_empty_objects(&folder).map_err(GitError::io(&folder))?;
+            remove_damaged_objects(&folder).map_err(GitError::io(&folder))?;
         }
         for lock in [
             "packed-refs.lock",
@@ -311,21 +339,4 @@ pub(crate) fn quoted(path: &Path) -> Vec<u8> {
     }
     text.push(b'"');
     text
-}
-
-fn remove_empty_objects(objects: &Path) -> std::io::Result<()> {
-    for folder in fs::read_dir(objects)? {
-        let folder = folder?;
-        let is_fan_out = folder.file_name().len() == 2 && folder.file_type()?.is_dir();
-        if !is_fan_out {
-            continue;
-        }
-        for object in fs::read_dir(folder.path())? {
-            let object = object?;
-            if object.metadata()?.len() == 0 {
-                fs::remove_file(object.path())?;
-            }
-        }
-    }
-    Ok(())
 }

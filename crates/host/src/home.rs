@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::files::create_private_dir;
+use crate::files::{create_private_dir, fsync_dir};
 use crate::locations::Locations;
 use crate::peer::effective_uid;
 
@@ -126,6 +126,9 @@ impl Home {
             create(&folder)?;
         }
         home.probe_writable()?;
+        if !home.database().exists() {
+            home.sync_names()?;
+        }
         Ok(home)
     }
 
@@ -278,6 +281,22 @@ impl Home {
             Ok(file) => Ok((path, file)),
             Err(source) => Err(LockError::Io { path, source }),
         }
+    }
+
+    /// Makes the names of the home and of the folders around it durable, before anything in it is promised to anybody.
+    ///
+    /// Which of them are new is not asked: an earlier attempt may have made them and died.
+    fn sync_names(&self) -> Result<(), HomeError> {
+        let path = self.path();
+        fsync_dir(path).map_err(|source| HomeError::NotWritable {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        for folder in path.ancestors().skip(1) {
+            // One that we may not even read, or that cannot be synced (a pseudo file system), we did not make.
+            let _ = fsync_dir(folder);
+        }
+        Ok(())
     }
 
     /// Permissions do not tell the whole truth (read-only mounts, quotas), so a file is written.

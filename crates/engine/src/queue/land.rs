@@ -223,6 +223,7 @@ pub(super) fn finish(
     match opened.git.landed(&landing.branch, &landing.candidate)? {
         Landed::Yes => {
             // Died between git and the record, or somebody pushed it: either way it is there.
+            opened.git.secure_branch()?;
             opened.git.recover_checkouts()?;
             return record(queue, cx, opened, &landing, train, 0);
         }
@@ -313,6 +314,7 @@ fn sort_out(
     })?;
     let (landed, left) = train.split_at(there);
     if !landed.is_empty() {
+        opened.git.secure_branch()?;
         opened.git.recover_checkouts()?;
         record(queue, cx, opened, landing, landed, 0)?;
     }

@@ -9,8 +9,10 @@ use hyperion_model::entry::{self, Entry};
 use hyperion_model::repo::Repo;
 use hyperion_model::{EntryId, Name, RepoId};
 use hyperion_policy::Rules;
+use hyperion_store::{Filter, MAX_PAGE};
 
 use super::RepoFile;
+use crate::error::oid;
 use crate::{Cx, Error};
 
 /// The most repositories that are kept open; beyond it the oldest is opened anew when needed.
@@ -56,7 +58,7 @@ impl Pool {
         )?);
         if cx.works {
             git.recover_checkouts()?;
-            clear_landing_refs(cx, &git)?;
+            clear_leftovers(cx, &git)?;
         }
         let mut open = self.lock();
         if open.len() >= MAX_OPEN {
@@ -82,18 +84,35 @@ impl Pool {
     }
 }
 
-/// Removes landing refs that an engine left which died after it had recorded the landing; those of other homes, and
-/// those that a landing still needs, stay.
-fn clear_landing_refs(cx: &Cx, git: &RepoStore) -> Result<(), Error> {
+/// Removes what an engine left in the person's repository which died after it had recorded a landing: refs, and marks
+/// that keep packs from `gc`. Those of other homes, and those that a landing still needs, stay.
+fn clear_leftovers(cx: &Cx, git: &RepoStore) -> Result<(), Error> {
+    let under_way = Filter::default()
+        .status(entry::Status::Dispatching.name())
+        .limit(MAX_PAGE);
+    let under_way = cx.store.list::<Entry>(&under_way)?.rows;
     for (id, _) in git.landing_refs()? {
         let Ok(entry) = id.parse::<EntryId>() else {
             continue;
         };
-        if let Some(entry) = cx.store.get::<Entry>(entry)?
-            && entry.status != entry::Status::Dispatching
+        if under_way.iter().any(|other| other.id == entry)
+            || cx.store.get::<Entry>(entry)?.is_none()
         {
-            git.delete_landing_ref(&id)?;
+            continue;
         }
+        // A lock of somebody's git must not keep the repository from being worked in; the next engine tries again.
+        if let Err(error) = git.delete_landing_ref(&id) {
+            tracing::warn!(entry = id, %error, "the ref of a landing that was recorded is left in the repository");
+        }
+    }
+    let mut needed = Vec::new();
+    for entry in &under_way {
+        if let Some(intent) = &entry.dispatch {
+            needed.push(oid(&intent.candidate)?);
+        }
+    }
+    if let Err(error) = git.release_keeps_but(&needed) {
+        tracing::warn!(%error, "packs of landings that were recorded are still kept from clean-up");
     }
     Ok(())
 }
