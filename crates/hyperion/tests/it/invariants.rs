@@ -248,7 +248,11 @@ impl World {
         let git_dir = self.repo.git(&["rev-parse", "--absolute-git-dir"]);
         let ours = |path: &Path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.ends_with(".lock") || name.ends_with(".keep") || name.starts_with("hyperion-")
+            // Ours say whose they are; what a loss of power left of one is not told from a person's own.
+            let kept = name.ends_with(".keep")
+                && fs::read(path)
+                    .is_ok_and(|note| note.starts_with(b"hyperion ") && note.len() > 48);
+            name.ends_with(".lock") || kept || name.starts_with("hyperion-")
         };
         let mut places = vec![PathBuf::from(git_dir.trim())];
         places.extend(folders_in(&self.hyperion.home().join("repos")));
@@ -445,7 +449,7 @@ fn folders_in(folder: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.is_dir()).collect()
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = vec![];
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {

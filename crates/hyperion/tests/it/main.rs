@@ -25,6 +25,7 @@ mod intake;
 mod invariants;
 mod migrate;
 mod policy;
+mod power;
 mod road;
 mod surface;
 mod tasks;
