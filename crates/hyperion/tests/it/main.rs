@@ -8,6 +8,8 @@
 
 mod audit;
 mod backup;
+#[cfg(feature = "fail-points")]
+mod backup_kills;
 mod bad_input;
 mod bad_world;
 mod checkout;
