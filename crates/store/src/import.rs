@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hyperion_model::{Machine as _, Noun, Subject, Uuid};
+use hyperion_model::{Digest, Machine as _, Noun, Subject, Uuid};
 use rusqlite::{Connection, params};
 
 use crate::blob::Place;
@@ -194,11 +194,19 @@ fn take_answer(conn: &Connection, answer: &KeptAnswer) -> Result<(), rusqlite::E
         first_seq,
         last_seq,
         time_ms,
+        digest,
     } = answer;
     conn.prepare_cached(
-        "INSERT OR REPLACE INTO receipt (key, first_seq, last_seq, time_ms) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR REPLACE INTO receipt (key, first_seq, last_seq, time_ms, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![key, first_seq, last_seq, time_ms])?;
+    .execute(params![
+        key,
+        first_seq,
+        last_seq,
+        time_ms,
+        digest.as_ref().map(Digest::as_bytes)
+    ])?;
     Ok(())
 }
 

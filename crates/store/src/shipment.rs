@@ -71,6 +71,8 @@ pub struct KeptAnswer {
     pub last_seq: u64,
     /// When it was given, in milliseconds since 1970.
     pub time_ms: i64,
+    /// What the key is bound to, where that is known.
+    pub digest: Option<Digest>,
 }
 
 /// What was committed since the last look.
@@ -257,7 +259,8 @@ fn answers(
         return Ok(Vec::new());
     }
     conn.prepare_cached(
-        "SELECT key, first_seq, last_seq, time_ms FROM receipt WHERE rowid > ?1 ORDER BY rowid",
+        "SELECT key, first_seq, last_seq, time_ms, digest FROM receipt
+         WHERE rowid > ?1 ORDER BY rowid",
     )?
     .query_map([behind], |row| {
         Ok(KeptAnswer {
@@ -265,6 +268,7 @@ fn answers(
             first_seq: row.get(1)?,
             last_seq: row.get(2)?,
             time_ms: row.get(3)?,
+            digest: row.get::<_, Option<[u8; 32]>>(4)?.map(Digest::from_bytes),
         })
     })?
     .collect()

@@ -71,6 +71,7 @@ enum Line {
         first_seq: u64,
         last_seq: u64,
         time_ms: i64,
+        digest: Option<Digest>,
     },
     Repo(RepoEntry),
     File(FileEntry),
@@ -221,6 +222,7 @@ impl Segment {
                 first_seq: answer.first_seq,
                 last_seq: answer.last_seq,
                 time_ms: answer.time_ms,
+                digest: answer.digest,
             }))
             .chain(repos.iter().cloned().map(Line::Repo))
             .chain(files.iter().cloned().map(Line::File))
@@ -343,11 +345,13 @@ impl Segment {
                 first_seq,
                 last_seq,
                 time_ms,
+                digest,
             } => self.shipment.answers.push(KeptAnswer {
                 key,
                 first_seq,
                 last_seq,
                 time_ms,
+                digest,
             }),
             Line::Repo(repo) => self.repos.push(repo),
             Line::File(file) => {
