@@ -82,6 +82,9 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<(), String> {
             outcome
         });
         if extent == Extent::Everything {
+            steps.take("orders", || {
+                run_program(&mut try_orders(root, &tools.nextest))
+            });
             steps.take("doctests", || {
                 run_program(
                     cargo(root)
@@ -113,6 +116,36 @@ fn build_tests(root: &Path, nextest: &Result<PathBuf, String>) -> Command {
         .args(["--workspace", "--locked", "--no-run"])
         .args(FAIL_POINTS);
     command
+}
+
+/// The tests in which a scheduler lets the store's threads take their steps in many orders: they need threads and
+/// channels of its own, which a feature swaps in, and which no other test can use.
+fn try_orders(root: &Path, nextest: &Result<PathBuf, String>) -> Command {
+    let package = [
+        "--package",
+        "hyperion-store",
+        "--features",
+        "shuttle",
+        "--locked",
+    ];
+    match nextest {
+        Ok(nextest) => {
+            let mut command = program(nextest, root);
+            command
+                .args(["nextest", "run"])
+                .args(package)
+                .arg("orders::");
+            command
+        }
+        Err(_) => {
+            let mut command = cargo(root);
+            command
+                .arg("test")
+                .args(package)
+                .args(["--test", "it", "orders::"]);
+            command
+        }
+    }
 }
 
 fn run_tests(root: &Path, nextest: &Result<PathBuf, String>) -> (Result<(), String>, Vec<String>) {

@@ -1,6 +1,7 @@
 //! What every part of the engine uses: store, clock, git, rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyperion_git::Git;
 use hyperion_host::Home;
@@ -18,6 +19,11 @@ use crate::{Error, Settings};
 pub trait Clock: Send + Sync {
     /// Gives the time now, to the millisecond.
     fn now(&self) -> Time;
+
+    /// Gives how long the machine has been up: a clock that nobody sets. None where it is not known.
+    fn since_boot(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Makes ids: version 7 UUIDs, or in tests ones that repeat.

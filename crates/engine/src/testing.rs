@@ -3,6 +3,7 @@
 //! Its reconcilers are called one by one, so a test can let the engine die between any two steps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use hyperion_git::{Git, GitOptions};
@@ -25,6 +26,7 @@ use crate::{
 pub(crate) struct World {
     pub(crate) repo: TempRepo,
     pub(crate) clock: FixedClock,
+    jumped_ms: Arc<AtomicI64>,
     /// This engine's context; another engine gets another one.
     pub(crate) cx: Arc<Cx>,
     /// What runs beside the queue, in the driver's order.
@@ -34,11 +36,21 @@ pub(crate) struct World {
     starts: u16,
 }
 
-struct TestClock(FixedClock);
+struct TestClock {
+    wall: FixedClock,
+    /// By how many milliseconds the clock on the wall was set on, in all.
+    jumped_ms: Arc<AtomicI64>,
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Time {
-        self.0.now()
+        self.wall.now()
+    }
+
+    fn since_boot(&self) -> Option<Duration> {
+        let wall_ms = self.wall.now().as_millisecond();
+        let boot_ms = wall_ms - self.jumped_ms.load(Ordering::Relaxed);
+        u64::try_from(boot_ms).ok().map(Duration::from_millis)
     }
 }
 
@@ -93,7 +105,8 @@ impl World {
         repo.git(&["switch", "--quiet", "--create", "elsewhere"]);
         let folder = tempfile::tempdir().unwrap();
         let clock = FixedClock::new();
-        let cx = open(&folder, &clock, 1);
+        let jumped_ms = Arc::new(AtomicI64::new(0));
+        let cx = open(&folder, &clock, &jumped_ms, 1);
         let wanted = hyperion_api::repo::RegisterRepo {
             path: repo.path().to_str().unwrap().to_owned(),
             name: Some("repo".to_owned()),
@@ -103,6 +116,7 @@ impl World {
         Self {
             repo,
             clock,
+            jumped_ms,
             others: others(),
             queue: queue::Queue::new(name("queue")),
             cx,
@@ -116,13 +130,20 @@ impl World {
         self.starts += 1;
         self.others.clear();
         self.queue = queue::Queue::new(name("queue"));
-        let fresh = open(&self.folder, &self.clock, self.starts);
+        let fresh = open(&self.folder, &self.clock, &self.jumped_ms, self.starts);
         let dead = std::mem::replace(&mut self.cx, fresh);
         self.cx
             .store
             .break_leases_of_dead(dead.instance.as_str())
             .unwrap();
         self.others = others();
+    }
+
+    /// Sets the clock on the wall by so many seconds, back when negative, while no time passes.
+    pub(crate) fn jump(&self, seconds: i64) {
+        self.jumped_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
+        let jumped = self.clock.now().as_millisecond() + seconds * 1000;
+        self.clock.set(Time::from_millisecond(jumped).unwrap());
     }
 
     /// Files a request and gives its id.
@@ -227,7 +248,12 @@ fn others() -> Vec<Box<dyn Reconcile>> {
     ]
 }
 
-fn open(folder: &tempfile::TempDir, clock: &FixedClock, start: u16) -> Arc<Cx> {
+fn open(
+    folder: &tempfile::TempDir,
+    clock: &FixedClock,
+    jumped_ms: &Arc<AtomicI64>,
+    start: u16,
+) -> Arc<Cx> {
     let at = |part: &str| folder.path().join(part);
     let locations = Locations {
         home: at("home"),
@@ -254,7 +280,10 @@ fn open(folder: &tempfile::TempDir, clock: &FixedClock, start: u16) -> Arc<Cx> {
     });
     let parts = Parts {
         store: store.unwrap(),
-        clock: Arc::new(TestClock(clock.clone())),
+        clock: Arc::new(TestClock {
+            wall: clock.clone(),
+            jumped_ms: Arc::clone(jumped_ms),
+        }),
         ids: Arc::new(TestIds(std::sync::Mutex::new(IdSource::new(start)))),
         settings: settings(),
         redactor: Redactor::default(),

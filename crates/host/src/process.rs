@@ -107,6 +107,15 @@ pub fn boot_id() -> io::Result<String> {
         .to_owned())
 }
 
+/// Tells how long the machine has been up, sleep included: a clock that nobody sets.
+pub fn since_boot() -> io::Result<std::time::Duration> {
+    let text = fs::read_to_string("/proc/uptime")?;
+    let seconds = text.split(' ').next().and_then(|text| text.parse().ok());
+    seconds
+        .and_then(|seconds| std::time::Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| io::Error::other("/proc/uptime does not begin with seconds"))
+}
+
 /// Reads start time and state of a process.
 fn stat_of(pid: u32) -> io::Result<Option<(u64, char)>> {
     let stat = match fs::read_to_string(format!("/proc/{pid}/stat")) {

@@ -51,6 +51,10 @@ impl Clock for SystemClock {
         let now = Timestamp::now();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
+
+    fn since_boot(&self) -> Option<Duration> {
+        hyperion_host::since_boot().ok()
+    }
 }
 
 /// Gives the time now, to the millisecond.

@@ -118,7 +118,7 @@ pub struct Approval {
     pub asked_at: Time,
     /// How it was decided; also set when it was cancelled or expired.
     pub verdict: Option<Verdict>,
-    /// When its end was announced; nothing expires unannounced.
+    /// When its end was announced last; nothing expires unannounced.
     pub warned_at: Option<Time>,
 }
 
@@ -153,7 +153,7 @@ pub enum Command {
         /// Why.
         reason: ShortText,
     },
-    /// Announces that it will expire soon.
+    /// Announces that it will expire soon; once more when its time passed unseen, which leaves some.
     Warn,
 }
 
@@ -307,7 +307,12 @@ impl Machine for Approval {
                 },
             ),
             Command::Warn => {
-                if approval.status == Status::Pending && approval.warned_at.is_some() {
+                // Once in time, and once more when its time passed while nobody could see it.
+                let expires_at = approval.question.expires_at;
+                let settled = approval
+                    .warned_at
+                    .is_some_and(|at| at > expires_at || stamp.time <= expires_at);
+                if approval.status == Status::Pending && settled {
                     return Err(Refusal::Inconsistent("its end was announced already"));
                 }
                 (Verb::Warn, Event::Expiring {})

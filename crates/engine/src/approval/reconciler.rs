@@ -1,6 +1,7 @@
 //! Carries out what was decided, announces what will expire, and expires what nobody decided.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Approval, Status};
@@ -18,11 +19,12 @@ const BATCH: u32 = 200;
 /// Carries decisions out.
 pub(crate) struct Approvals {
     name: Name,
+    seen: Option<Seen>,
 }
 
 impl Approvals {
     pub(crate) const fn new(name: Name) -> Self {
-        Self { name }
+        Self { name, seen: None }
     }
 
     /// Moves a change set on by what was decided about it; `false` while nothing was.
@@ -38,13 +40,18 @@ impl Approvals {
         Ok(true)
     }
 
-    fn watch_deadlines(&self, cx: &Cx) -> Result<Progress, Error> {
+    fn watch_deadlines(&mut self, cx: &Cx) -> Result<Progress, Error> {
         let now = cx.now();
+        let look = Seen::new(now, cx.clock.since_boot());
+        let unseen = Seen::is_unseen(self.seen, look);
+        if unseen && self.seen.is_some() {
+            tracing::warn!(%now, "the clock jumped; questions whose time passed with it get some more");
+        }
         let soon = now + cx.settings.approval_warn_before;
         let due = cx.store.due::<Approval>(soon, BATCH)?.rows;
         let mut worked = false;
         for approval in due {
-            let Some(command) = at_deadline(&approval, now) else {
+            let Some(command) = at_deadline(&approval, now, unseen) else {
                 continue;
             };
             cx.execute(
@@ -57,6 +64,8 @@ impl Approvals {
         if worked {
             return Ok(Progress::Worked);
         }
+        // Only now has everything been looked at.
+        self.seen = Some(look);
         let pending = cx
             .store
             .list::<Approval>(&Filter::open().limit(BATCH))?
@@ -115,11 +124,51 @@ pub(crate) fn outcome(look: &impl Look, set: &ChangeSet) -> Result<Option<Vec<Co
 }
 
 /// Says what the time does to a question: its end is announced, or it is over.
-pub(crate) fn at_deadline(approval: &Approval, now: Time) -> Option<approval::Command> {
-    match approval.deadline() {
-        None => Some(approval::Command::Warn),
-        Some(deadline) if deadline <= now => Some(approval::Command::Expire),
-        Some(_) => None,
+///
+/// Where nobody saw the time pass, it is announced once more, and some is left to decide.
+pub(crate) fn at_deadline(
+    approval: &Approval,
+    now: Time,
+    unseen: bool,
+) -> Option<approval::Command> {
+    let expires_at = approval.question.expires_at;
+    match (approval.deadline(), approval.warned_at) {
+        (None, _) => Some(approval::Command::Warn),
+        (Some(deadline), _) if deadline > now => None,
+        (Some(_), Some(warned_at)) if unseen && warned_at <= expires_at && now > expires_at => {
+            Some(approval::Command::Warn)
+        }
+        (Some(_), _) => Some(approval::Command::Expire),
+    }
+}
+
+/// By how much the clock on the wall may run away from the time since boot until it has jumped.
+const JUMP: Duration = Duration::from_secs(30);
+
+/// When it was looked last: by the clock on the wall, and since boot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    wall: Time,
+    since_boot: Option<Duration>,
+}
+
+impl Seen {
+    /// Notes the time.
+    pub(crate) const fn new(wall: Time, since_boot: Option<Duration>) -> Self {
+        Self { wall, since_boot }
+    }
+
+    /// Tells whether time passed that nobody saw pass: the clock jumped, or there was no engine.
+    pub(crate) fn is_unseen(before: Option<Self>, now: Self) -> bool {
+        let Some(before) = before else {
+            return true;
+        };
+        let (Some(then), Some(since_boot)) = (before.since_boot, now.since_boot) else {
+            return false;
+        };
+        let wall_ms = now.wall.duration_since(before.wall).as_millis();
+        let passed_ms = i128::try_from(since_boot.saturating_sub(then).as_millis());
+        (wall_ms - passed_ms.unwrap_or(i128::MAX)).unsigned_abs() > JUMP.as_millis()
     }
 }
 

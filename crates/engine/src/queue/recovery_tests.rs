@@ -340,6 +340,83 @@ fn a_deadline_that_passed_in_the_dark_leaves_a_grace() {
     assert_eq!(summary.not_landed[0].why, "expired");
 }
 
+// S6: so does one that passed after its end was announced, while no engine was up; but only once.
+#[test]
+fn a_deadline_that_passed_after_its_announcement_leaves_a_grace_once() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let id = world.file(&change("Say two", "two\n"));
+    world.settle();
+    let hours = |hours: u64| std::time::Duration::from_secs(3600 * hours);
+    world.clock.advance(hours(23));
+    world.settle();
+    world.clock.advance(hours(5));
+    world.restart();
+    world.settle();
+    assert_eq!(
+        world.request(id).status,
+        request::Status::AwaitingApproval,
+        "it ended in the dark"
+    );
+    world.clock.advance(hours(5));
+    world.restart();
+    world.settle();
+    assert_eq!(
+        world.request(id).status,
+        request::Status::Failed,
+        "the grace is over, whoever saw it"
+    );
+}
+
+// S6: a clock that is set on by hours takes nobody's time to decide away; what passes while it is looked at is over.
+#[test]
+fn a_deadline_that_the_clock_jumped_over_leaves_a_grace() {
+    let hours = |hours: u64| std::time::Duration::from_secs(3600 * hours);
+    for (jumps, expected) in [
+        (true, request::Status::AwaitingApproval),
+        (false, request::Status::Failed),
+    ] {
+        let mut world = World::new(&[("a.txt", "one\n")]);
+        let id = world.file(&change("Say two", "two\n"));
+        world.settle();
+        world.clock.advance(hours(23));
+        world.settle();
+        if jumps {
+            world.jump(2 * 3600);
+        } else {
+            world.clock.advance(hours(2));
+        }
+        world.settle();
+        assert_eq!(world.request(id).status, expected);
+        world.clock.advance(hours(2));
+        world.settle();
+        assert_eq!(world.request(id).status, request::Status::Failed);
+    }
+}
+
+// M1: a clock that is set back by a day neither makes anybody wait for a day nor mixes up what is checked.
+#[test]
+fn a_clock_that_goes_back_holds_nothing_up() {
+    let mut world = World::new(&[
+        ("a.txt", "one\n"),
+        ("hyperion.toml", "[checks]\ntest = \"false\"\n"),
+    ]);
+    let id = world.file(&change("Say two", "two\n"));
+    world.settle();
+    world.approve_all();
+    world.settle();
+    let entry = world.entries()[0].id;
+    assert_eq!(world.entry(entry).status, Status::Quarantined);
+    world.jump(-86_400);
+    let before = world.cx.store.count::<Run>(&Filter::default()).unwrap();
+    crate::queue::retry(&world.cx, &crate::testing::admin(), entry).unwrap();
+    world.jump(-86_400);
+    world.settle();
+    assert_eq!(world.entry(entry).status, Status::Quarantined);
+    assert_eq!(world.request(id).status, request::Status::Failed);
+    let after = world.cx.store.count::<Run>(&Filter::default()).unwrap();
+    assert_eq!(after, before + 1, "the check ran once more, and once only");
+}
+
 // The reconcilers are idempotent: calling them again changes nothing.
 #[test]
 fn another_look_at_a_settled_engine_does_nothing() {

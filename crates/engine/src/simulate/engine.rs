@@ -19,7 +19,7 @@ use hyperion_model::{
 use super::facts::{Held, NotTaken};
 use super::queue::Stage;
 use super::world::{TTL, Task, WARN_BEFORE, World, digest, name};
-use crate::approval::reconciler;
+use crate::approval::reconciler::{self, Seen};
 use crate::plan::{ready, settle};
 use crate::request::progress::{self, Next};
 use crate::rollback;
@@ -31,6 +31,7 @@ pub(super) struct Engine {
     pub(super) dies_in: Option<u64>,
     pub(super) pending: Option<Pending>,
     turn: usize,
+    seen: Option<Seen>,
     pub(super) leases: HashMap<EntryId, Held>,
     pub(super) not_before: HashMap<EntryId, Time>,
     pub(super) stages: HashMap<EntryId, Stage>,
@@ -104,6 +105,7 @@ impl Engine {
             dies_in: None,
             pending: None,
             turn: 0,
+            seen: None,
             leases: HashMap::new(),
             not_before: HashMap::new(),
             stages: HashMap::new(),
@@ -138,7 +140,7 @@ impl World {
             0 => self.intake(),
             1 => self.dispatch(),
             2 => self.assess(),
-            3 => self.approvals(),
+            3 => self.approvals(engine),
             4 => match self.checks(engine) {
                 Ok(did) => return did,
                 Err(pending) => Some(pending),
@@ -539,7 +541,7 @@ impl World {
         }
     }
 
-    fn approvals(&mut self) -> Option<Pending> {
+    fn approvals(&mut self, engine: &mut Engine) -> Option<Pending> {
         for set in self.facts.open::<ChangeSet>() {
             if set.status != change_set::Status::Previewing {
                 continue;
@@ -549,15 +551,20 @@ impl World {
             }
         }
         let soon = self.now + WARN_BEFORE;
-        let mut due = self
+        let look = Seen::new(self.now, Some(self.since_boot));
+        let unseen = Seen::is_unseen(engine.seen, look);
+        let met = self
             .facts
             .open::<Approval>()
-            .filter(|approval| approval.question.expires_at <= soon);
-        due.find_map(|approval| {
-            let command = reconciler::at_deadline(approval, self.now)?;
-            let commands = vec![Command::Approval(approval.id, command)];
-            Some(Pending::new("approval", "meet a deadline", commands))
-        })
+            .filter(|approval| approval.question.expires_at <= soon)
+            .find_map(|approval| {
+                let command = reconciler::at_deadline(approval, self.now, unseen)?;
+                Some(Command::Approval(approval.id, command))
+            });
+        if met.is_none() {
+            engine.seen = Some(look);
+        }
+        met.map(|command| Pending::new("approval", "meet a deadline", vec![command]))
     }
 
     /// What watches runs: starts checks, and calls lost what nobody works at.

@@ -167,6 +167,8 @@ pub(super) struct Facts {
     pub(super) events: Vec<Happened>,
     pub(super) leases: HashMap<Uuid, Held>,
     last_fence: u64,
+    /// The number of the event by which each entry was retried last.
+    retried: HashMap<Subject, u64>,
 }
 
 impl Facts {
@@ -184,6 +186,11 @@ impl Facts {
             if let Err((subject, refusal)) = self.command(stamp, command, &mut undo) {
                 self.undo(undo, before);
                 return Err(NotTaken::Refused(subject, refusal));
+            }
+        }
+        for (place, happened) in self.events.iter().enumerate().skip(before) {
+            if let Fact::Entry(entry::Event::Retried {}) = happened.fact {
+                self.retried.insert(happened.subject, place as u64 + 1);
             }
         }
         Ok(self.events[before..].to_vec())
@@ -470,10 +477,8 @@ impl Look for Facts {
     }
 
     fn last_event(&self, about: Subject, kind: &str) -> Result<Option<u64>, Error> {
-        let wanted =
-            |happened: &Happened| happened.subject == about && kind_of(&happened.fact) == kind;
-        let place = self.events.iter().rposition(wanted);
-        Ok(place.map(|place| place as u64 + 1))
+        assert_eq!(kind, "merge.retried", "no decision asks for others");
+        Ok(self.retried.get(&about).copied())
     }
 
     fn in_order(&self, request: RequestId, kind: &str) -> Result<Vec<Subject>, Error> {
@@ -487,7 +492,6 @@ impl Look for Facts {
 /// Names the kinds of events that decisions ask for.
 fn kind_of(fact: &Fact) -> &'static str {
     match fact {
-        Fact::Entry(entry::Event::Retried {}) => "merge.retried",
         Fact::Entry(entry::Event::Landed { .. }) => "merge.landed",
         _ => "another",
     }

@@ -46,6 +46,25 @@ pub(super) struct Document {
     pub(super) checked: bool,
 }
 
+/// How often, in a thousand steps, it is whose turn; the rest is the engines'.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weather {
+    /// An engine dies, or oversleeps.
+    pub(super) misfortune: u64,
+    pub(super) clock: u64,
+    pub(super) user: u64,
+    pub(super) people: u64,
+}
+
+/// A step as it is shown when something fails.
+struct Line {
+    step: u64,
+    now: Time,
+    text: String,
+    /// Which events came of it.
+    events: std::ops::Range<usize>,
+}
+
 /// The world.
 pub(super) struct World {
     pub(super) dice: Dice,
@@ -53,6 +72,8 @@ pub(super) struct World {
     pub(super) git: Git,
     pub(super) watch: Watch,
     pub(super) now: Time,
+    /// How long the machine has been up: time passes here too, but this clock is never set.
+    pub(super) since_boot: Duration,
     pub(super) repo: RepoId,
     pub(super) branches: Vec<Name>,
     pub(super) documents: HashMap<RequestId, Document>,
@@ -61,11 +82,10 @@ pub(super) struct World {
     pub(super) engines: Vec<Engine>,
     pub(super) people: Vec<Person>,
     pub(super) benign: bool,
-    /// Whether engines die and clocks jump much more often.
-    pub(super) storm: bool,
+    pub(super) weather: Weather,
     pub(super) steps: u64,
     pub(super) counts: BTreeMap<&'static str, u64>,
-    trace: VecDeque<String>,
+    trace: VecDeque<Line>,
     ids: u128,
     instances: u64,
 }
@@ -78,8 +98,16 @@ impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the last of {} steps:", self.steps);
-            for line in &self.trace {
-                eprintln!("  {line}");
+            for Line {
+                step,
+                now,
+                text,
+                events,
+            } in &self.trace
+            {
+                let events = self.facts.events.get(events.clone()).unwrap_or_default();
+                let kinds: Vec<_> = events.iter().map(|event| short(&event.fact)).collect();
+                eprintln!("  {step:>7} {now} {text} {}", kinds.join(", "));
             }
         }
     }
@@ -100,7 +128,7 @@ pub(super) fn digest(parts: &[u128]) -> Digest {
 }
 
 impl World {
-    pub(super) fn new(dice: Dice) -> Self {
+    pub(super) fn new(dice: Dice, weather: Weather) -> Self {
         let branches = vec![name("main"), name("next")];
         let people = [Role::Admin, Role::TeamLead, Role::Operator];
         let mut world = Self {
@@ -109,6 +137,7 @@ impl World {
             git: Git::new(&branches),
             watch: Watch::default(),
             now: Time::from_second(1_767_225_600).unwrap(),
+            since_boot: Duration::ZERO,
             repo: RepoId::new(Uuid::from_u128(1)),
             branches,
             documents: HashMap::new(),
@@ -116,7 +145,7 @@ impl World {
             engines: vec![],
             people: people.into_iter().map(Person::new).collect(),
             benign: false,
-            storm: false,
+            weather,
             steps: 0,
             counts: BTreeMap::new(),
             trace: VecDeque::new(),
@@ -143,12 +172,20 @@ impl World {
         Uuid::from_u128(self.ids)
     }
 
-    pub(super) fn say(&mut self, line: &str) {
+    pub(super) fn say(&mut self, text: &str) {
+        self.show(text.to_owned(), 0..0);
+    }
+
+    fn show(&mut self, text: String, events: std::ops::Range<usize>) {
         if self.trace.len() == SHOWN {
             self.trace.pop_front();
         }
-        self.trace
-            .push_back(format!("{:>7} {} {line}", self.steps, self.now));
+        self.trace.push_back(Line {
+            step: self.steps,
+            now: self.now,
+            text,
+            events,
+        });
     }
 
     pub(super) fn count(&mut self, what: &'static str) {
@@ -171,8 +208,8 @@ impl World {
         let who = actor.id();
         match &done {
             Ok(events) => {
-                let kinds: Vec<_> = events.iter().map(|event| short(&event.fact)).collect();
-                self.say(&format!("{who}: {what}: {}", kinds.join(", ")));
+                let end = self.facts.events.len();
+                self.show(format!("{who}: {what}:"), end - events.len()..end);
             }
             Err(why) => {
                 self.count("refused");
@@ -263,28 +300,32 @@ impl World {
     /// Takes one step: somebody does something.
     pub(super) fn step(&mut self) {
         self.steps += 1;
-        // In a storm some throws are among the first few, where the bad luck is.
-        let below = if self.storm && self.dice.chance(5) {
-            30
+        let Weather {
+            misfortune,
+            clock,
+            user,
+            people,
+        } = self.weather;
+        let luck = self.dice.below(1000);
+        if luck < misfortune {
+            if self.dice.chance(25) {
+                self.oversleep();
+            } else {
+                self.crash();
+            }
+        } else if luck < misfortune + clock {
+            self.pass_time();
+        } else if luck < misfortune + clock + user {
+            self.user_at_the_repository();
+        } else if luck < misfortune + clock + user + people {
+            let who = self.dice.place(self.people.len());
+            self.person_acts(who);
         } else {
-            1000
-        };
-        match self.dice.below(below) {
-            0..=2 => self.crash(),
-            3 => self.oversleep(),
-            4..=60 => self.pass_time(),
-            61..=75 => self.user_at_the_repository(),
-            76..=300 => {
-                let who = self.dice.place(self.people.len());
-                self.person_acts(who);
-            }
-            _ => {
-                let which = self.dice.place(self.engines.len());
-                self.engine_acts(which);
-            }
+            let which = self.dice.place(self.engines.len());
+            self.engine_acts(which);
         }
         self.doomed_engines_die();
-        if self.steps.is_multiple_of(512) {
+        if self.steps.is_multiple_of(1024) {
             self.facts.assert_replayed();
         }
     }
@@ -310,6 +351,7 @@ impl World {
         self.engines[0].dies_in = Some(awake);
         let minutes = self.dice.below(10);
         self.now += Duration::from_secs(60 * minutes);
+        self.since_boot += Duration::from_secs(60 * minutes);
         self.start_engine();
     }
 
@@ -331,8 +373,9 @@ impl World {
             97..=98 => -i64::try_from(self.dice.below(86_400_000)).unwrap(),
             _ => -5_000,
         };
-        if !(0..=86_400_000).contains(&by) {
-            self.count("clock jumps");
+        match u64::try_from(by) {
+            Ok(passed) if passed <= 86_400_000 => self.since_boot += Duration::from_millis(passed),
+            Ok(_) | Err(_) => self.count("clock jumps"),
         }
         self.now = Time::from_millisecond(self.now.as_millisecond() + by).unwrap();
     }

@@ -228,9 +228,12 @@ fn check_approval(command: &approval::Command, stamp: &Stamp, taken: &Taken<Appr
     let Some(before) = &taken.before else { return };
     assert_eq!(before.question, after.question);
     if matches!(command, Command::Warn) && taken.outcome.is_ok() {
+        let expires_at = before.question.expires_at;
+        let unseen = |at| at <= expires_at && stamp.time > expires_at;
+        assert_eq!(after.warned_at, Some(stamp.time));
         assert!(
-            after.warned_at.is_some() && before.warned_at.is_none(),
-            "announced once"
+            before.warned_at.is_none_or(unseen),
+            "announced once, and once more when it is over"
         );
     }
     if !before.status.is_open() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hyperion_model::approval::{self, Approval};
 use hyperion_model::machine::{Machine as _, Refusal};
 use hyperion_model::repo::{self, Repo};
-use hyperion_model::{ApprovalId, Batch, Command, Digest, Fact, NewBlob, RepoId, ShortText};
+use hyperion_model::{ApprovalId, Batch, Command, Digest, Fact, NewBlob, RepoId, ShortText, Time};
 use hyperion_store::{Committed, Filter, Store, StoreError};
 use proptest::prelude::*;
 
@@ -13,22 +13,23 @@ use crate::world::{World, batch, name, question, register, repo_id};
 
 /// Everything a store should hold, without a store.
 #[derive(Clone, Default)]
-struct Plain {
+pub(crate) struct Plain {
     repos: HashMap<RepoId, Repo>,
     approvals: HashMap<ApprovalId, Approval>,
     facts: Vec<Fact>,
-    receipts: HashMap<String, (Digest, (u64, u64))>,
+    receipts: HashMap<String, (Digest, (u64, u64), Time)>,
 }
 
 /// Why a batch is not taken.
-enum Refused {
+pub(crate) enum Refused {
     Command(usize, Refusal),
     KeyReused,
+    LeaseLost,
 }
 
 impl Plain {
-    fn run(&mut self, batch: &Batch) -> Result<(u64, u64), Refused> {
-        if let Some((digest, span)) = batch.key.as_ref().and_then(|key| self.receipts.get(key)) {
+    pub(crate) fn run(&mut self, batch: &Batch) -> Result<(u64, u64), Refused> {
+        if let Some((digest, span, _)) = batch.key.as_ref().and_then(|key| self.receipts.get(key)) {
             return if *digest == batch.digest() {
                 Ok(*span)
             } else {
@@ -41,14 +42,47 @@ impl Plain {
                 .map_err(|refusal| Refused::Command(index, refusal))?;
         }
         let span = (self.facts.len() as u64 + 1, next.facts.len() as u64);
-        next.receipts.extend(
-            batch
-                .key
-                .iter()
-                .map(|key| (key.clone(), (batch.digest(), span))),
-        );
+        if let Some(key) = &batch.key {
+            let kept = (batch.digest(), span, batch.stamp.time);
+            next.receipts.insert(key.clone(), kept);
+        }
         *self = next;
         Ok(span)
+    }
+
+    /// Forgets the answers from before a time; gives how many.
+    pub(crate) fn forget_receipts(&mut self, before: Time) -> u64 {
+        let there = self.receipts.len();
+        self.receipts.retain(|_, (_, _, at)| *at >= before);
+        (there - self.receipts.len()) as u64
+    }
+
+    /// Tells whether the question about a document is open; nothing when it was never asked.
+    pub(crate) fn asks_about(&self, document: Digest) -> Option<bool> {
+        let mut asked = self.approvals.values();
+        asked
+            .find(|approval| approval.question.document == document)
+            .map(|approval| approval.status.is_open())
+    }
+
+    /// Lists the repositories in the order in which they were registered.
+    pub(crate) fn repos_in_order(&self) -> Vec<Repo> {
+        let registered = self.facts.iter().filter_map(|fact| match fact {
+            Fact::Repo(repo::Event::Registered { id, .. }) => self.repos.get(id),
+            _ => None,
+        });
+        registered.cloned().collect()
+    }
+
+    /// Lists the questions in the order in which they were asked.
+    pub(crate) fn approvals_in_order(&self) -> Vec<Approval> {
+        let asked = self.facts.iter().filter_map(|fact| match fact {
+            Fact::Approval(approval::Event::Requested(question)) => {
+                self.approvals.get(&question.id())
+            }
+            _ => None,
+        });
+        asked.cloned().collect()
     }
 
     fn command(&mut self, batch: &Batch, command: &Command) -> Result<(), Refusal> {
@@ -74,7 +108,7 @@ impl Plain {
     }
 }
 
-fn repo_command() -> impl Strategy<Value = Command> {
+pub(crate) fn repo_command() -> impl Strategy<Value = Command> {
     let branch = prop_oneof![Just("main"), Just("trunk")];
     (0..4_u64, 0..5, branch).prop_map(|(n, kind, branch)| {
         let command = match kind {
@@ -92,11 +126,11 @@ fn repo_command() -> impl Strategy<Value = Command> {
     })
 }
 
-fn document(n: u64) -> Vec<u8> {
+pub(crate) fn document(n: u64) -> Vec<u8> {
     vec![b'd'; 10 + 20_000 * usize::try_from(n).unwrap()]
 }
 
-fn approval_command() -> impl Strategy<Value = Command> {
+pub(crate) fn approval_command() -> impl Strategy<Value = Command> {
     (0..4_u64, 0..6).prop_map(|(n, kind)| {
         let (id, question) = question(n, Digest::of(&document(n)), 40);
         let digest = question.digest;
@@ -122,7 +156,7 @@ fn approval_command() -> impl Strategy<Value = Command> {
 }
 
 /// The blobs that the questions among the commands need.
-fn documents_asked_about(commands: &[Command]) -> Vec<NewBlob> {
+pub(crate) fn documents_asked_about(commands: &[Command]) -> Vec<NewBlob> {
     let asked: Vec<_> = commands
         .iter()
         .filter_map(|command| match command {
@@ -152,7 +186,7 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
     })
 }
 
-fn same(
+pub(crate) fn same(
     answer: Result<Committed, StoreError>,
     expected: Result<(u64, u64), Refused>,
 ) -> Result<(), TestCaseError> {
@@ -167,13 +201,14 @@ fn same(
         (Err(StoreError::Refused { index, refusal, .. }), Err(Refused::Command(at, expected))) => {
             prop_assert_eq!((index, refusal), (at, expected));
         }
-        (Err(StoreError::KeyReused { .. }), Err(Refused::KeyReused)) => {}
+        (Err(StoreError::KeyReused { .. }), Err(Refused::KeyReused))
+        | (Err(StoreError::LeaseLost { .. }), Err(Refused::LeaseLost)) => {}
         (answer, _) => prop_assert!(false, "{answer:?} is not what the model says"),
     }
     Ok(())
 }
 
-fn same_contents(store: &Store, plain: &Plain) -> Result<(), TestCaseError> {
+pub(crate) fn same_contents(store: &Store, plain: &Plain) -> Result<(), TestCaseError> {
     for (id, repo) in &plain.repos {
         let found = store.get::<Repo>(*id).unwrap();
         prop_assert_eq!(found.as_ref(), Some(repo));

@@ -7,6 +7,7 @@ mod archive;
 mod blobs;
 mod crash;
 mod damage;
+mod everything_against_model;
 mod execute;
 #[path = "../fixtures/load.rs"]
 mod fixtures;
