@@ -2,9 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use hyperion_host::{CoProcess, Exit, Input, Launch, Limits, Outcome, run, run_to_file};
+use hyperion_host::{
+    CoProcess, Exit, Input, Launch, Limits, Outcome, ProcessMark, run, run_to_file,
+};
 
 use crate::error::{GitError, says_disk_full};
 use crate::git::Git;
@@ -53,6 +56,21 @@ const PINNED: &[&str] = &[
     // A repository of another user was named by the person who runs Hyperion; hooks and monitors of it are off.
     "safe.directory=*",
 ];
+
+/// By which variable git's processes are known after their engine died.
+pub(crate) const ENGINE_MARK: &str = "HYPERION_ENGINE";
+
+/// The value of [`ENGINE_MARK`] that this process gives; the names of its scratch folders begin with it.
+pub(crate) fn own_mark() -> String {
+    static MARK: OnceLock<String> = OnceLock::new();
+    MARK.get_or_init(|| match ProcessMark::of(std::process::id()) {
+        Ok(Some(ProcessMark {
+            pid, start_ticks, ..
+        })) => format!("{pid}-{start_ticks}"),
+        Ok(None) | Err(_) => String::new(),
+    })
+    .clone()
+}
 
 /// One git command before it runs.
 #[derive(Debug)]
@@ -206,6 +224,7 @@ impl<'a> Call<'a> {
         } = self;
         let mut launch = Launch::new(git.program(), cwd)
             .env("LC_ALL", "C")
+            .env(ENGINE_MARK, own_mark())
             .env("TZ", "UTC")
             .env("PATH", git.search_path())
             .env("GIT_TERMINAL_PROMPT", "0")

@@ -170,7 +170,7 @@ impl RepoStore {
             let block = match (&tip, work_tree.obstruction(branch)) {
                 (_, Some(reason)) => Some(reason),
                 (Some(tip), None) => {
-                    let probe = work_tree.git_dir.join("hyperion-index.look");
+                    let probe = work_tree.own_file("look")?;
                     let block = work_tree
                         .copy_index(self, &probe)
                         .and_then(|()| work_tree.dirt(self, &probe, tip));
@@ -248,6 +248,7 @@ impl RepoStore {
     pub fn recover_checkouts(&self) -> Result<Vec<Recovered>, GitError> {
         let mut recovered = Vec::new();
         for work_tree in self.work_trees()? {
+            work_tree.sweep()?;
             let Some(Note { landing, holder }) = work_tree.note() else {
                 continue;
             };

@@ -8,7 +8,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use hyperion_fault::{Point, reached};
-use hyperion_host::{Input, Outcome, ProcessMark, fsync_dir, read_bounded, sync_filesystem};
+use hyperion_host::{
+    Input, Outcome, ProcessMark, fsync_dir, is_alive, read_bounded, sync_filesystem,
+};
 
 use crate::call::{LONG, failure};
 use crate::checkout::BlockReason;
@@ -76,13 +78,9 @@ impl WorkTree {
     }
 
     fn take_lock(&self, landing: &Landing) -> Result<bool, GitError> {
-        let own = std::process::id();
-        let draft = self.git_dir.join(format!("hyperion-note-{own}"));
-        let holder = ProcessMark::of(own).map_err(GitError::io(&draft))?;
-        let holder = holder.ok_or_else(|| GitError::Io {
-            path: draft.clone(),
-            source: io::ErrorKind::NotFound.into(),
-        })?;
+        self.sweep()?;
+        let holder = own_mark()?;
+        let draft = self.own_file("note")?;
         let note = Note {
             landing: landing.clone(),
             holder,
@@ -109,6 +107,37 @@ impl WorkTree {
                 source,
             }),
         }
+    }
+
+    /// A file of this process alone beside the index; a crash leaves it to [`sweep`](Self::sweep).
+    pub(crate) fn own_file(&self, what: &str) -> Result<PathBuf, GitError> {
+        let ProcessMark {
+            pid, start_ticks, ..
+        } = own_mark()?;
+        Ok(self
+            .git_dir
+            .join(format!("{OWN_PREFIX}{what}-{pid}-{start_ticks}")))
+    }
+
+    /// Removes the files of their own that dead processes left beside the index.
+    pub(crate) fn sweep(&self) -> Result<(), GitError> {
+        let boot_id = own_mark()?.boot_id;
+        let entries = fs::read_dir(&self.git_dir).map_err(GitError::io(&self.git_dir))?;
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some((pid, start_ticks)) = name.to_str().and_then(owner_of) else {
+                continue;
+            };
+            let owner = ProcessMark {
+                pid,
+                start_ticks,
+                boot_id: boot_id.clone(),
+            };
+            if !is_alive(&owner) {
+                remove_if_there(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives the lock back if it is this landing's. Without it nothing is touched: the files beside the index belong to
@@ -293,6 +322,23 @@ impl WorkTree {
             .read_blob(oid, COMPARED_MAX_BYTES)?
             .starts_with(&present))
     }
+}
+
+/// How the names of files begin that are one process's alone.
+const OWN_PREFIX: &str = "hyperion-own-";
+
+fn own_mark() -> Result<ProcessMark, GitError> {
+    ProcessMark::of(std::process::id())
+        .and_then(|mark| mark.ok_or_else(|| io::ErrorKind::NotFound.into()))
+        .map_err(GitError::io("/proc/self/stat"))
+}
+
+/// Reads pid and start of the process whose file this is, git's lock on it included.
+fn owner_of(name: &str) -> Option<(u32, u64)> {
+    let mut parts = name.strip_prefix(OWN_PREFIX)?.split('-').skip(1);
+    let pid = parts.next()?.parse().ok()?;
+    let ticks = parts.next()?.split('.').next()?.parse().ok()?;
+    Some((pid, ticks))
 }
 
 impl Note {

@@ -22,14 +22,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use hyperion_fault::{Point, reached};
 use hyperion_host::{
-    ProcessMark, create_private_dir, fsync_dir, is_alive, read_bounded, remove_tree,
+    ProcessMark, await_marked, create_private_dir, fsync_dir, is_alive, read_bounded, remove_tree,
     sync_filesystem, write_atomic,
 };
 
-use crate::call::Call;
+use crate::call::{Call, ENGINE_MARK};
 use crate::error::GitError;
 use crate::git::Git;
 use crate::helper::Helper;
@@ -294,31 +295,51 @@ impl Drop for RepoStore {
     }
 }
 
+/// How long the git processes of an engine that died may take to end by themselves.
+const LAST_WORK: Duration = Duration::from_secs(30);
+
 /// Names the scratch folder of one opening: by its process, so that a dead one's is known, and by its number there.
 fn scratch_name(us: &ProcessMark) -> String {
     static OPENINGS: AtomicU64 = AtomicU64::new(0);
     let opening = OPENINGS.fetch_add(1, Ordering::Relaxed);
-    format!("{}-{}-{opening}", us.pid, us.start_ticks)
+    format!("{}-{opening}", scratch_prefix(us))
 }
 
-/// Removes what dead processes left.
+/// What its scratch folders and its git processes say of a process.
+fn scratch_prefix(process: &ProcessMark) -> String {
+    format!("{}-{}", process.pid, process.start_ticks)
+}
+
+/// Removes what dead processes left, once the git processes that they had started have ended: one that is still at work
+/// could move a ref after it was looked where the ref is.
 fn clear_scratch(all: &Path, us: &ProcessMark) -> Result<(), GitError> {
+    let mut left = Vec::new();
     for entry in fs::read_dir(all).map_err(GitError::io(all))?.flatten() {
         let name = entry.file_name();
         let mut numbers = name.to_str().unwrap_or_default().split('-');
         let pid = numbers.next().and_then(|pid| pid.parse().ok());
         let start_ticks = numbers.next().and_then(|ticks| ticks.parse().ok());
-        let in_use = pid.zip(start_ticks).is_some_and(|(pid, start_ticks)| {
-            is_alive(&ProcessMark {
-                pid,
-                start_ticks,
-                boot_id: us.boot_id.clone(),
-            })
+        let owner = pid.zip(start_ticks).map(|(pid, start_ticks)| ProcessMark {
+            pid,
+            start_ticks,
+            boot_id: us.boot_id.clone(),
         });
-        if !in_use {
-            // Another opening may have been faster.
-            let _ = remove_tree(&entry.path()).or_else(|_| fs::remove_file(entry.path()));
+        match owner {
+            Some(owner) if is_alive(&owner) => {}
+            owner => left.push((entry.path(), owner)),
         }
+    }
+    let dead: Vec<_> = left
+        .iter()
+        .filter_map(|(_, owner)| owner.as_ref().map(scratch_prefix))
+        .collect();
+    if !dead.is_empty() {
+        // One that goes on for longer than that is stuck; what it holds is told where it is in the way.
+        await_marked(ENGINE_MARK, &dead, LAST_WORK).map_err(GitError::io(all))?;
+    }
+    for (path, _) in left {
+        // Another opening may have been faster.
+        let _ = remove_tree(&path).or_else(|_| fs::remove_file(&path));
     }
     Ok(())
 }

@@ -141,7 +141,7 @@ pub(crate) fn deadline_after(wall: Duration) -> Instant {
     now.checked_add(wall.min(FOREVER)).unwrap_or(now)
 }
 
-fn timespec(duration: Duration) -> Timespec {
+pub(crate) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyperion_api::Problem;
 use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Approval, Status};
 use hyperion_model::change_set::{self, Basis, ChangeSet};
+use hyperion_model::request::Request;
 use hyperion_model::{Command, Name, ShortText, Time};
 use hyperion_store::Filter;
 
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
-use crate::{Cx, Error};
+use crate::{Cx, Error, rollback};
 
 /// How many questions are looked at in one go.
 const BATCH: u32 = 200;
@@ -30,7 +32,7 @@ impl Approvals {
     /// Moves a change set on by what was decided about it; `false` while nothing was.
     fn settle(&self, cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
         let Some(outcome) = outcome(cx, set)? else {
-            return Ok(false);
+            return decide_rollback(cx, set);
         };
         match cx.execute(cx.stamp(&self.name), outcome, vec![]) {
             Err(error) if error.is_stale() => return Ok(true),
@@ -77,6 +79,46 @@ impl Approvals {
         Ok(Progress::Idle {
             wake_at: next.min(),
         })
+    }
+}
+
+/// Whoever asks for a rollback has decided it, if their role reaches; otherwise it waits for one that does.
+fn decide_rollback(cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
+    if set.proposal.task.as_str() != rollback::TASK {
+        return Ok(false);
+    }
+    let approval = match set.approval {
+        Some(id) => cx.store.get::<Approval>(id)?,
+        None => None,
+    };
+    let request = cx.store.get::<Request>(set.proposal.request)?;
+    let (Some(approval), Some(request)) = (approval, request) else {
+        return Ok(false);
+    };
+    let asker = &request.submitted_by;
+    if approval.status != Status::Pending
+        || request.submission.rolls_back.is_none()
+        || !asker.may_decide(approval.question.level)
+    {
+        return Ok(false);
+    }
+    let approve = approval::Command::Approve {
+        digest: Some(approval.question.digest),
+        reason: Some(ShortText::cut("asked for the rollback")),
+    };
+    let decided = cx.execute(
+        cx.stamp_person(asker),
+        vec![Command::Approval(approval.id, approve)],
+        vec![],
+    );
+    match decided.map_err(Problem::from) {
+        Ok(_) => {
+            reached(Point::ApprovalDecided);
+            Ok(true)
+        }
+        // Decided in between: that stands.
+        Err(problem) if problem.status < 500 => Ok(false),
+        Err(problem) => Err(problem.into()),
     }
 }
 

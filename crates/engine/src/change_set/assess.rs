@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hyperion_api::Problem;
 use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Question, Risk};
 use hyperion_model::change_set::{self, Assessed, Basis, ChangeSet, Status};
@@ -10,7 +9,7 @@ use hyperion_model::machine::Machine as _;
 use hyperion_model::plan::{Plan, step};
 use hyperion_model::request::Request;
 use hyperion_model::{
-    Actor, Command, Decision, Digest, Level, LineageId, Name, NewBlob, ShortText, Stamp, Subject,
+    Command, Decision, Digest, Level, LineageId, Name, NewBlob, ShortText, Subject,
 };
 use hyperion_policy::{Assessment, Review, Severity, assess, review};
 use hyperion_store::Filter;
@@ -82,7 +81,7 @@ impl Assess {
             );
         }
         let judged = self.weigh(cx, &opened, set, &request, &preview, &accepted)?;
-        self.commit(cx, &opened, set, &request, judged)
+        self.commit(cx, &opened, set, judged)
     }
 
     fn weigh(
@@ -148,7 +147,6 @@ impl Assess {
         cx: &Cx,
         opened: &Opened,
         set: &ChangeSet,
-        request: &Request,
         judged: Judged,
     ) -> Result<(), Error> {
         let Judged {
@@ -164,7 +162,6 @@ impl Assess {
             expect(set),
             Command::ChangeSet(set.id, change_set::Command::Assess(assessed.clone())),
         ];
-        let mut asked = None;
         match decision {
             Decision::Deny => {
                 let why = document.assessment.blockers.first().map_or_else(
@@ -186,7 +183,6 @@ impl Assess {
             Decision::Ask(level) => {
                 let (question, document) =
                     question(cx, opened, set, &assessed, level, &document, summary, diff)?;
-                asked = Some((question.id(), question.digest));
                 commands.push(Command::Approval(
                     question.id(),
                     approval::Command::Ask(question.clone()),
@@ -200,9 +196,6 @@ impl Assess {
         }
         cx.execute(cx.stamp(&self.name), commands, blobs)?;
         reached(Point::ChangeAssessed);
-        if let (Some((id, digest)), Some(_)) = (asked, request.submission.rolls_back) {
-            decide_rollback(cx, &request.submitted_by, id, digest)?;
-        }
         Ok(())
     }
 
@@ -219,35 +212,6 @@ impl Assess {
 /// What is decided about a change holds only for the parts of it that were looked at.
 fn expect(set: &ChangeSet) -> Command {
     Command::ChangeSet(set.id, change_set::Command::Expect(Box::new(set.clone())))
-}
-
-/// Whoever asks for a rollback has decided it, if their role reaches; otherwise it waits for one that does.
-fn decide_rollback(
-    cx: &Cx,
-    asker: &Actor,
-    id: hyperion_model::ApprovalId,
-    digest: Digest,
-) -> Result<(), Error> {
-    let stamp = Stamp {
-        time: cx.now(),
-        actor: asker.clone(),
-    };
-    let command = approval::Command::Approve {
-        digest: Some(digest),
-        reason: Some(ShortText::cut("asked for the rollback")),
-    };
-    match cx.execute(stamp, vec![Command::Approval(id, command)], vec![]) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let problem = Problem::from(error);
-            // Not entitled, or decided in between: it simply waits, or stands.
-            if problem.status < 500 {
-                Ok(())
-            } else {
-                Err(problem.into())
-            }
-        }
-    }
 }
 
 #[allow(

@@ -10,7 +10,7 @@ use hyperion_fault::{Point, reached};
 use hyperion_git::Lane;
 use hyperion_host::{
     CancelFlag, Exit, Launch, Limits, Logged, ProcessMark, confine_this_thread, create_private_dir,
-    kill_group, run_logged,
+    kill_group, kill_marked, run_logged,
 };
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, step};
@@ -31,6 +31,9 @@ const TAIL_BYTES: usize = 16 * 1024;
 /// The signals by which people and machines end what is at work: SIGHUP, SIGINT, SIGTERM.
 const HUNG_UP: [i32; 3] = [1, 2, 15];
 
+/// By which variable the processes of a check are known, also after their engine died.
+const RUN_MARK: &str = "HYPERION_RUN_ID";
+
 /// What a check runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CheckSpec {
@@ -43,11 +46,37 @@ pub(crate) struct CheckSpec {
 /// Starts checks, ends those that nobody wants any more, and finds lost ones.
 pub(crate) struct Checks {
     name: Name,
+    /// Whether it was looked for processes that a dead engine had started.
+    swept: bool,
 }
 
 impl Checks {
     pub(crate) const fn new(name: Name) -> Self {
-        Self { name }
+        Self { name, swept: false }
+    }
+
+    /// Ends what a dead engine left running of these checks. Those that it had recorded are known by their pid; the
+    /// others, and what left its process group, by the run's id in their environment.
+    fn sweep(&mut self, open: &[Run]) {
+        if self.swept {
+            return;
+        }
+        self.swept = true;
+        let runs: Vec<_> = open
+            .iter()
+            .filter(|run| matches!(run.work, Work::Check { .. }))
+            .map(|run| run.id.to_string())
+            .collect();
+        if runs.is_empty() {
+            return;
+        }
+        match kill_marked(RUN_MARK, &runs) {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("what is left of a dead engine's checks does not end"),
+            Err(error) => {
+                tracing::warn!(%error, "could not look what is left of a dead engine's checks");
+            }
+        }
     }
 
     fn start(&self, cx: &Arc<Cx>, run: &Run) -> Result<(), Error> {
@@ -116,7 +145,9 @@ impl Reconcile for Checks {
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
         let mut worked = false;
         let active = cx.jobs.ids();
-        for run in cx.store.open_rows::<Run>(&Filter::open())?.rows {
+        let open = cx.store.open_rows::<Run>(&Filter::open())?.rows;
+        self.sweep(&open);
+        for run in open {
             match fate(cx, &run, active.contains(&run.id))? {
                 Fate::Leave => {}
                 Fate::Cancel => cx.jobs.cancel(run.id),
@@ -275,7 +306,7 @@ impl Job {
             launch = launch.env(name, value);
         }
         launch = launch
-            .env("HYPERION_RUN_ID", self.run.id.to_string())
+            .env(RUN_MARK, self.run.id.to_string())
             .env("CI", "true");
         let limits = Limits {
             wall: cx.settings.check_timeout,

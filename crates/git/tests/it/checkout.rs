@@ -583,3 +583,24 @@ fn recovery_does_not_pass_through_links() {
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
     });
 }
+
+// M1, S8: a file of its own that a dead engine left beside the index goes; one of a living engine stays.
+#[test]
+fn what_a_dead_engine_left_beside_the_index_is_swept_up() {
+    with_each_git(|world| {
+        let (store, landing) = ready(world, &usual());
+        let git_dir = world.user().join(".git");
+        let living = hyperion_host::ProcessMark::of(std::os::unix::process::parent_id())
+            .unwrap()
+            .unwrap();
+        let left = ["hyperion-own-note-1-1", "hyperion-own-look-1-1.lock"];
+        let kept = format!("hyperion-own-look-{}-{}", living.pid, living.start_ticks);
+        for name in left.iter().copied().chain([kept.as_str()]) {
+            fs::write(git_dir.join(name), "").unwrap();
+        }
+        assert_eq!(store.hold_checkouts(&landing).unwrap(), Hold::Held);
+        assert!(left.iter().all(|name| !git_dir.join(name).exists()));
+        assert!(git_dir.join(kept).exists());
+        store.release_checkouts(&landing).unwrap();
+    });
+}

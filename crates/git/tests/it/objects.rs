@@ -396,3 +396,61 @@ fn openings_at_the_same_time_do_not_mix_up_what_they_write() {
         assert_eq!(left, 0, "each takes its throw-away files along");
     });
 }
+
+// C8: requests that are filed at the same time on the same base do not get into each other's way.
+#[test]
+fn a_base_is_pinned_by_many_at_once() {
+    with_each_git(|world| {
+        let commits: Vec<_> = ["one", "two", "three"]
+            .map(|message| world.commit_all(message))
+            .into();
+        let store = world.store();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for commit in &commits {
+                        store.pin_base(commit).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(store.bases().unwrap().len(), 3);
+    });
+}
+
+// M1, M5: what a dead engine's git still does is waited for: it could move a ref after it was looked where that is.
+#[test]
+fn a_store_opens_once_the_git_processes_of_a_dead_engine_have_ended() {
+    with_each_git(|world| {
+        world.commit_all("one");
+        drop(world.store());
+        // No process has this number and this start.
+        let dead = "1-1";
+        std::fs::create_dir(world.root().join(format!("own/scratch/{dead}-0"))).unwrap();
+        let file = world.root().join("written-at-last");
+        let script = format!("sleep 0.3; echo done > {}", file.display());
+        let orphan = hyperion_host::Launch::new("/bin/sh", "/")
+            .args(["-c", &script])
+            .env("PATH", "/usr/bin:/bin")
+            .env("HYPERION_ENGINE", dead);
+        let limits = hyperion_host::Limits {
+            wall: std::time::Duration::from_secs(20),
+            output_max: 1000,
+        };
+        std::thread::scope(|scope| {
+            let orphan = scope.spawn(|| hyperion_host::run(&orphan, &limits).unwrap());
+            let is_at_work = || {
+                let marks = [dead.to_owned()];
+                !hyperion_host::await_marked("HYPERION_ENGINE", &marks, std::time::Duration::ZERO)
+                    .unwrap()
+            };
+            while !is_at_work() {
+                std::thread::yield_now();
+            }
+            drop(world.store());
+            assert!(file.exists());
+            orphan.join().unwrap();
+        });
+        assert!(!world.root().join(format!("own/scratch/{dead}-0")).exists());
+    });
+}

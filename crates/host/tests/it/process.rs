@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use hyperion_host::{
-    CancelFlag, Exit, Killed, Launch, Limits, ProcessMark, boot_id, is_alive, kill_group,
-    run_logged,
+    CancelFlag, Exit, Killed, Launch, Limits, ProcessMark, await_marked, boot_id, is_alive,
+    kill_group, kill_marked, run_logged,
 };
 
 #[test]
@@ -52,4 +52,45 @@ fn a_group_is_killed_by_the_mark_of_its_leader() {
     .unwrap();
     assert_eq!(result.exit, Exit::Signal(9));
     assert_eq!(kill_group(&seen.unwrap()).unwrap(), Killed::Gone);
+}
+
+// M1, S8: what nobody knows the pid of is found by its environment, also when it left its group.
+#[test]
+fn processes_are_ended_by_a_mark_in_their_environment() {
+    let mark = format!("{}-{}", std::process::id(), "of this test");
+    let marks = [mark.clone()];
+    let dir = tempfile::tempdir().unwrap();
+    let left = dir.path().join("left");
+    let script = format!("setsid sleep 100 & echo $! > {}", left.display());
+    let launch = Launch::new("/bin/sh", "/")
+        .args(["-c", &script])
+        .env("PATH", "/usr/bin:/bin")
+        .env("HYPERION_TEST_MARK", &mark);
+    let limits = Limits {
+        wall: Duration::from_secs(20),
+        output_max: 1000,
+    };
+    run_logged(
+        &launch,
+        &limits,
+        &dir.path().join("log"),
+        &CancelFlag::new().unwrap(),
+        |_| {},
+    )
+    .unwrap();
+    let name = "HYPERION_TEST_MARK";
+    assert!(
+        !await_marked(name, &marks, Duration::ZERO).unwrap(),
+        "one is left"
+    );
+    assert!(kill_marked(name, &["another".to_owned()]).unwrap());
+    assert!(
+        !await_marked(name, &marks, Duration::ZERO).unwrap(),
+        "others are not touched"
+    );
+    assert!(kill_marked(name, &marks).unwrap());
+    assert!(await_marked(name, &marks, Duration::ZERO).unwrap());
+    let pid = std::fs::read_to_string(left).unwrap();
+    let command = std::fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
+    assert!(command.is_empty(), "it is gone, or a corpse");
 }

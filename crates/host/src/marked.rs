@@ -1,0 +1,109 @@
+//! Processes that are known by a variable in their environment: a crash leaves nobody else who knows them.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::files::read_bounded;
+use crate::wait::timespec;
+
+/// The most bytes of an environment that are read.
+const ENVIRONMENT_MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// How often those that are left are looked for again: one may start another in its last moment.
+const LOOKS_MAX: usize = 20;
+/// How long a killed process may take to go.
+const LAST_BREATH: Duration = Duration::from_secs(5);
+
+/// Kills every process that has the variable with one of these values; tells whether all are gone.
+///
+/// It finds what left its process group, too, as long as it kept its environment.
+pub fn kill_marked(name: &str, values: &[String]) -> io::Result<bool> {
+    for _ in 0..LOOKS_MAX {
+        let found = marked(name, values)?;
+        if found.is_empty() {
+            return Ok(true);
+        }
+        for process in &found {
+            // It may have ended by itself.
+            let _ = pidfd_send_signal(process, Signal::KILL);
+        }
+        await_ends(&found, Instant::now() + LAST_BREATH)?;
+    }
+    Ok(false)
+}
+
+/// Waits until no process has the variable with one of these values; tells whether it came to that.
+pub fn await_marked(name: &str, values: &[String], patience: Duration) -> io::Result<bool> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let found = marked(name, values)?;
+        if found.is_empty() {
+            return Ok(true);
+        }
+        await_ends(&found, deadline)?;
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+    }
+}
+
+/// Finds them, as handles that stay theirs when the number is given to another.
+fn marked(name: &str, values: &[String]) -> io::Result<Vec<OwnedFd>> {
+    let own = std::process::id();
+    let wanted: Vec<String> = values
+        .iter()
+        .map(|value| format!("{name}={value}"))
+        .collect();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|text| text.parse().ok());
+        let Some(pid) = pid.filter(|pid: &u32| *pid != own) else {
+            continue;
+        };
+        let environment = entry.path().join("environ");
+        if !has_one(&environment, &wanted) {
+            continue;
+        }
+        let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+            continue;
+        };
+        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
+            continue;
+        };
+        // Looked at once more: the number may have been another's by the time of the handle.
+        if has_one(&environment, &wanted) {
+            found.push(handle);
+        }
+    }
+    Ok(found)
+}
+
+/// What cannot be read is somebody else's.
+fn has_one(environment: &Path, wanted: &[String]) -> bool {
+    let Ok(bytes) = read_bounded(environment, ENVIRONMENT_MAX_BYTES) else {
+        return false;
+    };
+    bytes
+        .split(|byte| *byte == 0)
+        .any(|variable| wanted.iter().any(|wanted| wanted.as_bytes() == variable))
+}
+
+fn await_ends(processes: &[OwnedFd], deadline: Instant) -> io::Result<()> {
+    for process in processes {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut handle = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
+        match poll(&mut handle, Some(&timespec(left))) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
