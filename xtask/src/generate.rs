@@ -33,6 +33,11 @@ const GENERATED: &[Generated] = &[
         ending: "cli.md",
     },
     Generated {
+        kind: "fail-points",
+        folder: "docs/",
+        ending: "fail-points.md",
+    },
+    Generated {
         kind: "config",
         folder: "docs/",
         ending: "configuration.md",

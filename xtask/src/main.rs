@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod chaos;
 mod fuzz;
 mod generate;
 mod process;
@@ -30,6 +31,8 @@ Commands:
   bench [NAME…] [--short]
                   Measure Hyperion beside others and write docs/benchmarks.md; --short only
                   sees that it works, and writes nothing
+  chaos [--minutes N] [--seed S]
+                  Run the seeded tests (kills, power loss, simulation) for N minutes in all
   tidy            Check crate edges, file sizes, generated files, the requirement table,
                   links, walls between crates, paths and examples
   fuzz [TARGET…] [--minutes N]
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
             };
             bench::run(&root, &names, extent)
         }
+        ["chaos", wishes @ ..] => chaos::Wish::read(wishes).and_then(|wish| chaos::go(&root, wish)),
         ["tidy"] => tidy::run(&root),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         ["generate"] => generate::write(&root),

@@ -188,7 +188,7 @@ fn from_summary(mut said: Vec<String>) -> Vec<String> {
     }
 }
 
-fn target_folder(root: &Path) -> Result<PathBuf, String> {
+pub(crate) fn target_folder(root: &Path) -> Result<PathBuf, String> {
     let metadata = capture(cargo(root).args(["metadata", "--format-version", "1", "--no-deps"]))?;
     let metadata: serde_json::Value = serde_json::from_slice(&metadata)
         .map_err(|error| format!("read cargo metadata: {error}"))?;

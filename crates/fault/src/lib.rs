@@ -21,7 +21,7 @@ mod point;
 #[cfg(feature = "fail-points")]
 mod armed;
 
-pub use point::Point;
+pub use point::{Point, table};
 
 /// Ends the process here, if a test wants it to.
 #[inline(always)]

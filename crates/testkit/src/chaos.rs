@@ -15,6 +15,7 @@ const USUAL_SEED: u64 = 1;
 /// - `HYPERION_CHAOS_SEED` is another seed;
 /// - `HYPERION_CHAOS_MINUTES` lets it make rounds until the time is over (a fraction is fine), and at least one;
 /// - `HYPERION_CHAOS_ROUND` makes this one round alone, to repeat what failed;
+/// - `HYPERION_CHAOS_KEEP` leaves the folders of a test that failed;
 /// - `HYPERION_CHAOS_REPORT` is a file to which each test appends a line of what it counted.
 ///
 /// A test that fails prints how to repeat its round.
@@ -169,6 +170,18 @@ impl Drop for Chaos {
                 );
             }
         }
+    }
+}
+
+/// Leaves the folder of a test that failed to be looked at, if `HYPERION_CHAOS_KEEP` is set, and names it.
+#[allow(
+    clippy::print_stderr,
+    reason = "the test runner shows what a failed test wrote"
+)]
+pub(crate) fn keep_if_failed(folder: &mut tempfile::TempDir) {
+    if std::thread::panicking() && std::env::var_os("HYPERION_CHAOS_KEEP").is_some() {
+        folder.disable_cleanup(true);
+        eprintln!("kept {}", folder.path().display());
     }
 }
 

@@ -1,4 +1,8 @@
 //! Inputs for the bodies that the fuzzer drives, so that plain tests drive them too.
+#![allow(
+    clippy::print_stderr,
+    reason = "the test runner shows what a failed test wrote"
+)]
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,3 +1,4 @@
+use crate::chaos::keep_if_failed;
 use crate::running::Running;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -282,6 +283,7 @@ impl Drop for World {
             }
             std::thread::yield_now();
         }
+        keep_if_failed(&mut self.0);
     }
 }
 

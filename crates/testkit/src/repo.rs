@@ -1,3 +1,4 @@
+use crate::chaos::keep_if_failed;
 use crate::clock::BEGINNING_SEC;
 use crate::git::{finish, git, git_command, try_git};
 use std::ffi::OsStr;
@@ -17,6 +18,15 @@ pub struct TempRepo {
     folder: Option<Arc<TempDir>>,
     path: PathBuf,
     commits: Arc<AtomicI64>,
+}
+
+impl Drop for TempRepo {
+    fn drop(&mut self) {
+        // The last one decides.
+        if let Some(folder) = self.folder.as_mut().and_then(Arc::get_mut) {
+            keep_if_failed(folder);
+        }
+    }
 }
 
 impl TempRepo {

@@ -22,6 +22,8 @@ enum Kind {
     Cli,
     /// The reference of the settings
     Config,
+    /// The points at which tests kill the program
+    FailPoints,
 }
 
 /// Write generated documentation
@@ -52,6 +54,7 @@ pub(crate) fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         )?,
         Kind::Cli => write(&folder, "cli.md", &reference::markdown())?,
         Kind::Config => write(&folder, "configuration.md", &settings::documentation())?,
+        Kind::FailPoints => write(&folder, "fail-points.md", &hyperion_fault::table())?,
     }
     Ok(Exit::Done)
 }

@@ -430,7 +430,7 @@ fn what_was_said_stands(store: &Store, said: &Acknowledged) -> Vec<String> {
 
 fn all<M: hyperion_store::Stored>(store: &Store) -> Vec<M> {
     let mut rows = vec![];
-    let mut filter = Filter::default().limit(MAX_PAGE);
+    let mut filter = Filter::default().archived().limit(MAX_PAGE);
     loop {
         let page = store.list::<M>(&filter).unwrap();
         rows.extend(page.rows);
@@ -441,7 +441,7 @@ fn all<M: hyperion_store::Stored>(store: &Store) -> Vec<M> {
     }
 }
 
-fn folders_in(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn folders_in(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return vec![];
     };

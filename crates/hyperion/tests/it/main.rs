@@ -6,6 +6,7 @@
     reason = "a test stops where it fails"
 )]
 
+mod api;
 mod audit;
 mod backup;
 #[cfg(feature = "fail-points")]
@@ -22,6 +23,8 @@ mod demo;
 mod doctor;
 mod dry_run;
 mod examples;
+#[cfg(feature = "fail-points")]
+mod fail_points;
 mod fidelity;
 mod intake;
 mod invariants;

@@ -88,6 +88,14 @@ impl World {
         self.up = Some(up);
     }
 
+    /// Starts `hyperion up` with more variables, for a test that waits for its end itself.
+    #[track_caller]
+    pub(crate) fn start_engine_with(&self, variables: &[(&str, &str)]) -> Running {
+        let with = |hyperion: Hyperion, (name, value): &(&str, &str)| hyperion.env(*name, *value);
+        let hyperion = variables.iter().fold(self.hyperion.clone(), with);
+        hyperion.start(&["up"])
+    }
+
     /// Ends `hyperion up` in good order.
     #[track_caller]
     pub(crate) fn stop_engine(&mut self) -> Finished {
