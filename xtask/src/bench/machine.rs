@@ -59,7 +59,7 @@ impl Machine {
         } = self;
         let mut lines = format!(
             "{processor}, {cores} cores, {memory_gib} GiB, Linux {kernel}, {file_system}; \
-             medians of {} turns of {} s.\n\n",
+             medians of turns, {} of {} s each figure.\n\n",
             extent.turns(),
             extent.seconds()
         );
