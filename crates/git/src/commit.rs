@@ -57,7 +57,7 @@ impl RepoStore {
         let content = commit.content();
         // One file, because the process is asked one question at a time.
         let draft = self.scratch().join("commit");
-        self.commit_writer.ask(
+        let made = self.commit_writer.ask(
             || {
                 self.writing_call("hash-object")
                     .args(["-t", "commit", "-w", "--stdin-paths"])
@@ -69,7 +69,9 @@ impl RepoStore {
                 let answer = talk.hear_until(b'\n')?;
                 crate::user_repo::oid_of("hash-object", &answer)
             },
-        )
+        )?;
+        self.trees().keep_commit(&made, &commit.tree);
+        Ok(made)
     }
 }
 

@@ -268,7 +268,8 @@ enum Node {
 impl Folder {
     fn open(&mut self, store: &RepoStore) -> Result<&mut BTreeMap<Vec<u8>, Node>, GitError> {
         if let Self::Untouched(oid) = self {
-            let entries = store.raw_tree(oid)?.into_iter().map(
+            let known = store.raw_tree(oid)?;
+            let entries = known.iter().cloned().map(
                 |RawEntry {
                      name,
                      bits,

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hyperion_host::{Input, SpawnError};
 
@@ -39,6 +39,12 @@ pub struct Git {
 struct Inner {
     options: GitOptions,
     program: PathBuf,
+    known: OnceLock<Known>,
+}
+
+/// What trying git out came to.
+#[derive(Debug, Clone, Copy)]
+struct Known {
     version: Version,
     features: Features,
 }
@@ -103,10 +109,7 @@ impl ProbeError {
 impl Git {
     /// Finds git and tries it out with a real merge.
     pub fn probe(options: &GitOptions) -> Result<Self, ProbeError> {
-        let program = options
-            .program
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("git"));
+        let program = program_of(options);
         hyperion_host::create_private_dir(&options.scratch).map_err(|source| {
             ProbeError::Broken(GitError::Io {
                 path: options.scratch.clone(),
@@ -133,16 +136,50 @@ impl Git {
         Ok(Self::assembled(options, program, version, features))
     }
 
+    /// Names a git that is tried out when it is first needed: for a command that may do without.
+    ///
+    /// Where that fails, it counts as one that can do the least; using it then says what is wrong.
+    #[must_use]
+    pub fn later(options: &GitOptions) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                options: options.clone(),
+                program: program_of(options),
+                known: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Says what is wrong with a git that was only named so far; nothing when it works.
+    pub fn check(&self) -> Result<(), ProbeError> {
+        if self.inner.known.get().is_none() {
+            let tried = Self::probe(&self.inner.options)?;
+            // Somebody else may have tried it meanwhile, with the same outcome.
+            let _ = self.inner.known.set(tried.known());
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> Known {
+        *self.inner.known.get_or_init(|| {
+            let least = Known {
+                version: Version { major: 0, minor: 0 },
+                features: Features::default(),
+            };
+            Self::probe(&self.inner.options).map_or(least, |git| git.known())
+        })
+    }
+
     /// The version it says it is.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.inner.version
+        self.known().version
     }
 
     /// What it was found to be able to do.
     #[must_use]
     pub fn features(&self) -> Features {
-        self.inner.features
+        self.known().features
     }
 
     /// The program.
@@ -177,8 +214,7 @@ impl Git {
             inner: Arc::new(Inner {
                 options: options.clone(),
                 program,
-                version,
-                features,
+                known: OnceLock::from(Known { version, features }),
             }),
         }
     }
@@ -241,18 +277,23 @@ impl Git {
     }
 }
 
+fn program_of(options: &GitOptions) -> PathBuf {
+    options
+        .program
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("git"))
+}
+
 impl fmt::Debug for Git {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner {
             options: _,
             program,
-            version,
-            features,
+            known,
         } = &*self.inner;
         f.debug_struct("Git")
             .field("program", program)
-            .field("version", version)
-            .field("features", features)
+            .field("known", known)
             .finish()
     }
 }

@@ -21,6 +21,7 @@ mod base;
 mod call;
 mod checkout;
 mod commit;
+mod diff;
 mod edit;
 mod error;
 mod folder;

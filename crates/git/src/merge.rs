@@ -173,18 +173,15 @@ impl RepoStore {
         self.judged(answer?)
     }
 
-    /// Whether the running process has the attributes of this tip.
-    ///
-    /// A new git is started anew, which is quicker than looking; for an old one everything would be laid out again, so it is
-    /// worth a look whether any `.gitattributes` differs.
+    /// Whether the running process has the attributes of this tip: those of another do where they are the same.
     fn serves(&self, session: &Session, attributes: &Oid) -> Result<bool, GitError> {
         let Some(known) = &session.attributes else {
             return Ok(false);
         };
-        if known == attributes || self.git.features().attribute_source {
-            return Ok(known == attributes);
-        }
-        let changes = self.diff_trees(known, attributes, Renames::Off)?;
+        // What is not there any more cannot be compared: a fresh process has what it needs.
+        let Ok(changes) = self.diff_trees(known, attributes, Renames::Off) else {
+            return Ok(false);
+        };
         Ok(!changes
             .iter()
             .any(|change| change.path.components().last() == Some(b".gitattributes")))

@@ -1,12 +1,14 @@
 //! Reading objects and history.
 
+use std::sync::{Arc, MutexGuard, PoisonError};
+
 use crate::call::{LONG, one_line};
 use crate::commit::CommitInfo;
 use crate::error::GitError;
 use crate::oid::Oid;
 use crate::path::TreePath;
 use crate::store::RepoStore;
-use crate::tree::{Mode, RawEntry, TreeEntry, parse_tree};
+use crate::tree::{KnownTrees, Mode, RawEntry, TreeEntry, parse_tree};
 
 /// The largest commit or tree that is read.
 const STRUCTURE_MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -118,17 +120,7 @@ impl RepoStore {
     /// Reads a tree, or the tree of a commit.
     pub fn read_tree(&self, treeish: &Oid) -> Result<Vec<TreeEntry>, GitError> {
         let entries = self.raw_tree(&self.tree_of(treeish)?)?;
-        Ok(entries
-            .into_iter()
-            .map(
-                |RawEntry {
-                     name,
-                     bits: _,
-                     mode,
-                     oid,
-                 }| TreeEntry { name, mode, oid },
-            )
-            .collect())
+        Ok(entries.iter().map(RawEntry::plain).collect())
     }
 
     /// Finds what a path is in a tree or commit.
@@ -136,21 +128,10 @@ impl RepoStore {
         let mut folder = self.tree_of(treeish)?;
         let mut components = path.components().peekable();
         while let Some(component) = components.next() {
-            let found = self
-                .raw_tree(&folder)?
-                .into_iter()
-                .find(|entry| entry.name == component);
-            match found {
-                Some(RawEntry {
-                    name, mode, oid, ..
-                }) if components.peek().is_none() => {
-                    return Ok(Some(TreeEntry { name, mode, oid }));
-                }
-                Some(RawEntry {
-                    mode: Mode::Tree,
-                    oid,
-                    ..
-                }) => folder = oid,
+            let entries = self.raw_tree(&folder)?;
+            match entries.iter().find(|entry| entry.name == component) {
+                Some(found) if components.peek().is_none() => return Ok(Some(found.plain())),
+                Some(found) if found.mode == Mode::Tree => folder = found.oid.clone(),
                 Some(_) | None => return Ok(None),
             }
         }
@@ -159,12 +140,19 @@ impl RepoStore {
 
     /// The tree of a commit; a tree is its own.
     pub fn tree_of(&self, treeish: &Oid) -> Result<Oid, GitError> {
+        if let Some(tree) = self.trees().of_commit(treeish) {
+            return Ok(tree);
+        }
         match self.object(treeish)? {
             None => Err(GitError::MissingObject {
                 oid: treeish.clone(),
             }),
             Some((ObjectKind::Tree, _)) => Ok(treeish.clone()),
-            Some((ObjectKind::Commit, _)) => Ok(self.commit_info(treeish)?.tree),
+            Some((ObjectKind::Commit, _)) => {
+                let tree = self.commit_info(treeish)?.tree;
+                self.trees().keep_commit(treeish, &tree);
+                Ok(tree)
+            }
             Some((kind @ (ObjectKind::Blob | ObjectKind::Tag), _)) => {
                 Err(wrong_kind(treeish, "commit or tree", kind))
             }
@@ -228,39 +216,19 @@ impl RepoStore {
             .collect()
     }
 
-    /// What differs between two trees or commits, file by file.
-    pub fn diff_trees(
-        &self,
-        old: &Oid,
-        new: &Oid,
-        renames: Renames,
-    ) -> Result<Vec<RawChange>, GitError> {
-        let rename_option = match renames {
-            Renames::Off => "--no-renames",
-            Renames::On => "--find-renames=50%",
-        };
-        let (old, new) = (self.tree_of(old)?, self.tree_of(new)?);
-        let answer = self
-            .own_call("diff-tree")
-            .args([
-                "-r",
-                "-z",
-                "--raw",
-                "--no-abbrev",
-                rename_option,
-                old.as_str(),
-                new.as_str(),
-            ])
-            .wall(LONG)
-            .output()?;
-        parse_changes(&answer).ok_or_else(|| GitError::unexpected("diff-tree", &answer))
+    /// Reads a tree, or remembers it: an id never stands for anything else.
+    pub(crate) fn raw_tree(&self, tree: &Oid) -> Result<Arc<Vec<RawEntry>>, GitError> {
+        if let Some(known) = self.trees().get(tree) {
+            return Ok(known);
+        }
+        let content = self.contents(tree, ObjectKind::Tree, STRUCTURE_MAX_BYTES)?;
+        let entries = Arc::new(parse_tree(tree, &content)?);
+        self.trees().keep(tree, &entries);
+        Ok(entries)
     }
 
-    pub(crate) fn raw_tree(&self, tree: &Oid) -> Result<Vec<RawEntry>, GitError> {
-        parse_tree(
-            tree,
-            &self.contents(tree, ObjectKind::Tree, STRUCTURE_MAX_BYTES)?,
-        )
+    pub(crate) fn trees(&self) -> MutexGuard<'_, KnownTrees> {
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for the size first: the content of something huge must not be streamed through only to be refused.
@@ -325,51 +293,5 @@ fn wrong_kind(oid: &Oid, expected: &'static str, found: ObjectKind) -> GitError 
         oid: oid.clone(),
         expected,
         found: found.word().to_owned(),
-    }
-}
-
-/// Reads `:<mode> <mode> <id> <id> <status>NUL<path>NUL[<path>NUL]`, again and again.
-fn parse_changes(answer: &[u8]) -> Option<Vec<RawChange>> {
-    let mut fields = answer.split(|byte| *byte == 0);
-    let mut changes = Vec::new();
-    loop {
-        let header = std::str::from_utf8(fields.next()?).ok()?;
-        if header.is_empty() {
-            return Some(changes);
-        }
-        let mut words = header.strip_prefix(':')?.split(' ');
-        let mut mode = || Some(Mode::from_bits(u32::from_str_radix(words.next()?, 8).ok()?));
-        let (old_mode, new_mode) = (mode()?, mode()?);
-        let mut oid =
-            || Some(Oid::parse(words.next()?).ok()?).map(|oid| (!oid.is_null()).then_some(oid));
-        let (old_oid, new_oid) = (oid()?, oid()?);
-        let status = match words.next()?.as_bytes().first()? {
-            b'A' => ChangeStatus::Added,
-            b'D' => ChangeStatus::Deleted,
-            b'M' => ChangeStatus::Modified,
-            b'T' => ChangeStatus::TypeChanged,
-            b'R' => ChangeStatus::Renamed,
-            b'C' => ChangeStatus::Copied,
-            _ => return None,
-        };
-        let first = TreePath::from(fields.next()?);
-        let (path, from_path) = match status {
-            ChangeStatus::Renamed | ChangeStatus::Copied => {
-                (TreePath::from(fields.next()?), Some(first))
-            }
-            ChangeStatus::Added
-            | ChangeStatus::Deleted
-            | ChangeStatus::Modified
-            | ChangeStatus::TypeChanged => (first, None),
-        };
-        changes.push(RawChange {
-            old_mode,
-            new_mode,
-            old_oid,
-            new_oid,
-            status,
-            path,
-            from_path,
-        });
     }
 }

@@ -37,6 +37,7 @@ use crate::helper::Helper;
 use crate::loose::remove_damaged_objects;
 use crate::merge::Merger;
 use crate::oid::{Oid, RefName};
+use crate::tree::KnownTrees;
 use crate::user_repo::{ObjectFormat, UserRepo};
 use crate::work_tree::remove_if_there;
 
@@ -54,6 +55,7 @@ pub struct RepoStore {
     pub(crate) merger: Merger,
     /// Held while a ref of our own is written: a lock of git's that is there then has nobody behind it.
     own_refs: Mutex<()>,
+    pub(crate) trees: Mutex<KnownTrees>,
 }
 
 impl RepoStore {
@@ -76,6 +78,7 @@ impl RepoStore {
             tree_writer: Helper::new("mktree"),
             merger: Merger::new(),
             own_refs: Mutex::new(()),
+            trees: Mutex::default(),
         };
         store.lay_out(boot_id, &us)?;
         Ok(store)
@@ -115,6 +118,7 @@ impl RepoStore {
             helper.stop();
         }
         self.merger.stop();
+        *self.trees.lock().unwrap_or_else(PoisonError::into_inner) = KnownTrees::default();
     }
 
     /// A command in this folder, seeing the user's objects too.

@@ -1,6 +1,8 @@
 //! Trees: what a folder of a commit holds.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::GitError;
 use crate::oid::Oid;
@@ -112,6 +114,66 @@ pub(crate) struct RawEntry {
     pub(crate) bits: u32,
     pub(crate) mode: Mode,
     pub(crate) oid: Oid,
+}
+
+impl RawEntry {
+    /// The entry as others see it.
+    pub(crate) fn plain(&self) -> TreeEntry {
+        TreeEntry {
+            name: self.name.clone(),
+            mode: self.mode,
+            oid: self.oid.clone(),
+        }
+    }
+}
+
+/// The most entries of trees that are remembered.
+const KNOWN_ENTRIES_MAX: usize = 200_000;
+
+/// The most commits whose tree is remembered.
+const KNOWN_COMMITS_MAX: usize = 10_000;
+
+/// Trees that were read lately: the folders on the way to what changes are read again and again.
+#[derive(Debug, Default)]
+pub(crate) struct KnownTrees {
+    trees: HashMap<Oid, Arc<Vec<RawEntry>>>,
+    entries: usize,
+    commits: HashMap<Oid, Oid>,
+}
+
+impl KnownTrees {
+    pub(crate) fn get(&self, tree: &Oid) -> Option<Arc<Vec<RawEntry>>> {
+        self.trees.get(tree).cloned()
+    }
+
+    /// Gives the tree of a commit.
+    pub(crate) fn of_commit(&self, commit: &Oid) -> Option<Oid> {
+        self.commits.get(commit).cloned()
+    }
+
+    /// Remembers the tree of a commit.
+    pub(crate) fn keep_commit(&mut self, commit: &Oid, tree: &Oid) {
+        if self.commits.len() >= KNOWN_COMMITS_MAX {
+            self.commits.clear();
+        }
+        self.commits.insert(commit.clone(), tree.clone());
+    }
+
+    /// Remembers a tree; when there are too many, all others are forgotten.
+    pub(crate) fn keep(&mut self, tree: &Oid, entries: &Arc<Vec<RawEntry>>) {
+        if self.entries + entries.len() > KNOWN_ENTRIES_MAX {
+            self.trees.clear();
+            self.entries = 0;
+        }
+        // An empty one counts, too: it takes its place.
+        if self
+            .trees
+            .insert(tree.clone(), Arc::clone(entries))
+            .is_none()
+        {
+            self.entries += entries.len() + 1;
+        }
+    }
 }
 
 /// Reads the content of a tree object: `mode SP name NUL raw-id`, again and again.

@@ -164,12 +164,17 @@ fn parts(
     let scratch = home.cache().join("git");
     create_private_dir(home.cache()).with_context(|| format!("make {}", home.cache().display()))?;
     create_private_dir(&scratch).with_context(|| format!("make {}", scratch.display()))?;
-    let git = Git::probe(&GitOptions {
+    let options = GitOptions {
         program: variables.get("HYPERION_GIT").map(PathBuf::from),
         scratch,
         search_path: variables.get("PATH").unwrap_or_default().to_os_string(),
         user_home: variables.get("HOME").map(PathBuf::from),
-    })?;
+    };
+    let git = match mode {
+        Mode::ReadWrite => Git::probe(&options)?,
+        // Most of what is asked needs no git, and trying it out takes longer than the answer.
+        Mode::ReadOnly => Git::later(&options),
+    };
     Ok(Parts {
         store,
         clock,

@@ -89,6 +89,15 @@ fn notices(cx: &Cx) -> Vec<Finding> {
 }
 
 fn git(cx: &Cx) -> Finding {
+    if let Err(error) = cx.git.check() {
+        let remedy = error.remedy();
+        return finding(
+            "git",
+            Health::Error,
+            crate::error::chain(&error),
+            Some(remedy),
+        );
+    }
     let version = cx.git.version();
     let fast = cx.git.features().merges_trees;
     let detail = format!("git {version} at {}", cx.git.program().display());

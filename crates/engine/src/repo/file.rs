@@ -67,8 +67,13 @@ pub enum RepoFileError {
 impl RepoFile {
     /// Reads the file at a commit; a repository without one has no checks.
     pub fn at(repo: &RepoStore, commit: &Oid) -> Result<Self, Error> {
+        Self::read(repo, Self::blob_at(repo, commit)?.as_ref())
+    }
+
+    /// Finds the file's content at a commit.
+    pub(super) fn blob_at(repo: &RepoStore, commit: &Oid) -> Result<Option<Oid>, Error> {
         let Some(entry) = repo.lookup(commit, &TreePath::from(FILE_NAME))? else {
-            return Ok(Self::default());
+            return Ok(None);
         };
         if !matches!(
             entry.mode,
@@ -76,7 +81,15 @@ impl RepoFile {
         ) {
             return Err(RepoFileError::NotAFile.into());
         }
-        let bytes = repo.read_blob(&entry.oid, MAX_BYTES)?;
+        Ok(Some(entry.oid))
+    }
+
+    /// Reads the file's content.
+    pub(super) fn read(repo: &RepoStore, blob: Option<&Oid>) -> Result<Self, Error> {
+        let Some(blob) = blob else {
+            return Ok(Self::default());
+        };
+        let bytes = repo.read_blob(blob, MAX_BYTES)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| RepoFileError::NotText)?;
         Ok(Self::parse(text)?)
     }

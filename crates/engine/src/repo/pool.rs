@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyperion_git::{DiscoverError, GitError, Oid, RefName, RepoStore, UserRepo};
 use hyperion_model::entry::{self, Entry};
@@ -18,12 +18,17 @@ use crate::{Cx, Error};
 /// The most repositories that are kept open; beyond it the oldest is opened anew when needed.
 const MAX_OPEN: usize = 32;
 
+/// The most versions of `hyperion.toml` that are kept compiled.
+const MAX_FILES: usize = 64;
+
 /// The repositories that are open.
 #[derive(Default)]
 pub struct Pool {
     open: Mutex<HashMap<RepoId, Arc<RepoStore>>>,
     /// Held while one is opened, so that callers at the same moment get the same one.
     opening: Mutex<()>,
+    /// What `hyperion.toml` says with the rules that follow, by its blob; none is a repository without one.
+    files: Mutex<HashMap<Option<Oid>, (RepoFile, Rules)>>,
 }
 
 /// A repository with its registration.
@@ -79,7 +84,11 @@ impl Pool {
         None
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Arc<RepoStore>>> {
+    fn lock_files(&self) -> MutexGuard<'_, HashMap<Option<Oid>, (RepoFile, Rules)>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RepoId, Arc<RepoStore>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -143,8 +152,17 @@ impl Opened {
 
     /// Gives what `hyperion.toml` says at a commit, with the rules that follow.
     pub fn file_and_rules(&self, cx: &Cx, commit: &Oid) -> Result<(RepoFile, Rules), Error> {
-        let file = RepoFile::at(&self.git, commit)?;
+        let blob = RepoFile::blob_at(&self.git, commit)?;
+        if let Some(known) = cx.repos.lock_files().get(&blob) {
+            return Ok(known.clone());
+        }
+        let file = RepoFile::read(&self.git, blob.as_ref())?;
         let rules = file.rules(&cx.rules)?;
+        let mut files = cx.repos.lock_files();
+        if files.len() >= MAX_FILES {
+            files.clear();
+        }
+        files.insert(blob, (file.clone(), rules.clone()));
         Ok((file, rules))
     }
 }
