@@ -56,6 +56,11 @@ impl Asked {
         asked
     }
 
+    /// Tells whether it is only to be seen that it works.
+    pub(crate) fn is_short(&self) -> bool {
+        self.time < Duration::from_secs(1)
+    }
+
     /// Tells whether a case is wanted: all are, unless some were named.
     pub(crate) fn wants(&self, case: &str) -> bool {
         self.cases.is_empty()
