@@ -62,6 +62,8 @@ pub struct Disk {
     moves: Vec<NameChange>,
     /// Where each sync that is under way began.
     syncs: HashMap<u64, usize>,
+    /// Parts of paths whose syncs count for nothing.
+    deaf_to: Vec<String>,
 }
 
 impl Disk {
@@ -72,6 +74,7 @@ impl Disk {
             nodes: HashMap::new(),
             moves: Vec::new(),
             syncs: HashMap::new(),
+            deaf_to: Vec::new(),
         };
         disk.take(root);
         disk
@@ -101,6 +104,16 @@ impl Disk {
         }
         self.nodes.insert(id, node);
         id
+    }
+
+    /// Takes no notice of syncs of this path, or of those that have this in theirs if it does not begin with a slash: as if
+    /// the program had left them out.
+    ///
+    /// Syncs of a whole file system count all the same.
+    #[must_use]
+    pub fn deaf_to(mut self, part: &str) -> Self {
+        self.deaf_to.push(part.to_owned());
+        self
     }
 
     /// Follows the trace through the record with this number.
@@ -137,11 +150,14 @@ impl Disk {
                 let Some(began) = self.syncs.remove(&record.offset) else {
                     return;
                 };
-                if record.flag == 0 {
-                    return;
-                }
+                let path = String::from_utf8_lossy(&record.name);
                 if record.kind == b'e' {
-                    self.sync(record.id, began, trace);
+                    let is_this = |part: &String| {
+                        path == *part || (!part.starts_with('/') && path.contains(part))
+                    };
+                    if !self.deaf_to.iter().any(is_this) {
+                        self.sync(record.id, began, trace);
+                    }
                 } else {
                     let all: Vec<_> = self.nodes.keys().copied().collect();
                     for id in all {

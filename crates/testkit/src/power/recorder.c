@@ -253,11 +253,17 @@ static void record_name(const struct place *place, const struct facts *facts, co
     append(&record, place->name, NULL, &part, target ? 1 : 0);
 }
 
-static uint64_t record_sync(char kind, const struct facts *facts, uint64_t token, int ok) {
+static uint64_t record_sync(char kind, const struct facts *facts, uint64_t token, int fd) {
+    char link[40], path[PATH_MAX] = "";
+    if (fd >= 0) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, path, sizeof path - 1);
+        path[length > 0 ? length : 0] = 0;
+    }
     if (!token) token = ((uint64_t)getpid() << 32) | (uint32_t)__atomic_add_fetch(&token_counter, 1, __ATOMIC_RELAXED);
-    struct record record = {.kind = (uint8_t)kind, .flag = (uint8_t)ok, .offset = token};
+    struct record record = {.kind = (uint8_t)kind, .flag = 1, .offset = token};
     if (facts) { record.id = id_of(facts); record.mode = facts->mode; }
-    append(&record, NULL, NULL, NULL, 0);
+    append(&record, path, NULL, NULL, 0);
     return token;
 }
 
@@ -609,9 +615,9 @@ static int syncing(int fd, long number) {
     errno = before;
     if (!ours) return (int)syscall(number, fd);
     if (sync_goes_wrong(fd)) return -1;
-    uint64_t token = record_sync('b', &facts, 0, 1);
+    uint64_t token = record_sync('b', &facts, 0, fd);
     /* Nothing is lost in a test but what the test takes away, so the disk need not work for it. */
-    record_sync('e', &facts, token, 1);
+    record_sync('e', &facts, token, fd);
     return 0;
 }
 PUBLIC int fsync(int fd) { return syncing(fd, SYS_fsync); }
@@ -619,13 +625,13 @@ PUBLIC int fdatasync(int fd) { return syncing(fd, SYS_fdatasync); }
 PUBLIC int syncfs(int fd) {
     if (!fd_is_below(fd)) return (int)syscall(SYS_syncfs, fd);
     if (sync_goes_wrong(fd)) return -1;
-    uint64_t token = record_sync('B', NULL, 0, 1);
-    record_sync('E', NULL, token, 1);
+    uint64_t token = record_sync('B', NULL, 0, fd);
+    record_sync('E', NULL, token, fd);
     return 0;
 }
 PUBLIC void sync(void) {
-    uint64_t token = record_sync('B', NULL, 0, 1);
-    record_sync('E', NULL, token, 1);
+    uint64_t token = record_sync('B', NULL, 0, -1);
+    record_sync('E', NULL, token, -1);
 }
 PUBLIC int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags) {
     (void)fd; (void)offset; (void)length; (void)flags;

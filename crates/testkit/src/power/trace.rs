@@ -20,7 +20,6 @@ pub(super) struct Id {
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) kind: u8,
-    pub(super) flag: u8,
     pub(super) mode: u32,
     pub(super) pid: u32,
     pub(super) id: Id,
@@ -60,7 +59,6 @@ impl Record {
         let (payload, rest) = rest.split_at_checked(length)?;
         let record = Self {
             kind: header[4],
-            flag: header[5],
             mode: word(12),
             pid: word(16),
             id: id(20),

@@ -79,3 +79,28 @@ fn what_landed_in_a_checked_out_branch_survives_the_loss_of_power() {
         chaos.count("cuts", cuts.len() as u64);
     }
 }
+
+// M5, S8: the tests above would see a sync that is left out, whichever of these it is.
+#[test]
+fn a_sync_that_is_left_out_is_seen() {
+    let mut recorded = Recorded::new(&[("a.txt", "a\n")], true);
+    recorded.begin();
+    // Too large for the database: its text is a file.
+    recorded.land(&makes("large", 1500));
+    recorded.world.stop_engine();
+    let top = recorded.world.hyperion.top().canonicalize().unwrap();
+    let top = top.display().to_string();
+    let ended = recorded.end();
+    let left_out = [
+        ("the database's log", "hyperion.db-wal".to_owned()),
+        ("a large blob", "hyperion/blobs/".to_owned()),
+        ("the pack of a landing", "bare.git/objects/pack".to_owned()),
+        ("the branch that moved", "bare.git/refs/heads".to_owned()),
+        ("the base of a request", "refs/hyperion/base".to_owned()),
+        ("the folder around the home", top),
+    ];
+    for (what, part) in left_out {
+        let lost = ended.lost_without_syncs_of(&part);
+        assert!(lost.is_some(), "nobody misses the sync of {what}");
+    }
+}

@@ -201,10 +201,28 @@ impl Ended {
     ///
     /// With `POWER_KEEP` set to a folder, what failed is kept there, as it was after Hyperion was done with it.
     pub(super) fn survive(&self, cuts: &[Cut]) {
+        let failures = self.failures(cuts, self.before.clone(), usize::MAX);
+        assert!(
+            failures.is_empty(),
+            "{} of {} cuts:\n\n{}",
+            failures.len(),
+            cuts.len(),
+            failures.join("\n\n")
+        );
+    }
+
+    /// What would be lost at some acknowledgement if syncs of what has this in its path were left out.
+    pub(super) fn lost_without_syncs_of(&self, part: &str) -> Option<String> {
+        let cuts = self.cuts(&mut Dice::new(1), 0, 0);
+        let before = self.before.clone().deaf_to(part);
+        self.failures(&cuts, before, 1).pop()
+    }
+
+    fn failures(&self, cuts: &[Cut], before: Disk, enough: usize) -> Vec<String> {
         let top = self.world.hyperion.top().to_path_buf();
         let aside = top.with_extension("aside");
         fs::rename(&top, &aside).unwrap();
-        let mut disk = self.before.clone();
+        let mut disk = before;
         let mut said = Said::default();
         let mut marks = self.marks.iter();
         let mut at = 0;
@@ -242,16 +260,13 @@ impl Ended {
             if top.exists() {
                 fs::remove_dir_all(&top).unwrap();
             }
+            if failures.len() >= enough {
+                break;
+            }
         }
         std::panic::set_hook(hook);
         fs::rename(&aside, &top).unwrap();
-        assert!(
-            failures.is_empty(),
-            "{} of {} cuts:\n\n{}",
-            failures.len(),
-            cuts.len(),
-            failures.join("\n\n")
-        );
+        failures
     }
 
     /// Boots, lets Hyperion do what there is to do, and looks for everything that was said.
