@@ -1,6 +1,6 @@
 //! `cargo xtask chaos`: the seeded tests, for as long as wanted.
 //!
-//! A test whose name begins with `chaos_` takes its rounds and its dice from `testkit::Chaos`: by itself it makes a few
+//! A test whose name begins with `chaos_`, or that cuts the power, takes its rounds and its dice from `testkit::Chaos`: by itself it makes a few
 //! rounds with a fixed seed, here it goes on with this run's.
 
 use crate::process::{capture, cargo, program, run};
@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const AT_ONCE: usize = 2;
 
 /// Which tests: their name begins with this, in whatever module.
-const WHICH: &str = "test(/(^|::)chaos_/)";
+const WHICH: &str = "test(/(^|::)chaos_/) | (package(hyperion) & test(/^power::/))";
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
