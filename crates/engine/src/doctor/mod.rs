@@ -225,15 +225,25 @@ fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
 
 fn queue(cx: &Cx) -> Finding {
     let count = |status: Status| {
+        let filter = Filter {
+            open: Some(status.is_open()),
+            ..Filter::default()
+        };
         cx.store
-            .count::<Entry>(&Filter::default().status(status.name()))
+            .count::<Entry>(&filter.status(status.name()))
             .unwrap_or(0)
     };
     let (blocked, dead) = (count(Status::Blocked), count(Status::Dead));
     let aside = count(Status::Quarantined);
     let depth = cx.store.count::<Entry>(&Filter::open()).unwrap_or(0);
-    let detail =
+    let mut detail =
         format!("{depth} on the way, {blocked} blocked, {aside} put aside, {dead} given up");
+    if aside + dead > 0 {
+        let days = cx.settings.dead_letters_after.as_secs() / 86_400;
+        detail.push_str(&format!(
+            "; what nobody takes up within {days} days is called off"
+        ));
+    }
     if blocked + dead > 0 {
         let fix = Some("`hyperion queue list --status blocked,dead` says why".to_owned());
         return finding("queue", Health::Warning, detail, fix);

@@ -23,9 +23,9 @@ const WHILE_COPIED: Duration = Duration::from_secs(60);
 /// How soon it is looked again when a look did not come to an end.
 const SOON: Duration = Duration::from_millis(500);
 /// How many rows let go of their content in one look: everything else waits meanwhile.
-const MAX_ROWS: u64 = 1000;
+const MAX_ROWS: u64 = 250;
 /// How many requests are archived in one look.
-const MAX_UNITS: u64 = 200;
+const MAX_UNITS: u64 = 100;
 
 /// How many folders of runs are looked at in one look; the rest waits for the next.
 const MAX_FOLDERS: usize = 50_000;
