@@ -201,7 +201,7 @@ fn the_road_in_words() {
       policy       asks team-lead (risk: low)
                    - auto-approval is switched off (`policy.auto_approve.enabled`): asks a team lead
       items        1 item  +1 -1
-                   0. modify src/retry.rs  +1 -1  pending
+                   0. modify src/retry.rs  +1 -1  applied
 
     diff --git a/src/retry.rs b/src/retry.rs
     --- a/src/retry.rs
