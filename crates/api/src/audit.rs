@@ -12,6 +12,9 @@ pub struct Verification {
     pub events: u64,
     /// The first event that does not fit the chain, and why.
     pub first_bad: Option<String>,
+    /// What is wrong with the database as a file, and what could not be read because of it.
+    #[serde(default)]
+    pub structure: Vec<String>,
     /// sealed, unsealed, mismatch or key_missing.
     pub head: String,
     /// How many states were compared with their replayed history.

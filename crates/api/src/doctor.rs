@@ -39,3 +39,12 @@ pub struct Report {
     /// The findings.
     pub findings: Vec<Finding>,
 }
+
+/// What `hyperion doctor --fix` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Repair {
+    /// The rows that were written anew from their events.
+    pub mended: Vec<String>,
+    /// What could not be mended, and why.
+    pub left: Vec<String>,
+}

@@ -7,7 +7,7 @@ use hyperion_git::Git;
 use hyperion_host::Home;
 use hyperion_model::{Actor, Batch, BatchId, Command, Digest, Name, NewBlob, Stamp, Time, Uuid};
 use hyperion_policy::{Redactor, Rules};
-use hyperion_store::{Committed, Store, StoreError};
+use hyperion_store::{Committed, ReadError, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -125,7 +125,23 @@ impl Cx {
     }
 
     /// Reads the JSON in a blob; none when it was purged.
+    ///
+    /// Content that cannot be read (damaged, or its key is lost) is as good as purged to whoever can do without: one bad
+    /// blob must not take a whole list away. `audit verify` and the doctor name it.
     pub fn read_json<T: DeserializeOwned>(&self, digest: Digest) -> Result<Option<T>, Error> {
+        match self.read_json_or_fail(digest) {
+            Err(
+                error @ (Error::Read(ReadError::DamagedBlob { .. } | ReadError::KeyMissing { .. })
+                | Error::Blob { .. }),
+            ) => {
+                tracing::warn!(%error, "went on without content that cannot be read");
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    fn read_json_or_fail<T: DeserializeOwned>(&self, digest: Digest) -> Result<Option<T>, Error> {
         let Some(bytes) = self.store.blob(digest)? else {
             return Ok(None);
         };
@@ -153,7 +169,7 @@ impl Cx {
 
     /// Reads the JSON in a blob that has to be there.
     pub fn require_json<T: DeserializeOwned>(&self, digest: Digest) -> Result<T, Error> {
-        self.read_json(digest)?.ok_or_else(|| Error::Blob {
+        self.read_json_or_fail(digest)?.ok_or_else(|| Error::Blob {
             digest,
             detail: "it was purged".to_owned(),
         })

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hyperion_model::Time;
+use hyperion_store::{ReadError, StoreError};
 use tokio::sync::{Notify, watch};
 
 use crate::reconcile::{Progress, Reconcile};
@@ -31,6 +32,8 @@ pub struct Activity {
     pub seq: u64,
     /// What failed in the last pass, by part.
     pub troubles: Vec<String>,
+    /// Why nothing is worked on any more, until somebody has looked: the database is damaged, or cannot be written at all.
+    pub halted: Option<String>,
 }
 
 /// The driver's thread.
@@ -46,6 +49,7 @@ struct Pass {
     delayed: Option<Time>,
     wake_at: Option<Time>,
     troubles: Vec<String>,
+    halted: Option<String>,
 }
 
 impl Driver {
@@ -58,6 +62,7 @@ impl Driver {
             idle: false,
             seq: 0,
             troubles: Vec::new(),
+            halted: None,
         });
         let stop = Arc::new(AtomicBool::new(false));
         let wake = Arc::new(Notify::new());
@@ -123,6 +128,12 @@ impl Loop {
         while !self.stop.load(Ordering::SeqCst) {
             let seq = *commits.borrow_and_update();
             let pass = self.pass();
+            if let Some(why) = &pass.halted {
+                tracing::error!(%why, "the engine works on nothing any more");
+                // Idle for good, so that nobody waits for it.
+                self.say(true, u64::MAX, &pass);
+                return;
+            }
             if pass.worked && pass.troubles.is_empty() {
                 passes += 1;
                 if passes % SUSPICIOUS_PASSES == 0 {
@@ -166,6 +177,10 @@ impl Loop {
                     let trouble = format!("{}: {}", reconciler.name(), crate::error::chain(&error));
                     tracing::error!(part = reconciler.name(), %error, "a part of the engine failed");
                     pass.troubles.push(trouble);
+                    if is_structural(&self.cx, &error) {
+                        pass.halted = Some(crate::error::chain(&error));
+                        return pass;
+                    }
                 }
             }
         }
@@ -196,6 +211,7 @@ impl Loop {
             idle,
             seq,
             troubles: pass.troubles.clone(),
+            halted: pass.halted.clone(),
         };
         self.activity.send_if_modified(|before| {
             let changed = *before != now;
@@ -212,6 +228,19 @@ impl Pass {
             delayed: None,
             wake_at: None,
             troubles: Vec::new(),
+            halted: None,
         }
+    }
+}
+
+/// Tells whether an error means that nothing can be relied on any more: one bad row is set aside, and does not.
+fn is_structural(cx: &Cx, error: &Error) -> bool {
+    match error {
+        Error::Store(StoreError::Closed) => true,
+        Error::Store(StoreError::Damaged { .. }) | Error::Read(ReadError::Damaged { .. }) => !cx
+            .store
+            .check_structure()
+            .is_ok_and(|found| found.is_sound()),
+        _ => false,
     }
 }

@@ -88,6 +88,7 @@ impl Engine {
             idle: true,
             seq,
             troubles: Vec::new(),
+            halted: None,
         });
         Ok(Self {
             cx,

@@ -35,6 +35,8 @@ const LINGER: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often to look whether it does.
 const LOOK: Duration = Duration::from_millis(25);
+/// How often an engine looks whether its socket is still there.
+const LOOK_AT_SOCKET: Duration = Duration::from_secs(1);
 /// How long calls in flight may take when an engine leaves.
 const LAST_CALLS: Duration = Duration::from_secs(10);
 
@@ -51,6 +53,10 @@ pub(crate) enum Access {
 pub(crate) struct Connection {
     /// Speaks to it.
     pub(crate) client: Client,
+    /// What its store was opened in spite of, if this process opened it.
+    pub(crate) notices: Vec<String>,
+    /// Whether this process opened the home's data.
+    opened: bool,
     own: Option<Own>,
 }
 
@@ -89,9 +95,16 @@ impl Connection {
         }
     }
 
+    /// Whether this process opened the home's data itself.
+    pub(crate) const fn is_own(&self) -> bool {
+        self.opened
+    }
+
     fn remote(socket: &std::path::Path) -> Self {
         Self {
             client: Client::new(UnixTransport::new(socket)),
+            notices: Vec::new(),
+            opened: false,
             own: None,
         }
     }
@@ -101,7 +114,8 @@ impl Connection {
         locations: &Locations,
         variables: &Variables,
     ) -> anyhow::Result<Self> {
-        let home = Home::open(locations)?.filter(|home| home.database().exists());
+        let home =
+            Home::open(locations)?.filter(|home| home.database().exists() || home.blobs().exists());
         let Some(home) = home else {
             let detail = format!("there is no home at {} yet", locations.home.display());
             let problem = Problem::new("home.missing", detail)
@@ -109,6 +123,7 @@ impl Connection {
             return Err(hyperion_api::ClientError::Problem(Box::new(problem)).into());
         };
         let engine = Arc::new(wiring::read_only(settings, home, variables)?);
+        let notices = notices(&engine);
         let (_, closing) = watch::channel(false);
         let server = Server::new(
             engine,
@@ -120,6 +135,8 @@ impl Connection {
             client: Client::new(InProcess {
                 router: router(server),
             }),
+            notices,
+            opened: true,
             own: None,
         })
     }
@@ -165,23 +182,16 @@ impl Connection {
             env!("CARGO_PKG_VERSION"),
             closed.clone(),
         );
+        let notices = notices(&engine);
         let routes = router(server);
-        // We hold the lock, so a socket that is there is somebody's who died.
-        match fs::remove_file(&socket) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("remove {}", socket.display()));
-            }
-        }
-        let listener = UnixListener::bind(&socket)
-            .with_context(|| format!("listen on {}", socket.display()))?;
-        fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))
-            .with_context(|| format!("make {} private", socket.display()))?;
-        let stop = wait_for(closed);
+        let listener = listen(&socket)?;
+        let stop = wait_for(closed.clone());
         let server = tokio::spawn(serve(listener, routes.clone(), stop));
+        tokio::spawn(stay_reachable(socket.clone(), routes.clone(), closed));
         Ok(Self {
             client: Client::new(InProcess { router: routes }),
+            notices,
+            opened: true,
             own: Some(Own {
                 engine: Running(engine),
                 server,
@@ -196,16 +206,26 @@ impl Connection {
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         let Some(own) = self.own else { return Ok(()) };
         own.come_to_rest().await;
-        own.leave().await
+        let halted = own.halted();
+        own.leave().await?;
+        halted.map_or(Ok(()), Err)
     }
 
     /// Serves until told to stop.
     pub(crate) async fn serve_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        stop.await;
-        match self.own {
-            Some(own) => own.leave().await,
-            None => Ok(()),
+        let Some(own) = self.own else {
+            stop.await;
+            return Ok(());
+        };
+        let mut activity = own.engine.0.activity();
+        tokio::select! {
+            () = stop => {}
+            // An error means that the engine is gone, which says the same.
+            _ = activity.wait_for(|now| now.halted.is_some()) => {}
         }
+        let halted = own.halted();
+        own.leave().await?;
+        halted.map_or(Ok(()), Err)
     }
 }
 
@@ -225,10 +245,22 @@ impl Own {
             let before = self.engine.0.idle().await;
             tokio::time::sleep(LINGER).await;
             let now = self.engine.0.activity().borrow().clone();
+            if now.halted.is_some() {
+                return;
+            }
             if now.idle && now.seq == before.seq {
                 return;
             }
         }
+    }
+
+    /// Says why the engine works on nothing any more, if it does not.
+    fn halted(&self) -> Option<anyhow::Error> {
+        let why = self.engine.0.activity().borrow().halted.clone()?;
+        let problem = Problem::new("store.damaged", format!("the engine has stopped: {why}")).hint(
+            "`hyperion doctor` says what is damaged, and where; what was begun is kept as it was last written",
+        );
+        Some(hyperion_api::ClientError::Problem(Box::new(problem)).into())
     }
 
     /// Stops taking calls, lets the engine end what it is doing, and lets go of the lock.
@@ -257,6 +289,52 @@ pub(crate) fn refuse_confined(settings: &Settings) -> anyhow::Result<()> {
         return Err(decides_nothing());
     }
     Ok(())
+}
+
+/// Listens on the home's socket, for its owner alone.
+fn listen(socket: &std::path::Path) -> anyhow::Result<UnixListener> {
+    // We hold the lock, so a socket that is there is somebody's who died.
+    match fs::remove_file(socket) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(error).with_context(|| format!("remove {}", socket.display()));
+        }
+    }
+    let listener =
+        UnixListener::bind(socket).with_context(|| format!("listen on {}", socket.display()))?;
+    fs::set_permissions(socket, fs::Permissions::from_mode(0o600))
+        .with_context(|| format!("make {} private", socket.display()))?;
+    Ok(listener)
+}
+
+/// Listens again when somebody removed the socket: nobody could reach the engine, nor take its place.
+async fn stay_reachable(socket: PathBuf, routes: Router, closed: watch::Receiver<bool>) {
+    let mut leaving = closed.clone();
+    loop {
+        tokio::select! {
+            _ = leaving.wait_for(|closed| *closed) => return,
+            () = tokio::time::sleep(LOOK_AT_SOCKET) => {}
+        }
+        if *closed.borrow() || socket.exists() {
+            continue;
+        }
+        match listen(&socket) {
+            Ok(listener) => {
+                tracing::warn!(socket = %socket.display(), "the socket was gone; listening on a new one");
+                tokio::spawn(serve(listener, routes.clone(), wait_for(closed.clone())));
+            }
+            Err(error) => {
+                tracing::error!(%error, "the socket is gone, and there can be no new one");
+            }
+        }
+    }
+}
+
+/// What the engine's store was opened in spite of, for people.
+fn notices(engine: &Engine) -> Vec<String> {
+    let notices = engine.cx().store.notices().iter();
+    notices.map(ToString::to_string).collect()
 }
 
 /// A process inside a run, or left behind by one, decides nothing: neither over the socket nor as the engine.

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::connection::{Access, Connection};
 use crate::context::Cx;
+use crate::output::style::{self, paint};
+use crate::output::visible::visible;
 use crate::progress::Progress;
 use crate::settings::Settings;
 
@@ -22,6 +24,9 @@ pub(crate) struct Health {
     /// Its version.
     #[serde(default)]
     pub(crate) version: String,
+    /// What its store was opened in spite of.
+    #[serde(default)]
+    pub(crate) notices: Vec<String>,
 }
 
 /// A connection that is kept up: an engine may leave at any time, and another one take its place.
@@ -51,10 +56,31 @@ impl<'a> Session<'a> {
             connection,
             seen: 0,
         };
+        session.tell_notices().await;
         if access == Access::Change {
             session.seen = session.idle(0).await?.last_seq;
         }
         Ok(session)
+    }
+
+    /// Says what the home is worked on in spite of, at every command until it is mended.
+    async fn tell_notices(&self) {
+        let mut notices = self.connection.notices.clone();
+        if !self.connection.is_own() {
+            // An engine that does not answer is told of by what is asked of it next.
+            notices.extend(
+                self.health()
+                    .await
+                    .map(|health| health.notices)
+                    .unwrap_or_default(),
+            );
+        }
+        for notice in notices {
+            let warning = paint(style::WAITS, "warning:");
+            self.cx
+                .output
+                .say(&format!("{warning} {}", visible(&notice)));
+        }
     }
 
     /// Speaks to the engine.

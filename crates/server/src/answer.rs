@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyperion_api::Problem;
+use hyperion_api::problem::FieldError;
 use hyperion_engine::Error;
 use serde::Serialize;
 
@@ -77,4 +78,66 @@ fn redacted(server: &Server, error: Error) -> Refusal {
         error.detail = redactor.redact(&error.detail).into_owned();
     }
     Refusal(problem)
+}
+
+/// The most of a refusal's text that is read.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+
+/// Makes a problem document of what the framework refuses by itself, in plain text: a wrong shape, method, length or kind of body.
+pub(crate) async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_text = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !(status.is_client_error() || status.is_server_error()) || !is_text {
+        return response;
+    }
+    let allowed = response.headers().get(header::ALLOW).cloned();
+    let text = axum::body::to_bytes(response.into_body(), MAX_REFUSAL_BYTES).await;
+    let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+    let mut refusal = Refusal(Box::new(refused(
+        status,
+        text.unwrap_or_default().trim(),
+        allowed.as_ref().and_then(|allowed| allowed.to_str().ok()),
+    )))
+    .into_response();
+    if let Some(allowed) = allowed {
+        refusal.headers_mut().insert(header::ALLOW, allowed);
+    }
+    refusal
+}
+
+fn refused(status: StatusCode, text: &str, allowed: Option<&str>) -> Problem {
+    let code = match status {
+        StatusCode::NOT_FOUND => "subject.not_found",
+        StatusCode::PAYLOAD_TOO_LARGE => "request.too_large",
+        status if status.is_server_error() => "internal",
+        _ => "input.invalid",
+    };
+    let detail = match (text, allowed) {
+        ("", Some(allowed)) => format!("this call takes {allowed} only"),
+        ("", None) => status.canonical_reason().unwrap_or("refused").to_owned(),
+        (text, _) => text.to_owned(),
+    };
+    let mut problem = Problem::new(code, detail);
+    problem.status = status.as_u16();
+    problem.errors.extend(field_of(text));
+    problem
+}
+
+/// Finds which field a text of the form "Failed to deserialize …: field: what is wrong" is about.
+fn field_of(text: &str) -> Option<FieldError> {
+    let (_, rest) = text
+        .strip_prefix("Failed to deserialize ")?
+        .split_once(": ")?;
+    let (path, detail) = rest.split_once(": ")?;
+    let is_path = |letter: char| letter.is_ascii_alphanumeric() || "_.[]".contains(letter);
+    (!path.is_empty() && path.chars().all(is_path)).then(|| FieldError {
+        pointer: format!(
+            "/{}",
+            path.replace("].", "/")
+                .replace(['.', '['], "/")
+                .replace(']', "")
+        ),
+        detail: detail.to_owned(),
+    })
 }

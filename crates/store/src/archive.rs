@@ -441,7 +441,7 @@ pub(crate) fn count(
 }
 
 /// Counts a noun's archive afresh.
-fn recount(conn: &Connection, noun: Noun) -> Result<(), rusqlite::Error> {
+pub(crate) fn recount(conn: &Connection, noun: Noun) -> Result<(), rusqlite::Error> {
     conn.execute("DELETE FROM archive_count WHERE noun = ?1", [noun.name()])?;
     conn.execute(
         &format!(

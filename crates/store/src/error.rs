@@ -129,7 +129,7 @@ impl OpenError {
                 path.display()
             ),
             OpenError::Damaged { .. } => {
-                "look at it with `hyperion audit verify` and restore the latest backup; nothing was changed".to_owned()
+                "`hyperion doctor` says what is damaged, and where; restore the latest backup; nothing was changed".to_owned()
             }
             OpenError::WrongKey { expected, .. } => format!(
                 "point HYPERION_KEY_FILE at the key {expected}; if that key is lost for good, move the key file away: Hyperion then makes a new one, goes on, and says what can no longer be read"

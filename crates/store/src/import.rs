@@ -45,7 +45,7 @@ impl Import {
     pub fn open(config: &StoreConfig) -> Result<Self, OpenError> {
         connection::check_version()?;
         let conn = connection::open_writer(&config.database)?;
-        migrate::recognise(&conn, &config.database)?;
+        migrate::is_empty(&conn, &config.database)?;
         connection::prepare_writer(&conn)?;
         let mut notices = Vec::new();
         notices.extend(migrate::migrate(&conn, &config.database, config.now)?);

@@ -55,6 +55,10 @@ pub(crate) fn damage(path: &Path) -> io::Result<Option<String>> {
         }
         at += frame.len();
     }
+    if first_bad.is_some() && begun_anew(path, &header)? {
+        // Somebody is at work on it.
+        return Ok(None);
+    }
     Ok(first_bad.filter(|_| ends > 1).map(|bad| {
         format!(
             "its log {log} is damaged at bytes {bad} to {}: {} that were committed behind it cannot be read",
@@ -62,6 +66,12 @@ pub(crate) fn damage(path: &Path) -> io::Result<Option<String>> {
             if ends == 2 { "changes".to_owned() } else { format!("{} changes", ends - 1) },
         )
     }))
+}
+
+/// Tells whether the log was begun anew since its header was read.
+fn begun_anew(path: &Path, header: &[u8; HEADER_BYTES]) -> io::Result<bool> {
+    let mut now = [0; HEADER_BYTES];
+    Ok(!fill(&mut File::open(path)?, &mut now)? || now != *header)
 }
 
 /// Fills a buffer; tells whether there was enough.

@@ -20,6 +20,7 @@ use rusqlite::{Batch, Connection, params};
 
 use crate::error::OpenError;
 use crate::store::Notice;
+use crate::structure;
 
 /// How many copies from before migrations are kept, the newest.
 const KEPT_COPIES: usize = 2;
@@ -88,9 +89,9 @@ pub(crate) fn migrate(
     }
 }
 
-/// Makes sure that a database is ours, or empty, and not of a newer version; writes nothing.
-pub(crate) fn recognise(conn: &Connection, path: &Path) -> Result<(), OpenError> {
-    version(conn, path).map(drop)
+/// Makes sure that a database is ours and not of a newer version, or empty, and tells which; writes nothing.
+pub(crate) fn is_empty(conn: &Connection, path: &Path) -> Result<bool, OpenError> {
+    Ok(version(conn, path)?.is_none())
 }
 
 /// Makes sure that a database can be read as it is.
@@ -161,13 +162,12 @@ fn checksum(migration: &Migration) -> String {
 
 /// Makes sure that no damage is carried over into the new schema, and into the copy.
 fn check_pages(conn: &Connection) -> Result<(), OpenError> {
-    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" {
-        return Ok(());
+    match structure::pages(conn, "PRAGMA quick_check(1)")?.first() {
+        None => Ok(()),
+        Some(problem) => Err(OpenError::Damaged {
+            detail: format!("it cannot be migrated: {problem}"),
+        }),
     }
-    Err(OpenError::Damaged {
-        detail: format!("it cannot be migrated: {found}"),
-    })
 }
 
 /// Does all migrations in one transaction; tells `done` after each statement.

@@ -54,7 +54,7 @@ impl Store {
         })
     }
 
-    /// Writes a row anew from its events, and takes it out of quarantine.
+    /// Writes a row anew from its events, and takes it out of quarantine; removes it if no event speaks of it.
     pub fn rebuild(&self, subject: Subject) -> Result<(), StoreError> {
         self.operate(move |writer| rebuild_row(writer, subject))
     }
@@ -107,14 +107,13 @@ fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), Store
             detail: format!("the events of the {} {id}: {detail}", M::NOUN),
         })?
     else {
-        return Err(StoreError::Damaged {
-            detail: format!("no event speaks of the {} {id}", M::NOUN),
-        });
+        return remove_stranger(conn, M::NOUN, id);
     };
     archive::take_out(writer, M::NOUN, id, &found.state.row())?;
+    // Its place, too: what is left of a row whose very id was changed stands there.
     conn.execute(
-        &format!("DELETE FROM \"{noun}\" WHERE id = ?1"),
-        [id.as_bytes()],
+        &format!("DELETE FROM \"{noun}\" WHERE id = ?1 OR created_seq = ?2"),
+        params![id.as_bytes(), found.created_seq],
     )?;
     let History {
         state,
@@ -139,5 +138,28 @@ fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), Store
         "DELETE FROM quarantine WHERE noun = ?1 AND id = ?2",
         params![noun, id.as_bytes()],
     )?;
+    Ok(())
+}
+
+/// Removes a row that no event speaks of: nothing ever happened that it could say.
+fn remove_stranger(conn: &Connection, noun: Noun, id: Uuid) -> Result<(), StoreError> {
+    let table = noun.name();
+    let mut tables = vec![table.to_owned()];
+    tables.extend(archive::has_archive(noun).then(|| format!("{table}_archive")));
+    for table in tables {
+        conn.execute(
+            &format!("DELETE FROM \"{table}\" WHERE id = ?1 OR length(id) != 16"),
+            [id.as_bytes()],
+        )?;
+    }
+    for table in ["quarantine", "reference", "reference_archive"] {
+        conn.execute(
+            &format!("DELETE FROM {table} WHERE noun = ?1 AND id = ?2"),
+            params![noun.name(), id.as_bytes()],
+        )?;
+    }
+    if archive::has_archive(noun) {
+        archive::recount(conn, noun)?;
+    }
     Ok(())
 }

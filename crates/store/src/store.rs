@@ -30,6 +30,9 @@ use crate::writer::{Job, MAX_WAITING, Operation, Reply, Writer};
 /// The most folders of blobs that are looked into for what an earlier database left.
 const MAX_SHELVES: usize = 1000;
 
+/// Up to this size even those who only read look at the log first.
+const LOOKED_AT_LOG_BYTES: u64 = 32 * 1024 * 1024;
+
 /// How a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -70,6 +73,11 @@ pub enum Notice {
         /// Which file.
         path: PathBuf,
     },
+    /// The log cannot be read to its end: what is shown is older than what was committed.
+    LogDamaged {
+        /// Where.
+        detail: String,
+    },
     /// The schema was brought up to date.
     Migrated {
         /// From which version.
@@ -79,6 +87,16 @@ pub enum Notice {
         /// The copy of what was there before.
         backup: PathBuf,
     },
+}
+
+impl Notice {
+    /// Tells whether it still holds later on, for whoever was not there when the store was opened.
+    pub const fn lasts(&self) -> bool {
+        match self {
+            Notice::KeyLost { .. } | Notice::KeyExposed { .. } | Notice::LogDamaged { .. } => true,
+            Notice::Migrated { .. } => false,
+        }
+    }
 }
 
 impl fmt::Display for Notice {
@@ -95,6 +113,10 @@ impl fmt::Display for Notice {
                     path.display()
                 )
             }
+            Notice::LogDamaged { detail } => write!(
+                f,
+                "the database is shown as it was before its last changes: {detail}; `hyperion doctor` says what to do"
+            ),
             Notice::Migrated { from, to, backup } => write!(
                 f,
                 "the database was migrated from version {from} to {to}; a copy from before is {}",
@@ -185,7 +207,9 @@ impl Store {
             return Err(OpenError::Damaged { detail });
         }
         let conn = connection::open_writer(&config.database)?;
-        migrate::recognise(&conn, &config.database)?;
+        if migrate::is_empty(&conn, &config.database)? {
+            refuse_remains(&config.database, &config.blobs)?;
+        }
         connection::prepare_writer(&conn)?;
         let mut notices = Vec::new();
         notices.extend(migrate::migrate(&conn, &config.database, config.now)?);
@@ -217,24 +241,46 @@ impl Store {
 
     fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
         if !config.database.exists() {
+            refuse_remains(&config.database, &config.blobs)?;
             return Err(OpenError::Missing {
                 path: config.database.clone(),
             });
         }
-        let keys = Arc::new(KeyRing::load(config.key.path())?);
-        Self::reading(&config.database, &config.blobs, keys)
+        let path = config.key.path();
+        let keys = Arc::new(KeyRing::load(path)?);
+        let exposed = key::is_exposed(path).then(|| Notice::KeyExposed {
+            path: path.to_owned(),
+        });
+        Self::reading(&config.database, &config.blobs, keys, exposed)
     }
 
     /// Opens another database, to read, with this store's keys.
     pub(crate) fn with_keys_of(&self, database: &Path, blobs: &Path) -> Result<Self, OpenError> {
-        Self::reading(database, blobs, Arc::clone(&self.inner.keys))
+        Self::reading(database, blobs, Arc::clone(&self.inner.keys), None)
     }
 
-    fn reading(database: &Path, blobs: &Path, keys: Arc<KeyRing>) -> Result<Self, OpenError> {
+    fn reading(
+        database: &Path,
+        blobs: &Path,
+        keys: Arc<KeyRing>,
+        notice: Option<Notice>,
+    ) -> Result<Self, OpenError> {
         let conn = connection::open_reader(database)?;
+        let log = log_of(database);
+        if migrate::is_empty(&conn, database)? {
+            if let Some(detail) = log::damage(&log)? {
+                return Err(OpenError::Damaged { detail });
+            }
+            refuse_remains(database, blobs)?;
+        }
         migrate::check(&conn, database)?;
-        let last = chain::last_event(&conn)?;
-        let notices = missing_keys(&conn, &keys)?;
+        let last = chain::last_event(&conn).map_err(|error| structure::explain(&conn, error))?;
+        let mut notices = missing_keys(&conn, &keys)?;
+        notices.extend(notice);
+        if fs::metadata(&log).is_ok_and(|meta| meta.len() <= LOOKED_AT_LOG_BYTES) {
+            let damage = log::damage(&log)?;
+            notices.extend(damage.map(|detail| Notice::LogDamaged { detail }));
+        }
         let (silent, feed) = watch::channel(last.seq);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -346,7 +392,7 @@ fn make_files(config: &StoreConfig) -> Result<(), OpenError> {
         .map_err(unwritable(&config.blobs))?;
     let is_new = !has_content(&config.database);
     if is_new && !config.database.is_dir() {
-        refuse_remains(config)?;
+        refuse_remains(&config.database, &config.blobs)?;
     }
     fs::OpenOptions::new()
         .write(true)
@@ -364,10 +410,11 @@ fn make_files(config: &StoreConfig) -> Result<(), OpenError> {
 }
 
 /// A home that lost its database is not a new one: what is left would be lost for good.
-fn refuse_remains(config: &StoreConfig) -> Result<(), OpenError> {
-    let shelves = fs::read_dir(&config.blobs)?.take(MAX_SHELVES);
-    let mut shelves = shelves.filter_map(Result::ok).map(|entry| entry.path());
-    let left = if has_content(&log_of(&config.database)) {
+fn refuse_remains(database: &Path, blobs: &Path) -> Result<(), OpenError> {
+    let shelves = fs::read_dir(blobs).into_iter().flatten();
+    let shelves = shelves.take(MAX_SHELVES).filter_map(Result::ok);
+    let mut shelves = shelves.map(|entry| entry.path());
+    let left = if !has_content(database) && has_content(&log_of(database)) {
         "the log"
     } else if shelves.any(|shelf| fs::read_dir(shelf).is_ok_and(|mut files| files.next().is_some()))
     {
@@ -376,7 +423,7 @@ fn refuse_remains(config: &StoreConfig) -> Result<(), OpenError> {
         return Ok(());
     };
     Err(OpenError::Gone {
-        path: config.database.clone(),
+        path: database.to_owned(),
         left: left.to_owned(),
     })
 }

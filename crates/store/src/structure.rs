@@ -63,12 +63,36 @@ pub(crate) fn check_before_work(conn: &Connection, crashed: bool) -> Result<(), 
         LOOKED_AT_BYTES
     };
     if bytes(conn)? <= most {
-        let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if found != "ok" {
-            return damaged(located(&found, page_size(conn)?));
+        let pages = pages(conn, "PRAGMA quick_check(1)")?;
+        if let Some(problem) = pages.into_iter().next() {
+            return damaged(problem);
         }
     }
     Ok(())
+}
+
+/// Gives what SQLite finds when it looks at pages, with where that is.
+pub(crate) fn pages(conn: &Connection, look: &str) -> Result<Vec<String>, rusqlite::Error> {
+    let lines = conn
+        .prepare(look)?
+        .query_map([], |row| row.get::<_, String>(0))?
+        .collect::<Result<Vec<_>, _>>()?;
+    let page_size = page_size(conn)?;
+    // SQLite may put several into one answer, below a headline.
+    let lines = lines.iter().flat_map(|lines| lines.lines());
+    Ok(lines
+        .filter(|line| *line != "ok" && !line.starts_with("*** "))
+        .map(|line| located(line, page_size))
+        .collect())
+}
+
+/// Finds out which page it was that could not be read.
+pub(crate) fn explain(conn: &Connection, error: rusqlite::Error) -> OpenError {
+    let found = pages(conn, "PRAGMA quick_check(1)").unwrap_or_default();
+    match (OpenError::from(error), found.into_iter().next()) {
+        (OpenError::Damaged { .. }, Some(detail)) => OpenError::Damaged { detail },
+        (error, _) => error,
+    }
 }
 
 /// Adds to what SQLite says of a page where that is in the file.
@@ -105,24 +129,23 @@ fn bytes(conn: &Connection) -> Result<u64, rusqlite::Error> {
 
 /// Looks at every page and at the schema.
 pub(crate) fn inspect_pages(conn: &Connection) -> Result<Vec<String>, ReadError> {
-    let mut problems = Vec::new();
-    let checked = conn
-        .prepare(&format!("PRAGMA integrity_check({MAX_PROBLEMS})"))?
-        .query_map([], |row| row.get::<_, String>(0))?
-        .collect::<Result<Vec<_>, _>>();
-    match checked {
-        Ok(lines) => {
-            let page_size = page_size(conn)?;
-            // SQLite may put several into one answer.
-            let lines = lines.iter().flat_map(|lines| lines.lines());
-            problems.extend(
-                lines
-                    .filter(|line| *line != "ok" && !line.starts_with("*** "))
-                    .map(|line| located(line, page_size)),
-            );
+    let mut problems = match pages(conn, &format!("PRAGMA integrity_check({MAX_PROBLEMS})")) {
+        Ok(problems) => problems,
+        // It gave up: which tables it can look at says at least which it cannot.
+        Err(error) => {
+            let mut problems = Vec::new();
+            for name in tables(&migrate::in_memory()?)? {
+                match pages(conn, &format!("PRAGMA quick_check(\"{name}\")")) {
+                    Ok(found) => problems.extend(found),
+                    Err(error) => problems.push(format!("the table {name}: {error}")),
+                }
+            }
+            if problems.is_empty() {
+                problems.push(error.to_string());
+            }
+            problems
         }
-        Err(error) => problems.push(error.to_string()),
-    }
+    };
     problems.extend(compare_schema(conn)?);
     Ok(problems)
 }
@@ -175,5 +198,13 @@ fn schema(conn: &Connection) -> Result<BTreeMap<String, String>, rusqlite::Error
              WHERE name NOT LIKE 'sqlite_%'",
     )?
     .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
+}
+
+fn tables(conn: &Connection) -> Result<Vec<String>, rusqlite::Error> {
+    conn.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    )?
+    .query_map([], |row| row.get(0))?
     .collect()
 }

@@ -28,8 +28,15 @@ pub fn verify(cx: &Cx) -> Result<Verification, Error> {
         HeadState::KeyMissing { key_id } => (format!("key_missing: {key_id}"), true),
     };
     let (compared, differ) = compare_landings(cx, &mut not_shown)?;
+    let structure: Vec<String> = found
+        .structure
+        .iter()
+        .chain(&found.wrong_figure)
+        .cloned()
+        .collect();
     let ok = found.first_bad.is_none()
         && head_ok
+        && structure.is_empty()
         && found.rows_differing == 0
         && found.damaged_blobs.is_empty()
         && differ.is_empty();
@@ -39,6 +46,7 @@ pub fn verify(cx: &Cx) -> Result<Verification, Error> {
         first_bad: found
             .first_bad
             .map(|bad| format!("event {}: {}", bad.seq, bad.detail)),
+        structure,
         head,
         rows_compared: found.rows_compared,
         rows_differ: found
@@ -73,7 +81,16 @@ fn compare_landings(cx: &Cx, not_shown: &mut Vec<String>) -> Result<(u64, Vec<St
         .status(entry::Status::Landed.name())
         .limit(PAGE);
     loop {
-        let page = cx.store.list::<Entry>(&filter)?;
+        let page = match cx.store.list::<Entry>(&filter) {
+            Ok(page) => page,
+            Err(error) => {
+                not_shown.push(format!(
+                    "whether all landings are on their branches: {}",
+                    crate::error::chain(&error)
+                ));
+                return Ok((compared, differ));
+            }
+        };
         for entry in &page.rows {
             match compare_landing(cx, entry) {
                 Ok(None) => compared += 1,

@@ -1,6 +1,9 @@
 //! Looks at everything the work rests on, and says what to do about what is not well.
 
 mod backup;
+mod history;
+
+pub use history::mend;
 
 use std::path::Path;
 
@@ -18,9 +21,16 @@ const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Below this the disk will be full soon.
 const LOW_FREE_BYTES: u64 = 1024 * 1024 * 1024;
 
+/// What to do about a damaged structure.
+const RESTORE: &str = "nothing is worked on until it is whole: keep a copy of the home, then restore the latest backup; `hyperion audit verify` shows how far the damage goes";
+/// What to do about a damaged log file.
+const LOG_RESTORE: &str = "keep a copy of the home, then restore the latest backup; or cut the log file before the damaged bytes (`truncate -s FIRST_BYTE FILE`), which loses what was committed behind them";
+
 /// Looks at everything.
 pub fn examine(cx: &Cx, version: &str) -> Report {
-    let mut findings = vec![store(cx), key(cx), git(cx), disk(cx), clock(cx)];
+    let mut findings = vec![store(cx), key(cx)];
+    findings.extend(history::look(cx));
+    findings.extend([git(cx), disk(cx), clock(cx)]);
     findings.extend(notices(cx));
     findings.extend(repos(cx));
     findings.push(queue(cx));
@@ -52,9 +62,14 @@ fn store(cx: &Cx) -> Finding {
             "store",
             Health::Error,
             structure.problems.join("; "),
-            Some("stop Hyperion, keep a copy of the home, and run `hyperion audit verify` to see how far the damage goes".to_owned()),
+            Some(RESTORE.to_owned()),
         ),
-        Err(error) => finding("store", Health::Error, chain(&error), Some(error.hint().to_owned())),
+        Err(error) => finding(
+            "store",
+            Health::Error,
+            chain(&error),
+            Some(error.hint().to_owned()),
+        ),
     }
 }
 
@@ -77,13 +92,24 @@ fn notices(cx: &Cx) -> Vec<Finding> {
         .notices()
         .iter()
         .map(|notice| match notice {
-            Notice::KeyLost { .. } => finding(
+            Notice::KeyLost { key_id, since_seq } => finding(
                 "key",
                 Health::Error,
-                "the key that older content was written with is not here: that content cannot be read",
-                Some("put the old key file back in place; everything else goes on".to_owned()),
+                format!("the key {key_id} is not here: content it encrypted cannot be read, and that the events up to {since_seq} are those it sealed cannot be shown"),
+                Some(format!("add the line of {key_id} to the end of the key file, if it is found; everything else goes on")),
             ),
-            other => finding("store", Health::Ok, format!("{other:?}"), None),
+            Notice::KeyExposed { path } => finding(
+                "key",
+                Health::Warning,
+                format!("others may read {}", path.display()),
+                Some(format!("chmod 600 {}", path.display())),
+            ),
+            Notice::LogDamaged { detail } => {
+                finding("log file", Health::Error, detail, Some(LOG_RESTORE.to_owned()))
+            }
+            migrated @ Notice::Migrated { .. } => {
+                finding("store", Health::Ok, migrated.to_string(), None)
+            }
         })
         .collect()
 }

@@ -41,6 +41,7 @@ pub(crate) fn verification(found: &Verification) -> String {
         ok,
         events,
         first_bad,
+        structure,
         head,
         rows_compared,
         rows_differ,
@@ -63,6 +64,10 @@ pub(crate) fn verification(found: &Verification) -> String {
         ),
     };
     text.push_str(&field("chain", &chain));
+    text.push_str(&fields(
+        "database",
+        structure.iter().map(|one| format!("- {}", visible(one))),
+    ));
     let sealed = match head.as_str() {
         "sealed" => "sealed with this home's key".to_owned(),
         "unsealed" => "not sealed yet".to_owned(),

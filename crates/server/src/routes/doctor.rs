@@ -2,15 +2,17 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
-use hyperion_api::doctor::Report;
+use axum::routing::{get, post};
+use hyperion_api::doctor::{Repair, Report};
 use hyperion_engine::doctor;
 
 use crate::Server;
 use crate::answer::{Answer, blocking};
 
 pub(super) fn routes() -> Router<Server> {
-    Router::new().route("/api/doctor", get(report))
+    Router::new()
+        .route("/api/doctor", get(report))
+        .route("/api/doctor/fix", post(fix))
 }
 
 async fn report(State(server): State<Server>) -> Answer<Report> {
@@ -18,4 +20,8 @@ async fn report(State(server): State<Server>) -> Answer<Report> {
         Ok(doctor::examine(server.cx(), server.version()))
     })
     .await
+}
+
+async fn fix(State(server): State<Server>) -> Answer<Repair> {
+    blocking(server, |server| doctor::mend(server.cx())).await
 }

@@ -39,6 +39,7 @@ pub fn router(server: Server) -> Router {
         .layer(DefaultBodyLimit::max(
             hyperion_engine::intake::MAX_BYTES + 1024,
         ))
+        .layer(axum::middleware::map_response(crate::answer::as_problem))
         .with_state(server)
 }
 
@@ -48,7 +49,17 @@ async fn health(State(server): State<Server>) -> Json<serde_json::Value> {
         "version": server.version(),
         "pid": std::process::id(),
         "engine": server.engine().works(),
+        "notices": lasting(&server),
     }))
+}
+
+/// What the store was opened in spite of, and what still holds for whoever comes later.
+fn lasting(server: &Server) -> Vec<String> {
+    let notices = server.cx().store.notices().iter();
+    notices
+        .filter(|notice| notice.lasts())
+        .map(ToString::to_string)
+        .collect()
 }
 
 async fn unknown(method: Method, uri: Uri) -> Refusal {
