@@ -12,6 +12,10 @@ const STARTERS: &[&str] = &["crates/host/", "xtask/src/process.rs"];
 const SQL_SPEAKERS: &[(&str, &str)] = &[
     ("crates/store/", "the store"),
     (
+        "bench/peers/",
+        "is measured beside Hyperion, and no part of it",
+    ),
+    (
         "crates/policy/",
         "recognises SQL in a proposed change and runs none",
     ),
