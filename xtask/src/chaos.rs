@@ -1,7 +1,7 @@
 //! `cargo xtask chaos`: the seeded tests, for as long as wanted.
 //!
-//! A test whose name begins with `chaos_`, or that cuts the power, takes its rounds and its dice from `testkit::Chaos`: by itself it makes a few
-//! rounds with a fixed seed, here it goes on with this run's.
+//! A test whose name begins with `chaos_`, or that cuts the power, takes its rounds and its dice from `testkit::Chaos`: by
+//! itself it makes a few rounds with a fixed seed, here it goes on with this run's.
 
 use crate::process::{capture, cargo, program, run};
 use crate::test::{FAIL_POINTS, target_folder};
