@@ -112,15 +112,15 @@ impl Cx {
     pub fn execute_each(
         &self,
         stamp: &Stamp,
-        lists: impl IntoIterator<Item = Vec<Command>>,
+        lists: impl IntoIterator<Item = (Vec<Command>, Vec<NewBlob>)>,
     ) -> Vec<Result<Committed, StoreError>> {
         self.store
-            .execute_each(lists.into_iter().map(|commands| Batch {
+            .execute_each(lists.into_iter().map(|(commands, blobs)| Batch {
                 id: self.id(BatchId::new),
                 stamp: stamp.clone(),
                 key: None,
                 commands,
-                blobs: vec![],
+                blobs,
             }))
     }
 

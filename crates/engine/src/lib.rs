@@ -32,6 +32,7 @@ mod settings;
 mod simulate;
 #[cfg(test)]
 mod testing;
+mod woken;
 
 pub use cx::{Clock, Cx, Ids};
 pub use driver::Activity;

@@ -148,10 +148,19 @@ impl World {
 
     /// Files a request and gives its id.
     pub(crate) fn file(&self, request: &RequestFile) -> RequestId {
+        self.submit(request, false)
+    }
+
+    /// Files a request that lands nothing and gives its id.
+    pub(crate) fn file_dry(&self, request: &RequestFile) -> RequestId {
+        self.submit(request, true)
+    }
+
+    fn submit(&self, request: &RequestFile, dry_run: bool) -> RequestId {
         let how = intake::Submitting {
             actor: &admin(),
             dir: Some(self.repo.path()),
-            dry_run: false,
+            dry_run,
             source: Source::Cli,
         };
         intake::submit(&self.cx, request.text().as_bytes(), &how).unwrap()[0]

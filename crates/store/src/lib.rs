@@ -45,6 +45,7 @@ mod snapshot;
 mod store;
 mod structure;
 mod sync;
+mod turn;
 mod verify;
 mod writer;
 
@@ -70,4 +71,5 @@ pub use shipment::{
 pub use snapshot::{Positions, Snapshot, schema_version};
 pub use store::{Mode, Notice, Store, StoreConfig};
 pub use structure::Structure;
+pub use turn::QueuedPage;
 pub use verify::{BadEvent, HeadState, MAX_FINDINGS, RowDifference, Verification};

@@ -13,6 +13,7 @@ use hyperion_store::Filter;
 
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
+use crate::woken::Woken;
 use crate::{Cx, Error, rollback};
 
 /// How many questions are looked at in one go.
@@ -21,25 +22,17 @@ const BATCH: u32 = 200;
 /// Carries decisions out.
 pub(crate) struct Approvals {
     name: Name,
+    woken: Woken,
     seen: Option<Seen>,
 }
 
 impl Approvals {
-    pub(crate) const fn new(name: Name) -> Self {
-        Self { name, seen: None }
-    }
-
-    /// Moves a change set on by what was decided about it; `false` while nothing was.
-    fn settle(&self, cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
-        let Some(outcome) = outcome(cx, set)? else {
-            return decide_rollback(cx, set);
-        };
-        match cx.execute(cx.stamp(&self.name), outcome, vec![]) {
-            Err(error) if error.is_stale() => return Ok(true),
-            done => done?,
-        };
-        reached(Point::ApprovalCarriedOut);
-        Ok(true)
+    pub(crate) fn new(name: Name) -> Self {
+        Self {
+            name,
+            woken: Woken::with_all::<ChangeSet>(),
+            seen: None,
+        }
     }
 
     fn watch_deadlines(&mut self, cx: &Cx) -> Result<Progress, Error> {
@@ -220,11 +213,25 @@ impl Reconcile for Approvals {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        let waiting = Filter::open().status(change_set::Status::Previewing.name());
-        let mut worked = false;
-        for set in cx.store.open_rows::<ChangeSet>(&waiting)?.rows {
-            worked |= self.settle(cx, &set)?;
+        // Moves change sets on by what was decided about them.
+        let mut decided = false;
+        let worked = self.woken.each(cx, &self.name, |request| {
+            let waiting = Filter::open()
+                .request(request)
+                .status(change_set::Status::Previewing.name());
+            let mut follows = Vec::new();
+            for set in cx.store.open_rows::<ChangeSet>(&waiting)?.rows {
+                match outcome(cx, &set)? {
+                    Some(commands) => follows.push((commands, vec![])),
+                    None => decided |= decide_rollback(cx, &set)?,
+                }
+            }
+            Ok(follows)
+        })?;
+        if worked {
+            reached(Point::ApprovalCarriedOut);
         }
+        let worked = worked || decided || self.woken.is_behind();
         match self.watch_deadlines(cx)? {
             Progress::Idle { .. } if worked => Ok(Progress::Worked),
             progress => Ok(progress),

@@ -15,16 +15,17 @@ use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::Request;
 use hyperion_model::run::{self, Ending, Run, Work};
 use hyperion_model::{
-    ChangeSetId, Command, Digest, ItemId, LineageId, Name, NewBlob, RunId, ShortText,
+    ChangeSetId, Command, Digest, ItemId, LineageId, Name, NewBlob, RequestId, RunId, ShortText,
 };
-use hyperion_store::Filter;
 
 use crate::change_set::{Made, MadeItem, dependency_failed, materialise, stack};
 use crate::cx::json_blob;
 use crate::error::{chain, git_id, oid};
 use crate::intake::plan_document;
+use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
+use crate::woken::Woken;
 use crate::{Cx, Error, Sizes, rollback};
 
 /// How many steps are worked at in one go; the queue gets its turn in between.
@@ -33,6 +34,7 @@ const BATCH: usize = 4;
 /// Gives steps to agents.
 pub(crate) struct Dispatch {
     name: Name,
+    woken: Woken,
 }
 
 /// Everything a step needs.
@@ -43,8 +45,11 @@ struct Brief {
 }
 
 impl Dispatch {
-    pub(crate) const fn new(name: Name) -> Self {
-        Self { name }
+    pub(crate) fn new(name: Name) -> Self {
+        Self {
+            name,
+            woken: Woken::with_all::<Plan>(),
+        }
     }
 
     fn start(&self, cx: &Cx, plan: &Plan, step: &Step) -> Result<(), Error> {
@@ -193,6 +198,17 @@ impl Dispatch {
         }
         Ok(worked)
     }
+}
+
+/// Gives the plan that a request is being worked at by.
+pub(crate) fn active_of(look: &impl Look, request: RequestId) -> Result<Option<Plan>, Error> {
+    let plan = look
+        .get::<Request>(request)?
+        .and_then(|request| request.plan);
+    let plan = plan.map(|plan| look.get::<Plan>(plan)).transpose()?;
+    Ok(plan
+        .flatten()
+        .filter(|plan| plan.status == plan::Status::Active))
 }
 
 /// Tells whether every step before this one has handed in its change, or needs none.
@@ -371,15 +387,24 @@ impl Reconcile for Dispatch {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        let taken = self.woken.take(&cx.store)?;
         let mut worked = 0;
-        for plan in cx.store.open_rows::<Plan>(&Filter::open())?.rows {
+        for (at, request) in taken.iter().enumerate() {
+            let left = taken.get(at..).unwrap_or_default();
             if worked == BATCH {
+                self.woken.put_back(left);
                 break;
             }
-            if plan.status == plan::Status::Active {
-                worked += self.work_at(cx, &plan, BATCH - worked)?;
+            match active_of(cx, *request)
+                .and_then(|plan| plan.map_or(Ok(0), |plan| self.work_at(cx, &plan, BATCH - worked)))
+            {
+                Ok(steps) => worked += steps,
+                Err(error) => {
+                    self.woken.put_back(left);
+                    return Err(error);
+                }
             }
         }
-        Ok(Progress::worked(worked > 0))
+        Ok(Progress::worked(worked > 0 || self.woken.is_behind()))
     }
 }

@@ -3,5 +3,5 @@
 mod dispatch;
 pub(crate) mod settle;
 
-pub(crate) use dispatch::{Dispatch, ready};
+pub(crate) use dispatch::{Dispatch, active_of, ready};
 pub(crate) use settle::Settle;

@@ -8,34 +8,25 @@ use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::Request;
 use hyperion_model::{Command, Name, ShortText};
-use hyperion_store::Filter;
 
 use crate::change_set::{cancel_question, dependency_failed};
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
+use crate::woken::Woken;
 use crate::{Cx, Error};
 
 /// Settles steps.
 pub(crate) struct Settle {
     name: Name,
+    woken: Woken,
 }
 
 impl Settle {
-    pub(crate) const fn new(name: Name) -> Self {
-        Self { name }
-    }
-
-    fn settle(&self, cx: &Cx, plan: &Plan) -> Result<bool, Error> {
-        let commands = outcome(cx, plan)?;
-        if commands.is_empty() {
-            return Ok(false);
+    pub(crate) fn new(name: Name) -> Self {
+        Self {
+            name,
+            woken: Woken::with_all::<Plan>(),
         }
-        match cx.execute(cx.stamp(&self.name), commands, vec![]) {
-            Err(error) if error.is_stale() => return Ok(true),
-            done => done?,
-        };
-        reached(Point::PlanSettled);
-        Ok(true)
     }
 }
 
@@ -217,12 +208,20 @@ impl Reconcile for Settle {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        let mut worked = false;
-        for plan in cx.store.open_rows::<Plan>(&Filter::open())?.rows {
-            if plan.status == plan::Status::Active {
-                worked |= self.settle(cx, &plan)?;
-            }
+        let worked = self.woken.each(cx, &self.name, |request| {
+            let Some(plan) = crate::plan::active_of(cx, request)? else {
+                return Ok(vec![]);
+            };
+            let commands = outcome(cx, &plan)?;
+            Ok(if commands.is_empty() {
+                vec![]
+            } else {
+                vec![(commands, vec![])]
+            })
+        })?;
+        if worked {
+            reached(Point::PlanSettled);
         }
-        Ok(Progress::worked(worked))
+        Ok(Progress::worked(worked || self.woken.is_behind()))
     }
 }

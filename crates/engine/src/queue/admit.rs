@@ -7,30 +7,40 @@ use hyperion_model::change_set::{self, ChangeSet, Status};
 use hyperion_model::entry::{self, Admission};
 use hyperion_model::plan::{Plan, step};
 use hyperion_model::request::Request;
-use hyperion_model::{Command, Decision, Digest, EntryId, Level, Name, NewBlob, PlanId};
+use hyperion_model::{
+    ChangeSetId, Command, Decision, Digest, EntryId, Level, Name, NewBlob, PlanId, RequestId,
+};
 use hyperion_store::Filter;
 
 use crate::cx::json_blob;
 use crate::intake::plan_document;
 use crate::look::Look;
+use crate::woken::{Deed, Woken};
 use crate::{Cx, Error};
 
-/// Admits everything that may be admitted now; `true` when something was.
-pub(super) fn admit(cx: &Cx, part: &Name) -> Result<bool, Error> {
-    let mut worked = false;
-    for Waiting {
-        plan,
-        request,
-        sets,
-    } in waiting(cx)?
-    {
-        worked |= if request.submission.atomic {
-            admit_together(cx, part, &plan, &request, &sets)?
-        } else {
-            admit_each(cx, part, &plan, &request, sets)?
-        };
+/// Admits what may be admitted now of the next few requests that something happened to; `true` when there is more to
+/// look at.
+pub(super) fn admit(woken: &mut Woken, cx: &Cx, part: &Name) -> Result<bool, Error> {
+    let worked = woken.each(cx, part, |request| {
+        let mut follows = Vec::new();
+        for Waiting {
+            plan,
+            request,
+            sets,
+        } in waiting(cx, Some(request))?
+        {
+            if request.submission.atomic {
+                follows.extend(admit_together(cx, &plan, &request, &sets)?);
+            } else {
+                follows.extend(admit_each(cx, &plan, &request, &sets)?);
+            }
+        }
+        Ok(follows)
+    })?;
+    if worked {
+        reached(Point::EntryAdmitted);
     }
-    Ok(worked)
+    Ok(worked || woken.is_behind())
 }
 
 /// Change sets of one plan that may be admitted, as far as they themselves are concerned.
@@ -40,9 +50,11 @@ pub(crate) struct Waiting {
     pub(crate) sets: Vec<ChangeSet>,
 }
 
-/// Lists the change sets that may be admitted, by plan.
-pub(crate) fn waiting(look: &impl Look) -> Result<Vec<Waiting>, Error> {
-    let waiting = Filter::open()
+/// Lists the change sets that may be admitted, of one request or of all, by plan.
+pub(crate) fn waiting(look: &impl Look, request: Option<RequestId>) -> Result<Vec<Waiting>, Error> {
+    let all = Filter::open();
+    let waiting = request
+        .map_or(all.clone(), |request| all.request(request))
         .status(Status::Approved.name())
         .status(Status::Previewing.name());
     let mut plans: BTreeMap<PlanId, Vec<ChangeSet>> = BTreeMap::new();
@@ -83,37 +95,39 @@ fn may_be_admitted(set: &ChangeSet) -> bool {
     set.status == Status::Previewing && allowed
 }
 
+/// Admits the change sets of a plan whose steps before them are in the queue, each for itself.
 fn admit_each(
     cx: &Cx,
-    part: &Name,
     plan: &Plan,
     request: &Request,
-    sets: Vec<ChangeSet>,
-) -> Result<bool, Error> {
-    let mut worked = false;
+    sets: &[ChangeSet],
+) -> Result<Option<Deed>, Error> {
+    let mut made = BTreeMap::new();
+    let mut together = (Vec::new(), Vec::new());
     for set in sets {
-        // The entries of the steps before it have to be known; looked up anew, the loop makes some.
-        let Some(depends_on) = entries_before(cx, plan, set.proposal.step)? else {
+        let Some(depends_on) = entries_before(cx, plan, set.proposal.step, &made)? else {
             continue;
         };
-        enqueue(cx, part, plan, request, &[set], depends_on)?;
-        worked = true;
+        let (id, (commands, blobs)) =
+            enqueue(cx, plan, request, std::slice::from_ref(set), depends_on)?;
+        made.insert(set.id, id);
+        together.0.extend(commands);
+        together.1.extend(blobs);
     }
-    Ok(worked)
+    Ok((!made.is_empty()).then_some(together))
 }
 
 fn admit_together(
     cx: &Cx,
-    part: &Name,
     plan: &Plan,
     request: &Request,
     sets: &[ChangeSet],
-) -> Result<bool, Error> {
+) -> Result<Option<Deed>, Error> {
     if !is_complete(plan, sets) {
-        return Ok(false);
+        return Ok(None);
     }
-    enqueue(cx, part, plan, request, sets, vec![])?;
-    Ok(true)
+    let (_, deed) = enqueue(cx, plan, request, sets, vec![])?;
+    Ok(Some(deed))
 }
 
 /// Tells whether these are all the change sets that a plan's steps come to.
@@ -127,10 +141,13 @@ pub(crate) fn is_complete(plan: &Plan, sets: &[ChangeSet]) -> bool {
 }
 
 /// Gives the entries of the steps before one; none while one of them is not in the queue yet.
+///
+/// `made` has entries that will be committed together with what depends on them.
 pub(crate) fn entries_before(
     look: &impl Look,
     plan: &Plan,
     number: u32,
+    made: &BTreeMap<ChangeSetId, EntryId>,
 ) -> Result<Option<Vec<EntryId>>, Error> {
     let mut entries = Vec::new();
     for on in plan
@@ -147,7 +164,10 @@ pub(crate) fn entries_before(
         let Some(set) = step.change_set else {
             return Ok(None);
         };
-        let entry = look.get::<ChangeSet>(set)?.and_then(|set| set.entry);
+        let entry = match made.get(&set) {
+            Some(entry) => Some(*entry),
+            None => look.get::<ChangeSet>(set)?.and_then(|set| set.entry),
+        };
         let Some(entry) = entry else { return Ok(None) };
         entries.push(entry);
     }
@@ -156,18 +176,16 @@ pub(crate) fn entries_before(
 
 fn enqueue(
     cx: &Cx,
-    part: &Name,
     plan: &Plan,
     request: &Request,
     sets: &[ChangeSet],
     depends_on: Vec<EntryId>,
-) -> Result<(), Error> {
+) -> Result<(EntryId, Deed), Error> {
     let checks = task_checks(cx, plan, sets)?;
     let digest = checks.as_ref().map(|blob| blob.digest);
-    let commands = commands(cx.id(EntryId::new), request, sets, depends_on, digest);
-    cx.execute(cx.stamp(part), commands, checks.into_iter().collect())?;
-    reached(Point::EntryAdmitted);
-    Ok(())
+    let id = cx.id(EntryId::new);
+    let commands = commands(id, request, sets, depends_on, digest);
+    Ok((id, (commands, checks.into_iter().collect())))
 }
 
 /// Makes an entry of change sets.

@@ -1,54 +1,82 @@
 //! Entries that wait for a person at the repository: looking whether what was in the way is gone.
 
+use std::collections::HashMap;
+
 use hyperion_git::{Hold, Landing};
 use hyperion_model::entry::{self, Entry};
+use hyperion_model::{Command, Name, RepoId};
 
 use super::work::Queue;
 use crate::error::oid;
 use crate::{Cx, Error};
 
-/// Lets an entry go on once nothing is in its way any more.
-pub(super) fn look(queue: &Queue, cx: &Cx, entry: &Entry) -> Result<bool, Error> {
-    let Some(candidate) = &entry.candidate else {
-        queue.command(cx, entry, entry::Command::Unblock, vec![])?;
-        return Ok(true);
-    };
+/// Lets entries go on once nothing is in their way any more; tells whether one does.
+pub(super) fn look(queue: &Queue, cx: &Cx, blocked: &[Entry]) -> bool {
+    // What is in the way of a whole branch is looked at once, however many wait for it.
+    let mut branches: HashMap<(RepoId, Name), bool> = HashMap::new();
+    let mut free = Vec::new();
+    for entry in blocked {
+        let branch = (entry.admission.repo, entry.admission.branch.clone());
+        let is_clear = *branches
+            .entry(branch)
+            .or_insert_with(|| is_clear(cx, entry).unwrap_or(true));
+        match may_go_on(cx, entry, is_clear) {
+            Ok(true) => free.push(entry),
+            Ok(false) => {}
+            Err(error) => tracing::debug!(entry = %entry.id, %error, "still blocked"),
+        }
+    }
+    let unblock = free.iter().map(|entry| {
+        (
+            vec![Command::Entry(entry.id, entry::Command::Unblock)],
+            vec![],
+        )
+    });
+    let answers = cx.execute_each(&cx.stamp(&queue.name), unblock);
+    answers.into_iter().any(|answer| answer.is_ok())
+}
+
+/// Tells whether nothing at a branch keeps everything from landing there.
+fn is_clear(cx: &Cx, entry: &Entry) -> Result<bool, Error> {
     let opened = cx.repos.open(cx, entry.admission.repo)?;
     let branch = opened.branch(&entry.admission.branch)?;
-    let landing = Landing {
-        entry: entry.id.to_string(),
-        expected: oid(&candidate.tip)?,
-        candidate: oid(&candidate.commit)?,
-        branch,
-    };
     let lock = opened
         .git
         .user()
         .git_dir()
-        .join(format!("{}.lock", landing.branch.as_str()));
-    let free = if opened.tip(&entry.admission.branch)? != landing.expected {
-        true
-    } else if lock.exists() {
-        false
-    } else if opened
-        .git
-        .checkout_state(&landing.branch)?
-        .iter()
-        .any(|there| there.block.is_some())
-    {
-        // Holding takes the index lock, which would now and then fail the very git command that cleans up.
-        false
-    } else {
-        match opened.git.hold_checkouts(&landing)? {
-            Hold::Held => {
-                opened.git.release_checkouts(&landing)?;
-                true
-            }
-            Hold::Blocked(_) => false,
-        }
+        .join(format!("{}.lock", branch.as_str()));
+    // Holding takes the index lock, which would now and then fail the very git command that cleans up.
+    Ok(!lock.exists()
+        && opened
+            .git
+            .checkout_state(&branch)?
+            .iter()
+            .all(|there| there.block.is_none()))
+}
+
+/// Tells whether nothing is in the way of one entry.
+fn may_go_on(cx: &Cx, entry: &Entry, is_clear: bool) -> Result<bool, Error> {
+    let Some(candidate) = &entry.candidate else {
+        return Ok(true);
     };
-    if free {
-        queue.command(cx, entry, entry::Command::Unblock, vec![])?;
+    let opened = cx.repos.open(cx, entry.admission.repo)?;
+    let landing = Landing {
+        entry: entry.id.to_string(),
+        expected: oid(&candidate.tip)?,
+        candidate: oid(&candidate.commit)?,
+        branch: opened.branch(&entry.admission.branch)?,
+    };
+    if opened.tip(&entry.admission.branch)? != landing.expected {
+        return Ok(true);
     }
-    Ok(free)
+    if !is_clear {
+        return Ok(false);
+    }
+    match opened.git.hold_checkouts(&landing)? {
+        Hold::Held => {
+            opened.git.release_checkouts(&landing)?;
+            Ok(true)
+        }
+        Hold::Blocked(_) => Ok(false),
+    }
 }

@@ -271,7 +271,7 @@ pub(super) fn finish(
 }
 
 /// Gives the committed intents of a train as git takes them: one landing, from below the first to the last.
-fn landing_of(opened: &Opened, train: &[Rider]) -> Result<Option<Landing>, Error> {
+pub(super) fn landing_of(opened: &Opened, train: &[Rider]) -> Result<Option<Landing>, Error> {
     let (Some(first), Some(last)) = (train.first(), train.last()) else {
         return Ok(None);
     };
@@ -392,7 +392,7 @@ fn undispatch(
         let undispatch =
             |set: &ChangeSet| Command::ChangeSet(set.id, change_set::Command::Undispatch);
         commands.extend(rider.sets.iter().map(undispatch));
-        commands
+        (commands, vec![])
     });
     all(cx.execute_each(&cx.stamp(&queue.name), lists))
 }
@@ -416,8 +416,8 @@ fn record(
 ) -> Result<(), Error> {
     let lists = train
         .iter()
-        .map(|rider| landed(cx, rider))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|rider| Ok((landed(cx, rider)?, vec![])))
+        .collect::<Result<Vec<_>, Error>>()?;
     all(cx.execute_each(&cx.stamp(&queue.name), lists))?;
     reached(Point::LandingRecorded);
     for rider in train {
@@ -428,7 +428,7 @@ fn record(
 }
 
 /// Gives the commands that record one landing.
-fn landed(cx: &Cx, rider: &Rider) -> Result<Vec<Command>, Error> {
+pub(super) fn landed(cx: &Cx, rider: &Rider) -> Result<Vec<Command>, Error> {
     let Rider { entry, sets } = rider;
     let commit = intent(entry)?.candidate.clone();
     let mut commands = vec![Command::Entry(

@@ -7,10 +7,12 @@
 
 pub(crate) mod admit;
 mod blocked;
+mod branch;
 pub(crate) mod checks;
 pub(crate) mod depend;
 mod evidence;
 mod land;
+mod line;
 pub(crate) mod merge;
 mod message;
 mod order;
@@ -20,6 +22,8 @@ mod recovery_tests;
 pub(crate) mod retry;
 mod ride;
 mod train;
+#[cfg(test)]
+mod train_tests;
 mod work;
 
 pub use evidence::read as evidence;

@@ -19,14 +19,14 @@ pub fn next(entries: &[Entry], now: Time, landed: impl Fn(EntryId) -> bool) -> O
 /// Gives the entries whose turns come next, at most `limit` of them, if each lands when its turn is over.
 ///
 /// `landed` tells of entries outside the list whether they landed.
-pub(super) fn turns(
-    entries: &[Entry],
+pub(super) fn turns<'a>(
+    entries: impl IntoIterator<Item = &'a Entry>,
     now: Time,
     landed: impl Fn(EntryId) -> bool,
     limit: usize,
-) -> Vec<&Entry> {
+) -> Vec<&'a Entry> {
     let mut waiting: Vec<&Entry> = entries
-        .iter()
+        .into_iter()
         .filter(|entry| entry.status == Status::Queued)
         .collect();
     // It is stable: the oldest stay first.

@@ -39,11 +39,11 @@ pub(super) struct Rider {
 
 /// What merging a line of entries came to.
 #[derive(Default)]
-struct Merged {
+pub(super) struct Merged {
     /// Those that stand on each other, first to last.
-    riders: Vec<(Rider, Candidate, Verdict)>,
+    pub(super) riders: Vec<(Rider, Candidate, Verdict)>,
     /// Those that go back to the queue.
-    aside: Vec<Entry>,
+    pub(super) aside: Vec<Entry>,
 }
 
 /// Takes the entries of a line, in this order, as far as they get together.
@@ -68,7 +68,7 @@ pub(super) fn ride(
 }
 
 /// Leases the entries, each for itself; gives those that are ours now.
-fn lease(queue: &mut Queue, cx: &Cx, line: &[Entry]) -> Result<Vec<Entry>, Error> {
+pub(super) fn lease(queue: &mut Queue, cx: &Cx, line: &[Entry]) -> Result<Vec<Entry>, Error> {
     let resources: Vec<_> = line.iter().map(|entry| resource(entry.id)).collect();
     let owner = cx.instance.as_str();
     let leases = cx
@@ -82,10 +82,11 @@ fn lease(queue: &mut Queue, cx: &Cx, line: &[Entry]) -> Result<Vec<Entry>, Error
         .collect();
     let lists = held.iter().map(|(entry, lease)| {
         let lease = entry::Command::Lease { fence: lease.fence };
-        vec![
+        let commands = vec![
             Command::Entry(entry.id, lease),
             Command::Entry(entry.id, entry::Command::Merge),
-        ]
+        ];
+        (commands, vec![])
     });
     let answers = cx.execute_each(&cx.stamp(&queue.name), lists);
     reached(Point::EntryLeased);
@@ -116,7 +117,7 @@ fn lease(queue: &mut Queue, cx: &Cx, line: &[Entry]) -> Result<Vec<Entry>, Error
 }
 
 /// Merges each entry onto the one before it, in memory.
-fn merge_all(
+pub(super) fn merge_all(
     queue: &mut Queue,
     cx: &Cx,
     opened: &Opened,
@@ -221,7 +222,7 @@ fn merge_one(
 }
 
 /// Commits candidates and verdicts; gives those that stand on each other and are ready.
-fn settle(
+pub(super) fn settle(
     queue: &Queue,
     cx: &Cx,
     opened: &Opened,
@@ -233,10 +234,11 @@ fn settle(
     let Merged { riders, aside } = merged;
     let made = riders.iter().map(|(rider, candidate, verdict)| {
         let candidate = candidate.clone();
-        vec![
+        let commands = vec![
             Command::Entry(rider.entry.id, entry::Command::Check { candidate }),
             Command::Entry(rider.entry.id, entry::Command::Pass(verdict.clone())),
-        ]
+        ];
+        (commands, vec![])
     });
     let answers = cx.execute_each(&cx.stamp(&queue.name), made);
     let mut ready = Vec::new();
@@ -276,7 +278,7 @@ pub(super) fn take_back(
     let tip = git_id(&opened.tip(&first.admission.branch)?)?;
     let back = entries.iter().map(|entry| {
         let refresh = entry::Command::Refresh { tip: tip.clone() };
-        vec![Command::Entry(entry.id, refresh)]
+        (vec![Command::Entry(entry.id, refresh)], vec![])
     });
     for answer in cx.execute_each(&cx.stamp(&queue.name), back) {
         match answer {
@@ -288,7 +290,7 @@ pub(super) fn take_back(
 }
 
 /// Looks the entries up again: what was committed decides, not what was meant.
-fn reread(cx: &Cx, riders: Vec<Rider>) -> Result<Vec<Rider>, Error> {
+pub(super) fn reread(cx: &Cx, riders: Vec<Rider>) -> Result<Vec<Rider>, Error> {
     let again = |rider: Rider| {
         let entry = cx.store.get::<Entry>(rider.entry.id)?;
         let entry =

@@ -1,7 +1,7 @@
 //! Works the queue, branch by branch: together what needs nothing but merging, step by step what needs more.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,16 +11,18 @@ use hyperion_model::entry::{self, Entry, Green, Quarantine, Status, Verdict};
 use hyperion_model::plan;
 use hyperion_model::{Command, EntryId, Name, NewBlob, RepoId, ShortText, Time};
 use hyperion_policy::Permit;
-use hyperion_store::{Filter, Lease, QueueRecord, StoreError};
+use hyperion_store::{Filter, Lease, QueueRecord};
 
+use super::branch::riders;
 use super::merge::{self, Outcome, sets_of};
-use super::pause::{self, MAX_PAUSE};
-use super::ride::{self, Rider};
-use super::{admit, blocked, checks, depend, evidence, land, order, train};
+use super::pause::MAX_PAUSE;
+use super::ride::Rider;
+use super::{admit, blocked, checks, depend, evidence, land};
 use crate::cx::json_blob;
 use crate::error::chain;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
+use crate::woken::Woken;
 use crate::{Cx, Error};
 
 /// How often a blocked entry looks whether what was in the way is gone.
@@ -29,21 +31,23 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const STEPS_PER_LOOK: usize = 64;
 
 /// Why an entry is back in the queue that an engine had which ended.
-const LEFT_HALF_WAY: &str = "the engine that worked at it ended before it was done";
+pub(super) const LEFT_HALF_WAY: &str = "the engine that worked at it ended before it was done";
 
 /// Works the queue.
 pub(crate) struct Queue {
     pub(super) name: Name,
-    leases: HashMap<EntryId, Lease>,
-    not_before: HashMap<EntryId, Time>,
+    pub(super) leases: HashMap<EntryId, Lease>,
+    pub(super) not_before: HashMap<EntryId, Time>,
     /// Permits minted for landings that are being carried out in this engine.
     pub(super) permits: HashMap<EntryId, Vec<Permit>>,
     /// How often finishing a dispatched landing failed in this engine.
     stuck: HashMap<EntryId, u32>,
     /// How many entries of a branch are to go one by one before some go together again.
-    alone: HashMap<(RepoId, Name), usize>,
+    pub(super) alone: HashMap<(RepoId, Name), usize>,
     /// Lines of the queue's log that are not written yet.
     lines: RefCell<Vec<QueueRecord>>,
+    /// What may have something to admit.
+    pub(super) admitted: Woken,
 }
 
 /// What working at an entry came to.
@@ -64,156 +68,11 @@ impl Queue {
             stuck: HashMap::new(),
             alone: HashMap::new(),
             lines: RefCell::default(),
+            admitted: Woken::with_all::<change_set::ChangeSet>(),
         }
     }
 
-    fn work_branch(&mut self, cx: &Arc<Cx>, entries: &[Entry]) -> Result<Progress, Error> {
-        let active: Vec<Entry> = entries
-            .iter()
-            .filter(|entry| is_active(entry))
-            .cloned()
-            .collect();
-        if !active.is_empty() {
-            return self.go_on(cx, active);
-        }
-        let now = cx.now();
-        let waiting: Vec<_> = entries
-            .iter()
-            .filter(|entry| self.pause_of(entry.id, now).is_none())
-            .cloned()
-            .collect();
-        let has_landed = |on| depend::has_landed(cx, on);
-        let turns: Vec<Entry> = order::turns(&waiting, now, has_landed, train::MAX_ENTRIES)
-            .into_iter()
-            .cloned()
-            .collect();
-        if let Some(first) = turns.first() {
-            return self.take_turns(cx, first, &turns);
-        }
-        let delayed = entries
-            .iter()
-            .filter(|entry| entry.status == Status::Queued)
-            .filter_map(|entry| self.pause_of(entry.id, now))
-            .min();
-        Ok(delayed.map_or(Progress::IDLE, |until| Progress::Delayed { until }))
-    }
-
-    /// Begins with the entries whose turns come next, with as many as can go together.
-    fn take_turns(
-        &mut self,
-        cx: &Arc<Cx>,
-        first: &Entry,
-        turns: &[Entry],
-    ) -> Result<Progress, Error> {
-        let opened = cx.repos.open(cx, first.admission.repo);
-        if let Ok(opened) = &opened
-            && let Ok(tip) = opened.tip(&first.admission.branch)
-            && let Ok((file, _)) = opened.file_and_rules(cx, &tip)
-            && !self.goes_alone(first)
-            && let length @ 2.. = train::length(turns, !file.checks.is_empty())
-            && let Some(line) = turns.get(..length)
-        {
-            return match ride::ride(self, cx, opened, line) {
-                Err(error) if !error.is_passing() => {
-                    // Whose fault it is shows when each goes alone.
-                    tracing::warn!(error = chain(&error), "a train stopped on its way");
-                    self.go_alone(first, length);
-                    Ok(Progress::Worked)
-                }
-                ended => ended,
-            };
-        }
-        // Whatever keeps the repository from being used is counted against the entry it is found with.
-        self.lease(cx, first)?;
-        self.work_at(cx, first.id)
-    }
-
-    /// Goes on with what is at work already: with a landing first, for the world may have changed already.
-    fn go_on(&mut self, cx: &Arc<Cx>, active: Vec<Entry>) -> Result<Progress, Error> {
-        let (landing, others): (Vec<_>, Vec<_>) = active
-            .into_iter()
-            .partition(|entry| entry.status == Status::Dispatching);
-        let mut trains = train::in_order(landing);
-        if let Some(train) = trains.pop() {
-            return self.finish(cx, train);
-        }
-        if let [one] = others.as_slice() {
-            return self.work_at(cx, one.id);
-        }
-        // A train that did not get as far as its intents.
-        let (ours, left): (Vec<_>, Vec<_>) = others
-            .into_iter()
-            .partition(|entry| self.leases.contains_key(&entry.id));
-        self.release_all(cx, &left)?;
-        if let Some(first) = ours.first() {
-            let opened = cx.repos.open(cx, first.admission.repo)?;
-            ride::take_back(self, cx, &opened, first, &ours)?;
-            let ids: Vec<_> = ours.iter().map(|entry| entry.id).collect();
-            self.forget_ended(cx, &ids)?;
-        }
-        Ok(Progress::Worked)
-    }
-
-    /// Finishes a train whose intents are committed.
-    fn finish(&mut self, cx: &Arc<Cx>, train: Vec<Entry>) -> Result<Progress, Error> {
-        let now = cx.now();
-        let ids: Vec<_> = train.iter().map(|entry| entry.id).collect();
-        if let Some(until) = ids.iter().filter_map(|id| self.pause_of(*id, now)).max() {
-            return Ok(Progress::Delayed { until });
-        }
-        for entry in &train {
-            if !self.hold(cx, entry)? {
-                return Ok(Progress::Worked);
-            }
-        }
-        let Some(first) = train.first().cloned() else {
-            return Ok(Progress::Worked);
-        };
-        let finished = cx
-            .repos
-            .open(cx, first.admission.repo)
-            .and_then(|opened| land::finish(self, cx, &opened, &riders(cx, train)?));
-        match finished {
-            Ok(()) => {
-                self.forget_ended(cx, &ids)?;
-                Ok(Progress::Worked)
-            }
-            Err(error) if error.is_passing() => Err(error),
-            Err(error) => {
-                let progress = self.stumble(cx, &first, &error)?;
-                if let Some(until) = self.not_before.get(&first.id).copied() {
-                    self.not_before.extend(ids.iter().map(|id| (*id, until)));
-                }
-                Ok(progress)
-            }
-        }
-    }
-
-    /// Sends the next entries of a branch one by one: something is in the way of one of them.
-    pub(super) fn go_alone(&mut self, entry: &Entry, entries: usize) {
-        self.alone.insert(branch_of(entry), entries);
-    }
-
-    /// Tells whether the next entry of a branch goes alone, and counts it.
-    fn goes_alone(&mut self, entry: &Entry) -> bool {
-        let branch = branch_of(entry);
-        let Some(left) = self.alone.get_mut(&branch) else {
-            return false;
-        };
-        *left -= 1;
-        if *left == 0 {
-            self.alone.remove(&branch);
-        }
-        true
-    }
-
-    /// Gives until when an entry pauses, if it does.
-    fn pause_of(&self, id: EntryId, now: Time) -> Option<Time> {
-        let until = self.not_before.get(&id).copied();
-        until.filter(|until| pause::is_on(Some(*until), now))
-    }
-
-    fn work_at(&mut self, cx: &Arc<Cx>, id: EntryId) -> Result<Progress, Error> {
+    pub(super) fn work_at(&mut self, cx: &Arc<Cx>, id: EntryId) -> Result<Progress, Error> {
         let mut worked = false;
         for _ in 0..STEPS_PER_LOOK {
             let Some(entry) = cx.store.get::<Entry>(id)? else {
@@ -297,26 +156,6 @@ impl Queue {
         self.leases.insert(entry.id, lease);
         cx.execute(cx.stamp(&self.name), commands, vec![])?;
         reached(Point::EntryLeased);
-        Ok(())
-    }
-
-    /// Puts entries back into the queue that an engine had which ended.
-    fn release_all(&mut self, cx: &Cx, entries: &[Entry]) -> Result<(), Error> {
-        let reason = ShortText::cut(LEFT_HALF_WAY);
-        let lists = entries.iter().map(|entry| {
-            let release = entry::Command::Release {
-                reason: reason.clone(),
-                max_attempts: cx.settings.max_attempts,
-            };
-            vec![Command::Entry(entry.id, release)]
-        });
-        for answer in cx.execute_each(&cx.stamp(&self.name), lists) {
-            match answer {
-                Ok(_) | Err(StoreError::Refused { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        reached(Point::EntryReleased);
         Ok(())
     }
 
@@ -647,17 +486,18 @@ impl Queue {
     }
 }
 
-/// Looks up what the entries of a train bring.
-fn riders(cx: &Cx, train: Vec<Entry>) -> Result<Vec<Rider>, Error> {
-    let rider = |entry| {
-        let sets = sets_of(cx, &entry)?;
-        Ok(Rider { entry, sets })
-    };
-    train.into_iter().map(rider).collect()
+pub(super) fn branch_of(entry: &Entry) -> (RepoId, Name) {
+    (entry.admission.repo, entry.admission.branch.clone())
 }
 
-fn branch_of(entry: &Entry) -> (RepoId, Name) {
-    (entry.admission.repo, entry.admission.branch.clone())
+/// Asks for the entries that a worker has.
+fn at_work() -> Filter {
+    Filter::open()
+        .status(Status::Leased.name())
+        .status(Status::Merging.name())
+        .status(Status::Checking.name())
+        .status(Status::Ready.name())
+        .status(Status::Dispatching.name())
 }
 
 /// Tells whether a worker has it.
@@ -711,25 +551,25 @@ impl Reconcile for Queue {
 impl Queue {
     /// Looks at everything that is open, and does what can be done.
     fn look(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        let mut worked = admit::admit(cx, &self.name)?;
-        let open = cx.store.open_rows::<Entry>(&Filter::open())?.rows;
-        let mut branches: HashMap<(RepoId, Name), Vec<Entry>> = HashMap::new();
-        let mut wake_at: Option<Time> = None;
+        let mut worked = admit::admit(&mut self.admitted, cx, &self.name)?;
+        let mut branches: BTreeMap<(RepoId, Name), Vec<Entry>> = BTreeMap::new();
+        for branch in cx.store.queued_branches()? {
+            branches.insert(branch, Vec::new());
+        }
+        for entry in cx.store.open_rows::<Entry>(&at_work())?.rows {
+            branches.entry(branch_of(&entry)).or_default().push(entry);
+        }
+        let blocked = Filter::open().status(Status::Blocked.name());
+        let blocked = cx.store.open_rows::<Entry>(&blocked)?.rows;
+        let mut wake_at = (!blocked.is_empty()).then(|| cx.now() + LOOK_AGAIN);
+        if blocked::look(self, cx, &blocked) {
+            // They have their turn in the next look, together with whoever came before them.
+            worked = true;
+        }
         let mut until: Option<Time> = None;
         let earliest = |a: Option<Time>, b: Time| Some(a.map_or(b, |a| a.min(b)));
-        for entry in open {
-            if entry.status == Status::Blocked {
-                match blocked::look(self, cx, &entry) {
-                    Ok(free) => worked |= free,
-                    Err(error) => tracing::debug!(entry = %entry.id, %error, "still blocked"),
-                }
-                wake_at = earliest(wake_at, cx.now() + LOOK_AGAIN);
-            }
-            let key = (entry.admission.repo, entry.admission.branch.clone());
-            branches.entry(key).or_default().push(entry);
-        }
-        for entries in branches.values() {
-            match self.work_branch(cx, entries)? {
+        for ((repo, branch), active) in branches {
+            match self.work_branch(cx, (repo, &branch), active)? {
                 Progress::Worked => worked = true,
                 Progress::Delayed { until: at } => until = earliest(until, at),
                 Progress::Idle { wake_at: Some(at) } => wake_at = earliest(wake_at, at),

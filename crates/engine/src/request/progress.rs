@@ -10,7 +10,7 @@ use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::{self, Outcome, Request, Status};
 use hyperion_model::run::Run;
-use hyperion_model::{Command, Name, ShortText};
+use hyperion_model::{Command, Name, RequestId, ShortText};
 use hyperion_store::Filter;
 
 use super::summary;
@@ -18,50 +18,56 @@ use crate::cx::json_blob;
 use crate::look::Look;
 use crate::plan::ready;
 use crate::reconcile::{Progress, Reconcile};
+use crate::woken::{Deed, Woken};
 use crate::{Cx, Error};
 
 /// Follows requests.
 pub(crate) struct Requests {
     name: Name,
+    woken: Woken,
 }
 
 impl Requests {
-    pub(crate) const fn new(name: Name) -> Self {
-        Self { name }
-    }
-
-    fn follow(&self, cx: &Cx, request: &Request) -> Result<bool, Error> {
-        match next(cx, request)? {
-            Next::Nothing => return Ok(false),
-            Next::Finish(plan) => self.finish(cx, request, &plan)?,
-            Next::Command(command) => {
-                cx.execute(
-                    cx.stamp(&self.name),
-                    vec![Command::Request(request.id, command)],
-                    vec![],
-                )?;
-            }
+    pub(crate) fn new(name: Name) -> Self {
+        Self {
+            name,
+            woken: Woken::with_all::<Request>(),
         }
-        Ok(true)
     }
+}
 
-    fn finish(&self, cx: &Cx, request: &Request, plan: &Plan) -> Result<(), Error> {
-        let summary = summary::of(cx, request, plan)?;
-        let (outcome, reason) = ending(plan);
-        let blob = json_blob(&summary)?;
-        let finish = request::Command::Finish {
-            outcome,
-            summary: blob.digest,
-            reason,
-        };
-        let commands = vec![expect(plan), Command::Request(request.id, finish)];
-        match cx.execute(cx.stamp(&self.name), commands, vec![blob]) {
-            Err(error) if error.is_stale() => return Ok(()),
-            done => done?,
-        };
-        reached(Point::RequestFinished);
-        Ok(())
+fn follow(cx: &Cx, id: RequestId) -> Result<Vec<Deed>, Error> {
+    let Some(request) = cx.store.get::<Request>(id)? else {
+        return Ok(vec![]);
+    };
+    match request.status {
+        Status::Planned | Status::Running | Status::AwaitingApproval => {}
+        Status::Pending
+        | Status::NeedsClarification
+        | Status::Completed
+        | Status::PartlyLanded
+        | Status::Failed
+        | Status::Cancelled
+        | Status::RolledBack => return Ok(vec![]),
     }
+    Ok(match next(cx, &request)? {
+        Next::Nothing => vec![],
+        Next::Finish(plan) => vec![finish(cx, &request, &plan)?],
+        Next::Command(command) => vec![(vec![Command::Request(id, command)], vec![])],
+    })
+}
+
+fn finish(cx: &Cx, request: &Request, plan: &Plan) -> Result<Deed, Error> {
+    let summary = summary::of(cx, request, plan)?;
+    let (outcome, reason) = ending(plan);
+    let blob = json_blob(&summary)?;
+    let finish = request::Command::Finish {
+        outcome,
+        summary: blob.digest,
+        reason,
+    };
+    let commands = vec![expect(plan), Command::Request(request.id, finish)];
+    Ok((commands, vec![blob]))
 }
 
 /// What is to be done about a request.
@@ -192,14 +198,10 @@ impl Reconcile for Requests {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        let following = Filter::open()
-            .status(Status::Planned.name())
-            .status(Status::Running.name())
-            .status(Status::AwaitingApproval.name());
-        let mut worked = false;
-        for request in cx.store.open_rows::<Request>(&following)?.rows {
-            worked |= self.follow(cx, &request)?;
+        let worked = self.woken.each(cx, &self.name, |id| follow(cx, id))?;
+        if worked {
+            reached(Point::RequestFinished);
         }
-        Ok(Progress::worked(worked))
+        Ok(Progress::worked(worked || self.woken.is_behind()))
     }
 }

@@ -71,7 +71,7 @@ impl World {
     }
 
     fn admit(&mut self) -> Result<(), Pending> {
-        for waiting in admit::waiting(&self.facts).unwrap() {
+        for waiting in admit::waiting(&self.facts, None).unwrap() {
             let admit::Waiting {
                 plan,
                 request,
@@ -85,8 +85,13 @@ impl World {
                 admit::commands(id, &request, &sets, vec![], None)
             } else {
                 let first = sets.into_iter().find_map(|set| {
-                    let before =
-                        admit::entries_before(&self.facts, &plan, set.proposal.step).unwrap()?;
+                    let before = admit::entries_before(
+                        &self.facts,
+                        &plan,
+                        set.proposal.step,
+                        &std::collections::BTreeMap::new(),
+                    )
+                    .unwrap()?;
                     Some((set, before))
                 });
                 let Some((set, before)) = first else { continue };

@@ -151,3 +151,18 @@ CREATE INDEX change_set_ended ON "change_set" (updated_ms) WHERE open = 0;
 CREATE INDEX approval_ended ON "approval" (updated_ms) WHERE open = 0;
 CREATE INDEX entry_ended ON "entry" (updated_ms) WHERE open = 0;
 CREATE INDEX blob_created ON blob (created_ms) WHERE place < 2;
+
+-- Open rows in the order of their creation: a page of them must not cost all of them.
+CREATE INDEX request_order ON "request" (created_seq) WHERE open = 1;
+CREATE INDEX plan_order ON "plan" (created_seq) WHERE open = 1;
+CREATE INDEX change_set_order ON "change_set" (created_seq) WHERE open = 1;
+CREATE INDEX approval_order ON "approval" (created_seq) WHERE open = 1;
+CREATE INDEX entry_order ON "entry" (created_seq) WHERE open = 1;
+
+-- Whose turn it is in the queue of a branch: the oldest of each priority.
+CREATE INDEX entry_turn ON "entry" (
+    repo_id,
+    json_extract(doc, '$.admission.branch'),
+    json_extract(doc, '$.admission.priority'),
+    created_seq
+) WHERE status = 'queued';
