@@ -319,6 +319,9 @@ fn settings() -> Settings {
         log_max_bytes: 1024 * 1024,
         retention: Duration::from_secs(86_400),
         check_environment: vec![],
+        backup: hyperion_engine::Backup::default(),
+        archive_after: Duration::from_secs(30 * 86_400),
+        dead_letters_after: Duration::from_secs(30 * 86_400),
     }
 }
 

@@ -60,6 +60,7 @@ fn unit(repo: RepoId, tip: &GitId, tree: &GitId, blob: &NewBlob) -> Vec<Command>
         branch: name("main"),
         base: tip.clone(),
         document: blob.digest,
+        title: None,
         source: Source::Cli,
         agent: name("scripted"),
         dry_run: false,
@@ -89,6 +90,7 @@ fn unit(repo: RepoId, tip: &GitId, tree: &GitId, blob: &NewBlob) -> Vec<Command>
         base_commit: tip.clone(),
         base_tree: tree.clone(),
         document: blob.digest,
+        title: None,
         items: vec![],
         dry_run: false,
     };
