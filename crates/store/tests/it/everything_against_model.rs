@@ -18,6 +18,10 @@ use crate::against_model::{
 use crate::world::{World, batch, register, stamp, time};
 
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a few hundred of them live at a time, and boxes would make the strategies unreadable"
+)]
 enum Op {
     Commit {
         commands: Vec<Command>,
