@@ -249,9 +249,11 @@ impl World {
         let ours = |path: &Path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             // Ours say whose they are; what a loss of power left of one is not told from a person's own.
-            let kept = name.ends_with(".keep")
-                && fs::read(path)
-                    .is_ok_and(|note| note.starts_with(b"hyperion ") && note.len() > 48);
+            let is_note = |note: Vec<u8>| {
+                let id = note.trim_ascii().strip_prefix(b"hyperion ");
+                id.is_some_and(|id| id.len() >= 40 && id.iter().all(u8::is_ascii_hexdigit))
+            };
+            let kept = name.ends_with(".keep") && fs::read(path).is_ok_and(is_note);
             name.ends_with(".lock") || kept || name.starts_with("hyperion-")
         };
         let mut places = vec![PathBuf::from(git_dir.trim())];
