@@ -129,16 +129,7 @@ impl Cx {
     /// Content that cannot be read (damaged, or its key is lost) is as good as purged to whoever can do without: one bad
     /// blob must not take a whole list away. `audit verify` and the doctor name it.
     pub fn read_json<T: DeserializeOwned>(&self, digest: Digest) -> Result<Option<T>, Error> {
-        match self.read_json_or_fail(digest) {
-            Err(
-                error @ (Error::Read(ReadError::DamagedBlob { .. } | ReadError::KeyMissing { .. })
-                | Error::Blob { .. }),
-            ) => {
-                tracing::warn!(%error, "went on without content that cannot be read");
-                Ok(None)
-            }
-            read => read,
-        }
+        unless_unreadable(self.read_json_or_fail(digest))
     }
 
     fn read_json_or_fail<T: DeserializeOwned>(&self, digest: Digest) -> Result<Option<T>, Error> {
@@ -153,9 +144,9 @@ impl Cx {
             })
     }
 
-    /// Reads the text in a blob, redacted; none when it was purged.
+    /// Reads the text in a blob, redacted; none when it was purged, or cannot be read.
     pub fn read_text(&self, digest: Digest) -> Result<Option<String>, Error> {
-        let bytes = self.store.blob(digest)?;
+        let bytes = unless_unreadable(self.store.blob(digest).map_err(Error::from))?;
         Ok(bytes.map(|bytes| {
             let text = String::from_utf8_lossy(&bytes);
             self.redactor.redact(&text).into_owned()
@@ -173,6 +164,20 @@ impl Cx {
             digest,
             detail: "it was purged".to_owned(),
         })
+    }
+}
+
+/// Takes content that cannot be read for content that was purged.
+fn unless_unreadable<T>(read: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Err(
+            error @ (Error::Read(ReadError::DamagedBlob { .. } | ReadError::KeyMissing { .. })
+            | Error::Blob { .. }),
+        ) => {
+            tracing::warn!(%error, "went on without content that cannot be read");
+            Ok(None)
+        }
+        read => read,
     }
 }
 
