@@ -42,6 +42,26 @@ pub(crate) struct Acknowledged {
     pub(crate) ended: Vec<(String, String)>,
 }
 
+impl Acknowledged {
+    /// Adds what another client was told.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let Self {
+            filed,
+            decided,
+            called_off,
+            entries_called_off,
+            taken_back,
+            ended,
+        } = other;
+        self.filed.extend(filed);
+        self.decided.extend(decided);
+        self.called_off.extend(called_off);
+        self.entries_called_off.extend(entries_called_off);
+        self.taken_back.extend(taken_back);
+        self.ended.extend(ended);
+    }
+}
+
 impl World {
     /// Requires every invariant of a home at rest, whose engine is down.
     ///

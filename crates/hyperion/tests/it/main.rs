@@ -29,6 +29,7 @@ mod fail_points;
 mod fidelity;
 mod intake;
 mod invariants;
+mod kills;
 mod malformed;
 mod migrate;
 mod policy;

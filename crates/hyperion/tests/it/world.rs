@@ -88,6 +88,25 @@ impl World {
         self.up = Some(up);
     }
 
+    /// Starts `hyperion up` and waits for nothing.
+    #[track_caller]
+    pub(crate) fn start_engine_anew(&mut self) {
+        self.up = Some(self.hyperion.start(&["up"]));
+    }
+
+    /// Requires that the engine did not end by itself; shows what it said if it did.
+    #[track_caller]
+    pub(crate) fn assert_engine_runs(&mut self) {
+        if !self.engine().is_running() {
+            let ended = self.up.take().expect("an engine was up").wait(SOON);
+            panic!(
+                "an engine ended by itself, with {:?}:\n{}",
+                ended.exit(),
+                ended.stderr
+            );
+        }
+    }
+
     /// Starts `hyperion up` with more variables, for a test that waits for its end itself.
     #[track_caller]
     pub(crate) fn start_engine_with(&self, variables: &[(&str, &str)]) -> Running {
