@@ -72,7 +72,7 @@ fn a_home_that_cannot_be_used() {
 
     ## somebody else's database: exit 69
     error: failed to open the database: file is not a database
-    hint: look at it with `hyperion audit verify` and restore the latest backup; nothing was changed
+    hint: `hyperion doctor` says what is damaged, and where; restore the latest backup; nothing was changed
     ");
 }
 
@@ -152,11 +152,11 @@ fn a_home_from_a_newer_version() {
         .row("changing", &file(&world, &request()));
     insta::assert_snapshot!(seen.rows, @r"
     ## looking: exit 69
-    error: failed to open the database: its schema is version 99, this Hyperion knows up to 2
+    error: failed to open the database: its schema is version 99, this Hyperion knows up to 3
     hint: use the newer Hyperion again; a migration is not taken back, but a copy from before it lies beside the database
 
     ## changing: exit 69
-    error: failed to open the database: its schema is version 99, this Hyperion knows up to 2
+    error: failed to open the database: its schema is version 99, this Hyperion knows up to 3
     hint: use the newer Hyperion again; a migration is not taken back, but a copy from before it lies beside the database
     ");
     assert!(fs::read(&database).unwrap() == bytes, "nothing was changed");
