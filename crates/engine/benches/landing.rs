@@ -67,7 +67,7 @@ fn main() {
             } else {
                 CHANGES
             };
-            let (landing, road) = measure(&asked, files, changes);
+            let (landing, road) = measure(files, changes);
             landing.print("landing", &case);
             road.print("landing", &format!("from filing to landed, {name} files"));
         }
@@ -79,15 +79,16 @@ fn main() {
         } else {
             QUEUED
         };
-        ready(&asked, entries).print("landing", case);
+        ready(entries).print("landing", case);
     }
 }
 
 /// From opening the home to the first entry at work, with much in the queue.
-fn ready(asked: &Asked, entries: usize) -> Figure {
-    let folder = asked.fresh("ready");
-    let repo = history::repository(&folder, 100);
-    let first = engine(&folder);
+fn ready(entries: usize) -> Figure {
+    let scratch = scratch();
+    let folder = scratch.path();
+    let repo = history::repository(folder, 100);
+    let first = engine(folder);
     let wanted = hyperion_api::repo::RegisterRepo {
         path: repo.to_str().unwrap().to_owned(),
         name: Some("bench".to_owned()),
@@ -109,7 +110,7 @@ fn ready(asked: &Asked, entries: usize) -> Figure {
     let git_id = |oid: &hyperion_git::Oid| hyperion_model::GitId::new(oid.as_str()).unwrap();
     first.stop();
     drop(first);
-    let store = store(&folder);
+    let store = store(folder);
     queued::fill(
         &store,
         page.rows[0].id,
@@ -122,7 +123,7 @@ fn ready(asked: &Asked, entries: usize) -> Figure {
     drop(store);
 
     let began = Instant::now();
-    let engine = engine(&folder);
+    let engine = engine(folder);
     let mut commits = engine.cx().store.subscribe();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -139,10 +140,11 @@ fn ready(asked: &Asked, entries: usize) -> Figure {
     }
 }
 
-fn measure(asked: &Asked, files: usize, changes: usize) -> (Figure, Figure) {
-    let folder = asked.fresh("engine");
-    let repo = history::repository(&folder, files);
-    let engine = engine(&folder);
+fn measure(files: usize, changes: usize) -> (Figure, Figure) {
+    let scratch = scratch();
+    let folder = scratch.path();
+    let repo = history::repository(folder, files);
+    let engine = engine(folder);
     let cx = Arc::clone(engine.cx());
     let owner = Actor::Person {
         id: name("ada"),
@@ -276,6 +278,11 @@ fn engine(folder: &Path) -> Engine {
         boot_id: boot_id().unwrap(),
     })
     .unwrap()
+}
+
+/// A home is never below a repository, so not in the folder that was given: that is below this one.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
 }
 
 fn home(folder: &Path) -> Home {

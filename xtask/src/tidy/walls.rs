@@ -6,7 +6,12 @@ use super::{Finding, Tree};
 const STARTS_A_PROCESS: &[&str] = &[concat!("Command", "::new("), concat!("tokio::", "process")];
 
 /// Where a process may be started. (Test code may too.)
-const STARTERS: &[&str] = &["crates/host/", "xtask/src/process.rs"];
+const STARTERS: &[&str] = &[
+    "crates/host/",
+    "xtask/src/process.rs",
+    // Makes what is measured, and what is measured beside it.
+    "bench/",
+];
 
 /// Where SQL may stand, and why.
 const SQL_SPEAKERS: &[(&str, &str)] = &[
