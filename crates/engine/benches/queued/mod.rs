@@ -1,13 +1,13 @@
 //! A queue of so many entries, each with a request, a plan and a change set, as the engine makes them.
 
-use hyperion_model::change_set::{self, Assessed, Basis, Proposal};
+use hyperion_model::change_set::{self, Assessed, Basis, Item, Proposal, item};
 use hyperion_model::entry::{self, Admission};
-use hyperion_model::facts::{Class, Priority};
+use hyperion_model::facts::{Class, Operation, Priority};
 use hyperion_model::plan::{self, NewStep};
 use hyperion_model::request::{self, Source, Submission};
 use hyperion_model::{
-    Actor, Batch, BatchId, ChangeSetId, Command, Decision, EntryId, GitId, Level, Name, NewBlob,
-    PlanId, RepoId, RequestId, Role, RunId, Stamp, TaskId, Time, Uuid,
+    Actor, Batch, BatchId, ChangeSetId, Command, Decision, Digest, EntryId, GitId, ItemId, Level,
+    Name, NewBlob, PlanId, RepoId, RepoPath, RequestId, Role, RunId, Stamp, TaskId, Time, Uuid,
 };
 use hyperion_store::Store;
 
@@ -91,7 +91,7 @@ fn unit(repo: RepoId, tip: &GitId, tree: &GitId, blob: &NewBlob) -> Vec<Command>
         base_tree: tree.clone(),
         document: blob.digest,
         title: None,
-        items: vec![],
+        items: vec![changed_file()],
         dry_run: false,
     };
     let assessed = Assessed {
@@ -151,6 +151,24 @@ fn unit(repo: RepoId, tip: &GitId, tree: &GitId, blob: &NewBlob) -> Vec<Command>
         ),
         of_set(change_set::Command::Queue { entry }),
     ]
+}
+
+fn changed_file() -> Item {
+    Item {
+        id: ItemId::new(Uuid::now_v7()),
+        path: RepoPath::new("src/widget.rs").unwrap(),
+        from_path: None,
+        operation: Operation::Modify,
+        old_hash: Some(Digest::of(b"old")),
+        new_hash: Some(Digest::of(b"new")),
+        old_mode: Some(0o100_644),
+        new_mode: Some(0o100_644),
+        hunks: 1,
+        additions: 1,
+        deletions: 1,
+        status: item::Status::Pending,
+        rejected_hunks: vec![],
+    }
 }
 
 fn name(text: &str) -> Name {
