@@ -17,11 +17,11 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyperion_api::client::{Body, Transport, TransportError, UnixTransport};
-use hyperion_api::{Client, Problem};
+use hyperion_api::{Client, ClientError, Problem};
 use hyperion_engine::Engine;
 use hyperion_host::{Home, HomeLock, Locations, LockError, is_confined};
 use hyperion_server::{Server, router, serve};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
@@ -86,7 +86,7 @@ impl Connection {
                 Access::Change => Err(decides_nothing()),
             };
         }
-        if listens(&socket).await {
+        if answers(&socket).await {
             return Ok(Self::remote(&socket));
         }
         match access {
@@ -120,7 +120,7 @@ impl Connection {
             let detail = format!("there is no home at {} yet", locations.home.display());
             let problem = Problem::new("home.missing", detail)
                 .hint("run `hyperion init` in a repository, or set HYPERION_HOME to where it is");
-            return Err(hyperion_api::ClientError::Problem(Box::new(problem)).into());
+            return Err(ClientError::Problem(Box::new(problem)).into());
         };
         let engine = Arc::new(wiring::read_only(settings, home, variables)?);
         let notices = notices(&engine);
@@ -158,7 +158,7 @@ impl Connection {
                 Err(LockError::Busy { .. }) if began.elapsed() < PATIENCE => {}
                 Err(error) => return Err(error.into()),
             }
-            if listens(&socket).await {
+            if answers(&socket).await {
                 return Ok(Self::remote(&socket));
             }
             tokio::time::sleep(LOOK).await;
@@ -260,7 +260,7 @@ impl Own {
         let problem = Problem::new("store.damaged", format!("the engine has stopped: {why}")).hint(
             "`hyperion doctor` says what is damaged, and where; what was begun is kept as it was last written",
         );
-        Some(hyperion_api::ClientError::Problem(Box::new(problem)).into())
+        Some(ClientError::Problem(Box::new(problem)).into())
     }
 
     /// Stops taking calls, lets the engine end what it is doing, and lets go of the lock.
@@ -343,7 +343,7 @@ fn decides_nothing() -> anyhow::Error {
     let problem = Problem::new("policy.refused", detail).hint(
         "run it from a shell of your own; in a container that puts this on everything, `hyperion config set engine.allow_confined true`",
     );
-    hyperion_api::ClientError::Problem(Box::new(problem)).into()
+    ClientError::Problem(Box::new(problem)).into()
 }
 
 async fn wait_for(mut closed: watch::Receiver<bool>) {
@@ -351,8 +351,14 @@ async fn wait_for(mut closed: watch::Receiver<bool>) {
     let _ = closed.wait_for(|closed| *closed).await;
 }
 
-async fn listens(socket: &std::path::Path) -> bool {
-    UnixStream::connect(socket).await.is_ok()
+/// Whether an engine is behind the socket.
+///
+/// That somebody takes the connection does not tell: the listener of an engine that was killed lives on for a moment in
+/// the program it was just starting.
+async fn answers(socket: &std::path::Path) -> bool {
+    let client = Client::new(UnixTransport::new(socket));
+    let health = client.get::<serde::de::IgnoredAny>("/healthz").await;
+    !matches!(health, Err(ClientError::Transport(_)))
 }
 
 /// Calls a router of this very process.

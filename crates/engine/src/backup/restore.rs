@@ -564,6 +564,9 @@ fn draft_of(home: &Path) -> Result<PathBuf, Error> {
     Ok(draft)
 }
 
+/// The most homes that are put aside in one second.
+const MAX_ASIDE: u32 = 100;
+
 /// Exchanges the new home with what is there; gives where that is now.
 fn put_in_place(draft: &Path, home: &Path, now: Time) -> Result<Option<PathBuf>, Error> {
     let folder = home.parent().unwrap_or(Path::new("/"));
@@ -582,9 +585,26 @@ fn put_in_place(draft: &Path, home: &Path, now: Time) -> Result<Option<PathBuf>,
         .take(19)
         .filter(|letter| *letter != '-' && *letter != ':')
         .collect();
-    let aside = folder.join(format!("{name}.before-restore-{stamp}Z"));
-    rename_new(draft, &aside)
-        .and_then(|()| fsync_dir(folder))
-        .map_err(io(&aside))?;
-    Ok(Some(aside))
+    // Another restore may have put one aside in this very second.
+    let mut number = 1;
+    loop {
+        let again = match number {
+            1 => String::new(),
+            more => format!("-{more}"),
+        };
+        let aside = folder.join(format!("{name}.before-restore-{stamp}Z{again}"));
+        match rename_new(draft, &aside) {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AlreadyExists && number < MAX_ASIDE =>
+            {
+                number += 1;
+            }
+            renamed => {
+                renamed
+                    .and_then(|()| fsync_dir(folder))
+                    .map_err(io(&aside))?;
+                return Ok(Some(aside));
+            }
+        }
+    }
 }
