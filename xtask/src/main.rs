@@ -13,6 +13,7 @@ mod chaos;
 mod fuzz;
 mod generate;
 mod process;
+mod sabotage;
 mod test;
 mod tidy;
 mod tools;
@@ -37,6 +38,9 @@ Commands:
                   links, walls between crates, paths and examples
   fuzz [TARGET…] [--minutes N]
                   Fuzz what reads text from outside, each target for N minutes (10)
+  sabotage [NAME…]
+                  Leave out one thing after the other that a crash needs, in a copy, and see
+                  that tests notice
   generate        Write the generated files in docs/: schemas, states, CLI reference
   help            Show this
 ";
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         ["chaos", wishes @ ..] => chaos::Wish::read(wishes).and_then(|wish| chaos::go(&root, wish)),
         ["tidy"] => tidy::run(&root),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
+        ["sabotage", names @ ..] => sabotage::run(&root, names),
         ["generate"] => generate::write(&root),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
