@@ -61,7 +61,11 @@ fn processes_are_ended_by_a_mark_in_their_environment() {
     let marks = [mark.clone()];
     let dir = tempfile::tempdir().unwrap();
     let left = dir.path().join("left");
-    let script = format!("setsid sleep 100 & echo $! > {}", left.display());
+    // It leaves the group before the shell ends: what is still in it is ended with it.
+    let left_file = left.display();
+    let script = format!(
+        "setsid sh -c 'echo $$ > {left_file}; sleep 100; true' & until test -s {left_file}; do sleep 0.01; done"
+    );
     let launch = Launch::new("/bin/sh", "/")
         .args(["-c", &script])
         .env("PATH", "/usr/bin:/bin")
