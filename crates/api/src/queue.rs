@@ -197,4 +197,7 @@ pub struct Idle {
     pub waiting_approvals: u64,
     /// The number of the last event.
     pub last_seq: u64,
+    /// What the engine tried and could not do just now, by part; it tries again by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<String>,
 }

@@ -140,7 +140,8 @@ points! {
     RestoreCopied "restore.files.copied" "The files of a backup are copied into a folder beside the home (`hyperion restore`)."
     RestoreReplayed "restore.events.replayed" "Events of segments are in the copied database; rows do not follow them yet."
     RestoreChecked "restore.home.checked" "The new home is whole and durable, beside the old one."
-    RestoreExchanged "restore.home.exchanged" "The new home has its name; the old one has the draft's (`hyperion restore --replace`)."
+    RestoreNamed "restore.home.named" "The new home has the name under which the old one will be kept (`hyperion restore --replace`)."
+    RestoreExchanged "restore.home.exchanged" "The new home has its name, and so has the old one that is kept aside; neither name is durable."
     RestorePlaced "restore.home.placed" "The new home has its name, the old one is kept aside; nobody was told."
 }
 

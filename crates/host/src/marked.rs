@@ -16,6 +16,10 @@ use crate::wait::timespec;
 const ENVIRONMENT_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// How often those that are left are looked for again: one may start another in its last moment.
 const LOOKS_MAX: usize = 20;
+/// How often a process that shows no environment just now is looked at again before it is taken to have none.
+const BLINKS_MAX: usize = 5;
+/// The time between two such looks.
+const BLINK: Duration = Duration::from_millis(2);
 /// How long a killed process may take to go.
 const LAST_BREATH: Duration = Duration::from_secs(5);
 
@@ -24,7 +28,7 @@ const LAST_BREATH: Duration = Duration::from_secs(5);
 /// It finds what left its process group, too, as long as it kept its environment.
 pub fn kill_marked(name: &str, values: &[String]) -> io::Result<bool> {
     for _ in 0..LOOKS_MAX {
-        let found = marked(name, values)?;
+        let found = surely_marked(name, values)?;
         if found.is_empty() {
             return Ok(true);
         }
@@ -41,7 +45,7 @@ pub fn kill_marked(name: &str, values: &[String]) -> io::Result<bool> {
 pub fn await_marked(name: &str, values: &[String], patience: Duration) -> io::Result<bool> {
     let deadline = Instant::now() + patience;
     loop {
-        let found = marked(name, values)?;
+        let found = surely_marked(name, values)?;
         if found.is_empty() {
             return Ok(true);
         }
@@ -52,14 +56,36 @@ pub fn await_marked(name: &str, values: &[String], patience: Duration) -> io::Re
     }
 }
 
-/// Finds them, as handles that stay theirs when the number is given to another.
-fn marked(name: &str, values: &[String]) -> io::Result<Vec<OwnedFd>> {
+/// Finds them, and looks again where one may be between two programs.
+fn surely_marked(name: &str, values: &[String]) -> io::Result<Vec<OwnedFd>> {
+    let mut look = marked(name, values)?;
+    for _ in 0..BLINKS_MAX {
+        if !look.found.is_empty() || !look.blinked {
+            break;
+        }
+        std::thread::sleep(BLINK);
+        look = marked(name, values)?;
+    }
+    Ok(look.found)
+}
+
+/// What one look at all processes came to.
+#[derive(Default)]
+struct Look {
+    /// Handles that stay theirs when the number is given to another.
+    found: Vec<OwnedFd>,
+    /// A process showed no environment at all: it has none, or `execve` is just giving it one.
+    blinked: bool,
+}
+
+/// Looks at every process once.
+fn marked(name: &str, values: &[String]) -> io::Result<Look> {
     let own = std::process::id();
     let wanted: Vec<String> = values
         .iter()
         .map(|value| format!("{name}={value}"))
         .collect();
-    let mut found = Vec::new();
+    let mut look = Look::default();
     for entry in fs::read_dir("/proc")?.flatten() {
         let pid = entry
             .file_name()
@@ -69,8 +95,14 @@ fn marked(name: &str, values: &[String]) -> io::Result<Vec<OwnedFd>> {
             continue;
         };
         let environment = entry.path().join("environ");
-        if !has_one(&environment, &wanted) {
-            continue;
+        match has_one(&environment, &wanted) {
+            Some(true) => {}
+            Some(false) => continue,
+            None => {
+                // The kernel's own threads have no program either.
+                look.blinked |= fs::read_link(entry.path().join("exe")).is_ok();
+                continue;
+            }
         }
         let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
             continue;
@@ -79,21 +111,27 @@ fn marked(name: &str, values: &[String]) -> io::Result<Vec<OwnedFd>> {
             continue;
         };
         // Looked at once more: the number may have been another's by the time of the handle.
-        if has_one(&environment, &wanted) {
-            found.push(handle);
+        match has_one(&environment, &wanted) {
+            Some(true) => look.found.push(handle),
+            Some(false) => {}
+            None => look.blinked = true,
         }
     }
-    Ok(found)
+    Ok(look)
 }
 
+/// Whether an environment holds one of these; nothing where it is empty.
+///
 /// What cannot be read is somebody else's.
-fn has_one(environment: &Path, wanted: &[String]) -> bool {
+fn has_one(environment: &Path, wanted: &[String]) -> Option<bool> {
     let Ok(bytes) = read_bounded(environment, ENVIRONMENT_MAX_BYTES) else {
-        return false;
+        return Some(false);
     };
-    bytes
-        .split(|byte| *byte == 0)
-        .any(|variable| wanted.iter().any(|wanted| wanted.as_bytes() == variable))
+    (!bytes.is_empty()).then(|| {
+        bytes
+            .split(|byte| *byte == 0)
+            .any(|variable| wanted.iter().any(|wanted| wanted.as_bytes() == variable))
+    })
 }
 
 fn await_ends(processes: &[OwnedFd], deadline: Instant) -> io::Result<()> {

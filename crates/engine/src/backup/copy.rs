@@ -71,7 +71,6 @@ impl<'a> Copier<'a> {
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && !from.exists() => Ok(false),
-            // Already shipped by a process that died before it said so: the same name, the same content.
             Err(error) => Err(failed(&to)(error)),
         }
     }

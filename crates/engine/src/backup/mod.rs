@@ -44,6 +44,7 @@ pub(crate) use shipper::Shipper;
 pub use take::{Depth, Stage, TakeOptions, Taken, take};
 
 use hyperion_api::Problem;
+use hyperion_model::Time;
 
 use crate::Error;
 
@@ -65,6 +66,18 @@ pub(crate) fn unusable(detail: impl Into<String>, hint: impl Into<String>) -> Er
     Problem::new("backup.unusable", detail.into())
         .hint(hint)
         .into()
+}
+
+/// A moment as a part of a file's name, to the second: `20261121T101500Z`.
+fn stamp(now: Time) -> String {
+    let letters = now.to_string();
+    let mut stamp: String = letters
+        .chars()
+        .take(19)
+        .filter(|letter| *letter != '-' && *letter != ':')
+        .collect();
+    stamp.push('Z');
+    stamp
 }
 
 /// A file that could not be read or written.

@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 use super::manifest::{FileEntry, Manifest};
 use super::segment::{self, Segment, SegmentName};
 use super::verify::remove_side_files;
-use super::{BLOBS, DATABASE, REPOS, SHIP_STATE, find, io, unusable, verify};
+use super::{BLOBS, DATABASE, REPOS, SHIP_STATE, find, io, stamp, unusable, verify};
 use crate::Error;
 use crate::error::chain;
 
@@ -568,6 +568,8 @@ fn draft_of(home: &Path) -> Result<PathBuf, Error> {
 const MAX_ASIDE: u32 = 100;
 
 /// Exchanges the new home with what is there; gives where that is now.
+///
+/// Nothing is ever removed on the way: the old home has either its own name or that of a home kept aside.
 fn put_in_place(draft: &Path, home: &Path, now: Time) -> Result<Option<PathBuf>, Error> {
     let folder = home.parent().unwrap_or(Path::new("/"));
     if fs::symlink_metadata(home).is_err() {
@@ -576,35 +578,40 @@ fn put_in_place(draft: &Path, home: &Path, now: Time) -> Result<Option<PathBuf>,
             .map_err(io(home))?;
         return Ok(None);
     }
-    exchange(draft, home).map_err(io(home))?;
+    // The draft takes the name under which the old home is kept, and only then they change places: whoever dies in
+    // between leaves nothing that a later restore would clear away.
+    let aside = name_aside(draft, home, now)?;
+    reached(FaultPoint::RestoreNamed);
+    if let Err(error) = exchange(&aside, home) {
+        // Still the new one.
+        let _ = remove_tree(&aside);
+        return Err(io(home)(error));
+    }
     reached(FaultPoint::RestoreExchanged);
+    fsync_dir(folder).map_err(io(folder))?;
+    Ok(Some(aside))
+}
+
+/// Names the draft by the time at which the old home gives way.
+fn name_aside(draft: &Path, home: &Path, now: Time) -> Result<PathBuf, Error> {
+    let folder = home.parent().unwrap_or(Path::new("/"));
     let name = home.file_name().unwrap_or_default().to_string_lossy();
-    let stamp: String = now
-        .to_string()
-        .chars()
-        .take(19)
-        .filter(|letter| *letter != '-' && *letter != ':')
-        .collect();
-    // Another restore may have put one aside in this very second.
+    let stamp = stamp(now);
     let mut number = 1;
     loop {
+        // Another restore may have put one aside in this very second.
         let again = match number {
             1 => String::new(),
             more => format!("-{more}"),
         };
-        let aside = folder.join(format!("{name}.before-restore-{stamp}Z{again}"));
+        let aside = folder.join(format!("{name}.before-restore-{stamp}{again}"));
         match rename_new(draft, &aside) {
             Err(error)
                 if error.kind() == std::io::ErrorKind::AlreadyExists && number < MAX_ASIDE =>
             {
                 number += 1;
             }
-            renamed => {
-                renamed
-                    .and_then(|()| fsync_dir(folder))
-                    .map_err(io(&aside))?;
-                return Ok(Some(aside));
-            }
+            renamed => return renamed.map(|()| aside.clone()).map_err(io(&aside)),
         }
     }
 }

@@ -13,7 +13,7 @@ use hyperion_store::{Filter, Snapshot, StoreError};
 
 use super::copy::{Copier, Earlier};
 use super::manifest::{Manifest, RepoEntry};
-use super::{BLOBS, CONFIG, DATABASE, REPOS, RUNS, find, io, unusable, verify};
+use super::{BLOBS, CONFIG, DATABASE, REPOS, RUNS, find, io, stamp, unusable, verify};
 use crate::{Cx, Error};
 
 /// After this long a half-made backup is nobody's any more.
@@ -258,13 +258,7 @@ fn refuse_home(cx: &Cx, folder: &Path) -> Result<(), Error> {
 
 /// Names a backup by its time; a second one in the same second gets a number.
 fn free_name(options: &TakeOptions<'_>, now: Time) -> String {
-    let stamp: String = now
-        .to_string()
-        .chars()
-        .take(19)
-        .filter(|letter| *letter != '-' && *letter != ':')
-        .collect();
-    let plain = format!("{}-{stamp}Z", options.prefix);
+    let plain = format!("{}-{}", options.prefix, stamp(now));
     let is_free = |name: &String| fs::symlink_metadata(options.folder.join(name)).is_err();
     (1_u32..)
         .map(|number| match number {

@@ -54,6 +54,38 @@ fn a_group_is_killed_by_the_mark_of_its_leader() {
     assert_eq!(kill_group(&seen.unwrap()).unwrap(), Killed::Gone);
 }
 
+// M1, S8: a process that is given another program shows no environment for a moment.
+#[test]
+fn a_process_is_found_by_its_mark_while_it_changes_its_program() {
+    let mark = format!("{}-{}", std::process::id(), "changing");
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("changes");
+    std::fs::write(&script, "exec /bin/sh \"$0\"\n").unwrap();
+    let launch = Launch::new("/bin/sh", "/")
+        .args([script.to_str().unwrap()])
+        .env("HYPERION_TEST_MARK", &mark);
+    let limits = Limits {
+        wall: Duration::from_secs(60),
+        output_max: 1000,
+    };
+    let name = "HYPERION_TEST_MARK";
+    let marks = [mark];
+    let ended = run_logged(
+        &launch,
+        &limits,
+        &dir.path().join("log"),
+        &CancelFlag::new().unwrap(),
+        |_| {
+            for look in 0..300 {
+                let gone = await_marked(name, &marks, Duration::ZERO).unwrap();
+                assert!(!gone, "it was not seen by look {look}");
+            }
+            assert!(kill_marked(name, &marks).unwrap());
+        },
+    );
+    assert_eq!(ended.unwrap().exit, Exit::Signal(9));
+}
+
 // M1, S8: what nobody knows the pid of is found by its environment, also when it left its group.
 #[test]
 fn processes_are_ended_by_a_mark_in_their_environment() {

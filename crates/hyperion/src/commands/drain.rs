@@ -22,7 +22,7 @@ use crate::view::{count, hint};
 /// Work until nothing can go on without a person
 ///
 /// Runs the engine and its workers in the foreground, or attaches to the engine that is up. Exits 0 when the queue is idle, 1 when
-/// entries failed meanwhile.
+/// entries failed meanwhile or a part of the engine could not go on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion drain
@@ -113,15 +113,27 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 .say("Stopped. What was begun is kept; `hyperion drain` carries it on.");
             Ok(Exit::Interrupted)
         }
-        Ok(End::Idle { failed, waiting }) => {
+        Ok(End::Idle {
+            failed,
+            waiting,
+            troubles,
+        }) => {
             session.close().await?;
+            for trouble in &troubles {
+                cx.output.say(&stuck(trouble));
+            }
+            if !troubles.is_empty() {
+                cx.output.say(&hint(
+                    "Nothing is lost. Mend it, then: hyperion drain. What is wrong: hyperion doctor",
+                ));
+            }
             if waiting > 0 {
                 cx.output.say(&hint(&format!(
                     "{} for a decision: hyperion approval list",
                     waits(waiting)
                 )));
             }
-            Ok(if failed == 0 {
+            Ok(if failed == 0 && troubles.is_empty() {
                 Exit::Done
             } else {
                 Exit::Failed
@@ -132,6 +144,11 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             Err(error)
         }
     }
+}
+
+/// What the engine could not do, which leaves work undone although nothing runs.
+fn stuck(trouble: &str) -> String {
+    format!("{} {trouble}", paint(style::BAD, "could not go on:"))
 }
 
 fn waits(approvals: u64) -> String {
@@ -148,11 +165,16 @@ const NOT_YET: Idle = Idle {
     queue_depth: 0,
     waiting_approvals: 0,
     last_seq: 0,
+    troubles: Vec::new(),
 };
 
 /// How draining ended.
 enum End {
-    Idle { failed: u64, waiting: u64 },
+    Idle {
+        failed: u64,
+        waiting: u64,
+        troubles: Vec<String>,
+    },
     Stopped,
 }
 
@@ -170,6 +192,7 @@ async fn drain(
     let first = Figures::of(&before);
     let mut last = first;
     let mut reopenings = 0;
+    let mut told_troubles = Vec::new();
     let client = session.client().clone();
     let seen = session.seen();
     let mut progress = Progress::new(&[]);
@@ -209,12 +232,19 @@ async fn drain(
             Format::Json | Format::Jsonl => cx.output.data(&serde_json::to_string(&report)?),
             Format::Table => cx.output.progress(&line(&report)),
         }
+        if args.watch && idle.troubles != told_troubles {
+            for trouble in &idle.troubles {
+                cx.output.say(&stuck(trouble));
+            }
+            told_troubles.clone_from(&idle.troubles);
+        }
         if idle.idle && !args.watch {
             // What went before the last step is told by `close` as well, from here on.
             session.saw(idle.last_seq);
             return Ok(End::Idle {
                 failed: report.failed,
                 waiting: idle.waiting_approvals,
+                troubles: idle.troubles,
             });
         }
     }

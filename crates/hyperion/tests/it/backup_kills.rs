@@ -29,6 +29,7 @@ pub(crate) const RESTORING: &[Point] = &[
     Point::RestoreCopied,
     Point::RestoreReplayed,
     Point::RestoreChecked,
+    Point::RestoreNamed,
     Point::RestoreExchanged,
     Point::RestorePlaced,
 ];
@@ -148,6 +149,7 @@ fn a_restore_killed_at_any_point_leaves_one_whole_home() {
         "--key",
         key.to_str().unwrap(),
     ];
+    let mut kept = 0;
     for point in RESTORING {
         let before = world.store().last_seq().unwrap();
         kill(&world.hyperion, *point, &arguments);
@@ -166,19 +168,32 @@ fn a_restore_killed_at_any_point_leaves_one_whole_home() {
             world.store().last_seq().unwrap(),
             taken["head_seq"].as_u64().unwrap()
         );
-        assert_eq!(drafts(&world.hyperion.home()), 0, "{}", point.name());
+        assert_eq!(
+            beside(&world.hyperion.home(), ".restoring-"),
+            0,
+            "{}",
+            point.name()
+        );
+        // Every home that gave way is kept, and so is a new one that had its name already.
+        kept += 1 + usize::from(is_new || *point == Point::RestoreNamed);
+        assert_eq!(
+            beside(&world.hyperion.home(), ".before-restore-"),
+            kept,
+            "{}",
+            point.name()
+        );
         world.ask(&makes(point.name()));
     }
     world.assert_sound();
 }
 
-/// Counts what restores left beside a home that were killed before they had put it in place.
-fn drafts(home: &Path) -> usize {
+/// Counts the folders that restores made beside a home, by a part of their names.
+fn beside(home: &Path, part: &str) -> usize {
     let beside = std::fs::read_dir(home.parent().unwrap()).unwrap();
     beside
         .filter(|entry| {
             let name = entry.as_ref().unwrap().file_name();
-            name.to_string_lossy().contains(".restoring-")
+            name.to_string_lossy().contains(part)
         })
         .count()
 }

@@ -342,6 +342,7 @@ async fn idle(
             .await
             .is_ok()
     };
+    let troubles = server.engine().activity().borrow().troubles.clone();
     blocking(server, move |server| {
         let cx = server.cx();
         Ok(Idle {
@@ -349,6 +350,7 @@ async fn idle(
             queue_depth: cx.store.count::<Entry>(&Filter::open())?,
             waiting_approvals: cx.store.count::<Approval>(&Filter::open())?,
             last_seq: cx.store.last_seq()?,
+            troubles,
         })
     })
     .await

@@ -227,3 +227,65 @@ fn a_branch_that_moved_without_a_sync_is_synced_before_it_is_recorded() {
     let ended = recorded.end();
     ended.survive(&ended.cuts(&mut Dice::new(1), 0, 0));
 }
+
+// M1, M5, O4: a drain that stops because the disk is full is not a queue that is done.
+#[test]
+fn a_drain_on_a_full_disk_never_takes_undone_work_for_done() {
+    const SAMPLES: u64 = 2;
+    let mut chaos = Chaos::from_env(1);
+    while let Some(mut dice) = chaos.another_round() {
+        let mut frail = Frail::new();
+        frail.world.stop_engine();
+        frail.world.hyperion = frail
+            .world
+            .hyperion
+            .env("HYPERION_MERGE__MAX_ATTEMPTS", "2");
+        let world = &frail.world;
+        let admitted = |name: &str| {
+            let asked = world.ask(&makes(name, 900));
+            let killed = world
+                .hyperion
+                .clone()
+                .env("HYPERION_FAIL_POINT", "engine.entry.admitted")
+                .start(&["approval", "approve", &asked.approval])
+                .wait(SOON);
+            assert_eq!(killed.exit(), None, "{}", killed.stderr);
+            asked
+        };
+        let counted = admitted("counted");
+        frail.power.count(Fault::DiskFull);
+        world.run(&["drain"]).code(0);
+        let (calls, _) = frail.power.relent();
+        assert_eq!(world.request(&counted.request)["status"], "completed");
+        let mut undone = 0;
+        for sample in 0..SAMPLES {
+            let part = (calls / SAMPLES).max(1);
+            let at = 1 + sample * part + dice.below(part);
+            let asked = admitted(&format!("drained-{}-{at}", chaos.round()));
+            frail.power.fail(Fault::DiskFull, at, true);
+            let drained = world.run(&["drain"]);
+            let (_, struck) = frail.power.relent();
+            chaos.count("struck", struck);
+            if drained.exit() == Some(0) {
+                assert_eq!(world.request(&asked.request)["status"], "completed");
+                continue;
+            }
+            undone += 1;
+            let named = ["disk is full", "No space left", "couldn't set"];
+            assert!(
+                named.iter().any(|name| drained.stderr.contains(name)),
+                "call {at}: it says what is wrong: {}",
+                drained.stderr
+            );
+            let entry = world.request(&asked.request)["entries"][0].clone();
+            if entry["status"] == "dead" {
+                world.run(&["queue", "retry", &text(&entry["id"])]).code(0);
+            }
+            world.run(&["drain"]).code(0);
+            assert_eq!(world.request(&asked.request)["status"], "completed");
+        }
+        assert!(undone > 0, "a full disk is in the way of something");
+        frail.world.start_engine();
+        frail.end();
+    }
+}
