@@ -28,7 +28,7 @@ pub use blocker::{Blocker, BlockerCode};
 pub use message::{MessageFinding, commit_message, without_trailers};
 pub use path_set::{Anchor, Case, PathSet};
 pub use permit::{Action, ActionKind, Basis, DecisionId, Permit, Purpose, Refused, permit};
-pub use redact::{Redactor, SecretFinding};
+pub use redact::{RedactStream, Redactor, SecretFinding};
 pub use review::{Review, review};
 pub use risk::{Risk, RiskKind, Severity};
 pub use rule_error::RuleError;

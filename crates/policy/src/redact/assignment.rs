@@ -81,6 +81,8 @@ pub(super) fn find(text: &str, at: usize, end: usize) -> Option<Found> {
 /// Finds what follows `Bearer` or `Basic`.
 pub(super) fn authorization(text: &str, at: usize, end: usize) -> Option<Found> {
     let head = &text[text.floor_char_boundary(at.saturating_sub(40))..at];
+    // A rule stays within a line: a stream is cut where lines end.
+    let head = head.rsplit('\n').next().unwrap_or(head);
     let in_header = head.to_ascii_lowercase().contains("authorization");
     let bearer = text[at..end].starts_with(['b', 'B']) && end - at == "bearer ".len();
     if !bearer && !in_header {
@@ -195,6 +197,8 @@ pub(super) fn name_kind(name: &str) -> Option<NameKind> {
         "signingkey",
         "encryptionkey",
         "masterkey",
+        "accountkey",
+        "sharedkey",
     ]) {
         Some(NameKind::Token)
     } else {
@@ -425,7 +429,7 @@ fn is_uuid(value: &str) -> bool {
 }
 
 /// Tells whether a value reads like a name: words, each with a few digits at its end at most.
-fn is_name(value: &str) -> bool {
+pub(super) fn is_name(value: &str) -> bool {
     let words = || value.split(['_', '-', '.', '/', ':', '@', '=', '+']);
     // `D3DKMT_PRESENT_TOKEN_0`: constants carry digits anywhere.
     let constant = value.contains('_')

@@ -6,6 +6,8 @@ use super::found::{Found, begins, entropy, is_word};
 
 /// The most characters looked at to judge a token; a longer one is taken out whole.
 const MAX_JUDGED: usize = 2048;
+/// The most characters of a name of code.
+const MAX_NAME: usize = 80;
 /// The most bytes between a key block's first line and the key: headers, blank lines.
 const MAX_KEY_HEAD: usize = 1024;
 /// The most characters of a token's head, which only names its algorithm and key.
@@ -31,6 +33,8 @@ enum Chars {
     Url,
     /// Those and `.`.
     Dotted,
+    /// Letters, digits, `+`, `/`, `=`, `-` and `_`.
+    Base64,
 }
 
 impl Chars {
@@ -42,6 +46,7 @@ impl Chars {
             Chars::Word => c.is_ascii_alphanumeric() || c == b'_',
             Chars::Url => c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'),
             Chars::Dotted => c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.'),
+            Chars::Base64 => is_base64(c) || matches!(c, b'_' | b'-'),
         }
     }
 }
@@ -186,6 +191,7 @@ pub(super) const FORMATS: &[Format] = &[
         ANY,
     ),
     format("pulumi-token", &["pul-"], Chars::Hex, 40, 40),
+    format("azure-secret", &["Q~"], Chars::Dotted, 31, 34),
     format("telegram-token", &[":AA"], Chars::Url, 33, 33),
     format("age-key", &["AGE-SECRET-KEY-1"], Chars::Alnum, 58, 58),
     format("atlassian-token", &["ATATT3"], Chars::Url, 60, ANY),
@@ -193,6 +199,154 @@ pub(super) const FORMATS: &[Format] = &[
         "slack-webhook",
         &["hooks.slack.com/services/"],
         Chars::Alnum,
+        8,
+        ANY,
+    ),
+    // The rest is rarer; the order does not matter.
+    format("1password-token", &["ops_eyJ"], Chars::Base64, 100, ANY),
+    format("adobe-secret", &["p8e-"], Chars::Alnum, 32, 32),
+    format("alibaba-key", &["LTAI"], Chars::Alnum, 20, 20),
+    format("artifactory-key", &["AKCp"], Chars::Alnum, 69, 69),
+    format("artifactory-key", &["cmVmd"], Chars::Alnum, 59, 59),
+    format(
+        "atlassian-token",
+        &["ATCTT3", "ATBB"],
+        Chars::Base64,
+        32,
+        ANY,
+    ),
+    format("clojars-token", &["CLOJARS_"], Chars::Alnum, 60, 60),
+    format("contentful-token", &["CFPAT-"], Chars::Url, 40, 50),
+    format("dropbox-token", &["sl.u.", "sl.B"], Chars::Url, 100, ANY),
+    format(
+        "duffel-token",
+        &["duffel_test_", "duffel_live_"],
+        Chars::Base64,
+        43,
+        43,
+    ),
+    format(
+        "dynatrace-token",
+        &["dt0c01.", "dt0s16."],
+        Chars::Dotted,
+        80,
+        ANY,
+    ),
+    format("easypost-token", &["EZAK", "EZTK"], Chars::Alnum, 54, 54),
+    format(
+        "facebook-token",
+        &["EAACEdEose0cBA", "EAAM", "EAAC"],
+        Chars::Alnum,
+        80,
+        ANY,
+    ),
+    format(
+        "flutterwave-key",
+        &["FLWSECK_TEST-", "FLWSECK-"],
+        Chars::Alnum,
+        12,
+        ANY,
+    ),
+    format(
+        "fly-token",
+        &["fo1_", "fm1_", "fm1r_", "fm1a_", "fm2_"],
+        Chars::Base64,
+        43,
+        ANY,
+    ),
+    format("frameio-token", &["fio-u-"], Chars::Url, 64, 64),
+    format(
+        "gitlab-token",
+        &["glimt-", "glffct-", "glwt-", "GR1348941"],
+        Chars::Dotted,
+        20,
+        ANY,
+    ),
+    format("grafana-key", &["eyJrIjoi"], Chars::Base64, 70, ANY),
+    format("heroku-key", &["HRKU-AA"], Chars::Url, 50, ANY),
+    format("infracost-key", &["ico-"], Chars::Alnum, 32, 32),
+    format(
+        "langchain-key",
+        &["lsv2_pt_", "lsv2_sk_"],
+        Chars::Word,
+        32,
+        ANY,
+    ),
+    format("mapbox-token", &["sk.eyJ"], Chars::Dotted, 60, ANY),
+    format("netlify-token", &["nfp_", "nfc_"], Chars::Alnum, 36, ANY),
+    format("neon-key", &["napi_"], Chars::Alnum, 40, ANY),
+    format("nuget-key", &["oy2"], Chars::Alnum, 43, 43),
+    format(
+        "onfido-token",
+        &["api_live.", "api_sandbox."],
+        Chars::Dotted,
+        30,
+        ANY,
+    ),
+    format("openshift-token", &["sha256~"], Chars::Url, 43, 43),
+    format("pinecone-key", &["pcsk_"], Chars::Word, 60, ANY),
+    format("prefect-key", &["pnu_"], Chars::Alnum, 36, 36),
+    format("readme-key", &["rdme_"], Chars::Alnum, 70, 70),
+    format("resend-key", &["re_"], Chars::Word, 32, 40),
+    format("scalingo-token", &["tk-us-"], Chars::Url, 48, 48),
+    format("sendinblue-token", &["xkeysib-"], Chars::Url, 81, 81),
+    format(
+        "settlemint-token",
+        &["sm_aat_", "sm_pat_", "sm_sat_"],
+        Chars::Alnum,
+        16,
+        16,
+    ),
+    format(
+        "shippo-token",
+        &["shippo_live_", "shippo_test_"],
+        Chars::Hex,
+        40,
+        40,
+    ),
+    format(
+        "sonar-token",
+        &["squ_", "sqp_", "sqa_"],
+        Chars::Alnum,
+        40,
+        40,
+    ),
+    format("sourcegraph-token", &["sgp_"], Chars::Word, 40, 60),
+    format(
+        "square-token",
+        &["sq0atp-", "sq0csp-", "EAAA"],
+        Chars::Url,
+        22,
+        80,
+    ),
+    format("supabase-token", &["sb_secret_"], Chars::Url, 28, ANY),
+    format(
+        "tailscale-key",
+        &["tskey-auth-", "tskey-api-", "tskey-client-"],
+        Chars::Url,
+        20,
+        ANY,
+    ),
+    format("typeform-token", &["tfp_"], Chars::Dotted, 40, ANY),
+    format(
+        "vercel-token",
+        &["vcp_", "vck_", "vercel_blob_rw_"],
+        Chars::Word,
+        24,
+        ANY,
+    ),
+    format("yandex-token", &["AQVN", "YCAJE"], Chars::Url, 30, ANY),
+    format(
+        "discord-webhook",
+        &["discord.com/api/webhooks/", "discordapp.com/api/webhooks/"],
+        Chars::Url,
+        8,
+        ANY,
+    ),
+    format(
+        "teams-webhook",
+        &["webhook.office.com/webhookb2/"],
+        Chars::Url,
         8,
         ANY,
     ),
@@ -208,18 +362,21 @@ impl Format {
             .find(|prefix| rest.starts_with(**prefix))?;
         let body = &rest.as_bytes()[prefix.len()..];
         let found = |start, end| Some(Found::by_shape(self.rule, start, end));
-        if self.rule == "slack-webhook" {
-            // T…/B…/…: three parts.
+        if self.rule.ends_with("-webhook") {
+            // T…/B…/…: parts, of which the last is the secret; whoever has the address may write.
             let end = body
                 .iter()
-                .position(|c| !(c.is_ascii_alphanumeric() || *c == b'/'));
+                .position(|c| !(Chars::Url.has(*c) || matches!(c, b'/' | b'@')));
             let end = at + prefix.len() + end.unwrap_or(body.len());
             let path = &text[at + prefix.len()..end];
-            let random = path.split('/').count() >= 3 && path.len() >= 40 && is_random(path);
+            let random = path.split('/').count() >= 2 && path.len() >= 40 && is_random(path);
             return random.then_some(found(at + prefix.len(), end)?);
         }
         if self.rule == "telegram-token" {
             return self.telegram(text, at);
+        }
+        if self.rule == "azure-secret" {
+            return self.azure(text, at);
         }
         if !begins(text, at) {
             return None;
@@ -229,6 +386,14 @@ impl Format {
         if judged < min || judged > max || !is_random(&rest[prefix.len()..prefix.len() + judged]) {
             return None;
         }
+        // `re_some_function_of_ours`: what may hold separators may be a name.
+        let spaced = matches!(self.chars, Chars::Word | Chars::Url | Chars::Dotted);
+        if spaced
+            && judged <= MAX_NAME
+            && super::assignment::is_name(&rest[prefix.len()..prefix.len() + judged])
+        {
+            return None;
+        }
         let len = if max == ANY {
             run(body, self.chars, ANY)
         } else {
@@ -236,6 +401,24 @@ impl Format {
         };
         let end = at + prefix.len() + len;
         (!text[end..].starts_with(is_word)).then_some(found(at, end)?)
+    }
+
+    /// A client's secret has its mark in the fifth place: `abc8Q~…`.
+    fn azure(&self, text: &str, at: usize) -> Option<Found> {
+        let start = at.checked_sub(4)?;
+        let head = text.as_bytes().get(start..at)?;
+        let body = &text.as_bytes()[at + 2..];
+        let len = body
+            .iter()
+            .take(self.len.1 + 1)
+            .take_while(|c| self.chars.has(**c) || **c == b'~')
+            .count();
+        let whole = (self.len.0..=self.len.1).contains(&len)
+            && head[..3].iter().all(|c| self.chars.has(*c) || *c == b'~')
+            && head[3].is_ascii_digit()
+            && begins(text, start);
+        let end = at + 2 + len;
+        (whole && is_random(&text[at + 2..end])).then_some(Found::by_shape(self.rule, start, end))
     }
 
     /// A bot's token is its number, a colon and what stands after it.
@@ -272,9 +455,11 @@ fn is_random(body: &str) -> bool {
 }
 
 /// Finds a private key block that really holds a key.
+///
+/// It is the only rule that reads past a line's end: see [`ends_in_key`].
 pub(super) fn private_key(text: &str, at: usize) -> Option<Found> {
     let rest = &text[at..text.floor_char_boundary((at + MAX_KEY_BLOCK).min(text.len()))];
-    let label = rest.get("-----BEGIN".len()..)?;
+    let label = rest.strip_prefix("-----BEGIN")?;
     let close = label
         .get(..label.floor_char_boundary(64))
         .unwrap_or(label)
@@ -307,6 +492,43 @@ pub(super) fn private_key(text: &str, at: usize) -> Option<Found> {
         }
     };
     holds_key(inner).then_some(Found::by_shape(SHAPES[0], at, at + body_at + len))
+}
+
+/// Tells whether a text ends within a key block, or within what may become one.
+pub(super) fn ends_in_key(text: &str) -> bool {
+    let mut blocks = text.match_indices("-----BEGIN");
+    blocks.any(|(at, _)| key_is_open(text, at))
+}
+
+/// Tells whether text that comes later could make a key of what begins at `at`, or lengthen it.
+fn key_is_open(text: &str, at: usize) -> bool {
+    // What is looked at, and a last line's dashes.
+    if text.len() - at > MAX_KEY_BLOCK + 128 {
+        return false;
+    }
+    let Some(label) = text.get(at + "-----BEGIN".len()..) else {
+        return true;
+    };
+    let close = label[..label.floor_char_boundary(64.min(label.len()))].find("-----");
+    let Some(close) = close else {
+        return label.len() < 64;
+    };
+    let name = label[..close].trim();
+    if !(name.ends_with("PRIVATE KEY") || name.ends_with("PRIVATE KEY BLOCK")) {
+        return false;
+    }
+    let body = &label[close + "-----".len()..];
+    let head = &body[..body.floor_char_boundary(MAX_KEY_HEAD.min(body.len()))];
+    if body.len() > MAX_KEY_HEAD && !holds_key(head) {
+        return false;
+    }
+    match body.find("-----END") {
+        Some(end) => {
+            let tail = &body[end + "-----END".len()..];
+            tail.len() < 128 && tail.find("-----").is_none()
+        }
+        None => true,
+    }
 }
 
 fn is_key_line(line: &str) -> bool {

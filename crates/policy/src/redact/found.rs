@@ -76,8 +76,28 @@ pub(super) fn begins(text: &str, at: usize) -> bool {
         None => true,
         // In quoted text, `\n` before a token is a line's end, not a letter.
         Some('n' | 'r' | 't') if before.next() == Some('\\') => true,
-        Some(c) => !is_word(c),
+        Some(c) if is_word(c) => after_code(&text.as_bytes()[..at]),
+        Some(_) => true,
     }
+}
+
+/// Tells whether what ends here is a code rather than a word: a colour (`ESC[1;32m`), `%3D` of an address, `\u003d` of
+/// quoted text.
+fn after_code(before: &[u8]) -> bool {
+    // Colours are the longest: five numbers.
+    const MAX_CODE: usize = 24;
+    let tail = &before[before.len().saturating_sub(MAX_CODE)..];
+    let hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    let percent = matches!(tail, [.., b'%', a, b] if hex(&[*a, *b]));
+    let unicode = matches!(tail, [.., b'\\', b'u', a, b, c, d] if hex(&[*a, *b, *c, *d]));
+    let colour = tail.ends_with(b"m") && {
+        let numbers = tail[..tail.len() - 1].iter().rev();
+        let count = numbers
+            .take_while(|c| c.is_ascii_digit() || **c == b';')
+            .count();
+        tail[..tail.len() - 1 - count].ends_with(b"\x1b[")
+    };
+    percent || unicode || colour
 }
 
 /// Tells whether a character belongs to a word.

@@ -6,36 +6,42 @@
 //!
 //! | rule | finds |
 //! | --- | --- |
-//! | `known` | any secret that Hyperion itself holds, wherever it stands |
+//! | `known` | any secret that Hyperion itself holds, wherever it stands, also as JSON, XML, addresses and base64 write it |
 //! | one a provider, see the table in `format.rs` | tokens with a prefix of their own |
 //! | `private-key` | a PEM or OpenSSH private key block |
 //! | `connection-string` | the password in `scheme://user:password@host` |
 //! | `authorization` | the credentials of an `Authorization` header |
 //! | `password`, `token`, `high-entropy` | a value given to a name that says what it is, when it looks random |
 //!
-//! Every rule but `private-key` stays within a line, so a stream can be redacted line by line,
-//! holding back an open key block.
+//! Every rule but `private-key` stays within a line, so that a stream can be redacted line by line,
+//! holding back an open key block: [`Redactor::stream`].
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use hyperion_model::Digest;
 use serde_json::Value;
 
 mod assignment;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
+
 mod format;
 mod found;
+mod known;
+mod stream;
 mod words;
 
 use assignment::NameKind;
 use found::Found;
 use words::Words;
 
+pub use known::MIN_KNOWN_BYTES;
+pub use stream::{MAX_HELD_BYTES, RedactStream};
+
 /// The rule that finds secrets which Hyperion itself holds.
 pub const KNOWN: &str = "known";
-/// The fewest bytes of a secret that is looked for everywhere; a shorter one would take out
-/// ordinary words.
-pub const MIN_KNOWN_BYTES: usize = 6;
 /// The most passes over one text; what one pass takes out can uncover the next secret.
 const MAX_PASSES: usize = 8;
 
@@ -90,6 +96,11 @@ pub struct SecretFinding {
     pub rule: &'static str,
     /// The line it starts on, counted from 1.
     pub line: u32,
+    /// The column it starts at, in characters, counted from 1.
+    pub column: u32,
+    /// Four digits that are the same for the same secret: enough to tell two of a file apart, and too few to find out,
+    /// by guessing, what it is.
+    pub fingerprint: String,
     /// Its first byte.
     pub start: usize,
     /// The byte after its last.
@@ -100,29 +111,24 @@ pub struct SecretFinding {
 #[derive(Clone, Default)]
 pub struct Redactor {
     known: Option<Arc<Words>>,
+    /// Those of them that go over a line's end.
+    several_lines: Arc<[String]>,
 }
 
 impl Redactor {
     /// Makes a redactor that also knows secrets that Hyperion holds.
     ///
-    /// A known secret is found as it is, and as JSON and URLs write it. One shorter than
-    /// [`MIN_KNOWN_BYTES`] is passed over.
+    /// A known secret is found as it is, and as JSON, XML, addresses and base64 write it; of one with several lines also
+    /// each line. One shorter than [`MIN_KNOWN_BYTES`] is passed over.
     pub fn new(known: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let mut all: Vec<String> = Vec::new();
-        for secret in known {
-            let secret = secret.as_ref().trim();
-            if secret.len() < MIN_KNOWN_BYTES {
-                continue;
-            }
-            let quoted = Value::String(secret.to_owned()).to_string();
-            all.push(secret.to_owned());
-            all.push(quoted[1..quoted.len() - 1].to_owned());
-            all.push(percent_encoded(secret));
-        }
-        all.sort_unstable();
-        all.dedup();
+        let all = known::forms(known);
+        let several_lines = all.iter().filter(|form| form.contains('\n')).cloned();
+        let several_lines = several_lines.collect();
         let known = (!all.is_empty()).then(|| Arc::new(Words::new(all, false)));
-        Self { known }
+        Self {
+            known,
+            several_lines,
+        }
     }
 
     /// Puts `[redacted:<rule>]` in the place of every secret; clean text is not copied.
@@ -194,24 +200,31 @@ impl Redactor {
         }
     }
 
-    /// Finds secrets without taking them out.
+    /// Begins to redact a text that comes in pieces, however it is cut.
+    pub fn stream(&self) -> RedactStream {
+        RedactStream::new(self.clone())
+    }
+
+    /// Finds secrets without taking them out, and without saying what they are.
     pub fn scan(&self, text: &str) -> Vec<SecretFinding> {
-        let (mut line, mut at) = (1u32, 0);
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let (mut line, mut line_start, mut at) = (1u32, 0, 0);
         self.find(text)
             .into_iter()
             .map(
                 |Found {
                      rule, start, end, ..
                  }| {
-                    let breaks = text[at..start]
-                        .bytes()
-                        .filter(|byte| *byte == b'\n')
-                        .count();
-                    line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+                    for (place, _) in text[at..start].match_indices('\n') {
+                        line = line.saturating_add(1);
+                        line_start = at + place + 1;
+                    }
                     at = start;
                     SecretFinding {
                         rule,
                         line,
+                        column: count(text[line_start..start].chars().count()).saturating_add(1),
+                        fingerprint: fingerprint(&text[start..end]),
                         start,
                         end,
                     }
@@ -239,6 +252,15 @@ impl Redactor {
             }
             None => self.redact_string(text),
         }
+    }
+
+    /// Tells whether a text, which ends where a line does, ends within a known secret of several lines.
+    fn ends_in_known(&self, text: &str) -> bool {
+        self.several_lines.iter().any(|known| {
+            let ends = known.match_indices('\n').map(|(at, _)| at + 1);
+            ends.filter(|end| *end < known.len())
+                .any(|end| text.ends_with(&known[..end]))
+        })
     }
 
     /// Finds secrets: in order, not overlapping, never inside a marker.
@@ -340,16 +362,8 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
         .chain([KNOWN, assignment::AUTHORIZATION])
 }
 
-fn percent_encoded(text: &str) -> String {
-    use fmt::Write as _;
-    text.bytes()
-        .fold(String::with_capacity(text.len()), |mut out, byte| {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-                out.push(char::from(byte));
-            } else {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "%{byte:02X}");
-            }
-            out
-        })
+fn fingerprint(secret: &str) -> String {
+    let digest = Digest::of(format!("hyperion secret: {secret}").as_bytes()).to_string();
+    let hex = digest.rsplit(':').next().unwrap_or_default();
+    hex.chars().take(4).collect()
 }

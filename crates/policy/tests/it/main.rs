@@ -7,6 +7,7 @@ mod assess;
 mod change;
 mod permit;
 mod redact;
+mod redact_stream;
 mod refusals;
 mod risks;
 mod rules;

@@ -8,7 +8,7 @@ use hyperion_policy::Redactor;
 use proptest::prelude::*;
 
 /// Letters and digits that look random and are not: the same for a seed.
-fn noise(seed: u64, len: usize, alphabet: &str) -> String {
+pub(crate) fn noise(seed: u64, len: usize, alphabet: &str) -> String {
     let alphabet: Vec<char> = alphabet.chars().collect();
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..len)
@@ -21,12 +21,12 @@ fn noise(seed: u64, len: usize, alphabet: &str) -> String {
         .collect()
 }
 
-const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+pub(crate) const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-const HEX: &str = "0123456789abcdef";
+pub(crate) const HEX: &str = "0123456789abcdef";
 
 /// One secret of each kind: rule, text before, secret, text after.
-fn positives(seed: u64) -> Vec<(&'static str, String, String, String)> {
+pub(crate) fn positives(seed: u64) -> Vec<(&'static str, String, String, String)> {
     let alnum = |len| noise(seed, len, ALNUM);
     let hex = |len| noise(seed, len, HEX);
     let upper = |len| noise(seed, len, UPPER);
@@ -382,7 +382,7 @@ fn json_is_redacted_by_the_names_of_its_members() {
 
 // A long line of half-secrets must not take long: the work is bounded by the text.
 #[test]
-fn hostile_text_is_read_in_linear_time() {
+pub(crate) fn hostile_text_is_read_in_linear_time() {
     let redactor = Redactor::new([noise(2, 20, ALNUM)]);
     for part in [
         "sk-ant-",
@@ -402,7 +402,7 @@ fn hostile_text_is_read_in_linear_time() {
 }
 
 /// Text made of what the rules look for, put together at random.
-fn hostile_text() -> impl Strategy<Value = String> {
+pub(crate) fn hostile_text() -> impl Strategy<Value = String> {
     let secrets: Vec<String> = positives(7)
         .into_iter()
         .map(|(_, _, secret, _)| secret)
