@@ -81,6 +81,22 @@ const SABOTAGES: &[Sabotage] = &[
         broken: "    if stands || true {\n",
         tests: "package(hyperion-store) & test(/lease|model/)",
     },
+    Sabotage {
+        name: "runs-of-before-a-retry",
+        about: "what checks found before a person took an entry up again still counts",
+        file: "crates/engine/src/queue/checks.rs",
+        sound: "retried.unwrap_or(0)",
+        broken: "retried.map_or(0, |_| 0)",
+        tests: "package(hyperion-engine) & test(/^simulate::/)",
+    },
+    Sabotage {
+        name: "look-too-old",
+        about: "what was decided about something that changed meanwhile is done all the same",
+        file: "crates/model/src/machine.rs",
+        sound: "    if now == looked_at {\n        Ok(Vec::new())\n",
+        broken: "    if now == looked_at || true {\n        Ok(Vec::new())\n",
+        tests: "package(hyperion-engine) & test(/^simulate::/)",
+    },
 ];
 
 /// The test runner's exit status when tests failed, as opposed to a build that did.
