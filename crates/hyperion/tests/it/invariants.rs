@@ -220,11 +220,10 @@ impl World {
         if !place.contains_key(began_at) {
             found.push(format!("{BRANCH} does not lead to {began_at} any more"));
         }
-        let moves = self.repo.git(&["log", "-g", "--format=%H", BRANCH]);
         // Newest first, as the history is.
         let mut youngest = 0;
-        for commit in moves.lines() {
-            match place.get(commit) {
+        for commit in self.moves() {
+            match place.get(commit.as_str()) {
                 Some(&age) if age >= youngest => youngest = age,
                 Some(_) => found.push(format!("{BRANCH} moved back from {commit}")),
                 None => found.push(format!(
@@ -233,6 +232,29 @@ impl World {
             }
         }
         found
+    }
+
+    /// Lists where the branch has been, newest first.
+    ///
+    /// Git notes a move before it makes it: where it died in between, the next move begins where that one did, and the
+    /// branch never was there.
+    fn moves(&self) -> Vec<String> {
+        let log = format!("logs/refs/heads/{BRANCH}");
+        let log = self.repo.git(&["rev-parse", "--git-path", &log]);
+        let log = fs::read_to_string(self.repo.path().join(log.trim())).unwrap_or_default();
+        let mut next = self.repo.tip(BRANCH);
+        let mut moves = vec![];
+        for line in log.lines().rev() {
+            let mut words = line.split(' ');
+            let (from, to) = (words.next().unwrap(), words.next().unwrap());
+            if to == next {
+                moves.push(to.to_owned());
+                next = from.to_owned();
+            } else {
+                assert_eq!(from, next, "the record of {BRANCH}'s moves has a gap:\n{log}");
+            }
+        }
+        moves
     }
 
     fn repositories_are_whole(&self) -> Vec<String> {
