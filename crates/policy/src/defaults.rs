@@ -256,3 +256,115 @@ pub const SECURITY: &[&str] = &[
     "sudoers",
     "!*.md",
 ];
+
+/// Places outside of every root by which one gets at something else: no rule about the thing itself would see it.
+pub const AROUND: &[&str] = &[
+    "/proc/*/environ",
+    "/proc/*/root",
+    "/proc/*/cwd",
+    "/proc/*/fd",
+    "/proc/*/fdinfo",
+    "/proc/*/map_files",
+    "/proc/*/mem",
+    "/proc/*/maps",
+    "/proc/*/exe",
+    "/proc/*/task",
+    "/proc/kcore",
+    "/proc/kmem",
+    "/proc/sysrq-trigger",
+    "/dev/mem",
+    "/dev/kmem",
+    "/dev/port",
+    "/dev/sd*",
+    "/dev/hd*",
+    "/dev/vd*",
+    "/dev/xvd*",
+    "/dev/nvme*",
+    "/dev/mmcblk*",
+    "/dev/dm-*",
+    "/dev/md*",
+    "/dev/loop*",
+    "/dev/disk",
+    "/dev/mapper",
+    "/dev/tcp",
+    "/dev/udp",
+];
+
+/// What holds secrets of the machine itself.
+pub const SYSTEM_SECRETS: &[&str] = &[
+    "/etc/shadow*",
+    "/etc/gshadow*",
+    "/etc/sudoers*",
+    "/etc/ssl/private",
+    "/root/.*",
+    "/run/secrets",
+    "/var/run/secrets",
+];
+
+/// What holds secrets below a home, beyond the deny list.
+pub const HOME_SECRETS: &[&str] = &[
+    ".azure",
+    ".docker",
+    ".config/gh",
+    ".config/gcloud",
+    ".config/op",
+    ".password-store",
+    ".local/share/keyrings",
+    ".mozilla",
+    ".config/google-chrome",
+    ".config/chromium",
+    ".bash_history",
+    ".zsh_history",
+    ".claude",
+    ".claude.json",
+    ".codex",
+    ".gemini",
+    ".hyperion",
+];
+
+/// Places of the machine that hold no secret and that tools look at all day.
+pub const READABLE: &[&str] = &[
+    "/usr/include",
+    "/usr/share",
+    "/usr/lib",
+    "/usr/src",
+    "/etc/os-release",
+    "/etc/debian_version",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/version",
+    "/proc/loadavg",
+    "/proc/uptime",
+    "/dev/null",
+    "/dev/stdin",
+];
+
+/// Places of the machine that nobody writes through an agent.
+pub const SYSTEM: &[&str] = &[
+    "/bin", "/boot", "/dev", "/etc", "/lib*", "/opt", "/proc", "/root", "/run", "/sbin", "/sys",
+    "/usr", "/var",
+];
+
+/// What runs by itself when somebody logs in, below a home.
+pub const HOME_STARTS: &[&str] = &[
+    ".bash*",
+    ".profile",
+    ".zsh*",
+    ".zprofile",
+    ".zlogin",
+    ".login",
+    ".cshrc",
+    ".tcshrc",
+    ".gitconfig",
+    ".vimrc",
+    ".emacs*",
+    ".inputrc",
+    ".xinitrc",
+    ".xprofile",
+    ".config",
+    ".local/bin",
+    ".cargo",
+    ".npmrc",
+    ".cargo/bin",
+    ".pam_environment",
+];

@@ -1,16 +1,20 @@
 //! Pure policy: what is allowed, what asks and whom, what is refused; the redactor and the secret scan.
 //!
 //! Architecture invariant: nothing here does IO, reads a clock or is async, and nothing here
-//! acts. [`assess()`] judges a change, [`permit()`] mints the proof that an action is allowed, and
+//! acts. [`assess()`] judges a change, [`judge_command()`] a command and [`judge_path()`] a path, [`permit()`] mints the proof that an action is allowed, and
 //! [`Redactor`] keeps secrets out of whatever is kept or shown.
 
 pub mod assess;
 pub mod blocker;
+pub mod command;
 pub mod defaults;
+pub mod judgement;
 pub mod limits;
 pub mod message;
+pub mod path;
 pub mod path_set;
 pub mod permit;
+pub mod place;
 pub mod redact;
 pub mod review;
 pub mod risk;
@@ -25,9 +29,13 @@ mod weakened;
 
 pub use assess::{Assessment, assess};
 pub use blocker::{Blocker, BlockerCode};
+pub use command::{CommandRule, RuleVerdict, Shape, judge_argv, judge_command};
+pub use judgement::{Judgement, Reason};
 pub use message::{MessageFinding, commit_message, without_trailers};
+pub use path::{Access, Inside, PathJudgement, judge_path};
 pub use path_set::{Anchor, Case, PathSet};
 pub use permit::{Action, ActionKind, Basis, DecisionId, Permit, Purpose, Refused, permit};
+pub use place::{Place, PlaceError};
 pub use redact::{RedactStream, Redactor, SecretFinding};
 pub use review::{Review, review};
 pub use risk::{Risk, RiskKind, Severity};

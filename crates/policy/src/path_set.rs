@@ -132,9 +132,39 @@ impl PathSet {
     }
 }
 
-/// Lower-cases, and takes the two letters that fold to ASCII but do not lower-case to it along.
+/// Gives the name that some file system would take for this one.
+pub(crate) fn folded_spelling(name: &str) -> String {
+    plain_spelling(&fold_case(name))
+}
+
+/// Tells whether simple patterns cover an absolute or relative path: `*` is one part, or the rest of one.
+///
+/// Unlike a [`PathSet`] these are ours, few, and never wrong.
+pub(crate) fn matches_any(patterns: &[&str], path: &str) -> bool {
+    let path = folded_spelling(path);
+    patterns.iter().any(|pattern| {
+        let mut parts = path.split('/');
+        pattern.split('/').all(|wanted| {
+            let part = parts.next();
+            match wanted.strip_suffix('*') {
+                Some(start) => part.is_some_and(|part| part.starts_with(start)),
+                None => part == Some(wanted),
+            }
+        })
+    })
+}
+
+/// Lower-cases, and takes along letters that fold to ASCII but do not lower-case to it.
 fn fold_case(text: &str) -> String {
     text.chars()
+        .map(|c| match c {
+            // Full-width letters look like the plain ones, and are the same after compatibility folding.
+            '\u{ff01}'..='\u{ff5e}' => u32::from(c)
+                .checked_sub(0xfee0)
+                .and_then(char::from_u32)
+                .unwrap_or(c),
+            c => c,
+        })
         .flat_map(char::to_lowercase)
         .map(|c| if c == 'ſ' { 's' } else { c })
         .collect()

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use hyperion_model::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::command::{CommandRule, RuleVerdict};
 use crate::defaults;
 use crate::path_set::{Anchor, Case, PathSet};
 use crate::rule_error::RuleError;
 
 /// Rises whenever the meaning of a rule changes, so that the digest of a policy changes too.
-pub const POLICY_VERSION: u32 = 1;
+pub const POLICY_VERSION: u32 = 2;
 
 /// Says which paths may change (`[policy.paths]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +63,8 @@ pub struct RuleSource {
     pub public_api: Vec<String>,
     /// What names foreign code.
     pub dependencies: Vec<String>,
+    /// What is said of commands beyond what the tables say.
+    pub commands: Vec<CommandRule>,
     /// What is about security: asks an admin.
     pub security: Vec<String>,
     /// What counts as a test.
@@ -90,6 +93,8 @@ pub struct RepoPolicy {
     pub dependencies: Vec<String>,
     /// More that is about security.
     pub security: Vec<String>,
+    /// Commands that ask here, or are refused.
+    pub commands: Vec<CommandRule>,
 }
 
 /// Narrower paths (`[policy.paths]` in `hyperion.toml`).
@@ -152,6 +157,7 @@ impl Rules {
             public_api,
             dependencies,
             security,
+            commands,
         } = repo;
         let RepoPaths { allow, deny } = paths;
         let RepoAutoApprove { enabled, max_lines } = auto_approve;
@@ -177,6 +183,20 @@ impl Rules {
             }
             list.extend(more.iter().cloned());
         }
+        if let Some(rule) = commands
+            .iter()
+            .find(|rule| rule.verdict == RuleVerdict::Allow)
+        {
+            return Err(RuleError::Loosens {
+                key: "policy.commands".to_owned(),
+                why: format!(
+                    "it would let `{}` run without asking",
+                    rule.prefix.join(" ")
+                ),
+            });
+        }
+        // Last: what a repository says counts on top of what the machine lifted.
+        source.commands.extend(commands.iter().cloned());
         let auto = &mut source.auto_approve;
         match enabled {
             Some(true) if !auto.enabled => {
@@ -237,6 +257,11 @@ impl Rules {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Lists what the settings say of commands.
+    pub fn commands(&self) -> &[CommandRule] {
+        &self.source.commands
     }
 
     /// Tells whether the allow lists let a path change.
@@ -318,6 +343,7 @@ impl Default for RuleSource {
             schema: owned(defaults::SCHEMA),
             public_api: owned(defaults::PUBLIC_API),
             dependencies: owned(defaults::DEPENDENCIES),
+            commands: Vec::new(),
             security: owned(defaults::SECURITY),
             tests: owned(defaults::TESTS),
             secret_samples: Vec::new(),

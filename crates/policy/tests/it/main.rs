@@ -5,6 +5,7 @@
 
 mod assess;
 mod change;
+mod corpus;
 mod permit;
 mod redact;
 mod redact_stream;

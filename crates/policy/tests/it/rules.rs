@@ -23,7 +23,7 @@ fn a_repository_that_loosens_is_refused_by_key() {
 #[test]
 fn an_unknown_setting_of_a_repository_is_refused_by_name() {
     let error = toml::from_str::<RepoPolicy>("tests = ['src/**']").unwrap_err();
-    insta::assert_snapshot!(error.message(), @"unknown field `tests`, expected one of `paths`, `auto_approve`, `protected`, `schema`, `public_api`, `dependencies`, `security`");
+    insta::assert_snapshot!(error.message(), @"unknown field `tests`, expected one of `paths`, `auto_approve`, `protected`, `schema`, `public_api`, `dependencies`, `security`, `commands`");
     let error = toml::from_str::<RepoPolicy>("[auto_approve]\nmax_line = 3").unwrap_err();
     insta::assert_snapshot!(error.message(), @"unknown field `max_line`, expected `enabled` or `max_lines`");
 }

@@ -1,0 +1,86 @@
+//! What is looked at before a command is parsed: its size, its letters, how deep it can possibly nest.
+
+use hyperion_model::Level;
+
+use crate::judgement::{Finding, Weight};
+use crate::path::turns_text;
+
+/// The most bytes of a command that is looked into.
+pub const MAX_COMMAND_BYTES: usize = 16 * 1024;
+/// The most times that anything in a command may open something: no command is nested deeper than this.
+pub const MAX_OPENINGS: usize = 100;
+/// The most commands and words that one command may hold.
+pub const MAX_NODES: usize = 5_000;
+
+/// Words that open something the parser descends into.
+const OPENING_WORDS: &[&str] = &[
+    "if", "elif", "while", "until", "for", "select", "case", "function", "coproc", "time", "!",
+];
+
+/// Says why a text is not even parsed, if so.
+pub(super) fn check(text: &str) -> Option<Finding> {
+    let unclear =
+        |code, detail: &str| Some(Finding::new(Weight::Unclear(Level::TeamLead), code, detail));
+    let hidden = letters(text).filter(|finding| finding.weight == Weight::Deny);
+    if hidden.is_some() {
+        return hidden;
+    }
+    if text.len() > MAX_COMMAND_BYTES {
+        return unclear(
+            "shell.too_long",
+            "the command is too long to be understood; put it into a script and let that be looked at",
+        );
+    }
+    if openings(text) > MAX_OPENINGS {
+        return unclear(
+            "shell.too_deep",
+            "the command is nested too deeply to be understood; split it",
+        );
+    }
+    letters(text)
+}
+
+/// Says what is wrong with the letters of a text, if anything.
+pub(super) fn letters(text: &str) -> Option<Finding> {
+    if let Some(c) = text.chars().find(|c| hides(*c)) {
+        return Some(Finding::new(
+            Weight::Deny,
+            "text.hidden",
+            format!(
+                "the letter U+{:04X} changes what is seen of the command; write it without",
+                u32::from(c)
+            ),
+        ));
+    }
+    (text.contains('\r') || text.chars().any(is_unseen)).then(|| {
+        let detail = "the command has letters that look like nothing; write it without";
+        Finding::new(Weight::Unclear(Level::TeamLead), "text.odd", detail)
+    })
+}
+
+/// Counts what could open something, wherever it stands: more than the real depth, never less.
+fn openings(text: &str) -> usize {
+    let marks = text
+        .chars()
+        .filter(|c| matches!(c, '(' | '{' | '[' | '`' | '$' | '!' | '~' | '?'))
+        .count();
+    let signs =
+        text.matches("--").count() + text.matches("++").count() + text.matches("- -").count();
+    let here = text.matches("<<").count();
+    let words = text
+        .split(|c: char| c.is_whitespace() || ";&|()".contains(c))
+        .filter(|word| OPENING_WORDS.contains(word))
+        .count();
+    marks + signs + here + words
+}
+
+/// Tells whether a letter changes what a person sees of the rest.
+fn hides(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || turns_text(c)
+}
+
+/// Tells whether a letter takes no room, or looks like a plain space.
+const fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{a0}' | '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2000}'..='\u{200a}' | '\u{2028}' | '\u{2029}'
+        | '\u{202f}' | '\u{205f}' | '\u{2060}'..='\u{2064}' | '\u{3000}' | '\u{feff}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
+}

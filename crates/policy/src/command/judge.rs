@@ -1,0 +1,660 @@
+//! Judges one simple command: its name, its words, its redirections, by the tables and the path rules.
+
+use hyperion_model::Level;
+
+use super::call::{Call, Kind};
+use super::programs::{self, Does, Family, Known, Operands, Program};
+use super::rule::CommandRule;
+use super::shape::kept;
+use super::word::{UNKNOWN, Word};
+use crate::defaults;
+use crate::judgement::{Finding, Weight};
+use crate::path::{absolute, plain, secret, shown, written};
+use crate::path_set::matches_any;
+use crate::place::{Place, joined};
+use crate::rules::Rules;
+
+/// The most times that a command may contain another as text.
+const MAX_DEPTH: usize = 8;
+
+/// Letters that look like the dash of an option.
+const DASHES: [char; 8] = [
+    '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2212}', '\u{fe63}', '\u{ff0d}',
+];
+
+/// Folders that programs of the system lie in.
+const SYSTEM_PROGRAMS: &[&str] = &["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin"];
+
+/// What came into a command that nobody can have seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Fed {
+    /// Its input was fetched, or decoded.
+    pub(crate) input: bool,
+    /// A word of it was.
+    pub(crate) word: bool,
+    /// Its input is something else than a terminal: a pipe, a file, a text.
+    pub(crate) has_input: bool,
+}
+
+/// What is done with a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touch {
+    /// Only names and sizes are looked at.
+    Name,
+    Read,
+    Write,
+    Remove,
+}
+
+/// Collects what speaks against a command while it is walked.
+pub(crate) struct Judge<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) place: &'a Place,
+    pub(crate) findings: Vec<Finding>,
+    /// The folders that the command may stand in by now.
+    pub(crate) dirs: Vec<String>,
+    /// Whether it may stand in any other.
+    pub(crate) lost: bool,
+    /// How many programs so far brought in what nobody can have seen.
+    pub(crate) fetched: usize,
+    /// How many commands and words were looked at.
+    pub(crate) nodes: usize,
+    pub(crate) depth: usize,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(rules: &'a Rules, place: &'a Place) -> Self {
+        Self {
+            rules,
+            place,
+            findings: Vec::new(),
+            dirs: vec![place.dir().to_owned()],
+            lost: false,
+            fetched: 0,
+            nodes: 0,
+            depth: 0,
+        }
+    }
+
+    pub(crate) fn ask(&mut self, level: Level, code: &'static str, detail: impl Into<String>) {
+        self.findings
+            .push(Finding::new(Weight::Ask(level), code, detail));
+    }
+
+    pub(crate) fn unclear(&mut self, code: &'static str, detail: impl Into<String>) {
+        let weight = Weight::Unclear(Level::TeamLead);
+        self.findings.push(Finding::new(weight, code, detail));
+    }
+
+    pub(crate) fn deny(&mut self, code: &'static str, detail: impl Into<String>) {
+        self.findings.push(Finding::new(Weight::Deny, code, detail));
+    }
+
+    /// Judges a command that is given as words; gives its shape.
+    pub(crate) fn argv(&mut self, words: &[Word], fed: Fed) -> Option<String> {
+        let (first, arguments) = words.split_first()?;
+        let Some(text) = &first.literal else {
+            self.unclear(
+                "shell.command",
+                "which program runs is not known before it runs",
+            );
+            self.secrets(arguments);
+            return None;
+        };
+        if words.iter().any(|word| word.pattern.starts_with(DASHES)) {
+            self.unclear(
+                "text.odd",
+                "a word begins with what looks like a dash and is none",
+            );
+        }
+        if self.depth >= MAX_DEPTH {
+            self.unclear(
+                "shell.too_deep",
+                "commands inside of commands are too deep to be understood",
+            );
+            return None;
+        }
+        self.depth += 1;
+        let start = self.findings.len();
+        let name = program_name(text);
+        let shape = match name {
+            Some(name) => self.named(name, arguments, fed),
+            None => self.unknown_program(text, arguments),
+        };
+        let shape = self.by_rules(name.unwrap_or(text), words, start, shape);
+        self.depth -= 1;
+        shape
+    }
+
+    fn named(&mut self, name: &str, arguments: &[Word], fed: Fed) -> Option<String> {
+        let literals: Option<Vec<&str>> = arguments
+            .iter()
+            .map(|word| word.literal.as_deref())
+            .collect();
+        if literals.is_some_and(|literals| programs::is_about_itself(name, &literals)) {
+            return Some(exact(name, arguments));
+        }
+        match programs::find(name) {
+            Some(Known::Program(program)) => self.program(name, program, arguments),
+            Some(Known::Family(family)) => self.family(name, family, arguments),
+            Some(Known::Wrapper(run)) => run(self, name, arguments, fed),
+            None => self.unknown_program(name, arguments),
+        }
+    }
+
+    fn unknown_program(&mut self, name: &str, arguments: &[Word]) -> Option<String> {
+        let detail = format!("what {} does is not known", shown(name));
+        self.ask(Level::TeamLead, "command.unknown", detail);
+        self.secrets(arguments);
+        self.exactly(name, arguments)
+    }
+
+    /// Judges a program by its table.
+    pub(crate) fn program(
+        &mut self,
+        name: &str,
+        program: &Program,
+        arguments: &[Word],
+    ) -> Option<String> {
+        let call = Call::read(arguments, program.options, false);
+        self.does(name, program.does);
+        let before = self.findings.len();
+        let mut shape = vec![name.to_owned()];
+        let mut options = self.options(name, &call, program.does);
+        options.sort();
+        options.dedup();
+        shape.extend(options);
+        let operands = self.operands(&call, program.operands);
+        shape.extend(operands);
+        if matches!(program.operands, Operands::Kept | Operands::Nothing) {
+            self.secrets(&call.operands);
+        }
+        if let Some(check) = program.check {
+            check(self, &call);
+        }
+        let unclear = |finding: &Finding| matches!(finding.weight, Weight::Unclear(_));
+        if self.findings[before..].iter().any(unclear) {
+            return None;
+        }
+        // What a check found depends on the words themselves, and so does an option that nobody knows.
+        if program.check.is_some() || !call.unknown.is_empty() {
+            return self.exactly(name, arguments);
+        }
+        Some(shape.join(" "))
+    }
+
+    fn family(&mut self, name: &str, family: &Family, arguments: &[Word]) -> Option<String> {
+        let call = Call::read(arguments, family.options, true);
+        self.options(name, &call, Does::Reads);
+        if let Some(check) = family.check {
+            check(self, &call);
+        }
+        let Some((first, rest)) = call.operands.split_first() else {
+            self.does(name, family.otherwise);
+            return self.exactly(name, arguments);
+        };
+        let Some(command) = &first.literal else {
+            self.unclear(
+                "shell.command",
+                format!("what `{name}` is told to do is not known before it runs"),
+            );
+            self.secrets(rest);
+            return None;
+        };
+        let known = family
+            .commands
+            .iter()
+            .find(|known| known.names.contains(&command.as_str()));
+        let whole = format!("{name} {command}");
+        let shape = match known {
+            Some(program) => self.program(&whole, program, rest),
+            None => {
+                self.does(&whole, family.otherwise);
+                self.secrets(rest);
+                self.exactly(&whole, rest)
+            }
+        };
+        // Options before the subcommand are rare, and change much: they are kept as they are.
+        match call.given.is_empty() {
+            true => shape,
+            false => shape.and(self.exactly(name, arguments)),
+        }
+    }
+
+    /// Notes what a program does.
+    pub(crate) fn does(&mut self, name: &str, does: Does) {
+        let (level, code, what) = match does {
+            Does::Reads => return,
+            Does::Never(what) => return self.deny("command.forbidden", format!("`{name}` {what}")),
+            Does::Changes(what) => (Level::TeamLead, "command.changes", what),
+            Does::Runs(what) => (Level::TeamLead, "command.runs", what),
+            Does::Talks(what) => (Level::TeamLead, "command.network", what),
+            Does::Rules(what) => (Level::Admin, "command.rights", what),
+        };
+        self.ask(level, code, format!("`{name}` {what}"));
+    }
+
+    fn options(&mut self, name: &str, call: &Call, does: Does) -> Vec<String> {
+        let mut shape = Vec::new();
+        for option in &call.unknown {
+            let detail = format!("the option {} of `{name}` is not known", shown(option));
+            if does == Does::Reads {
+                self.unclear("command.option", detail);
+            }
+            self.secret(&Word::known(option));
+        }
+        for given in &call.given {
+            if given.asks {
+                let detail = format!("`{name} {}` does more than look", given.name);
+                self.ask(Level::TeamLead, "command.option", detail);
+            }
+            let mut text = given.name.clone();
+            for (kind, word) in &given.values {
+                text.push(' ');
+                text.push_str(&self.value(&given.name, *kind, word));
+            }
+            shape.push(text);
+        }
+        shape
+    }
+
+    fn value(&mut self, option: &str, kind: Kind, word: &Word) -> String {
+        match kind {
+            Kind::Text => self.text(word),
+            Kind::Name => self.path(word, Touch::Name),
+            Kind::Read => self.path(word, Touch::Read),
+            Kind::Write => {
+                self.ask(
+                    Level::TeamLead,
+                    "command.changes",
+                    format!("`{option}` writes a file"),
+                );
+                self.path(word, Touch::Write)
+            }
+            Kind::Names => {
+                let narrow = word
+                    .literal
+                    .as_deref()
+                    .is_some_and(super::search_glob_is_plain);
+                if !narrow {
+                    let detail = format!(
+                        "the pattern {} may bring up hidden files",
+                        shown(&word.pattern)
+                    );
+                    self.ask(Level::TeamLead, "search.hidden", detail);
+                }
+                self.text(word);
+                kept(&word.pattern)
+            }
+            Kind::Kept => {
+                self.ask(
+                    Level::TeamLead,
+                    "command.runs",
+                    format!("`{option}` runs a program"),
+                );
+                self.secret(word);
+                self.text(word);
+                kept(&word.pattern)
+            }
+        }
+    }
+
+    fn operands(&mut self, call: &Call, operands: Operands) -> Vec<String> {
+        let words = &call.operands;
+        let last = words.len().saturating_sub(1);
+        let touch = |at: usize| match operands {
+            Operands::Nothing | Operands::Text | Operands::Kept => None,
+            Operands::Names => Some(Touch::Name),
+            Operands::Read => Some(Touch::Read),
+            Operands::InOut => Some(if at == 0 { Touch::Read } else { Touch::Write }),
+            Operands::Write => Some(Touch::Write),
+            Operands::Remove => Some(Touch::Remove),
+            Operands::Copy => Some(if at == last && at > 0 {
+                Touch::Write
+            } else {
+                Touch::Read
+            }),
+            Operands::Move => Some(if at == last && at > 0 {
+                Touch::Write
+            } else {
+                Touch::Remove
+            }),
+            Operands::Pattern(given_by) if call.has(given_by) => Some(Touch::Read),
+            Operands::Pattern(_) => (at > 0).then_some(Touch::Read),
+            Operands::PatternNames => (at > 0).then_some(Touch::Name),
+        };
+        let mut shape: Vec<String> = Vec::new();
+        for (at, word) in words.iter().enumerate() {
+            let text = match touch(at) {
+                Some(touch) => {
+                    if operands == Operands::InOut && at > 0 {
+                        self.ask(
+                            Level::TeamLead,
+                            "command.changes",
+                            "the second path is written",
+                        );
+                    }
+                    self.path(word, touch)
+                }
+                None if operands == Operands::Nothing => {
+                    self.ask(
+                        Level::TeamLead,
+                        "command.changes",
+                        "what is set here is changed",
+                    );
+                    kept(&word.pattern)
+                }
+                None => {
+                    let text = self.text(word);
+                    if operands == Operands::Kept {
+                        kept(&word.pattern)
+                    } else {
+                        text
+                    }
+                }
+            };
+            if shape.last() != Some(&text) {
+                shape.push(text);
+            }
+        }
+        shape
+    }
+
+    /// Judges a word of which only the letters count.
+    pub(crate) fn text(&mut self, word: &Word) -> String {
+        if !word.is_printable() || word.globs && word.substitution {
+            self.unclear(
+                "shell.expansion",
+                format!("what {} becomes is not known before it runs", spelled(word)),
+            );
+        }
+        "<text>".to_owned()
+    }
+
+    /// Judges a path that a command names.
+    pub(crate) fn path(&mut self, word: &Word, touch: Touch) -> String {
+        if self.refused_place(word, touch) {
+            return kept(&word.pattern);
+        }
+        let Some(path) = &word.literal else {
+            let only_names = touch == Touch::Name && !word.pattern.contains([UNKNOWN, '$', '`']);
+            let climbs = word
+                .pattern
+                .split('/')
+                .any(|part| part.starts_with('.') && part.contains(['*', '?', '[']));
+            if only_names
+                && !climbs
+                && !word.pattern.starts_with('-')
+                && (word.globs || word.braces)
+            {
+                let stem = word.pattern.clone();
+                return self.known_path(&stem, touch);
+            }
+            self.unclear(
+                "shell.expansion",
+                format!(
+                    "which path {} becomes is not known before it runs",
+                    spelled(word)
+                ),
+            );
+            return "<path>".to_owned();
+        };
+        if path == "-" {
+            return "-".to_owned();
+        }
+        let path = path.clone();
+        self.known_path(&path, touch)
+    }
+
+    fn known_path(&mut self, path: &str, touch: Touch) -> String {
+        if let Err(odd) = plain(path) {
+            self.unclear("path.unreadable", format!("{} {odd}", shown(path)));
+            return "<path>".to_owned();
+        }
+        if self.lost && !path.starts_with('/') {
+            self.unclear(
+                "shell.folder",
+                format!(
+                    "where {} lies depends on a folder that is not known",
+                    shown(path)
+                ),
+            );
+        }
+        let mut inside = true;
+        for dir in self.dirs.clone() {
+            // A literal `~` was put in by then; one that is left is a letter.
+            let absolute = joined(&dir, path);
+            inside &= self.absolute_path(path, &absolute, touch);
+        }
+        if inside {
+            "<path>".to_owned()
+        } else {
+            kept(path)
+        }
+    }
+
+    /// Judges an absolute path; tells whether it is an ordinary one below a root.
+    fn absolute_path(&mut self, path: &str, absolute: &str, touch: Touch) -> bool {
+        if let Some((_, relative)) = self.place.root_of(absolute) {
+            let writes = matches!(touch, Touch::Write | Touch::Remove);
+            match writes.then(|| written(relative, self.rules)).flatten() {
+                Some(finding) => {
+                    self.findings.push(finding);
+                    false
+                }
+                None => true,
+            }
+        } else {
+            let (level, what) = match touch {
+                Touch::Name | Touch::Read if matches_any(defaults::READABLE, absolute) => {
+                    return false;
+                }
+                Touch::Write if matches!(absolute, "/dev/null" | "/dev/stdout" | "/dev/stderr") => {
+                    return false;
+                }
+                Touch::Name | Touch::Read => (Level::TeamLead, "is outside of the roots"),
+                Touch::Write | Touch::Remove => {
+                    (Level::Admin, "is outside of the roots and would be changed")
+                }
+            };
+            self.ask(level, "path.outside", format!("{} {what}", shown(path)));
+            false
+        }
+    }
+
+    /// Refuses what no path rule lets pass, however much of the word is known.
+    fn refused_place(&mut self, word: &Word, touch: Touch) -> bool {
+        if touch != Touch::Name && self.secret(word) {
+            return true;
+        }
+        let writes = matches!(touch, Touch::Write | Touch::Remove);
+        if !writes {
+            return false;
+        }
+        // Where a variable is empty, what stands after it is the path.
+        let text = word.pattern.trim_start_matches(UNKNOWN);
+        if text.is_empty() && !word.pattern.is_empty() {
+            return false;
+        }
+        for dir in self.dirs.clone() {
+            let absolute = joined(&dir, text);
+            let all_below = matches!(text.rsplit('/').next(), Some("*" | ".*" | "{*,.*}"));
+            let emptied = if all_below {
+                joined(&absolute, "..")
+            } else {
+                absolute.clone()
+            };
+            let is_root = self.place.roots().contains(&emptied);
+            let above = self
+                .place
+                .roots()
+                .iter()
+                .map(String::as_str)
+                .chain(self.place.home())
+                .any(|root| {
+                    root != emptied && (emptied == "/" || root.starts_with(&format!("{emptied}/")))
+                });
+            let home_itself = self.place.home() == Some(emptied.as_str());
+            let removes_root = touch == Touch::Remove && is_root && !all_below;
+            if above || home_itself || removes_root {
+                self.deny(
+                    "path.everything",
+                    format!("{} is everything there is", spelled(word)),
+                );
+                return true;
+            }
+            if self.place.root_of(&absolute).is_some() {
+                continue;
+            }
+            let below_home = self.place.home().and_then(|home| {
+                absolute
+                    .strip_prefix(home)?
+                    .strip_prefix('/')
+                    .map(str::to_owned)
+            });
+            let starts = below_home.is_some_and(|rest| matches_any(defaults::HOME_STARTS, &rest));
+            let harmless = matches!(
+                absolute.as_str(),
+                "/dev/null" | "/dev/stdout" | "/dev/stderr" | "/dev/tty"
+            );
+            if starts || (!harmless && matches_any(defaults::SYSTEM, &absolute)) {
+                self.deny(
+                    "path.system",
+                    format!("{} belongs to the machine", spelled(word)),
+                );
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Refuses words that name what holds secrets, whatever a program does with them.
+    pub(crate) fn secrets(&mut self, words: &[Word]) {
+        for word in words {
+            self.secret(word);
+        }
+    }
+
+    /// Refuses a word that names what holds secrets.
+    pub(crate) fn secret(&mut self, word: &Word) -> bool {
+        let pattern = word.pattern.as_str();
+        let after = |marks: &[char]| pattern.rsplit_once(marks).map(|(_, after)| after);
+        let known_end = pattern
+            .rsplit(UNKNOWN)
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches('/');
+        let candidates = [
+            Some(pattern),
+            pattern.contains(UNKNOWN).then_some(known_end),
+            pattern.strip_prefix("file://"),
+            pattern.strip_prefix('@'),
+            after(&['=']),
+            after(&['@']),
+            after(&[':']),
+            (pattern.starts_with('-') && !pattern.starts_with("--"))
+                .then(|| pattern.get(2..).unwrap_or_default()),
+        ];
+        for candidate in candidates.into_iter().flatten() {
+            if candidate.is_empty()
+                || candidate.chars().any(char::is_whitespace) && candidate.contains('\n')
+            {
+                continue;
+            }
+            for dir in self.dirs.clone() {
+                let Ok(absolute) = absolute(candidate, &dir, self.place) else {
+                    continue;
+                };
+                // Links of the process itself lead back to what lies below a root.
+                if let Some(why) = secret(&absolute, self.rules, self.place) {
+                    self.deny("path.denied", format!("{} {why}", spelled(word)));
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Gives a shape that covers these very words alone; none where one of them is not known.
+    pub(crate) fn exactly(&self, name: &str, arguments: &[Word]) -> Option<String> {
+        arguments
+            .iter()
+            .all(|word| word.literal.is_some())
+            .then(|| exact(name, arguments))
+    }
+
+    /// Lets the rules of the settings have their say on what was found since `start`.
+    fn by_rules(
+        &mut self,
+        name: &str,
+        words: &[Word],
+        start: usize,
+        shape: Option<String>,
+    ) -> Option<String> {
+        let mut shape = shape;
+        let rules = self.rules;
+        for rule in rules.commands() {
+            if !covers(rule, name, words) {
+                continue;
+            }
+            let detail = format!("the rule `{}` {}", rule.prefix.join(" "), rule.says());
+            match rule.verdict {
+                super::rule::RuleVerdict::Allow => {
+                    let lifted = |finding: &Finding| {
+                        finding.weight == Weight::Ask(Level::TeamLead)
+                            && finding.reason.code.starts_with("command.")
+                    };
+                    let mut at = 0;
+                    self.findings.retain(|finding| {
+                        at += 1;
+                        at <= start || !lifted(finding)
+                    });
+                }
+                super::rule::RuleVerdict::Ask => self.ask(Level::TeamLead, "rule.asks", detail),
+                super::rule::RuleVerdict::Deny => self.deny("rule.denies", detail),
+            }
+            // A rule looks at words that a shape generalises.
+            shape = shape.and(self.exactly(name, words.get(1..).unwrap_or_default()));
+        }
+        shape
+    }
+}
+
+fn covers(rule: &CommandRule, name: &str, words: &[Word]) -> bool {
+    let mut prefix = rule.prefix.iter();
+    let rest = words.get(1..).unwrap_or_default();
+    prefix.next().is_some_and(|first| first == name)
+        && prefix.len() <= rest.len()
+        && prefix
+            .zip(rest)
+            .all(|(wanted, word)| word.literal.as_deref() == Some(wanted))
+}
+
+fn exact(name: &str, arguments: &[Word]) -> String {
+    let words = arguments
+        .iter()
+        .map(|word| kept(word.literal.as_deref().unwrap_or_default()));
+    std::iter::once(kept(name))
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Gives the plain name of a program of the system; none for a path elsewhere.
+fn program_name(text: &str) -> Option<&str> {
+    if !text.contains('/') {
+        return Some(text);
+    }
+    if !text.starts_with('/') {
+        return None;
+    }
+    let (_, name) = text.rsplit_once('/')?;
+    let whole = joined("/", text);
+    let dir = whole.strip_suffix(name)?.trim_end_matches('/');
+    SYSTEM_PROGRAMS.contains(&dir).then_some(name)
+}
+
+/// Writes a word so that it can stand in a sentence.
+pub(crate) fn spelled(word: &Word) -> String {
+    shown(&word.pattern.replace(UNKNOWN, "…"))
+}

@@ -1,0 +1,261 @@
+//! Text: what prints, sorts, cuts; and the small languages whose programs can be read.
+
+use hyperion_model::Level;
+
+use super::{Operands, Program};
+use crate::command::call::Call;
+use crate::command::judge::{Judge, Touch};
+use crate::command::word::Word;
+
+pub(super) const PROGRAMS: &[Program] = &[
+    Program::reads(&["true", "false", ":"], "", Operands::Text),
+    Program::reads(&["echo"], "-n -e -E", Operands::Text).checked(any_option),
+    Program::reads(&["printf"], "!-v=t", Operands::Text),
+    Program::reads(&["seq"], "-# -f=t -s=t -w --equal-width --format=t --separator=t", Operands::Text),
+    Program::reads(&["sleep"], "", Operands::Text),
+    Program::reads(&["test", "["], "", Operands::Text).checked(conditions),
+    Program::reads(
+        &["sort"],
+        "-b -c -C -d -f -g -h -i -k=t -m -M -n -r -R -s -S=t -t=t -u -V -z --buffer-size=t --check?
+         --dictionary-order --field-separator=t --general-numeric-sort --human-numeric-sort --ignore-case
+         --ignore-leading-blanks --key=t --merge --month-sort --numeric-sort --parallel=t --random-sort --reverse
+         --stable --unique --version-sort --zero-terminated !-o=w !-T=n !--compress-program=k !--files0-from=r
+         !--output=w !--temporary-directory=n",
+        Operands::Read,
+    ),
+    Program::reads(
+        &["uniq"],
+        "-c -d -D -f=t -i -s=t -u -w=t -z --all-repeated? --count --ignore-case --repeated --skip-chars=t
+         --skip-fields=t --unique --check-chars=t",
+        Operands::InOut,
+    ),
+    Program::reads(
+        &["cut"],
+        "-b=t -c=t -d=t -f=t -n -s -z --bytes=t --characters=t --complement --delimiter=t --fields=t --only-delimited
+         --output-delimiter=t",
+        Operands::Read,
+    ),
+    Program::reads(&["tr"], "-c -C -d -s -t --complement --delete --squeeze-repeats --truncate-set1", Operands::Text),
+    Program::reads(&["column"], "-c=t -e -J -L -n=t -N=t -o=t -R=t -s=t -t -x --separator=t --table", Operands::Read),
+    Program::reads(&["paste"], "-d=t -s -z --delimiters=t --serial", Operands::Read),
+    Program::reads(&["join"], "-1=t -2=t -a=t -e=t -i -j=t -o=t -t=t -v=t --header", Operands::Read),
+    Program::reads(
+        &["nl", "fold", "fmt", "expand", "unexpand"],
+        "-b=t -c -d=t -f=t -g=t -h=t -i=t -l=t -n=t -p -s=t -t=t -u -v=t -w=t --tabs=t --width=t --spaces",
+        Operands::Read,
+    ),
+    Program::reads(
+        &["sed"],
+        "-e=t -E -n -r -s -u -z --debug --expression=t --null-data --posix --quiet --regexp-extended --separate
+         --silent --unbuffered !-f=r !-i? !--file=r !--in-place?",
+        Operands::Pattern(&["-e", "--expression", "-f", "--file"]),
+    )
+    .checked(sed),
+    Program::reads(
+        &["awk", "gawk", "mawk", "nawk"],
+        "-F=t -v=t --field-separator=t --assign=t !-f=r !--file=r",
+        Operands::Pattern(&["-f", "--file"]),
+    )
+    .checked(awk),
+    Program::reads(
+        &["jq"],
+        "-a -c -C -e -j -M -n -r -R -s -S --arg=tt --argjson=tt --ascii-output --color-output --compact-output
+         --exit-status --indent=t --join-output --monochrome-output --null-input --raw-input --raw-output --rawfile=tr
+         --seq --slurp --slurpfile=tr --sort-keys --stream --tab !-f=r !-L=r !--from-file=r",
+        Operands::Pattern(&["-f", "--from-file"]),
+    )
+    .checked(jq),
+];
+
+/// `echo` prints what it does not know.
+fn any_option(judge: &mut Judge<'_>, call: &Call) {
+    if !call.unknown.is_empty() {
+        let named = |code: &str| code == "command.option";
+        judge.findings.retain(|finding| !named(finding.reason.code));
+    }
+}
+
+/// `test`: its operators look like options, and one of them looks up what may hold a command.
+fn conditions(judge: &mut Judge<'_>, call: &Call) {
+    let known = |option: &String| option.len() <= 3 && !matches!(option.as_str(), "-v" | "-R");
+    if call.unknown.iter().all(known) {
+        judge
+            .findings
+            .retain(|finding| finding.reason.code != "command.option");
+    }
+}
+
+/// `sed`: its program has to be one that only prints, and `-i` writes.
+fn sed(judge: &mut Judge<'_>, call: &Call) {
+    let given = ["-e", "--expression"];
+    let mut scripts: Vec<Word> = call.values(&given).cloned().collect();
+    let by_option = call.has(&["-e", "--expression", "-f", "--file"]);
+    scripts.extend(
+        (!by_option)
+            .then(|| call.operands.first().cloned())
+            .flatten(),
+    );
+    for script in &scripts {
+        if !script.literal.as_deref().is_some_and(sed_only_prints) {
+            judge.ask(
+                Level::TeamLead,
+                "command.program",
+                "the `sed` program may write, read or run something",
+            );
+        }
+    }
+    if call.has(&["-i", "--in-place"]) {
+        for word in call.operands.iter().skip(usize::from(!by_option)) {
+            judge.path(word, Touch::Write);
+        }
+    }
+}
+
+/// Tells whether a program for `sed` is surely one that only prints.
+fn sed_only_prints(script: &str) -> bool {
+    let mut rest = script;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', '\n', ';']);
+        if rest.is_empty() {
+            return true;
+        }
+        // An address, or two.
+        for _ in 0..2 {
+            rest = match address(rest) {
+                Some(after) => after.trim_start(),
+                None => return false,
+            };
+            match rest.strip_prefix(',') {
+                Some(after) => rest = after,
+                None => break,
+            }
+        }
+        rest = rest.trim_start_matches(['!', ' ']);
+        let Some(command) = rest.chars().next() else {
+            return false;
+        };
+        rest = &rest[command.len_utf8()..];
+        rest = match command {
+            'p' | 'd' | 'q' | '=' | 'n' | 'N' | 'D' | 'P' | 'g' | 'G' | 'h' | 'H' | 'x' | 'l'
+            | 'Q' => rest,
+            's' => match substitution(rest) {
+                Some(after) => after,
+                None => return false,
+            },
+            _ => return false,
+        };
+        if !(rest.is_empty() || rest.starts_with([' ', ';', '\n'])) {
+            return false;
+        }
+    }
+}
+
+/// Reads over an address, if there is one.
+fn address(text: &str) -> Option<&str> {
+    if let Some(after) = text.strip_prefix('$') {
+        return Some(after);
+    }
+    if let Some(after) = text.strip_prefix('/') {
+        return until(after, '/').map(|after| after.trim_start_matches('I'));
+    }
+    Some(text.trim_start_matches(|c: char| c.is_ascii_digit() || "~+".contains(c)))
+}
+
+/// Reads over `/a/b/g` of a substitution; none where a flag does more than replace.
+fn substitution(text: &str) -> Option<&str> {
+    let mark = text
+        .chars()
+        .next()
+        .filter(|c| !c.is_alphanumeric() && !c.is_whitespace() && *c != '\\')?;
+    let after = until(&text[mark.len_utf8()..], mark)?;
+    let after = until(after, mark)?;
+    Some(after.trim_start_matches(|c: char| c.is_ascii_digit() || "gpiI".contains(c)))
+}
+
+/// Reads to behind a mark that no backslash stands before; brackets make it too hard.
+fn until(text: &str, mark: char) -> Option<&str> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '\n' => return None,
+            '[' if text[at..]
+                .find(']')
+                .is_some_and(|end| text[at..at + end].contains(mark)) =>
+            {
+                return None;
+            }
+            c if c == mark => return Some(&text[at + c.len_utf8()..]),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `awk`: its program has to be one that only prints.
+fn awk(judge: &mut Judge<'_>, call: &Call) {
+    const DOES_MORE: &[&str] = &[
+        "system", "getline", "|", ">", "@", "ARGV", "ARGC", "ENVIRON", "PROCINFO", "close",
+        "fflush", "SYMTAB", "FUNCTAB",
+    ];
+    if call.has(&["-f", "--file"]) {
+        return;
+    }
+    let program = call
+        .operands
+        .first()
+        .and_then(|word| word.literal.as_deref());
+    let only_prints =
+        program.is_some_and(|program| !DOES_MORE.iter().any(|word| program.contains(word)));
+    if !only_prints {
+        judge.ask(
+            Level::TeamLead,
+            "command.program",
+            "the `awk` program may write, read or run something",
+        );
+    }
+    // An operand with `=` sets a variable, and so may bring in a file by another name.
+    let sets = call
+        .operands
+        .iter()
+        .skip(1)
+        .any(|word| word.pattern.contains('='));
+    if sets {
+        judge.ask(
+            Level::TeamLead,
+            "command.program",
+            "sets a variable of the `awk` program",
+        );
+    }
+}
+
+/// `jq`: its program must not look into the environment or into other files.
+fn jq(judge: &mut Judge<'_>, call: &Call) {
+    const DOES_MORE: &[&str] = &[
+        "env",
+        "ENV",
+        "import",
+        "include",
+        "input_filename",
+        "$__",
+        "debug",
+        "getpath_file",
+    ];
+    if call.has(&["-f", "--from-file"]) {
+        return;
+    }
+    let program = call
+        .operands
+        .first()
+        .and_then(|word| word.literal.as_deref());
+    let only_looks =
+        program.is_some_and(|program| !DOES_MORE.iter().any(|word| program.contains(word)));
+    if !only_looks && !call.operands.is_empty() {
+        judge.ask(
+            Level::TeamLead,
+            "command.program",
+            "the `jq` program may look into the environment or other files",
+        );
+    }
+}
