@@ -6,6 +6,7 @@
 //! - Nothing here reads the environment or the wall clock: where things are comes in as [`Surroundings`].
 //! - Everything captured is bounded, every wait has a deadline.
 
+mod beneath;
 mod cancel;
 mod confine;
 mod coprocess;
@@ -21,6 +22,7 @@ mod process;
 mod run;
 mod wait;
 
+pub use beneath::{BeneathError, Expect, Found, Kind, Listed, Root};
 pub use cancel::CancelFlag;
 pub use confine::{confine_this_thread, is_confined};
 pub use coprocess::{CoProcess, CoProcessError};

@@ -56,6 +56,10 @@ pub fn await_marked(name: &str, values: &[String], patience: Duration) -> io::Re
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the kernel tells nobody when a program was changed"
+)]
 /// Finds them, and looks again where one may be between two programs.
 fn surely_marked(name: &str, values: &[String]) -> io::Result<Vec<OwnedFd>> {
     let mut look = marked(name, values)?;

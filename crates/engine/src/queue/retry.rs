@@ -133,7 +133,7 @@ pub(crate) fn cancel_commands(
     Ok(commands)
 }
 
-/// Lists what ends an entry together with its change sets.
+/// Lists what ends an entry together with its change sets; it holds only for the change sets that were looked at.
 pub(crate) fn ending(
     look: &impl Look,
     entry: &Entry,
@@ -146,6 +146,9 @@ pub(crate) fn ending(
         },
     )];
     for set in sets_of(look, entry)? {
+        // It may be taken up again in this very moment; then more has to end than was open.
+        let looked_at = change_set::Command::Expect(Box::new(set.clone()));
+        commands.push(Command::ChangeSet(set.id, looked_at));
         if set.status.is_open() {
             let cancel = change_set::Command::Cancel {
                 reason: reason.clone(),

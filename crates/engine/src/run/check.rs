@@ -16,7 +16,7 @@ use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, step};
 use hyperion_model::run::{self, Ending, Process, Run, Status, Work};
 use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
-use hyperion_store::Filter;
+use hyperion_store::{Filter, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::log_path;
@@ -143,6 +143,10 @@ impl Reconcile for Checks {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+        // Not begun over and over while nothing can be recorded: a failed pass is followed by a pause.
+        if let Some(error) = cx.jobs.take_unrecorded() {
+            return Err(error);
+        }
         let mut worked = false;
         let active = cx.jobs.ids();
         let open = cx.store.open_rows::<Run>(&Filter::open())?.rows;
@@ -250,8 +254,12 @@ impl Job {
             .cx
             .execute(stamp, vec![Command::Run(id, command)], blobs)
         {
-            // The reconciler finds the run without a thread and calls it lost.
-            tracing::error!(run = %id, %error, "could not record how a check ended");
+            // The reconciler says so, and then finds the run without a thread.
+            tracing::error!(run = %id, %error, "could not record how a check went");
+            // A refusal is an answer: somebody else said what became of it.
+            if !matches!(error, Error::Store(StoreError::Refused { .. })) {
+                self.cx.jobs.note_unrecorded(error);
+            }
         }
     }
 

@@ -8,12 +8,16 @@ use hyperion_host::CancelFlag;
 use hyperion_model::RunId;
 use tokio::sync::Notify;
 
+use crate::Error;
+
 /// The runs that have a thread in this engine now.
 #[derive(Default)]
 pub struct Jobs {
     active: Mutex<HashMap<RunId, CancelFlag>>,
     changed: Condvar,
     ended: Notify,
+    /// The latest of them that could not be recorded, until the reconciler says so.
+    unrecorded: Mutex<Option<Error>>,
 }
 
 impl Jobs {
@@ -40,6 +44,22 @@ impl Jobs {
         self.lock().remove(&id);
         self.changed.notify_all();
         self.ended.notify_one();
+    }
+
+    /// Notes that how one of them went could not be recorded.
+    pub(super) fn note_unrecorded(&self, error: Error) {
+        *self
+            .unrecorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// Takes the note.
+    pub(super) fn take_unrecorded(&self) -> Option<Error> {
+        self.unrecorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     pub(super) fn cancel(&self, id: RunId) {

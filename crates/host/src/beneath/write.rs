@@ -1,0 +1,242 @@
+//! Writes and removals: content changes places, and what gave way is looked at before it is gone.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::folder::Folder;
+use super::{BeneathError, FOLDER};
+
+/// What has to be there before.
+#[derive(Clone, Copy)]
+pub enum Expect<'a> {
+    /// Nothing.
+    Absent,
+    /// A file with content that this accepts, at most so many bytes long.
+    Content {
+        /// Says whether the content is the expected one.
+        is_it: &'a dyn Fn(&[u8]) -> bool,
+        /// The most bytes that are looked at; a longer file is refused.
+        max_bytes: u64,
+    },
+}
+
+/// The permissions of a new file, less the umask.
+const NEW_MODE: u32 = 0o666;
+/// How long a writer waits for others in the same folder.
+const TURN_MAX: Duration = Duration::from_secs(10);
+/// How often it looks whether they are done.
+const TURN_LOOK: Duration = Duration::from_millis(1);
+/// How many names are tried for a file beside another.
+const NAMES_MAX: u32 = 16;
+
+pub(super) fn write(
+    folder: &Folder,
+    name: &str,
+    path: &str,
+    bytes: &[u8],
+    expect: Expect<'_>,
+) -> Result<(), BeneathError> {
+    let _turn = take_turn(folder, path)?;
+    let mode = match expect {
+        Expect::Absent => None,
+        Expect::Content { .. } => {
+            let stat = folder.require_file(name, path)?;
+            look(folder, name, path, expect)?;
+            Some(stat.st_mode & 0o7777)
+        }
+    };
+    let beside = make_beside(folder, path, bytes, mode)?;
+    let placed = match expect {
+        Expect::Absent => rustix::fs::renameat_with(
+            folder.handle(),
+            &beside,
+            folder.handle(),
+            name,
+            RenameFlags::NOREPLACE,
+        )
+        .map_err(|errno| BeneathError::of(path, errno)),
+        Expect::Content { .. } => replace(folder, &beside, name, path, expect),
+    };
+    // Whatever it names now is not needed any more: the old content, or the new one that found no place.
+    let cleared = match (&placed, expect) {
+        (Ok(()), Expect::Absent) => Ok(()),
+        _ => rustix::fs::unlinkat(folder.handle(), &beside, AtFlags::empty()),
+    };
+    placed?;
+    cleared
+        .and_then(|()| rustix::fs::fsync(folder.handle()))
+        .map_err(|errno| BeneathError::of(path, errno))
+}
+
+pub(super) fn remove(
+    folder: &Folder,
+    name: &str,
+    path: &str,
+    expect: Expect<'_>,
+) -> Result<(), BeneathError> {
+    let _turn = take_turn(folder, path)?;
+    folder.require_file(name, path)?;
+    look(folder, name, path, expect)?;
+    // Taken out of the way first: what was looked at may not be what is there by now.
+    let aside = rename_aside(folder, name, path)?;
+    if let Err(error) = look(folder, &aside, path, expect) {
+        put_back(folder, &aside, name);
+        return Err(error);
+    }
+    rustix::fs::unlinkat(folder.handle(), &aside, AtFlags::empty())
+        .and_then(|()| rustix::fs::fsync(folder.handle()))
+        .map_err(|errno| BeneathError::of(path, errno))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lock on a file with a deadline has no event to wait for"
+)]
+/// Keeps other writers of Hyperion's, in whichever process, out of a folder until the handle is closed.
+fn take_turn(folder: &Folder, path: &str) -> Result<OwnedFd, BeneathError> {
+    // Of its own: a lock belongs to the open handle.
+    let failed = |errno| BeneathError::of(path, errno);
+    let handle = rustix::fs::openat(folder.handle(), ".", FOLDER, Mode::empty()).map_err(failed)?;
+    let deadline = Instant::now() + TURN_MAX;
+    loop {
+        match rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(handle),
+            Err(Errno::AGAIN | Errno::INTR) if Instant::now() < deadline => {
+                std::thread::sleep(TURN_LOOK);
+            }
+            Err(errno) => return Err(failed(errno)),
+        }
+    }
+}
+
+/// Changes places, and looks at what gave way: whoever wrote in between loses nothing.
+fn replace(
+    folder: &Folder,
+    beside: &str,
+    name: &str,
+    path: &str,
+    expect: Expect<'_>,
+) -> Result<(), BeneathError> {
+    let exchange = || {
+        rustix::fs::renameat_with(
+            folder.handle(),
+            beside,
+            folder.handle(),
+            name,
+            RenameFlags::EXCHANGE,
+        )
+    };
+    match exchange() {
+        Ok(()) => {}
+        // Some file systems cannot exchange; what was looked at a moment ago has to do there.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            rustix::fs::renameat(folder.handle(), beside, folder.handle(), name)
+                .map_err(|errno| BeneathError::of(path, errno))?;
+            return make_decoy(folder, beside, path);
+        }
+        Err(errno) => return Err(BeneathError::of(path, errno)),
+    }
+    look(folder, beside, path, expect).inspect_err(|_| {
+        let _ = exchange();
+    })
+}
+
+/// Gives the caller something to remove under this name.
+fn make_decoy(folder: &Folder, beside: &str, path: &str) -> Result<(), BeneathError> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(folder.handle(), beside, flags, Mode::from_raw_mode(0o600))
+        .map(drop)
+        .map_err(|errno| BeneathError::of(path, errno))
+}
+
+fn look(folder: &Folder, name: &str, path: &str, expect: Expect<'_>) -> Result<(), BeneathError> {
+    let Expect::Content { is_it, max_bytes } = expect else {
+        return Err(BeneathError::Exists {
+            path: path.to_owned(),
+        });
+    };
+    let found = folder.read(name, path, max_bytes)?;
+    if is_it(&found.bytes) {
+        Ok(())
+    } else {
+        Err(BeneathError::Changed {
+            path: path.to_owned(),
+            found: found.bytes,
+        })
+    }
+}
+
+/// Writes content under a name of its own, durably.
+fn make_beside(
+    folder: &Folder,
+    path: &str,
+    bytes: &[u8],
+    mode: Option<u32>,
+) -> Result<String, BeneathError> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut tries = 0;
+    let (name, opened) = loop {
+        let name = fresh_name();
+        match rustix::fs::openat(folder.handle(), &name, flags, Mode::from_raw_mode(NEW_MODE)) {
+            Err(Errno::EXIST) if tries < NAMES_MAX => tries += 1,
+            opened => break (name, opened.map_err(|errno| BeneathError::of(path, errno))?),
+        }
+    };
+    let mut file = File::from(opened);
+    let written = file.write_all(bytes).and_then(|()| {
+        if let Some(mode) = mode {
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        }
+        file.sync_all()
+    });
+    written.map_err(|source| {
+        let _ = rustix::fs::unlinkat(folder.handle(), &name, AtFlags::empty());
+        BeneathError::Io {
+            path: path.to_owned(),
+            source,
+        }
+    })?;
+    Ok(name)
+}
+
+fn rename_aside(folder: &Folder, name: &str, path: &str) -> Result<String, BeneathError> {
+    let mut tries = 0;
+    loop {
+        let aside = fresh_name();
+        match rustix::fs::renameat_with(
+            folder.handle(),
+            name,
+            folder.handle(),
+            &aside,
+            RenameFlags::NOREPLACE,
+        ) {
+            Ok(()) => return Ok(aside),
+            Err(Errno::EXIST) if tries < NAMES_MAX => tries += 1,
+            Err(errno) => return Err(BeneathError::of(path, errno)),
+        }
+    }
+}
+
+/// Puts a file back under its name, unless somebody made another one there meanwhile.
+fn put_back(folder: &Folder, aside: &str, name: &str) {
+    let _ = rustix::fs::renameat_with(
+        folder.handle(),
+        aside,
+        folder.handle(),
+        name,
+        RenameFlags::NOREPLACE,
+    );
+}
+
+/// A name that nobody else uses: this process counts its own.
+fn fresh_name() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    format!(".hyperion-{}-{count}.tmp", std::process::id())
+}
