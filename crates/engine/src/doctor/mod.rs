@@ -2,6 +2,7 @@
 
 mod backup;
 mod history;
+mod secrets;
 
 pub use history::mend;
 
@@ -40,6 +41,14 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     Report {
         version: version.to_owned(),
         findings,
+    }
+}
+
+/// Reads the files of the home, and says where a secret lies in them that may not be there.
+pub fn scan(cx: &Cx, version: &str) -> Report {
+    Report {
+        version: version.to_owned(),
+        findings: secrets::look(cx),
     }
 }
 

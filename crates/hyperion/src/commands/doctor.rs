@@ -18,11 +18,15 @@ use crate::view;
 #[command(after_help = "Examples:
   hyperion doctor
   hyperion doctor --fix
+  hyperion doctor --secrets
   hyperion doctor --format json")]
 pub(crate) struct Args {
     /// Write rows that are damaged anew from their events, which have to be whole; then look
     #[arg(long)]
     fix: bool,
+    /// Also read every file of the home, and say where a secret lies that may not be there
+    #[arg(long)]
+    secrets: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -32,7 +36,9 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         mend(cx).await?;
     }
     let report = match cx
-        .with(Access::Read, async |session| ask(session).await)
+        .with(Access::Read, async |session| {
+            ask(session, args.secrets).await
+        })
         .await
     {
         Ok(report) => report,
@@ -47,8 +53,13 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     Ok(if sick { Exit::Failed } else { Exit::Done })
 }
 
-async fn ask(session: &Session<'_>) -> anyhow::Result<Report> {
-    Ok(session.client().get("/api/doctor").await?)
+async fn ask(session: &Session<'_>, secrets: bool) -> anyhow::Result<Report> {
+    let mut report: Report = session.client().get("/api/doctor").await?;
+    if secrets {
+        let more: Report = session.client().get("/api/doctor/secrets").await?;
+        report.findings.extend(more.findings);
+    }
+    Ok(report)
 }
 
 async fn mend(cx: &Cx) -> anyhow::Result<()> {

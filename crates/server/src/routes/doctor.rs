@@ -13,11 +13,19 @@ pub(super) fn routes() -> Router<Server> {
     Router::new()
         .route("/api/doctor", get(report))
         .route("/api/doctor/fix", post(fix))
+        .route("/api/doctor/secrets", get(secrets))
 }
 
 async fn report(State(server): State<Server>) -> Answer<Report> {
     blocking(server, |server| {
         Ok(doctor::examine(server.cx(), server.version()))
+    })
+    .await
+}
+
+async fn secrets(State(server): State<Server>) -> Answer<Report> {
+    blocking(server, |server| {
+        Ok(doctor::scan(server.cx(), server.version()))
     })
     .await
 }

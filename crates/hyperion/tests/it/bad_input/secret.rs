@@ -1,6 +1,7 @@
 //! Secrets that somebody put where they do not belong.
 
 use super::*;
+use hyperion_testkit::Finished;
 
 const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
 const KEY: &str = "AKIAIOSFODNN7EXAMPL2";
@@ -127,4 +128,84 @@ fn a_secret_shows_nowhere() {
         [table.world.hyperion.user_home().join("request.json")]
     );
     table.world.start_engine();
+}
+
+// C8, S4, X7: what a command prints is masked wherever it shows, however it was cut; its raw output is the only place that has it.
+#[test]
+fn a_secret_that_a_check_prints_shows_nowhere() {
+    // Neither the file nor the command has it in one piece.
+    let (first, second) = TOKEN.split_at(9);
+    let says = format!(
+        "printf 'using {first}'; sleep 0.05; echo '{second} now'; echo 'error: denied for {first}'\"{second}\" >&2; exit 1"
+    );
+    let toml = format!("[checks]\nsays = {}\n", json!(says));
+    let world = World::of(TempRepo::with_files(&[
+        ("a.txt", "a\n"),
+        ("hyperion.toml", &toml),
+    ]));
+    let request = task_request(&format!("Use {TOKEN}"))
+        .class("feature")
+        .task(task("T1", "x").create("b.txt", "b\n"));
+    let ended = world.carry_out(&request, 1);
+    let mut shown = format!("{ended}");
+    for list in ["request", "queue", "changes", "approval"] {
+        for item in world.list(&[list, "list"]) {
+            for format in ["table", "json"] {
+                let id = text(&item["id"]);
+                let ended = world.run(&[list, "show", &id, "--format", format]).code(0);
+                shown.push_str(&ended.stdout);
+            }
+        }
+    }
+    for command in [
+        &["events", "--format", "jsonl"][..],
+        &["worker", "logs"],
+        &["worker", "logs", "--format", "jsonl"],
+    ] {
+        shown.push_str(&world.run(command).code(0).stdout);
+    }
+    assert!(!shown.contains(TOKEN), "{shown}");
+    assert!(
+        shown.contains("denied for [redacted:github-token]"),
+        "{shown}"
+    );
+
+    let home = world.hyperion.home();
+    let leaking = leaks(&home, &[TOKEN]);
+    assert!(!leaking.is_empty(), "the raw output is kept as it is");
+    for path in &leaking {
+        assert!(path.starts_with(home.join("runs")), "{}", path.display());
+    }
+    let scanned = world.run(&["doctor", "--secrets"]).code(0);
+    assert!(!scanned.stdout.contains(TOKEN), "{}", scanned.stdout);
+    let lines = |scanned: &Finished| -> Vec<String> {
+        let lines = scanned.stdout.lines();
+        lines
+            .filter(|line| line.contains("secrets"))
+            .map(|line| {
+                let words: Vec<_> = line.split_whitespace().collect();
+                words[..words.len().min(7)].join(" ")
+            })
+            .collect()
+    };
+    let healthy = lines(&scanned);
+    assert!(
+        healthy[0].starts_with("✓ ok secrets none in"),
+        "{healthy:?}"
+    );
+    assert!(
+        healthy[1].starts_with("! warning secrets in output runs/"),
+        "{healthy:?}"
+    );
+
+    // It does find what should not be there, also across the pieces in which a file is read.
+    let mut planted = vec![b' '; 256 * 1024 - 10];
+    planted.extend(format!("key {TOKEN}\n").bytes());
+    fs::write(home.join("note"), &planted).unwrap();
+    let sick = world.run(&["doctor", "--secrets"]).code(1);
+    let sick = lines(&sick);
+    assert!(
+        sick[0].starts_with("✗ error secrets note, byte 262138:"),
+        "{sick:?}"
+    );
 }
