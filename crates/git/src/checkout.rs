@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use hyperion_host::is_alive;
 
 use crate::error::GitError;
-use crate::hold::Note;
+use crate::hold::{IsPrepared, Note, Taken};
 use crate::landing::Landing;
 use crate::oid::RefName;
 use crate::path::TreePath;
@@ -161,6 +161,9 @@ pub enum Recovery {
     Released,
 }
 
+/// A work tree that is held, and whether its next index was just made.
+pub(crate) type Held = (WorkTree, IsPrepared);
+
 impl RepoStore {
     /// Looks at every work tree that has the branch checked out; changes nothing.
     pub fn checkout_state(&self, branch: &RefName) -> Result<Vec<Checkout>, GitError> {
@@ -173,7 +176,7 @@ impl RepoStore {
                     let probe = work_tree.own_file("look")?;
                     let block = work_tree
                         .copy_index(self, &probe)
-                        .and_then(|()| work_tree.dirt(self, &probe, tip));
+                        .and_then(|alike| work_tree.dirt(self, &probe, tip, alike));
                     let _ = fs::remove_file(&probe);
                     block?
                 }
@@ -189,22 +192,40 @@ impl RepoStore {
 
     /// Takes the index lock of every work tree of the branch, if all are clean and nothing untracked is in the way.
     pub fn hold_checkouts(&self, landing: &Landing) -> Result<Hold, GitError> {
-        let work_trees = self.work_trees_on(&landing.branch)?;
-        for (held, work_tree) in work_trees.iter().enumerate() {
+        Ok(match self.hold_all(landing)? {
+            Ok(_) => Hold::Held,
+            Err(block) => Hold::Blocked(block),
+        })
+    }
+
+    /// Holds every work tree of the branch, or none; gives them for [`follow_held`](Self::follow_held).
+    pub(crate) fn hold_all(
+        &self,
+        landing: &Landing,
+    ) -> Result<Result<Vec<Held>, CheckoutBlock>, GitError> {
+        let mut held: Vec<Held> = Vec::new();
+        for work_tree in self.work_trees_on(&landing.branch)? {
             let block = match work_tree.hold(self, landing) {
-                Ok(None) => continue,
-                Ok(Some(reason)) => Ok(Hold::Blocked(CheckoutBlock {
-                    work_tree: work_tree.path.clone(),
+                Ok(Taken::Now) => {
+                    held.push((work_tree, IsPrepared(true)));
+                    continue;
+                }
+                Ok(Taken::Before) => {
+                    held.push((work_tree, IsPrepared(false)));
+                    continue;
+                }
+                Ok(Taken::Not(reason)) => Ok(Err(CheckoutBlock {
+                    work_tree: work_tree.path,
                     reason,
                 })),
                 Err(error) => Err(error),
             };
-            for earlier in work_trees.iter().take(held) {
+            for (earlier, _) in &held {
                 earlier.release(landing)?;
             }
             return block;
         }
-        Ok(Hold::Held)
+        Ok(Ok(held))
     }
 
     /// Gives the index locks back without having moved anything.
@@ -218,20 +239,33 @@ impl RepoStore {
     ///
     /// Answers with a work tree that could not follow because of what somebody did to it meanwhile.
     pub fn follow(&self, landing: &Landing) -> Result<Option<CheckoutBlock>, GitError> {
+        let work_trees = self.work_trees_on(&landing.branch)?;
+        let unknown = |work_tree| (work_tree, IsPrepared(false));
+        self.follow_held(landing, work_trees.into_iter().map(unknown).collect())
+    }
+
+    /// The same with the work trees that were just held.
+    pub(crate) fn follow_held(
+        &self,
+        landing: &Landing,
+        work_trees: Vec<Held>,
+    ) -> Result<Option<CheckoutBlock>, GitError> {
         if self.tip(&landing.branch)?.as_ref() != Some(&landing.candidate) {
             return Ok(None);
         }
         let mut behind = None;
-        for work_tree in self.work_trees_on(&landing.branch)? {
+        for (work_tree, is_prepared) in work_trees {
             let block = if work_tree.is_held_for(landing) {
-                work_tree.follow(self, landing, &landing.candidate)?
+                work_tree.follow(self, landing, &landing.candidate, is_prepared)?
             } else if work_tree.index_is(self, &landing.candidate)? {
                 None
             } else {
                 // Somebody took the lock away; what is there must be as clean as it was.
+                let to = &landing.candidate;
                 match work_tree.hold(self, landing)? {
-                    None => work_tree.follow(self, landing, &landing.candidate)?,
-                    Some(reason) => Some(reason),
+                    Taken::Now => work_tree.follow(self, landing, to, IsPrepared(true))?,
+                    Taken::Before => work_tree.follow(self, landing, to, IsPrepared(false))?,
+                    Taken::Not(reason) => Some(reason),
                 }
             };
             if let Some(reason) = block {
@@ -261,13 +295,15 @@ impl RepoStore {
                 crate::landing::Landed::Yes
             );
             let outcome = match tip {
-                Some(tip) if has_moved => match work_tree.follow(self, &landing, &tip)? {
-                    None => Recovery::Followed,
-                    Some(reason) => Recovery::Behind(CheckoutBlock {
-                        work_tree: work_tree.path.clone(),
-                        reason,
-                    }),
-                },
+                Some(tip) if has_moved => {
+                    match work_tree.follow(self, &landing, &tip, IsPrepared(false))? {
+                        None => Recovery::Followed,
+                        Some(reason) => Recovery::Behind(CheckoutBlock {
+                            work_tree: work_tree.path.clone(),
+                            reason,
+                        }),
+                    }
+                }
                 Some(_) | None => {
                     work_tree.release(&landing)?;
                     Recovery::Released

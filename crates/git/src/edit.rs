@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::fs;
+use std::sync::Arc;
 
 use crate::error::GitError;
 use crate::oid::Oid;
@@ -203,15 +204,16 @@ impl RepoStore {
         }
     }
 
-    /// Writes one tree; git sorts the entries.
-    fn write_tree(&self, entries: &[RawEntry]) -> Result<Oid, GitError> {
+    /// Writes one tree.
+    fn write_tree(&self, mut entries: Vec<RawEntry>) -> Result<Oid, GitError> {
+        entries.sort_by(RawEntry::by_place);
         let mut request = Vec::new();
         for RawEntry {
             name,
             bits,
             mode,
             oid,
-        } in entries
+        } in &entries
         {
             let kind = match mode {
                 Mode::Tree => "tree",
@@ -223,7 +225,7 @@ impl RepoStore {
             request.push(0);
         }
         request.push(0);
-        self.tree_writer.ask(
+        let made = self.tree_writer.ask(
             // The objects are known to exist, some of them where this process does not look.
             || {
                 self.writing_call("mktree")
@@ -235,7 +237,10 @@ impl RepoStore {
                 let answer = talk.hear_until(b'\n')?;
                 crate::user_repo::oid_of("mktree", &answer)
             },
-        )
+        )?;
+        // Whoever made it asks for it next: to judge it, and to merge it.
+        self.trees().keep(&made, &Arc::new(entries));
+        Ok(made)
     }
 }
 
@@ -413,7 +418,7 @@ impl Folder {
                 Node::Leaf(Leaf {
                     bits,
                     oid: Some(oid),
-                }) => (bits, Mode::File, oid),
+                }) => (bits, Mode::from_bits(bits).unwrap_or(Mode::File), oid),
                 Node::Leaf(Leaf { oid: None, .. }) => {
                     return Err(GitError::unexpected(
                         "mktree",
@@ -428,7 +433,7 @@ impl Folder {
                 oid,
             });
         }
-        store.write_tree(&written)
+        store.write_tree(written)
     }
 }
 

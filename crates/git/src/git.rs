@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -277,11 +278,23 @@ impl Git {
     }
 }
 
+/// Names the program by its whole path: a bare name is looked for anew at every start, in a copy of this whole process,
+/// where a path can be started without one.
 fn program_of(options: &GitOptions) -> PathBuf {
-    options
-        .program
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("git"))
+    let bare = || options.program.clone().unwrap_or_else(|| "git".into());
+    if bare().components().count() > 1 {
+        return bare();
+    }
+    std::env::split_paths(&options.search_path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(bare()))
+        .find(|path| is_program(path))
+        .unwrap_or_else(bare)
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 impl fmt::Debug for Git {

@@ -29,6 +29,21 @@ pub(crate) struct Note {
     pub(crate) holder: ProcessMark,
 }
 
+/// What became of an attempt to hold a work tree.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// It is held, and its next index lies there.
+    Now,
+    /// It was held for this landing before, by whoever.
+    Before,
+    /// Something is in the way.
+    Not(BlockReason),
+}
+
+/// Whether the next index was just made, under the lock that is still held.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IsPrepared(pub(crate) bool);
+
 impl WorkTree {
     pub(crate) fn lock(&self) -> PathBuf {
         self.git_dir.join("index.lock")
@@ -48,33 +63,40 @@ impl WorkTree {
         self.note().is_some_and(|note| note.landing == *landing)
     }
 
-    pub(crate) fn hold(
-        &self,
-        store: &RepoStore,
-        landing: &Landing,
-    ) -> Result<Option<BlockReason>, GitError> {
+    pub(crate) fn hold(&self, store: &RepoStore, landing: &Landing) -> Result<Taken, GitError> {
         if self.is_held_for(landing) {
-            return Ok(None);
+            return Ok(Taken::Before);
         }
         if let Some(operation) = self.unfinished(&landing.branch) {
-            return Ok(Some(BlockReason::Unfinished { operation }));
+            return Ok(Taken::Not(BlockReason::Unfinished { operation }));
         }
         if !self.take_lock(landing)? {
-            return Ok(Some(BlockReason::Locked { lock: self.lock() }));
+            return Ok(Taken::Not(BlockReason::Locked { lock: self.lock() }));
         }
         reached(Point::CheckoutLocked);
         let next = self.next_index();
         let looked = self.clear().and_then(|()| self.copy_index(store, &next));
-        let block = looked.and_then(|()| match self.dirt(store, &next, &landing.expected)? {
-            Some(reason) => Ok(Some(reason)),
-            None => self.untracked_in_the_way(store, &landing.expected, &landing.candidate),
-        });
-        if matches!(block, Ok(None)) {
-            reached(Point::CheckoutHeld);
-        } else {
-            self.release(landing)?;
+        let block =
+            looked.and_then(
+                |alike| match self.dirt(store, &next, &landing.expected, alike)? {
+                    Some(reason) => Ok(Some(reason)),
+                    None => self.untracked_in_the_way(store, &landing.expected, &landing.candidate),
+                },
+            );
+        match block {
+            Ok(None) => {
+                reached(Point::CheckoutHeld);
+                Ok(Taken::Now)
+            }
+            Ok(Some(reason)) => {
+                self.release(landing)?;
+                Ok(Taken::Not(reason))
+            }
+            Err(error) => {
+                self.release(landing)?;
+                Err(error)
+            }
         }
-        block
     }
 
     fn take_lock(&self, landing: &Landing) -> Result<bool, GitError> {
@@ -170,20 +192,33 @@ impl WorkTree {
 
     /// Brings index and files to `target`; the lock must be ours. Gives the lock back, unless it failed and has to be
     /// tried again.
+    ///
+    /// The next index that was just made of a clean work tree is tried first. Nobody but us wrote the index since, and of
+    /// the files that move git looks at each again; where one of them was touched meanwhile, all are looked at anew.
     pub(crate) fn follow(
         &self,
         store: &RepoStore,
         landing: &Landing,
         target: &Oid,
+        IsPrepared(is_prepared): IsPrepared,
     ) -> Result<Option<BlockReason>, GitError> {
-        if self.index_is(store, target)? {
+        let next = self.next_index();
+        let tried = if is_prepared {
+            Some(self.read_tree(store, &next, &landing.expected, target)?)
+        } else if self.index_is(store, target)? {
             self.release(landing)?;
             return Ok(None);
-        }
-        let next = self.next_index();
-        self.clear_index_lock()?;
-        self.copy_index(store, &next)?;
-        let mut moved = self.read_tree(store, &next, &landing.expected, target)?;
+        } else {
+            None
+        };
+        let mut moved = match tried {
+            Some(moved) if moved.exit.success() => moved,
+            Some(_) | None => {
+                self.clear_index_lock()?;
+                self.copy_index(store, &next)?;
+                self.read_tree(store, &next, &landing.expected, target)?
+            }
+        };
         if !moved.exit.success() {
             self.clear_index_lock()?;
             let foreign = self.sort_half_moved(store, &next, &landing.expected, target)?;
@@ -194,7 +229,7 @@ impl WorkTree {
             moved = self.read_tree(store, &next, &landing.expected, target)?;
         }
         if !moved.exit.success() {
-            let block = match self.dirt(store, &next, &landing.expected)? {
+            let block = match self.dirt(store, &next, &landing.expected, false)? {
                 Some(reason) => reason,
                 None => match self.untracked_in_the_way(store, &landing.expected, target)? {
                     Some(reason) => reason,

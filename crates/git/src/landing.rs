@@ -22,7 +22,7 @@ use hyperion_fault::{Point, reached};
 use hyperion_host::{Input, fsync_dir, read_bounded, sync_filesystem};
 
 use crate::call::{LONG, failure};
-use crate::checkout::{CheckoutBlock, Hold};
+use crate::checkout::CheckoutBlock;
 use crate::error::GitError;
 use crate::oid::{Oid, RefName};
 use crate::store::RepoStore;
@@ -194,13 +194,13 @@ impl RepoStore {
                 behind: self.follow(landing)?,
             });
         }
-        match self.hold_checkouts(landing)? {
-            Hold::Held => {}
-            Hold::Blocked(block) => return Ok(Move::Blocked(block)),
-        }
+        let held = match self.hold_all(landing)? {
+            Ok(held) => held,
+            Err(block) => return Ok(Move::Blocked(block)),
+        };
         match self.compare_and_swap(landing) {
             Ok(Swap::Moved) => Ok(Move::Landed {
-                behind: self.follow(landing)?,
+                behind: self.follow_held(landing, held)?,
             }),
             Ok(Swap::TipIs(tip)) => {
                 self.release_checkouts(landing)?;

@@ -140,7 +140,7 @@ impl RepoStore {
 
     /// The tree of a commit; a tree is its own.
     pub fn tree_of(&self, treeish: &Oid) -> Result<Oid, GitError> {
-        if let Some(tree) = self.trees().of_commit(treeish) {
+        if let Some(tree) = self.trees().known_tree_of(treeish) {
             return Ok(tree);
         }
         match self.object(treeish)? {
@@ -161,7 +161,7 @@ impl RepoStore {
 
     /// Reads a commit.
     pub fn commit_info(&self, commit: &Oid) -> Result<CommitInfo, GitError> {
-        let content = self.contents(commit, ObjectKind::Commit, STRUCTURE_MAX_BYTES)?;
+        let content = self.structure(commit, ObjectKind::Commit)?;
         CommitInfo::parse(commit, &content).ok_or_else(|| {
             GitError::unexpected("cat-file", format!("commit {commit} is damaged").as_bytes())
         })
@@ -221,7 +221,7 @@ impl RepoStore {
         if let Some(known) = self.trees().get(tree) {
             return Ok(known);
         }
-        let content = self.contents(tree, ObjectKind::Tree, STRUCTURE_MAX_BYTES)?;
+        let content = self.structure(tree, ObjectKind::Tree)?;
         let entries = Arc::new(parse_tree(tree, &content)?);
         self.trees().keep(tree, &entries);
         Ok(entries)
@@ -229,6 +229,30 @@ impl RepoStore {
 
     pub(crate) fn trees(&self) -> MutexGuard<'_, KnownTrees> {
         self.trees.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a commit or a tree in one question: what is not one, or too large, costs the process that was asked.
+    fn structure(&self, oid: &Oid, expected: ObjectKind) -> Result<Vec<u8>, GitError> {
+        let known = self.reader.ask(
+            || self.start_reader(),
+            |talk| {
+                talk.say(format!("contents {oid}\n").as_bytes())?;
+                let Some((kind, size)) = header(&talk.hear_until(b'\n')?)? else {
+                    return Ok(None);
+                };
+                if kind != expected {
+                    return Err(wrong_kind(oid, expected.word(), kind));
+                }
+                let length = usize::try_from(size)
+                    .ok()
+                    .filter(|_| size <= STRUCTURE_MAX_BYTES);
+                let length = length.ok_or_else(|| too_large(oid, STRUCTURE_MAX_BYTES))?;
+                let content = talk.hear_exactly(length)?;
+                talk.hear_exactly(1)?;
+                Ok(Some(content))
+            },
+        )?;
+        known.ok_or_else(|| GitError::MissingObject { oid: oid.clone() })
     }
 
     /// Asks for the size first: the content of something huge must not be streamed through only to be refused.
@@ -250,10 +274,7 @@ impl RepoStore {
                     return Ok(Err(wrong_kind(oid, expected.word(), kind)));
                 }
                 let Some(length) = usize::try_from(size).ok().filter(|_| size <= max_bytes) else {
-                    return Ok(Err(GitError::TooLarge {
-                        what: format!("object {oid}"),
-                        max_bytes,
-                    }));
+                    return Ok(Err(too_large(oid, max_bytes)));
                 };
                 talk.say(format!("contents {oid}\n").as_bytes())?;
                 header(&talk.hear_until(b'\n')?)?
@@ -285,6 +306,13 @@ fn header(line: &[u8]) -> Result<Option<(ObjectKind, u64)>, GitError> {
             None => Err(GitError::unexpected("cat-file", line)),
         },
         _ => Err(GitError::unexpected("cat-file", line)),
+    }
+}
+
+fn too_large(oid: &Oid, max_bytes: u64) -> GitError {
+    GitError::TooLarge {
+        what: format!("object {oid}"),
+        max_bytes,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Trees: what a folder of a commit holds.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -117,6 +118,15 @@ pub(crate) struct RawEntry {
 }
 
 impl RawEntry {
+    /// Compares two entries as git orders them in a tree: a folder by its name with a slash behind it.
+    pub(crate) fn by_place(&self, other: &Self) -> Ordering {
+        let place = |entry: &Self| {
+            let slash = (entry.mode == Mode::Tree).then_some(b'/');
+            entry.name.clone().into_iter().chain(slash)
+        };
+        place(self).cmp(place(other))
+    }
+
     /// The entry as others see it.
     pub(crate) fn plain(&self) -> TreeEntry {
         TreeEntry {
@@ -146,9 +156,12 @@ impl KnownTrees {
         self.trees.get(tree).cloned()
     }
 
-    /// Gives the tree of a commit.
-    pub(crate) fn of_commit(&self, commit: &Oid) -> Option<Oid> {
-        self.commits.get(commit).cloned()
+    /// Gives the tree of a commit, or a tree itself, where it is known as one.
+    pub(crate) fn known_tree_of(&self, treeish: &Oid) -> Option<Oid> {
+        self.commits
+            .get(treeish)
+            .or_else(|| self.trees.get_key_value(treeish).map(|(tree, _)| tree))
+            .cloned()
     }
 
     /// Remembers the tree of a commit.

@@ -1,7 +1,7 @@
 //! A work tree of the user: its state, read with the person's own settings.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -114,31 +114,43 @@ impl WorkTree {
         lock.exists().then_some(BlockReason::Locked { lock })
     }
 
-    pub(crate) fn copy_index(&self, store: &RepoStore, to: &Path) -> Result<(), GitError> {
+    /// Copies the index to work on the copy; answers whether every file was found to be as it says.
+    pub(crate) fn copy_index(&self, store: &RepoStore, to: &Path) -> Result<bool, GitError> {
         let index = self.git_dir.join("index");
         remove_if_there(to)?;
-        if index.exists() {
-            fs::copy(&index, to).map_err(GitError::io(&index))?;
-            self.refresh(store, to)?;
+        if !index.exists() {
+            return Ok(false);
         }
-        Ok(())
+        // With its time: a file that was written in the very moment in which the index was is known by it as one to look into.
+        let written_at = fs::metadata(&index).and_then(|metadata| metadata.modified());
+        fs::copy(&index, to)
+            .and_then(|_| {
+                File::options()
+                    .write(true)
+                    .open(to)?
+                    .set_modified(written_at?)
+            })
+            .map_err(GitError::io(&index))?;
+        self.refresh(store, to)
     }
 
-    /// Files whose time stamp changed but not their content must not count as edited. Exit code 1 says that some did.
-    pub(crate) fn refresh(&self, store: &RepoStore, index: &Path) -> Result<(), GitError> {
+    /// Files whose time stamp changed but not their content must not count as edited. Answers whether every file is as the
+    /// index says; that looks at each of them, and so need not be asked again.
+    pub(crate) fn refresh(&self, store: &RepoStore, index: &Path) -> Result<bool, GitError> {
+        // Without `-q`, which would say yes to everything. What it names is asked for by `unlike_index`, properly quoted.
         self.call(store, "update-index", index)
-            .args(["-q", "--refresh"])
+            .args(["--ignore-submodules", "--refresh"])
             .wall(LONG)
             .answer()
-            .map(drop)
     }
 
-    /// Compares an index with a commit, and the files with the index.
+    /// Compares an index with a commit, and the files with the index, unless these are known to be alike.
     pub(crate) fn dirt(
         &self,
         store: &RepoStore,
         index: &Path,
         commit: &Oid,
+        files_are_alike: bool,
     ) -> Result<Option<BlockReason>, GitError> {
         let staged = self
             .call(store, "diff-index", index)
@@ -151,7 +163,10 @@ impl WorkTree {
             ])
             .wall(LONG)
             .output()?;
-        let mut files = self.unlike_index(store, index)?;
+        let mut files = BTreeSet::new();
+        if !files_are_alike {
+            files = self.unlike_index(store, index)?;
+        }
         files.extend(paths_in(&staged));
         Ok((!files.is_empty()).then(|| dirty(files)))
     }

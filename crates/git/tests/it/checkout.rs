@@ -105,6 +105,65 @@ fn a_dirty_work_tree_blocks_until_it_is_clean() {
     });
 }
 
+// decisions 3.5: one look at the files has to see all that two would.
+#[test]
+fn every_kind_of_difference_blocks() {
+    with_each_git(|world| {
+        let (store, landing) = ready(world, &[put("new", "x\n")]);
+        let dirty = || match &store.checkout_state(&landing.branch).unwrap()[0].block {
+            Some(BlockReason::Dirty { files, more: 0 }) => files.clone(),
+            other => panic!("{other:?}"),
+        };
+        fs::remove_file(world.user().join("dir/b")).unwrap();
+        assert_eq!(dirty(), ["dir/b".into()], "deleted");
+        world.user_git(&["checkout", "-q", "dir/b"]);
+        world.user_git(&["update-index", "--chmod=+x", "a"]);
+        world.user_git(&["reset", "-q", "--soft", "HEAD"]);
+        assert_eq!(dirty(), ["a".into()], "another mode in the index");
+        world.user_git(&["reset", "-q", "--hard"]);
+        world.write("meant", "to be added\n");
+        world.user_git(&["add", "--intent-to-add", "meant"]);
+        assert_eq!(dirty(), ["meant".into()], "meant to be added");
+        world.user_git(&["reset", "-q", "--hard"]);
+        fs::remove_file(world.user().join("dir/b")).unwrap();
+        fs::remove_dir(world.user().join("dir")).unwrap();
+        symlink("elsewhere", world.user().join("dir")).unwrap();
+        assert_eq!(dirty(), ["dir/b".into()], "behind a link");
+        fs::remove_file(world.user().join("dir")).unwrap();
+        world.user_git(&["reset", "-q", "--hard"]);
+        assert_eq!(
+            store.checkout_state(&landing.branch).unwrap()[0].block,
+            None
+        );
+    });
+}
+
+// Git looks into a file that is as old as its index; a copy of the index has to be as old as the index was.
+#[test]
+fn an_edit_of_the_moment_in_which_the_index_was_written_is_seen() {
+    with_each_git(|world| {
+        let (store, landing) = ready(world, &usual());
+        let file = world.user().join("a");
+        let index = world.user().join(".git/index");
+        let moment = fs::metadata(&index).unwrap().modified().unwrap();
+        let moment = moment - std::time::Duration::from_secs(10);
+        let date = |path: &std::path::Path| {
+            let file = fs::File::options().write(true).open(path).unwrap();
+            file.set_modified(moment).unwrap();
+        };
+        world.user_git(&["config", "core.trustctime", "false"]);
+        date(&file);
+        world.user_git(&["update-index", "-q", "--refresh"]);
+        date(&index);
+        world.write("a", "two\n");
+        date(&file);
+        let block = blocked(store.move_branch(&landing).unwrap());
+        let files = vec!["a".into()];
+        assert_eq!(block.reason, BlockReason::Dirty { files, more: 0 });
+        assert_eq!(world.read("a"), "two\n");
+    });
+}
+
 #[test]
 fn untracked_files_are_never_overwritten_not_even_ignored_ones() {
     with_each_git(|world| {
