@@ -10,8 +10,11 @@ use hyperion_store::{Cursor, Filter, ReadError, Store, Stored};
 
 use crate::{Cx, Error};
 
-/// How many requests are looked at in one go; others get their turn in between.
+/// How many requests are looked at in one go after a start; others get their turn in between.
 const SLICE: usize = 64;
+/// How many are looked at in one go because something happened to them: as many as may land together, for what is looked
+/// at together lands together, and every train costs the same.
+const SLICE_AWAKE: usize = 256;
 /// How many open rows are read in one go.
 const PAGE: u32 = 64;
 /// How many events are read in one go.
@@ -69,7 +72,12 @@ impl Woken {
             self.add(requests);
             self.swept = next.map(Some);
         }
-        let taken = self.waiting.len().min(SLICE);
+        let most = if self.swept.is_some() {
+            SLICE
+        } else {
+            SLICE_AWAKE
+        };
+        let taken = self.waiting.len().min(most);
         let taken: Vec<_> = self.waiting.drain(..taken).collect();
         for id in &taken {
             self.known.remove(id);

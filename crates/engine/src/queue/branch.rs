@@ -16,7 +16,7 @@ use crate::reconcile::Progress;
 use crate::{Cx, Error};
 
 /// How many entries of a priority are read at once.
-const PAGE: u32 = 192;
+const PAGE: u32 = 320;
 
 impl Queue {
     pub(super) fn work_branch(

@@ -9,7 +9,7 @@ use hyperion_model::GitId;
 use hyperion_model::entry::Entry;
 
 /// The most entries that land together: what is lost when the branch moves under them is merged again.
-pub(super) const MAX_ENTRIES: usize = 128;
+pub(super) const MAX_ENTRIES: usize = 256;
 /// The most change sets that land together; they are recorded as intents in one batch.
 const MAX_CHANGE_SETS: usize = 400;
 
@@ -176,7 +176,7 @@ mod tests {
     // M1: what needs more than a merge goes alone, and keeps nobody before it from riding together.
     #[test]
     fn what_may_ride_rides_together() {
-        let plain: Vec<_> = (1..=200).map(waiting).collect();
+        let plain: Vec<_> = (1..=300).map(waiting).collect();
         assert_eq!(length(&plain, false), MAX_ENTRIES);
         assert_eq!(length(&plain, true), 1, "each is checked before the next");
         assert_eq!(length(&[], false), 0);
