@@ -101,13 +101,18 @@ pub(crate) fn mails(repo: &Path, folder: &Path, files: usize, changes: usize) ->
     mails
 }
 
-/// A git command in a folder, whatever the settings of the person who measures.
+/// A command as anybody would start it.
 #[allow(
     clippy::disallowed_methods,
     reason = "what is measured against is started as anybody would start it"
 )]
+pub(crate) fn command(program: &Path) -> Command {
+    Command::new(program)
+}
+
+/// A git command in a folder, whatever the settings of the person who measures.
 pub(crate) fn git(folder: &Path) -> Command {
-    let mut git = Command::new("git");
+    let mut git = command(Path::new("git"));
     git.current_dir(folder)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null");
@@ -116,7 +121,7 @@ pub(crate) fn git(folder: &Path) -> Command {
 
 /// Runs a command that has to work.
 pub(crate) fn run(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().expect("start git");
+    let output = command.stdin(Stdio::null()).output().expect("start it");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {said}");
 }

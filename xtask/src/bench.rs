@@ -4,6 +4,7 @@
 //! that a slow spell of the machine meets all of them, and what is reported is the median of the
 //! turns and the ratio. Measuring is not a test: nothing here fails because something was slow.
 
+mod cli;
 mod git;
 mod landing;
 mod machine;
@@ -21,7 +22,7 @@ use program::Program;
 use report::Figures;
 
 /// Every benchmark; each has a file of its own beside this one.
-const BENCHES: &[Bench] = &[store::BENCH, git::BENCH, landing::BENCH];
+const BENCHES: &[Bench] = &[store::BENCH, git::BENCH, landing::BENCH, cli::BENCH];
 
 /// Something of Hyperion that is measured, and what it is measured against.
 pub(crate) struct Bench {

@@ -30,6 +30,7 @@ use hyperion_model::{Actor, Name, Role, Time, Uuid};
 use hyperion_policy::{Redactor, RuleSource};
 use hyperion_store::{EventFilter, Filter, KeySource, Mode, Store, StoreConfig};
 use hyperion_testkit::{task, task_request};
+use queued::{Come, Place};
 
 /// Sizes of repositories.
 const SIZES: [(&str, usize); 2] = [("5k", 5_000), ("50k", 50_000)];
@@ -111,13 +112,12 @@ fn ready(entries: usize) -> Figure {
     first.stop();
     drop(first);
     let store = store(folder);
-    queued::fill(
-        &store,
-        page.rows[0].id,
-        &git_id(&tip),
-        &git_id(&tree),
-        entries,
-    );
+    let place = Place {
+        repo: page.rows[0].id,
+        tip: git_id(&tip),
+        tree: git_id(&tree),
+    };
+    queued::fill(&store, &place, Come::Queued, entries);
     let last = store.last_seq().unwrap();
     drop(opened);
     drop(store);
