@@ -259,7 +259,9 @@ fn note_landing(
 
 /// Lists what landed, newest first, from the rows.
 pub fn history(cx: &Cx, filter: &Filter) -> Result<(Vec<Landing>, Option<String>), Error> {
-    let filter = filter.clone().status(entry::Status::Landed.name()).newest();
+    let mut filter = filter.clone().status(entry::Status::Landed.name()).newest();
+    // What landed has ended. Said so, it is found by an index, and not behind everything that waits.
+    filter.open = Some(false);
     let page = cx.store.list::<Entry>(&filter)?;
     let mut landings = Vec::new();
     for entry in &page.rows {
