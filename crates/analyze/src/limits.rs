@@ -4,6 +4,8 @@
 pub const MAX_TEXT_BYTES: usize = 256 * 1024;
 /// The most paths.
 pub const MAX_PATHS: usize = 50;
+/// The most paths that one stack trace gives.
+pub const MAX_TRACE_PATHS: usize = 5;
 /// The most symbols.
 pub const MAX_SYMBOLS: usize = 50;
 /// The most keywords.

@@ -3,7 +3,9 @@
 use hyperion_model::RepoPath;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::MAX_PATHS;
+use crate::limits::{MAX_PATHS, MAX_TRACE_PATHS};
+use crate::output::Place;
+use crate::trace::Trace;
 use crate::word::Word;
 
 /// A path that a text names.
@@ -200,6 +202,84 @@ pub(crate) fn paths(words: &[Word<'_>]) -> Vec<FoundPath> {
         }
     }
     found
+}
+
+/// Adds the places of a stack trace's own frames, innermost first, to what was found; what only looked like a path, and is
+/// a call of somebody else's, is taken out.
+pub(crate) fn of_trace(trace: &Trace, found: &mut Vec<FoundPath>) {
+    let foreign = trace.frames.iter().filter(|frame| !frame.is_own);
+    let calls: Vec<&str> = foreign
+        .filter_map(|frame| frame.function.as_deref())
+        .collect();
+    found.retain(|place| place.line.is_some() || !calls.contains(&place.path.as_str()));
+    let own: Vec<&Place> = trace
+        .frames
+        .iter()
+        .filter(|frame| frame.is_own)
+        .map(|frame| &frame.place)
+        .collect();
+    let top = common_folder(&own);
+    for place in own.into_iter().take(MAX_TRACE_PATHS) {
+        let Some(path) = below_top(&place.file, &top) else {
+            continue;
+        };
+        let (line, column) = (place.line, place.column);
+        let same =
+            |other: &FoundPath| other.path == path && (other.line.is_none() || other.line == line);
+        match found.iter().position(same) {
+            Some(at) => {
+                found[at].line = line;
+                found[at].column = found[at].column.or(column);
+            }
+            None if found.len() < MAX_PATHS => found.push(FoundPath { path, line, column }),
+            None => return,
+        }
+    }
+}
+
+/// Gives the folder that all absolute paths have in common; none of one path alone.
+fn common_folder(places: &[&Place]) -> String {
+    let mut folders = places
+        .iter()
+        .filter(|place| place.file.starts_with('/'))
+        .map(|place| place.file.rsplit_once('/').map_or("", |(folder, _)| folder));
+    let Some(first) = folders.next() else {
+        return String::new();
+    };
+    let mut common = first;
+    let mut differ = false;
+    for folder in folders {
+        while !(folder == common || folder.starts_with(&format!("{common}/"))) {
+            differ = true;
+            common = common.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        differ |= folder != common;
+    }
+    if differ {
+        common.to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// Guesses where a path stands in the repository: an absolute one from the first folder that sources are kept in, or from
+/// what all paths of a trace have in common, or its name alone.
+fn below_top(file: &str, top: &str) -> Option<RepoPath> {
+    let Some(absolute) = file.strip_prefix('/') else {
+        return looks_like_path(file).then(|| RepoPath::new(file).ok())?;
+    };
+    let mut folders = absolute
+        .match_indices('/')
+        .map(|(at, _)| &absolute[at + 1..]);
+    let known = folders.clone().find(|rest| {
+        let first = rest.split('/').next().unwrap_or(rest);
+        rest.contains('/') && FOLDERS.contains(&first)
+    });
+    let below = file.strip_prefix(top).filter(|_| !top.is_empty());
+    let path = known
+        .or_else(|| below.and_then(|rest| rest.strip_prefix('/')))
+        .or_else(|| folders.next_back())?;
+    looks_like_path(path).then(|| RepoPath::new(path).ok())?
 }
 
 /// Reads a word as a path with a line and a column, as compilers and people write them.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pattern::SearchPattern;
 use crate::place::FoundPath;
+use crate::trace::traces;
 use crate::{class, error_name, keyword, pattern, place, symbol, vague, word};
 
 /// What a text names.
@@ -30,12 +31,23 @@ pub struct Findings {
 pub fn request(text: &str) -> Findings {
     let words = word::words(word::readable(text));
     let errors = error_name::errors(&words.all);
+    let mut paths = place::paths(&words.all);
+    let traces = traces(word::readable(text));
+    for trace in &traces {
+        place::of_trace(trace, &mut paths);
+    }
+    // Calls of the language itself say nothing about the project.
+    let foreign: Vec<&str> = traces
+        .iter()
+        .flat_map(|trace| trace.frames.iter().filter(|frame| !frame.is_own))
+        .filter_map(|frame| frame.function.as_deref())
+        .collect();
     let mut findings = Findings {
-        paths: place::paths(&words.all),
+        paths,
         // An exception's name is an error first, and needs no second mention.
         symbols: symbol::symbols(&words.all)
             .into_iter()
-            .filter(|name| !errors.contains(name))
+            .filter(|name| !errors.contains(name) && !foreign.contains(&name.as_str()))
             .collect(),
         keywords: keyword::keywords(&words.all),
         errors,

@@ -4,4 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod brief;
+mod outputs;
+mod reports;
 mod request;
+mod traces;

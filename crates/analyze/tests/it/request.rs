@@ -102,6 +102,99 @@ fn a_python_trace() {
     ");
 }
 
+// R7: stack traces of all five languages lead to files and lines; what is the language's own is left out.
+#[test]
+fn a_trace_of_each_language() {
+    let trace = |name: &str| {
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs/recorded");
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        told(&format!("It fails since Monday:\n```\n{text}\n```"))
+    };
+    insta::assert_snapshot!(trace("rust-panic.txt"), @"
+    path src/main.rs:2:5
+    path src/main.rs:6:20
+    symbols: shop::pick, shop::main
+    keywords: fails, monday
+    search (fn|def|func|function) +pick  # where `shop::pick` is defined
+    search shop::pick  # where `shop::pick` is used
+    search (fn|def|func|function) +main  # where `shop::main` is defined
+    search shop::main  # where `shop::main` is used
+    search main  # what else mentions src/main.rs
+    class bugfix
+    ");
+    insta::assert_snapshot!(trace("python-type.txt"), @"
+    path shop/cart.py:5
+    path run.py:5
+    path run.py:8
+    symbols: main, total, sum
+    keywords: fails, monday
+    errors: TypeError
+    search (fn|def|func|function) +main  # where `main` is defined
+    search main  # where `main` is used
+    search (fn|def|func|function) +total  # where `total` is defined
+    search total  # where `total` is used
+    search (fn|def|func|function) +sum  # where `sum` is defined
+    search sum  # where `sum` is used
+    search TypeError  # where `TypeError` is raised or handled
+    search cart  # what else mentions shop/cart.py
+    class bugfix
+    ");
+    insta::assert_snapshot!(trace("node-type-error.txt"), @r#"
+    path run.js:2:22
+    path run.js:5:16
+    path run.js:7:13
+    symbols: item.amount.toFixed, toFixed, Array.map, Function.executeUserEntryPoint, runMain, Node.js
+    keywords: fails, monday
+    errors: TypeError
+    search (fn|def|func|function) +toFixed  # where `item.amount.toFixed` is defined
+    search item\.amount\.toFixed  # where `item.amount.toFixed` is used
+    search toFixed  # where `toFixed` is used
+    search (fn|def|func|function) +map  # where `Array.map` is defined
+    search Array\.map  # where `Array.map` is used
+    search (fn|def|func|function) +executeUserEntryPoint  # where `Function.executeUserEntryPoint` is defined
+    search Function\.executeUserEntryPoint  # where `Function.executeUserEntryPoint` is used
+    search (fn|def|func|function) +runMain  # where `runMain` is defined
+    search runMain  # where `runMain` is used
+    search (fn|def|func|function) +js  # where `Node.js` is defined
+    search Node\.js  # where `Node.js` is used
+    search TypeError  # where `TypeError` is raised or handled
+    class bugfix
+    "#);
+    insta::assert_snapshot!(trace("go-panic.txt"), @r#"
+    path main.go:8
+    path main.go:12
+    symbols: main.price, main.main
+    keywords: fails, monday
+    errors: SIGSEGV, exit status 2
+    search (fn|def|func|function) +price  # where `main.price` is defined
+    search main\.price  # where `main.price` is used
+    search (fn|def|func|function) +main  # where `main.main` is defined
+    search main\.main  # where `main.main` is used
+    search SIGSEGV  # where `SIGSEGV` is raised or handled
+    search main  # what else mentions main.go
+    class bugfix
+    "#);
+    insta::assert_snapshot!(trace("java-load.txt"), @r#"
+    path prices.csv
+    path Shop.java:6
+    path Shop.java:8
+    path Shop.java:18
+    symbols: Shop.load, Shop.main
+    keywords: fails, monday
+    errors: IllegalStateException, NoSuchFileException
+    search (fn|def|func|function) +load  # where `Shop.load` is defined
+    search Shop\.load  # where `Shop.load` is used
+    search (fn|def|func|function) +main  # where `Shop.main` is defined
+    search Shop\.main  # where `Shop.main` is used
+    search IllegalStateException  # where `IllegalStateException` is raised or handled
+    search NoSuchFileException  # where `NoSuchFileException` is raised or handled
+    search prices  # what else mentions prices.csv
+    search Shop  # what else mentions Shop.java
+    class bugfix
+    "#);
+}
+
 #[test]
 fn a_typescript_error() {
     insta::assert_snapshot!(told(

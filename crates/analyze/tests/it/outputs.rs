@@ -1,0 +1,295 @@
+//! What is found in what real tools wrote (I2): `tests/outputs`, made by `tests/outputs/make`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hyperion_analyze::{Analysis, ErrorKind, Output, output};
+
+/// A recorded output.
+struct Recorded {
+    tool: String,
+    exit_code: Option<i32>,
+    command: String,
+    bytes: Vec<u8>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs")
+}
+
+fn table(name: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(folder().join(name)).unwrap();
+    text.lines()
+        .map(|line| line.split('\t').map(str::to_owned).collect())
+        .collect()
+}
+
+/// Every recorded output that has a text, by name.
+fn recorded() -> BTreeMap<String, Recorded> {
+    table("recorded.tsv")
+        .into_iter()
+        .filter_map(|row| {
+            let [name, tool, code, command] = row.try_into().unwrap();
+            let bytes = fs::read(folder().join(format!("recorded/{name}.txt"))).ok()?;
+            let exit_code = code.parse().ok();
+            Some((
+                name,
+                Recorded {
+                    tool,
+                    exit_code,
+                    command,
+                    bytes,
+                },
+            ))
+        })
+        .collect()
+}
+
+/// What should be found in each, by name: `kind@place …`, or `?what` where a person is waited for.
+fn expected() -> BTreeMap<String, String> {
+    table("expected.tsv")
+        .into_iter()
+        .map(|row| {
+            let [name, found] = row.try_into().unwrap();
+            (name, found)
+        })
+        .collect()
+}
+
+fn analysis(recorded: &Recorded) -> Analysis {
+    output(&Output {
+        bytes: &recorded.bytes,
+        exit_code: recorded.exit_code,
+        command: Some(&recorded.command),
+        folder: Some("/project"),
+    })
+}
+
+fn told(analysis: &Analysis) -> String {
+    if let Some(waiting) = &analysis.waiting {
+        let what = serde_json::to_value(waiting.for_what).unwrap();
+        return format!("?{}", what.as_str().unwrap());
+    }
+    let errors = analysis.errors.iter().map(|error| match &error.place {
+        Some(place) => format!("{}@{place}", error.kind),
+        None => error.kind.to_string(),
+    });
+    errors.collect::<Vec<_>>().join(" ")
+}
+
+// I2: every error of every tool, the first cause first, with its kind and its place.
+#[test]
+fn every_real_output_is_understood() {
+    let (recorded, expected) = (recorded(), expected());
+    let names: Vec<_> = recorded.keys().collect();
+    assert_eq!(
+        names,
+        expected.keys().collect::<Vec<_>>(),
+        "a row for each recorded output"
+    );
+    let mut wrong = String::new();
+    for (name, output) in &recorded {
+        let analysis = analysis(output);
+        let told = told(&analysis);
+        if told != expected[name] {
+            writeln!(
+                wrong,
+                "{name}:\n  should be {}\n  but is    {told}",
+                expected[name]
+            )
+            .unwrap();
+            for error in &analysis.errors {
+                writeln!(
+                    wrong,
+                    "    {}: {:?} {}",
+                    error.at_line, error.tool, error.message
+                )
+                .unwrap();
+            }
+        }
+        for error in &analysis.errors {
+            assert!(!error.message.is_empty(), "{name}");
+        }
+    }
+    assert_eq!(wrong, "");
+}
+
+// I2: bytes cut anywhere are still an output, and colours change nothing.
+#[test]
+fn a_part_of_an_output_is_an_output() {
+    for recorded in recorded().values() {
+        for cut in (0..recorded.bytes.len()).step_by(97) {
+            let part = Recorded {
+                bytes: recorded.bytes[cut..].to_vec(),
+                tool: String::new(),
+                command: recorded.command.clone(),
+                exit_code: recorded.exit_code,
+            };
+            let analysis = analysis(&part);
+            assert!(analysis.errors.iter().all(|error| error.at_line >= 1));
+        }
+    }
+    let (recorded, same) = (
+        recorded(),
+        |one: &str, other: &str, all: &BTreeMap<String, Recorded>| {
+            assert_eq!(told(&analysis(&all[one])), told(&analysis(&all[other])));
+        },
+    );
+    for tool in ["jest", "vitest", "pytest"] {
+        same(
+            &format!("{tool}-failing"),
+            &format!("{tool}-colour"),
+            &recorded,
+        );
+    }
+}
+
+// I2: a suggestion where there is one to make; what changes a machine needs a person's agreement.
+#[test]
+fn advice_is_given_and_sudo_needs_approval() {
+    let recorded = recorded();
+    let mut out = String::new();
+    for name in [
+        "bash-not-executable",
+        "bash-no-command",
+        "git-no-command",
+        "python-import",
+        "node-no-module",
+        "cargo-unresolved",
+        "node-port",
+        "python-port",
+        "cp-full",
+        "git-merge",
+        "git-rejected",
+        "git-index-lock",
+        "clippy-deny",
+        "rustc-type",
+        "cargo-test",
+        "ssh-denied",
+        "timeout-124",
+    ] {
+        let analysis = analysis(&recorded[name]);
+        let advice = analysis.errors[0].advice.clone();
+        let (what, command) = match &advice {
+            Some(advice) => (
+                advice.what.as_str(),
+                advice.command.as_deref().unwrap_or("-"),
+            ),
+            None => ("-", "-"),
+        };
+        let asks = advice.as_ref().is_some_and(|advice| advice.needs_approval);
+        writeln!(
+            out,
+            "{name}: {what} | {command}{}",
+            if asks { " | ask" } else { "" }
+        )
+        .unwrap();
+    }
+    let run = |command| {
+        let told = "cp: cannot create regular file '/etc/a': Permission denied\n";
+        let output = output(&Output {
+            bytes: told.as_bytes(),
+            exit_code: Some(1),
+            command: Some(command),
+            folder: None,
+        });
+        output.errors[0].advice.clone().unwrap()
+    };
+    let sudo = run("cp a /etc/a");
+    assert_eq!(
+        (sudo.command.as_deref(), sudo.needs_approval),
+        (Some("sudo cp a /etc/a"), true)
+    );
+    // What it would do as another user cannot be told of more than one command.
+    assert_eq!(run("cp a /etc/a; rm -rf b").command, None);
+    insta::assert_snapshot!(out, @"
+    bash-not-executable: make it executable | chmod +x ./run.sh
+    bash-no-command: install `deploy_tool`, or correct its name or PATH | -
+    git-no-command: correct the name of git's command | -
+    python-import: install what is missing, if it is what it seems to be | pip install requests_of_nobody | ask
+    node-no-module: install what is missing, if it is what it seems to be | npm install not-installed | ask
+    cargo-unresolved: if you wanted to use a crate named `serde`, use `cargo add serde` to add it to your `Cargo.toml` | -
+    node-port: find out who listens there, or take another port | ss -ltnp 'sport = :42645'
+    python-port: find out who listens there, or take another port | ss -ltnp 'sport = :38631'
+    cp-full: make room; see which file system is full | df -h
+    git-merge: resolve what stands between the conflict's marks, then go on | git add -- 'a.txt'
+    git-rejected: take in what was pushed meanwhile, then push again | git pull --rebase
+    git-index-lock: wait until the other git has ended; only if there is none, remove the lock | -
+    clippy-deny: if this is intentional, prefix it with an underscore: `_unused` | -
+    rustc-type: correct main.rs:6:25 | -
+    cargo-test: look at src/lib.rs:28:47 | -
+    ssh-denied: sign in: a person has to set the credentials up | -
+    timeout-124: find out what it waited for; only then allow it more time | -
+    ");
+}
+
+/// The page of documentation that lists all of it.
+fn page() -> String {
+    let mut page = String::from(
+        "# Reading what commands write\n\n\
+         This file is written by a test of `crates/analyze`, from what the real tools wrote; do not edit it. `crates/analyze/tests/outputs/make`\n\
+         records the outputs, `expected.tsv` beside it says what should be found, and the test compares. To write this file anew:\n\
+         `WRITE_DOCS=1 cargo nextest run -p hyperion-analyze the_table_is_fresh`.\n\n\
+         *Located* is the place of the first cause: file, line and column as far as the tool says them; — where the tool names none, such as\n\
+         a command that is not there. *More* counts what else is found in the same output. A question is what a person would have to type.\n\n",
+    );
+    let recorded = recorded();
+    let (mut kinds, mut rows, mut located) = (BTreeMap::<&str, usize>::new(), String::new(), 0);
+    for (name, output) in &recorded {
+        let analysis = analysis(output);
+        let (kind, place) = match (&analysis.waiting, analysis.errors.first()) {
+            (Some(waiting), _) => ("waits for a person", format!("asks: `{}`", waiting.prompt)),
+            (None, Some(error)) => (
+                error.kind.name(),
+                error
+                    .place
+                    .as_ref()
+                    .map_or("—".to_owned(), |place| format!("`{place}`")),
+            ),
+            (None, None) => ("nothing", "—".to_owned()),
+        };
+        *kinds.entry(kind).or_default() += 1;
+        located += usize::from(place.starts_with('`'));
+        let more = analysis.errors.len().saturating_sub(1);
+        let more = if more == 0 || analysis.waiting.is_some() {
+            String::new()
+        } else {
+            more.to_string()
+        };
+        writeln!(
+            rows,
+            "| {} | {name} | {kind} | {place} | {more} |",
+            output.tool
+        )
+        .unwrap();
+    }
+    writeln!(page, "{} outputs, {located} located.\n", recorded.len()).unwrap();
+    page.push_str("| kind | outputs |\n| --- | --- |\n");
+    for kind in ErrorKind::ALL
+        .map(ErrorKind::name)
+        .into_iter()
+        .chain(["waits for a person"])
+    {
+        writeln!(page, "| {kind} | {} |", kinds.get(kind).unwrap_or(&0)).unwrap();
+    }
+    page.push_str("\n| tool | output | kind | located | more |\n| --- | --- | --- | --- | --- |\n");
+    page + &rows
+}
+
+// I2: the table of what is understood is made from what is understood.
+#[test]
+fn the_table_is_fresh() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/output-analysis.md");
+    let page = page();
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == page,
+        "docs/output-analysis.md is not what the outputs say: WRITE_DOCS=1 cargo nextest run -p hyperion-analyze the_table_is_fresh"
+    );
+    assert!(recorded().len() >= 60, "the table has at least 60 rows");
+}
