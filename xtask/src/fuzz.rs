@@ -9,7 +9,16 @@ use std::fs;
 use std::path::Path;
 
 /// Every target: a file of `fuzz/targets`.
-const TARGETS: &[&str] = &["patch", "diff", "task_request", "event", "config"];
+const TARGETS: &[&str] = &[
+    "patch",
+    "diff",
+    "task_request",
+    "event",
+    "config",
+    "redact",
+    "output",
+    "report",
+];
 
 /// What the compiler adds so that libFuzzer sees which edges an input takes and what it compares.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

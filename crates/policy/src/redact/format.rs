@@ -1,8 +1,7 @@
-//! Secrets that can be told by their own shape.
-//!
-//! The prefixes are those that providers publish and that secret scanners agree on.
+//! Secrets that can be told by their own shape; [`super::tokens`] lists those with a prefix.
 
 use super::found::{Found, begins, entropy, is_word};
+use super::tokens::ANY;
 
 /// The most characters looked at to judge a token; a longer one is taken out whole.
 const MAX_JUDGED: usize = 2048;
@@ -24,7 +23,7 @@ pub(super) const SHAPES: [&str; 3] = ["private-key", "jwt", "connection-string"]
 
 /// Which characters a token has after its prefix.
 #[derive(Debug, Clone, Copy)]
-enum Chars {
+pub(super) enum Chars {
     Hex,
     UpperBase32,
     Alnum,
@@ -56,301 +55,10 @@ impl Chars {
 pub(super) struct Format {
     pub(super) rule: &'static str,
     pub(super) prefixes: &'static [&'static str],
-    chars: Chars,
+    pub(super) chars: Chars,
     /// The fewest and the most characters after the prefix.
-    len: (usize, usize),
+    pub(super) len: (usize, usize),
 }
-
-const ANY: usize = usize::MAX;
-
-const fn format(
-    rule: &'static str,
-    prefixes: &'static [&'static str],
-    chars: Chars,
-    min: usize,
-    max: usize,
-) -> Format {
-    Format {
-        rule,
-        prefixes,
-        chars,
-        len: (min, max),
-    }
-}
-
-/// Every provider's tokens.
-pub(super) const FORMATS: &[Format] = &[
-    format(
-        "aws-access-key",
-        &["AKIA", "ASIA", "ABIA", "ACCA"],
-        Chars::UpperBase32,
-        16,
-        16,
-    ),
-    format(
-        "github-token",
-        &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
-        Chars::Alnum,
-        36,
-        ANY,
-    ),
-    format("github-token", &["github_pat_"], Chars::Word, 50, ANY),
-    format(
-        "gitlab-token",
-        &[
-            "glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-", "glagent-",
-            "gloas-",
-        ],
-        Chars::Dotted,
-        20,
-        ANY,
-    ),
-    format(
-        "slack-token",
-        &[
-            "xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxc-", "xoxd-", "xapp-",
-        ],
-        Chars::Url,
-        16,
-        ANY,
-    ),
-    format(
-        "stripe-key",
-        &["sk_live_", "sk_test_", "rk_live_", "rk_test_"],
-        Chars::Alnum,
-        16,
-        ANY,
-    ),
-    format("stripe-key", &["whsec_"], Chars::Alnum, 24, ANY),
-    format("google-key", &["AIza"], Chars::Url, 35, 35),
-    format("google-key", &["GOCSPX-"], Chars::Url, 24, ANY),
-    format("google-token", &["ya29."], Chars::Dotted, 20, ANY),
-    format("anthropic-key", &["sk-ant-"], Chars::Url, 24, ANY),
-    format(
-        "openai-key",
-        &["sk-proj-", "sk-svcacct-", "sk-admin-"],
-        Chars::Url,
-        20,
-        ANY,
-    ),
-    format("openai-key", &["sk-"], Chars::Alnum, 32, ANY),
-    format("openrouter-key", &["sk-or-v1-"], Chars::Hex, 32, ANY),
-    format("groq-key", &["gsk_"], Chars::Alnum, 40, ANY),
-    format("xai-key", &["xai-"], Chars::Alnum, 60, ANY),
-    format("huggingface-token", &["hf_"], Chars::Alnum, 30, ANY),
-    format("replicate-token", &["r8_"], Chars::Alnum, 37, 37),
-    format("perplexity-key", &["pplx-"], Chars::Alnum, 32, ANY),
-    format("npm-token", &["npm_"], Chars::Alnum, 36, 36),
-    format("pypi-token", &["pypi-AgEI"], Chars::Url, 50, ANY),
-    format("crates-io-token", &["cio"], Chars::Alnum, 32, 32),
-    format("rubygems-token", &["rubygems_"], Chars::Hex, 48, 48),
-    format(
-        "docker-token",
-        &["dckr_pat_", "dckr_oat_"],
-        Chars::Url,
-        20,
-        ANY,
-    ),
-    format(
-        "digitalocean-token",
-        &["dop_v1_", "doo_v1_", "dor_v1_"],
-        Chars::Hex,
-        64,
-        64,
-    ),
-    format(
-        "shopify-token",
-        &["shpat_", "shpss_", "shpca_", "shppa_"],
-        Chars::Hex,
-        32,
-        32,
-    ),
-    format("sendgrid-key", &["SG."], Chars::Dotted, 60, ANY),
-    format("databricks-token", &["dapi"], Chars::Hex, 32, 32),
-    format("vault-token", &["hvs.", "hvb."], Chars::Url, 24, ANY),
-    format(
-        "doppler-token",
-        &["dp.pt.", "dp.st.", "dp.ct."],
-        Chars::Dotted,
-        40,
-        ANY,
-    ),
-    format("linear-key", &["lin_api_"], Chars::Alnum, 32, ANY),
-    format("figma-token", &["figd_"], Chars::Url, 32, ANY),
-    format("notion-token", &["ntn_"], Chars::Alnum, 40, ANY),
-    format("postman-key", &["PMAK-"], Chars::Url, 40, ANY),
-    format("newrelic-key", &["NRAK-"], Chars::Alnum, 27, 27),
-    format("grafana-token", &["glc_", "glsa_"], Chars::Word, 32, ANY),
-    format("sentry-token", &["sntrys_", "sntryu_"], Chars::Url, 40, ANY),
-    format("supabase-token", &["sbp_"], Chars::Hex, 40, 40),
-    format(
-        "planetscale-token",
-        &["pscale_tkn_", "pscale_pw_"],
-        Chars::Dotted,
-        32,
-        ANY,
-    ),
-    format("pulumi-token", &["pul-"], Chars::Hex, 40, 40),
-    format("azure-secret", &["Q~"], Chars::Dotted, 31, 34),
-    format("telegram-token", &[":AA"], Chars::Url, 33, 33),
-    format("age-key", &["AGE-SECRET-KEY-1"], Chars::Alnum, 58, 58),
-    format("atlassian-token", &["ATATT3"], Chars::Url, 60, ANY),
-    format(
-        "slack-webhook",
-        &["hooks.slack.com/services/"],
-        Chars::Alnum,
-        8,
-        ANY,
-    ),
-    // The rest is rarer; the order does not matter.
-    format("1password-token", &["ops_eyJ"], Chars::Base64, 100, ANY),
-    format("adobe-secret", &["p8e-"], Chars::Alnum, 32, 32),
-    format("alibaba-key", &["LTAI"], Chars::Alnum, 20, 20),
-    format("artifactory-key", &["AKCp"], Chars::Alnum, 69, 69),
-    format("artifactory-key", &["cmVmd"], Chars::Alnum, 59, 59),
-    format(
-        "atlassian-token",
-        &["ATCTT3", "ATBB"],
-        Chars::Base64,
-        32,
-        ANY,
-    ),
-    format("clojars-token", &["CLOJARS_"], Chars::Alnum, 60, 60),
-    format("contentful-token", &["CFPAT-"], Chars::Url, 40, 50),
-    format("dropbox-token", &["sl.u.", "sl.B"], Chars::Url, 100, ANY),
-    format(
-        "duffel-token",
-        &["duffel_test_", "duffel_live_"],
-        Chars::Base64,
-        43,
-        43,
-    ),
-    format(
-        "dynatrace-token",
-        &["dt0c01.", "dt0s16."],
-        Chars::Dotted,
-        80,
-        ANY,
-    ),
-    format("easypost-token", &["EZAK", "EZTK"], Chars::Alnum, 54, 54),
-    format(
-        "facebook-token",
-        &["EAACEdEose0cBA", "EAAM", "EAAC"],
-        Chars::Alnum,
-        80,
-        ANY,
-    ),
-    format(
-        "flutterwave-key",
-        &["FLWSECK_TEST-", "FLWSECK-"],
-        Chars::Alnum,
-        12,
-        ANY,
-    ),
-    format(
-        "fly-token",
-        &["fo1_", "fm1_", "fm1r_", "fm1a_", "fm2_"],
-        Chars::Base64,
-        43,
-        ANY,
-    ),
-    format("frameio-token", &["fio-u-"], Chars::Url, 64, 64),
-    format(
-        "gitlab-token",
-        &["glimt-", "glffct-", "glwt-", "GR1348941"],
-        Chars::Dotted,
-        20,
-        ANY,
-    ),
-    format("grafana-key", &["eyJrIjoi"], Chars::Base64, 70, ANY),
-    format("heroku-key", &["HRKU-AA"], Chars::Url, 50, ANY),
-    format("infracost-key", &["ico-"], Chars::Alnum, 32, 32),
-    format(
-        "langchain-key",
-        &["lsv2_pt_", "lsv2_sk_"],
-        Chars::Word,
-        32,
-        ANY,
-    ),
-    format("mapbox-token", &["sk.eyJ"], Chars::Dotted, 60, ANY),
-    format("netlify-token", &["nfp_", "nfc_"], Chars::Alnum, 36, ANY),
-    format("neon-key", &["napi_"], Chars::Alnum, 40, ANY),
-    format("nuget-key", &["oy2"], Chars::Alnum, 43, 43),
-    format(
-        "onfido-token",
-        &["api_live.", "api_sandbox."],
-        Chars::Dotted,
-        30,
-        ANY,
-    ),
-    format("openshift-token", &["sha256~"], Chars::Url, 43, 43),
-    format("pinecone-key", &["pcsk_"], Chars::Word, 60, ANY),
-    format("prefect-key", &["pnu_"], Chars::Alnum, 36, 36),
-    format("readme-key", &["rdme_"], Chars::Alnum, 70, 70),
-    format("resend-key", &["re_"], Chars::Word, 32, 40),
-    format("scalingo-token", &["tk-us-"], Chars::Url, 48, 48),
-    format("sendinblue-token", &["xkeysib-"], Chars::Url, 81, 81),
-    format(
-        "settlemint-token",
-        &["sm_aat_", "sm_pat_", "sm_sat_"],
-        Chars::Alnum,
-        16,
-        16,
-    ),
-    format(
-        "shippo-token",
-        &["shippo_live_", "shippo_test_"],
-        Chars::Hex,
-        40,
-        40,
-    ),
-    format(
-        "sonar-token",
-        &["squ_", "sqp_", "sqa_"],
-        Chars::Alnum,
-        40,
-        40,
-    ),
-    format("sourcegraph-token", &["sgp_"], Chars::Word, 40, 60),
-    format(
-        "square-token",
-        &["sq0atp-", "sq0csp-", "EAAA"],
-        Chars::Url,
-        22,
-        80,
-    ),
-    format("supabase-token", &["sb_secret_"], Chars::Url, 28, ANY),
-    format(
-        "tailscale-key",
-        &["tskey-auth-", "tskey-api-", "tskey-client-"],
-        Chars::Url,
-        20,
-        ANY,
-    ),
-    format("typeform-token", &["tfp_"], Chars::Dotted, 40, ANY),
-    format(
-        "vercel-token",
-        &["vcp_", "vck_", "vercel_blob_rw_"],
-        Chars::Word,
-        24,
-        ANY,
-    ),
-    format("yandex-token", &["AQVN", "YCAJE"], Chars::Url, 30, ANY),
-    format(
-        "discord-webhook",
-        &["discord.com/api/webhooks/", "discordapp.com/api/webhooks/"],
-        Chars::Url,
-        8,
-        ANY,
-    ),
-    format(
-        "teams-webhook",
-        &["webhook.office.com/webhookb2/"],
-        Chars::Url,
-        8,
-        ANY,
-    ),
-];
 
 impl Format {
     /// Finds the token whose prefix stands at `at`, in any case.
@@ -387,7 +95,10 @@ impl Format {
             return None;
         }
         // `re_some_function_of_ours`: what may hold separators may be a name.
-        let spaced = matches!(self.chars, Chars::Word | Chars::Url | Chars::Dotted);
+        let spaced = matches!(
+            self.chars,
+            Chars::Word | Chars::Url | Chars::Dotted | Chars::Base64
+        );
         if spaced
             && judged <= MAX_NAME
             && super::assignment::is_name(&rest[prefix.len()..prefix.len() + judged])
@@ -628,5 +339,78 @@ pub(super) fn connection(text: &str, at: usize) -> Option<Found> {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::FORMATS;
+    use super::*;
+
+    /// Characters that a token may have, put together so that they look random and are not.
+    fn body(chars: Chars, len: usize, seed: u64) -> String {
+        let all: Vec<char> = (b'0'..=b'z')
+            .filter(|c| c.is_ascii_alphanumeric() && chars.has(*c))
+            .map(char::from)
+            .collect();
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        (0..len)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                all[usize::try_from(state >> 33).unwrap() % all.len()]
+            })
+            .collect()
+    }
+
+    // C8: every provider's token is found under its rule, and nothing that is shorter.
+    #[test]
+    fn every_token_is_found_by_its_prefix() {
+        let redactor = super::super::Redactor::default();
+        for format in FORMATS {
+            for prefix in format.prefixes {
+                let (before, token) = match format.rule {
+                    "telegram-token" => (
+                        "",
+                        format!("5762391044{prefix}{}", body(format.chars, 33, 5)),
+                    ),
+                    "azure-secret" => ("", format!("aB38{prefix}{}", body(format.chars, 33, 5))),
+                    rule if rule.ends_with("-webhook") => (
+                        "https://",
+                        format!("{prefix}T0AB12CD3/B0AB12CD3/{}", body(format.chars, 40, 5)),
+                    ),
+                    _ => (
+                        "",
+                        format!("{prefix}{}", body(format.chars, format.len.0, 5)),
+                    ),
+                };
+                let text = format!("see {before}{token} there");
+                let found = redactor.scan(&text);
+                let rules: Vec<&str> = found.iter().map(|found| found.rule).collect();
+                // A name in the prefix may find it too, or another provider's that begins the same.
+                assert_eq!(rules.len(), 1, "{}: {text}", format.rule);
+                let clean = redactor.redact(&text);
+                assert!(
+                    !clean.contains(&body(format.chars, 24.min(format.len.0), 5)),
+                    "{clean}"
+                );
+                let short = format!("see {prefix}{} there", body(format.chars, 7, 5));
+                assert_eq!(redactor.scan(&short), [], "{short}");
+            }
+        }
+    }
+
+    #[test]
+    fn there_are_as_many_rules_as_are_said() {
+        let mut rules: Vec<&str> = FORMATS.iter().map(|format| format.rule).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        let prefixes: usize = FORMATS.iter().map(|format| format.prefixes.len()).sum();
+        assert!(
+            rules.len() >= 80 && prefixes >= 150,
+            "{} rules, {prefixes} prefixes",
+            rules.len()
+        );
     }
 }

@@ -7,7 +7,7 @@
 //! | rule | finds |
 //! | --- | --- |
 //! | `known` | any secret that Hyperion itself holds, wherever it stands, also as JSON, XML, addresses and base64 write it |
-//! | one a provider, see the table in `format.rs` | tokens with a prefix of their own |
+//! | one a provider, see the table in `tokens.rs` | tokens with a prefix of their own |
 //! | `private-key` | a PEM or OpenSSH private key block |
 //! | `connection-string` | the password in `scheme://user:password@host` |
 //! | `authorization` | the credentials of an `Authorization` header |
@@ -31,6 +31,7 @@ mod format;
 mod found;
 mod known;
 mod stream;
+mod tokens;
 mod words;
 
 use assignment::NameKind;
@@ -70,7 +71,7 @@ static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| {
         words.push(word.to_ascii_lowercase());
         triggers.push(trigger);
     };
-    for (at, format) in format::FORMATS.iter().enumerate() {
+    for (at, format) in tokens::FORMATS.iter().enumerate() {
         for prefix in format.prefixes {
             add(prefix, Trigger::Format(at));
         }
@@ -304,7 +305,7 @@ impl Redactor {
             let part = &text[low..high];
             let (at, end) = (hit.start - low, hit.end - low);
             let found = match builtin.triggers.get(hit.word) {
-                Some(Trigger::Format(index)) => format::FORMATS[*index].find(part, at),
+                Some(Trigger::Format(index)) => tokens::FORMATS[*index].find(part, at),
                 Some(Trigger::PrivateKey) => format::private_key(part, at),
                 Some(Trigger::Jwt) => format::jwt(part, at),
                 Some(Trigger::Connection) => format::connection(part, at),
@@ -355,7 +356,7 @@ fn markers(text: &str) -> Vec<Found> {
 
 /// Lists every rule's name.
 pub fn rule_names() -> impl Iterator<Item = &'static str> {
-    let formats = format::FORMATS.iter().map(|format| format.rule);
+    let formats = tokens::FORMATS.iter().map(|format| format.rule);
     formats
         .chain(format::SHAPES)
         .chain(NameKind::ALL.map(NameKind::rule))

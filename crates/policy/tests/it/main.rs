@@ -8,6 +8,7 @@ mod change;
 mod corpus;
 mod permit;
 mod redact;
+mod redact_corpus;
 mod redact_stream;
 mod refusals;
 mod risks;
