@@ -180,7 +180,7 @@ pub(super) fn private_key(text: &str, at: usize) -> Option<Found> {
         return None;
     }
     let body_at = "-----BEGIN".len() + close + "-----".len();
-    let body = &rest[body_at..];
+    let body = one_block(&rest[body_at..]);
     // A parser's constant or a test's label is no key: the key itself begins soon.
     if !holds_key(&body[..body.floor_char_boundary(MAX_KEY_HEAD.min(body.len()))]) {
         return None;
@@ -228,7 +228,8 @@ fn key_is_open(text: &str, at: usize) -> bool {
     if !(name.ends_with("PRIVATE KEY") || name.ends_with("PRIVATE KEY BLOCK")) {
         return false;
     }
-    let body = &label[close + "-----".len()..];
+    let after = &label[close + "-----".len()..];
+    let body = one_block(after);
     let head = &body[..body.floor_char_boundary(MAX_KEY_HEAD.min(body.len()))];
     if body.len() > MAX_KEY_HEAD && !holds_key(head) {
         return false;
@@ -238,8 +239,14 @@ fn key_is_open(text: &str, at: usize) -> bool {
             let tail = &body[end + "-----END".len()..];
             tail.len() < 128 && tail.find("-----").is_none()
         }
-        None => true,
+        // Where the next block begins this one is cut off.
+        None => body.len() == after.len(),
     }
+}
+
+/// Cuts a text where the next block begins: no block stands in another.
+fn one_block(text: &str) -> &str {
+    &text[..text.find("-----BEGIN").unwrap_or(text.len())]
 }
 
 fn is_key_line(line: &str) -> bool {

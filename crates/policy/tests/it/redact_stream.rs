@@ -146,6 +146,20 @@ fn bytes_that_are_no_text_are_marked_and_hide_nothing() {
     }
 }
 
+#[test]
+fn a_key_that_is_cut_off_by_another_is_taken_out_too() {
+    let start = format!("-----BEGIN RSA PRIVATE {}-----\n", "KEY");
+    let end = format!("-----END RSA PRIVATE {}-----\n", "KEY");
+    let (one, two) = (noise(5, 64, ALNUM), noise(6, 64, ALNUM));
+    let text = format!("a\n{start}{one}\n{start}{two}\n{end}b\n");
+    let redactor = Redactor::default();
+    let whole = redactor.redact(&text).into_owned();
+    assert!(!whole.contains(&one) && !whole.contains(&two), "{whole}");
+    for cut in 0..text.len() {
+        assert_eq!(in_pieces(&redactor, text.as_bytes(), &[cut]), whole);
+    }
+}
+
 fn several_lines() -> impl Strategy<Value = String> {
     let line = prop_oneof![3 => hostile_text(), 1 => "[a-z ]{0,20}"];
     proptest::collection::vec(line, 0..8).prop_map(|lines| lines.join("\n"))
