@@ -68,7 +68,7 @@ pub(super) fn of_exit(code: Option<i32>, lines: &[&str]) -> Option<FoundError> {
     };
     Some(FoundError {
         kind,
-        message,
+        message: super::one_line(&message),
         at_line: u32::try_from(lines.len()).unwrap_or(u32::MAX).max(1),
         ..FoundError::default()
     })

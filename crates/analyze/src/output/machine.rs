@@ -74,8 +74,10 @@ fn npm(cursor: &mut Cursor<'_>, at: usize, line: &str) -> Option<usize> {
     let path = said.iter().find_map(|text| text.strip_prefix("path "));
     let mut error = found(kind, "npm", message);
     error.code = code.map(str::to_owned);
+    // What npm cannot parse is nearly always its own file.
+    let path = path.or((code == Some("EJSONPARSE")).then_some("package.json"));
     error.place = path
-        .filter(|path| path.starts_with('/'))
+        .filter(|path| path.contains(['/', '.']))
         .and_then(|path| Place::new(path, None, None));
     cursor.add(at, error);
     Some(next)
@@ -201,10 +203,17 @@ fn shell(cursor: &mut Cursor<'_>, at: usize, line: &str) -> Option<usize> {
         Some("bash" | "sh" | "dash" | "zsh" | "-bash")
     );
     let mut error = found(kind, tool, message);
-    error.place = if is_shell {
-        None
-    } else {
-        Place::new(script, Some(number), None)
+    // `bash: line 1: ./run.sh: Permission denied`: the file is in what it says.
+    let named = message
+        .rsplit_once(": ")
+        .map(|(file, _)| file)
+        .filter(|file| file.contains('/') && !file.contains(' '));
+    error.place = match (is_shell, kind) {
+        (false, _) => Place::new(script, Some(number), None),
+        (true, ErrorKind::Permission | ErrorKind::NotFound) => {
+            named.and_then(|file| Place::new(file, None, None))
+        }
+        (true, _) => None,
     };
     cursor.add(at, error);
     Some(at + 1)

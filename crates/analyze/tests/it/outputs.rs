@@ -146,6 +146,51 @@ fn a_part_of_an_output_is_an_output() {
     }
 }
 
+// Bounded: whatever is written again and again, reading it takes no longer than its length allows.
+#[test]
+fn a_flood_of_anything_is_read() {
+    let recorded = recorded();
+    let real = [
+        "cargo-test",
+        "pytest-failing",
+        "jest-failing",
+        "java-load",
+        "npm-eresolve",
+        "go-test",
+        "eslint-rules",
+        "node-test",
+    ];
+    let real = real.map(|name| String::from_utf8_lossy(&recorded[name].bytes).into_owned());
+    let hostile = [
+        "Traceback (most recent call last):\n",
+        "  File \"a\", line 1\n",
+        "  File \"a\", line 1, in b\n",
+        "panic: x\n",
+        "  1:1  error  x\n",
+        "---- a stdout ----\n",
+        "error: a `b`\nCaused by:\n",
+        "E   x\n",
+        "____ a ____\n",
+        "FAIL a.js\n  ● a\n",
+        "not ok 1 - a\n",
+        "npm error a\n",
+        "Error: a\n",
+        "a.b.CException: x\n",
+        "thread 'a' panicked at a.rs:1:1:\n",
+        "a: b: c: d: no such thing, timed out\n",
+        "\u{1b}[",
+        "\u{8}é\r",
+    ];
+    for part in real.iter().map(String::as_str).chain(hostile) {
+        let bytes = part.repeat(100_000 / part.len());
+        let analysis = output(&Output {
+            bytes: bytes.as_bytes(),
+            ..Output::default()
+        });
+        assert!(analysis.errors.len() <= 100, "{part}");
+    }
+}
+
 // I2: a suggestion where there is one to make; what changes a machine needs a person's agreement.
 #[test]
 fn advice_is_given_and_sudo_needs_approval() {
@@ -211,8 +256,8 @@ fn advice_is_given_and_sudo_needs_approval() {
     python-import: install what is missing, if it is what it seems to be | pip install requests_of_nobody | ask
     node-no-module: install what is missing, if it is what it seems to be | npm install not-installed | ask
     cargo-unresolved: if you wanted to use a crate named `serde`, use `cargo add serde` to add it to your `Cargo.toml` | -
-    node-port: find out who listens there, or take another port | ss -ltnp 'sport = :42645'
-    python-port: find out who listens there, or take another port | ss -ltnp 'sport = :38631'
+    node-port: find out who listens there, or take another port | ss -ltnp 'sport = :34489'
+    python-port: find out who listens there, or take another port | ss -ltnp 'sport = :43125'
     cp-full: make room; see which file system is full | df -h
     git-merge: resolve what stands between the conflict's marks, then go on | git add -- 'a.txt'
     git-rejected: take in what was pushed meanwhile, then push again | git pull --rebase

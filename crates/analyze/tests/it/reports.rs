@@ -55,9 +55,10 @@ fn junit_of_five_tools_is_read() {
     test_failure shop/cart.py:5 tests.test_cart.TestMore.test_odd[price1] KeyError: 'amount'
     ");
     insta::assert_snapshot!(told(Format::Junit, "reports/nextest-junit.xml"), @r#"
-    0 passed, 2 failed, 0 skipped, 0 warnings
+    1 passed, 3 failed, 0 skipped, 0 warnings
     not_found src/lib.rs:28:47 shop.tests::a_file_is_read : the price list: Os { code: 2, kind: NotFound, message: "No such file or directory" }
     assertion src/lib.rs:18:9 shop.tests::it_adds_up : assertion `left == right` failed: all of them left: 5 right: 6
+    test_failure src/lib.rs:9:29 shop.tests::there_is_a_first : called `Option::unwrap()` on a `None` value
     "#);
     insta::assert_snapshot!(told(Format::Junit, "reports/vitest-junit.xml"), @"
     1 passed, 3 failed, 1 skipped, 0 warnings
@@ -127,9 +128,10 @@ fn sums_for_people_are_read() {
     test_failure src/lib.rs:9:29 tests::there_is_a_first : called `Option::unwrap()` on a `None` value
     "#);
     insta::assert_snapshot!(told(Format::Nextest, "recorded/nextest-failing.txt"), @r#"
-    0 passed, 2 failed, 1 skipped, 0 warnings
+    1 passed, 3 failed, 1 skipped, 0 warnings
     not_found src/lib.rs:28:47 tests::a_file_is_read : the price list: Os { code: 2, kind: NotFound, message: "No such file or directory" }
     assertion src/lib.rs:18:9 tests::it_adds_up : assertion `left == right` failed: all of them left: 5 right: 6
+    test_failure src/lib.rs:9:29 tests::there_is_a_first : called `Option::unwrap()` on a `None` value
     "#);
     insta::assert_snapshot!(told(Format::Pytest, "recorded/pytest-failing.txt"), @"
     1 passed, 4 failed, 1 skipped, 0 warnings

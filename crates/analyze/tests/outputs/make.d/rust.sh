@@ -72,11 +72,12 @@ mod tests {
     #[ignore = "slow"]
     fn it_is_fast() {}
 }'
-    record cargo-test cargo 'cargo test'
-    record cargo-test-colour cargo 'cargo --color always test -- --color always'
+    # One after the other: what fails first is recorded first, every time.
+    record cargo-test cargo 'cargo test -- --test-threads 1'
+    record cargo-test-colour cargo 'cargo --color always test -- --color always --test-threads 1'
     record cargo-test-backtrace cargo 'RUST_BACKTRACE=1 cargo test there_is_a_first'
     mkdir -p /srv/project/.config; printf '[profile.ci.junit]\npath = "junit.xml"\n' > /srv/project/.config/nextest.toml
-    record nextest-failing nextest 'cargo nextest run --profile ci'
+    record nextest-failing nextest 'cargo nextest run --profile ci -j 1 --no-fail-fast'
     cp "$(find /srv -name junit.xml | head -1)" /srv/project/report && report nextest-junit.xml
     record nextest-slow nextest 'mkdir -p tests; printf "#[test]\nfn waits() { std::thread::sleep(std::time::Duration::from_secs(60)); }\n" > tests/slow.rs; printf "[profile.default]\nslow-timeout = { period = \"1s\", terminate-after = 1 }\n" > .config/nextest.toml; cargo nextest run --test slow; r=$?; rm -r tests; exit $r'
     put src/main.rs <<< 'fn pick(list: &[u32], at: usize) -> u32 {
