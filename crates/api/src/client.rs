@@ -78,6 +78,7 @@ pub enum ClientError {
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<dyn Transport>,
+    bearer: Option<header::HeaderValue>,
 }
 
 impl fmt::Debug for Client {
@@ -91,7 +92,26 @@ impl Client {
     pub fn new(transport: impl Transport) -> Self {
         Self {
             transport: Arc::new(transport),
+            bearer: None,
         }
+    }
+
+    /// Speaks with a token from now on; one that no header can hold is left out.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        let bearer = header::HeaderValue::from_str(&format!("Bearer {token}")).ok();
+        Self {
+            transport: Arc::clone(&self.transport),
+            bearer: bearer.map(|mut bearer| {
+                bearer.set_sensitive(true);
+                bearer
+            }),
+        }
+    }
+
+    /// Gives what carries its calls, for whoever hands calls on as they are.
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.transport)
     }
 
     /// Gets a resource; `path` starts with `/` and is already percent-encoded.
@@ -152,6 +172,11 @@ impl Client {
         request
             .headers_mut()
             .insert(header::HOST, header::HeaderValue::from_static("hyperion"));
+        if let Some(bearer) = &self.bearer {
+            request
+                .headers_mut()
+                .insert(header::AUTHORIZATION, bearer.clone());
+        }
         let answer = self.transport.send(request).await?;
         if answer.status().is_success() {
             return Ok(answer);

@@ -22,6 +22,7 @@ pub mod run;
 pub mod schemas;
 pub mod summary;
 pub mod task_request;
+pub mod tool;
 
 pub use client::{Client, ClientError, Transport};
 pub use list::List;

@@ -36,5 +36,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("verification.v1", schema::<crate::audit::Verification>()),
         ("doctor.v1", schema::<crate::doctor::Report>()),
         ("policy.v1", schema::<crate::policy::Policy>()),
+        ("tool_result.v1", schema::<crate::tool::ToolResult>()),
+        ("tool_record.v1", schema::<crate::tool::Record>()),
     ]
 }

@@ -1,0 +1,39 @@
+//! `deleteFile`
+
+use hyperion_api::Problem;
+use hyperion_api::tool::filesystem::{DeleteFile, DeleteResult};
+use hyperion_host::Expect;
+
+use super::{from_beneath, read_expected, relative, sha256, since};
+use crate::{Access, Place, Planned};
+
+/// Deletes a file: what was read, or what is there now.
+pub fn delete_file(place: &Place<'_>, params: &DeleteFile) -> Result<DeleteResult, Problem> {
+    let path = relative(place, &params.path);
+    place.overseer.judge(path, Access::Write)?;
+    let before = match &params.sha256 {
+        Some(expected) => read_expected(place, path, expected)?,
+        None => {
+            let found = place.root.read(path, place.limits.file_bytes);
+            found.map_err(from_beneath)?.bytes
+        }
+    };
+    place.overseer.before_write(&Planned {
+        path,
+        before: Some(&before),
+        after: None,
+    })?;
+    let is_it = |now: &[u8]| now == before;
+    let expect = Expect::Content {
+        is_it: &is_it,
+        max_bytes: place.limits.file_bytes,
+    };
+    place
+        .root
+        .remove(path, expect)
+        .map_err(|error| since(error, &before))?;
+    Ok(DeleteResult {
+        path: path.to_owned(),
+        sha256: sha256(&before),
+    })
+}

@@ -1,0 +1,264 @@
+//! `editFile`
+
+use hyperion_api::Problem;
+use hyperion_api::tool::filesystem::{EditFile, LineEnding, WriteResult};
+
+use super::{read_expected, refuse_larger, relative, replace, sha256};
+use crate::text::{Text, count_lines, in_style, line_ending};
+use crate::{Access, Place, Planned};
+
+/// The most places that are named when a text occurs several times.
+const PLACES_MAX: usize = 10;
+
+/// Replaces a part of a file that the caller has read.
+pub fn edit_file(place: &Place<'_>, params: &EditFile) -> Result<WriteResult, Problem> {
+    let path = relative(place, &params.path);
+    place.overseer.judge(path, Access::Write)?;
+    let edit = Edit::of(params)?;
+    refuse_larger(
+        "the new text",
+        edit.new().len() as u64,
+        place.limits.write_bytes,
+        "make the change in several edits",
+    )?;
+    let before = read_expected(place, path, &params.sha256)?;
+    let text = Text::read(path, &before, params.encoding)?;
+    let edited = match edit {
+        Edit::Lines { first, last, new } => by_lines(path, &text.text, first, last, new)?,
+        Edit::Match { old, new } => by_match(path, &text.text, old, new)?,
+    };
+    if edited == text.text {
+        return Err(
+            Problem::new("edit.no_match", format!("the edit would not change {path}"))
+                .hint("what you asked for is there already"),
+        );
+    }
+    let after = text.bytes_of(&edited)?;
+    refuse_larger(
+        path,
+        after.len() as u64,
+        place.limits.file_bytes,
+        "split the file, or ask a person",
+    )?;
+    place.overseer.before_write(&Planned {
+        path,
+        before: Some(&before),
+        after: Some(&after),
+    })?;
+    replace(place, path, &before, &after)?;
+    Ok(WriteResult {
+        path: path.to_owned(),
+        created: false,
+        sha256: sha256(&after),
+        bytes: after.len() as u64,
+        total_lines: count_lines(&edited),
+    })
+}
+
+/// What is wanted, once it is clear.
+#[derive(Clone, Copy)]
+enum Edit<'p> {
+    Lines { first: u64, last: u64, new: &'p str },
+    Match { old: &'p str, new: &'p str },
+}
+
+impl<'p> Edit<'p> {
+    fn of(params: &'p EditFile) -> Result<Self, Problem> {
+        let EditFile {
+            path: _,
+            sha256: _,
+            encoding: _,
+            start_line,
+            end_line,
+            new_content,
+            old_text,
+            new_text,
+        } = params;
+        match (start_line, end_line, new_content, old_text, new_text) {
+            (Some(first), Some(last), Some(new), None, None) => Ok(Self::Lines {
+                first: *first,
+                last: *last,
+                new,
+            }),
+            (None, None, None, Some(old), Some(new)) if !old.is_empty() => {
+                Ok(Self::Match { old, new })
+            }
+            _ => Err(Problem::new(
+                "input.invalid",
+                "give either startLine, endLine and newContent, or oldText (not empty) and newText",
+            )
+            .hint(
+                "newText and newContent may be empty, to remove; endLine one less than startLine inserts before it",
+            )),
+        }
+    }
+
+    const fn new(&self) -> &'p str {
+        match self {
+            Self::Lines { new, .. } | Self::Match { new, .. } => new,
+        }
+    }
+}
+
+fn by_match(path: &str, text: &str, old: &str, new: &str) -> Result<String, Problem> {
+    let ending = line_ending(text);
+    // A caller who was shown the lines may not have seen how they end.
+    let respelled = in_style(old, ending);
+    let old = if text.contains(old) { old } else { &respelled };
+    let new = in_style(new, ending);
+    let found: Vec<usize> = occurrences(text, old).take(PLACES_MAX + 1).collect();
+    match found.as_slice() {
+        [at] => Ok(format!(
+            "{}{new}{}",
+            text.get(..*at).unwrap_or_default(),
+            text.get(at + old.len()..).unwrap_or_default()
+        )),
+        [] => Err(
+            Problem::new("edit.no_match", format!("oldText does not occur in {path}")).hint(
+                "copy it from what readFile gave, with its blanks and without line numbers; masked secrets cannot be matched: edit such lines by number",
+            ),
+        ),
+        several => {
+            let lines: Vec<String> = several
+                .iter()
+                .take(PLACES_MAX)
+                .map(|at| count_lines_before(text, *at).to_string())
+                .collect();
+            let more = if several.len() > PLACES_MAX {
+                " and more"
+            } else {
+                ""
+            };
+            Err(Problem::new(
+                "edit.ambiguous",
+                format!(
+                    "oldText occurs more than once in {path}: at lines {}{more}",
+                    lines.join(", ")
+                ),
+            )
+            .hint("take more of the lines around it into oldText, or edit by line numbers"))
+        }
+    }
+}
+
+/// Gives where a text begins in another, also where the places overlap.
+fn occurrences<'t>(text: &'t str, old: &'t str) -> impl Iterator<Item = usize> + 't {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let at = from + text.get(from..)?.find(old)?;
+        let step = old.chars().next().map_or(1, char::len_utf8);
+        from = at + step;
+        Some(at)
+    })
+}
+
+fn count_lines_before(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
+}
+
+fn by_lines(path: &str, text: &str, first: u64, last: u64, new: &str) -> Result<String, Problem> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let total = lines.len() as u64;
+    let fits = first >= 1 && last.saturating_add(1) >= first && last <= total && first <= total + 1;
+    if !fits {
+        return Err(Problem::new(
+            "input.invalid",
+            format!("{path} has {total} lines; startLine {first} and endLine {last} do not fit"),
+        )
+        .hint("lines are counted from 1; to add at the end, startLine is one more than there are lines and endLine is their number"));
+    }
+    let from = usize::try_from(first - 1).unwrap_or(usize::MAX);
+    let to = usize::try_from(last).unwrap_or(usize::MAX);
+    let (head, rest) = lines.split_at(from.min(lines.len()));
+    let tail = rest.get(to.saturating_sub(from)..).unwrap_or_default();
+    let ending = line_ending(text);
+    let newline = if ending == LineEnding::Crlf {
+        "\r\n"
+    } else {
+        "\n"
+    };
+    let mut new = in_style(new, ending);
+    let ended = text.is_empty() || text.ends_with('\n');
+    let mut edited = head.concat();
+    // Lines stay lines: what is put in ends as the file's lines do, and the file's end stays as it was.
+    if !new.is_empty() {
+        if tail.is_empty() {
+            if !ended {
+                let kept = new.strip_suffix('\n').unwrap_or(&new);
+                new = kept.strip_suffix('\r').unwrap_or(kept).to_owned();
+                if !edited.is_empty() && !edited.ends_with('\n') {
+                    edited.push_str(newline);
+                }
+            } else if !text.is_empty() && !new.ends_with('\n') {
+                new.push_str(newline);
+            }
+        } else if !new.ends_with('\n') {
+            new.push_str(newline);
+        }
+    } else if tail.is_empty() && !ended {
+        let kept = edited.strip_suffix('\n').unwrap_or(&edited);
+        edited = kept.strip_suffix('\r').unwrap_or(kept).to_owned();
+    }
+    edited.push_str(&new);
+    edited.push_str(&tail.concat());
+    Ok(edited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // T1: lines are replaced, added and removed, and the file's end and line endings stay as they were.
+    #[test]
+    fn lines_stay_lines_however_the_file_ends() {
+        let cases = [
+            // text, first, last, new, edited
+            ("a\nb\nc\n", 2, 2, "X", "a\nX\nc\n"),
+            ("a\nb\nc\n", 2, 2, "X\n", "a\nX\nc\n"),
+            ("a\nb\nc\n", 2, 3, "", "a\n"),
+            ("a\nb\nc\n", 1, 0, "X\n", "X\na\nb\nc\n"),
+            ("a\nb\n", 3, 2, "X", "a\nb\nX\n"),
+            ("a\nb", 3, 2, "X\n", "a\nb\nX"),
+            ("a\nb", 2, 2, "X\n", "a\nX"),
+            ("a\nb", 2, 2, "", "a"),
+            ("a\nb", 1, 1, "X", "X\nb"),
+            ("a\r\nb\r\n", 2, 2, "X\nY", "a\r\nX\r\nY\r\n"),
+            ("a\r\nb", 2, 2, "X\n", "a\r\nX"),
+            ("", 1, 0, "X", "X"),
+            ("", 1, 0, "X\n", "X\n"),
+            ("\n", 1, 1, "X", "X\n"),
+        ];
+        for (text, first, last, new, edited) in cases {
+            assert_eq!(
+                by_lines("f", text, first, last, new).unwrap(),
+                edited,
+                "{text:?} {first}..={last} {new:?}"
+            );
+        }
+        for (first, last) in [(0, 1), (3, 1), (1, 4), (5, 4), (2, 0), (u64::MAX, u64::MAX)] {
+            let refused = by_lines("f", "a\nb\nc\n", first, last, "X");
+            assert_eq!(refused.unwrap_err().code, "input.invalid", "{first} {last}");
+        }
+    }
+
+    // T1: an edit whose text occurs twice is refused, and says where.
+    #[test]
+    fn a_text_that_occurs_twice_is_refused_with_its_lines() {
+        let refused = |text: &str, old: &str| {
+            let problem = by_match("f", text, old, "x").unwrap_err();
+            format!("{} ({})", problem.detail, problem.code)
+        };
+        insta::assert_snapshot!(refused("one\ntwo\none\n", "one"), @"oldText occurs more than once in f: at lines 1, 3 (edit.ambiguous)");
+        insta::assert_snapshot!(refused("aaa", "aa"), @"oldText occurs more than once in f: at lines 1, 1 (edit.ambiguous)");
+        insta::assert_snapshot!(refused("ää\n", "ä"), @"oldText occurs more than once in f: at lines 1, 1 (edit.ambiguous)");
+        insta::assert_snapshot!(refused(&"x\n".repeat(20), "x"), @"oldText occurs more than once in f: at lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and more (edit.ambiguous)");
+        insta::assert_snapshot!(refused("one", "three"), @"oldText does not occur in f (edit.no_match)");
+    }
+
+    // T1: a caller that was shown lines need not know how they end.
+    #[test]
+    fn a_match_over_lines_fits_a_file_with_other_line_endings() {
+        let edited = by_match("f", "a\r\nb\r\nc\r\n", "a\nb\n", "x\ny\n").unwrap();
+        assert_eq!(edited, "x\r\ny\r\nc\r\n");
+    }
+}
