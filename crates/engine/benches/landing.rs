@@ -313,6 +313,12 @@ fn settings() -> Settings {
         requires_approval: true,
         rules: RuleSource::default(),
         max_steps: 50,
+        tools: hyperion_engine::ToolLimits {
+            read_bytes: 1024 * 1024,
+            write_bytes: 500 * 1024,
+            changes_per_minute: 100,
+            looks_per_minute: 6000,
+        },
         sizes: Sizes {
             max_content_bytes: 500 * 1024,
             max_file_bytes: 10 * 1024 * 1024,

@@ -16,6 +16,7 @@ use crate::driver::{Activity, Driver};
 use crate::reconcile::Reconcile;
 use crate::repo::Pool;
 use crate::run::Jobs;
+use crate::tool::Tools;
 use crate::{Error, Settings, approval, change_set, intake, plan, queue, request, retention, run};
 
 /// How long processes get to end when the engine leaves.
@@ -46,6 +47,7 @@ pub struct Engine {
     cx: Arc<Cx>,
     driver: Option<Driver>,
     shipper: Option<Shipper>,
+    tools: Tools,
     activity: watch::Receiver<Activity>,
 }
 
@@ -72,10 +74,12 @@ impl Engine {
         ];
         let (driver, activity) = Driver::start(Arc::clone(&cx), reconcilers)?;
         let shipper = Shipper::start(Arc::clone(&cx))?;
+        let tools = Tools::start(&cx)?;
         Ok(Self {
             cx,
             driver: Some(driver),
             shipper: Some(shipper),
+            tools,
             activity,
         })
     }
@@ -94,6 +98,7 @@ impl Engine {
             cx,
             driver: None,
             shipper: None,
+            tools: Tools::default(),
             activity,
         })
     }
@@ -101,6 +106,11 @@ impl Engine {
     /// Gives what every part uses.
     pub const fn cx(&self) -> &Arc<Cx> {
         &self.cx
+    }
+
+    /// Gives the tools that agents call.
+    pub const fn tools(&self) -> &Tools {
+        &self.tools
     }
 
     /// Tells whether this engine works, or only answers.
@@ -136,6 +146,7 @@ impl Engine {
                 tracing::warn!("some checks did not end in time; the next engine ends them");
             }
         }
+        self.tools.stop();
         // Last: what was committed until now is shipped.
         if let Some(shipper) = &self.shipper {
             shipper.stop();

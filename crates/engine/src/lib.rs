@@ -32,6 +32,7 @@ mod settings;
 mod simulate;
 #[cfg(test)]
 mod testing;
+pub mod tool;
 mod woken;
 
 pub use cx::{Clock, Cx, Ids};
@@ -39,4 +40,4 @@ pub use driver::Activity;
 pub use engine::{Engine, Parts};
 pub use error::Error;
 pub use reconcile::{Progress, Reconcile};
-pub use settings::{Backup, Settings, Sizes};
+pub use settings::{Backup, Settings, Sizes, ToolLimits};

@@ -19,6 +19,8 @@ pub struct Settings {
     pub max_steps: usize,
     /// How large what a change touches may be.
     pub sizes: Sizes,
+    /// How much a tool call may do, and how often (`policy.tool_read_max_kb`, `policy.tool_write_max_kb`, `policy.file_ops_per_min`).
+    pub tools: ToolLimits,
     /// How long an approval waits (`approval.ttl_sec`).
     pub approval_ttl: Duration,
     /// How long before its end it is announced (`approval.warn_before_sec`).
@@ -54,6 +56,24 @@ pub struct Backup {
     pub ship_every: Duration,
     /// How far back a restore can go (`backup.keep_days`).
     pub keep: Duration,
+}
+
+/// How much a tool call may do, and how often a session may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToolLimits {
+    /// The most bytes of a file that one call gives.
+    pub read_bytes: u64,
+    /// The most bytes that one call writes.
+    pub write_bytes: u64,
+    /// The most changes in a minute.
+    pub changes_per_minute: u32,
+    /// The most looks in a minute.
+    pub looks_per_minute: u32,
+}
+
+impl ToolLimits {
+    /// How many looks there are to a change.
+    pub const LOOKS_PER_CHANGE: u32 = 60;
 }
 
 /// How large what a change touches may be.

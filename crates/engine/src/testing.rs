@@ -19,7 +19,8 @@ use crate::cx::{Clock, Cx, Ids};
 use crate::engine::{Parts, context};
 use crate::reconcile::{Progress, Reconcile};
 use crate::{
-    Settings, Sizes, approval as approvals, change_set, intake, plan, queue, repo, request, run,
+    Settings, Sizes, ToolLimits, approval as approvals, change_set, intake, plan, queue, repo,
+    request, run,
 };
 
 /// A home with one registered repository.
@@ -82,6 +83,12 @@ fn settings() -> Settings {
         sizes: Sizes {
             max_content_bytes: 500 * 1024,
             max_file_bytes: 10 * 1024 * 1024,
+        },
+        tools: ToolLimits {
+            read_bytes: 1024 * 1024,
+            write_bytes: 500 * 1024,
+            changes_per_minute: 100,
+            looks_per_minute: 6000,
         },
         approval_ttl: Duration::from_secs(86_400),
         approval_warn_before: Duration::from_secs(3600),

@@ -22,6 +22,7 @@ mod merge;
 mod plan;
 mod policy;
 mod request;
+mod tools;
 mod variables;
 
 pub(crate) use documentation::documentation;
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) policy: RuleSource,
     /// `[request]`
     pub(crate) request: request::Request,
+    /// What `[policy]` says of tools
+    pub(crate) tools: tools::Tools,
 }
 
 /// Sections in the order of the documentation: name, what it is about, its settings.

@@ -228,6 +228,15 @@ fn engine_settings(
         requires_approval: settings.request.requires_approval,
         rules: settings.policy.clone(),
         max_steps: usize::try_from(settings.plan.max_steps).unwrap_or(usize::MAX),
+        tools: hyperion_engine::ToolLimits {
+            read_bytes: settings.tools.read_max_kb.saturating_mul(1024),
+            write_bytes: kib.saturating_mul(1024) as u64,
+            changes_per_minute: settings.tools.file_ops_per_min,
+            looks_per_minute: settings
+                .tools
+                .file_ops_per_min
+                .saturating_mul(hyperion_engine::ToolLimits::LOOKS_PER_CHANGE),
+        },
         sizes: hyperion_engine::Sizes {
             max_content_bytes: kib.saturating_mul(1024),
             max_file_bytes: settings.files.max_file_size_mb.saturating_mul(1024 * 1024),

@@ -45,6 +45,7 @@ mod snapshot;
 mod store;
 mod structure;
 mod sync;
+mod tool_log;
 mod turn;
 mod verify;
 mod writer;
@@ -71,5 +72,6 @@ pub use shipment::{
 pub use snapshot::{Positions, Snapshot, schema_version};
 pub use store::{Mode, Notice, Store, StoreConfig};
 pub use structure::Structure;
+pub use tool_log::{MAX_TOOL_RECORDS, ToolRecord};
 pub use turn::QueuedPage;
 pub use verify::{BadEvent, HeadState, MAX_FINDINGS, RowDifference, Verification};

@@ -60,7 +60,13 @@ const HOUSE: &[Room] = &[
             "hyperion-fault",
             "hyperion-git",
             "hyperion-agent",
+            "hyperion-tools",
         ],
+    },
+    Room {
+        name: "hyperion-tools",
+        floor: 4,
+        uses: &["hyperion-api", "hyperion-host"],
     },
     Room {
         name: "hyperion-agent",

@@ -37,6 +37,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         ),
     },
     Setting {
+        key: "policy.tool_read_max_kb",
+        about: "The most of a file that one tool call gives to an agent.",
+        field: Field::Whole(
+            |settings| &mut settings.tools.read_max_kb,
+            1..=16_384,
+            "kilobytes",
+        ),
+    },
+    Setting {
+        key: "policy.file_ops_per_min",
+        about: "The most changes that tool calls of one session make in a minute; sixty times as many may look.",
+        field: Field::Small(
+            |settings| &mut settings.tools.file_ops_per_min,
+            1..=10_000,
+            "changes",
+        ),
+    },
+    Setting {
         key: "policy.limits.max_change_kb",
         about: "The most that a whole change may write.",
         field: Field::Whole(

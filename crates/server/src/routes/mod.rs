@@ -11,6 +11,7 @@ mod queue;
 mod repo;
 mod request;
 mod run;
+mod tool;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, Uri};
@@ -35,6 +36,7 @@ pub fn router(server: Server) -> Router {
         .merge(audit::routes())
         .merge(doctor::routes())
         .merge(policy::routes())
+        .merge(tool::routes())
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(
             hyperion_engine::intake::MAX_BYTES + 1024,

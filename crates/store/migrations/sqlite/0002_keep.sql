@@ -166,3 +166,19 @@ CREATE INDEX entry_turn ON "entry" (
     json_extract(doc, '$.admission.priority'),
     created_seq
 ) WHERE status = 'queued';
+
+-- What tools were called to do: a bounded log without events. A change is noted before it is made, and again when it was.
+CREATE TABLE tool_log (
+    id         INTEGER PRIMARY KEY,
+    time_ms    INTEGER NOT NULL,
+    session    BLOB    NOT NULL CHECK (length(session) = 16),
+    actor      TEXT    NOT NULL,
+    root       TEXT    NOT NULL,
+    server     TEXT    NOT NULL,
+    tool       TEXT    NOT NULL,
+    calls      INTEGER NOT NULL,
+    paths      TEXT    NOT NULL,
+    old_sha256 TEXT,
+    new_sha256 TEXT,
+    outcome    TEXT    NOT NULL
+) STRICT;

@@ -1,7 +1,7 @@
 //! Operational tables: cursors, values, the queue's log.
 
 use hyperion_model::{EntryId, Uuid};
-use hyperion_store::{QueueLogFilter, QueueRecord, StoreError};
+use hyperion_store::{QueueLogFilter, QueueRecord, StoreError, ToolRecord};
 use serde_json::json;
 
 use crate::world::{World, time};
@@ -81,4 +81,41 @@ fn the_queue_log_lists_what_workers_did() {
             "failure": {"code": "conflict", "detail": "src/retry.rs"}
         })
     );
+}
+
+// M9, X1: a change by a tool is noted before and after, what only looked apart from it.
+#[test]
+fn the_tool_log_tells_changes_from_looks() {
+    let world = World::new();
+    let store = world.open();
+    let changed = ToolRecord {
+        time: time(1),
+        session: Uuid::from_u128(7),
+        actor: "ada".to_owned(),
+        root: "/srv/web".to_owned(),
+        server: "filesystem".to_owned(),
+        tool: "editFile".to_owned(),
+        calls: 1,
+        paths: vec!["src/a.rs".to_owned()],
+        old_sha256: Some("aa".to_owned()),
+        new_sha256: Some("bb".to_owned()),
+        outcome: "intended".to_owned(),
+    };
+    let looked = ToolRecord {
+        tool: "readFile".to_owned(),
+        calls: 40,
+        outcome: "looked".to_owned(),
+        ..changed.clone()
+    };
+    let id = store.log_tool(&changed).unwrap();
+    store.log_tool(&looked).unwrap();
+    drop(store);
+    let store = world.open();
+    assert_eq!(store.tool_log(false, 10).unwrap(), [changed.clone()]);
+    store.end_tool(id, "done").unwrap();
+    let done = ToolRecord {
+        outcome: "done".to_owned(),
+        ..changed
+    };
+    assert_eq!(store.tool_log(true, 10).unwrap(), [looked, done]);
 }

@@ -1,0 +1,144 @@
+//! A session: one caller, bound to one folder.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use hyperion_api::Problem;
+use hyperion_api::tool::Effect;
+use hyperion_host::Root;
+use hyperion_model::{Actor, Time, Uuid};
+use hyperion_policy::{Access, Place, judge_path};
+
+use super::limiter::{Limiter, Turn};
+use crate::{Cx, Error};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How many files are remembered as shown with masks; with more, every file is taken for one.
+const MASKED_MAX: usize = 10_000;
+
+/// One caller, bound to one folder.
+pub(super) struct Session {
+    pub(super) id: Uuid,
+    pub(super) actor: Actor,
+    pub(super) root: String,
+    pub(super) folder: Root,
+    /// The folder, for the path rules.
+    pub(super) place: Place,
+    calls: Mutex<Calls>,
+    masked: Mutex<BTreeSet<String>>,
+}
+
+struct Calls {
+    used: Time,
+    looks: Limiter,
+    changes: Limiter,
+}
+
+impl Session {
+    pub(super) fn open(cx: &Cx, actor: &Actor, root: &str) -> Result<Self, Error> {
+        let folder = real_folder(cx, root)?;
+        let unusable = |detail: String| Error::from(Problem::new("input.invalid", detail));
+        let root = folder
+            .to_str()
+            .ok_or_else(|| unusable("the root's path is not UTF-8".to_owned()))?
+            .to_owned();
+        let place = Place::at(&root, None).map_err(|error| unusable(error.to_string()))?;
+        let opened = Root::open(&folder).map_err(|error| unusable(format!("open {error}")))?;
+        Ok(Self {
+            id: cx.ids.next(),
+            actor: actor.clone(),
+            root,
+            folder: opened,
+            place,
+            calls: Mutex::new(Calls {
+                used: cx.now(),
+                looks: Limiter::new(cx.settings.tools.looks_per_minute, MINUTE),
+                changes: Limiter::new(cx.settings.tools.changes_per_minute, MINUTE),
+            }),
+            masked: Mutex::default(),
+        })
+    }
+
+    /// Tells when it was used last.
+    pub(super) fn used(&self) -> Time {
+        self.calls().used
+    }
+
+    /// Gives a call its turn.
+    pub(super) fn turn(&self, now: Time, effect: Effect) -> Turn {
+        let mut calls = self.calls();
+        calls.used = now;
+        match effect {
+            Effect::Reads => calls.looks.turn(now),
+            Effect::Writes | Effect::Removes => calls.changes.turn(now),
+        }
+    }
+
+    /// Remembers that a file was shown with masks.
+    pub(super) fn showed_masked(&self, path: &str) {
+        let mut masked = self.masked.lock().unwrap_or_else(PoisonError::into_inner);
+        if masked.len() < MASKED_MAX {
+            masked.insert(path.to_owned());
+        }
+    }
+
+    /// Tells whether a file was shown with masks.
+    pub(super) fn has_shown_masked(&self, path: &str) -> bool {
+        let masked = self.masked.lock().unwrap_or_else(PoisonError::into_inner);
+        masked.len() >= MASKED_MAX || masked.contains(path)
+    }
+
+    fn calls(&self) -> std::sync::MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Finds the folder behind the links in a path, and refuses those that no session is bound to.
+fn real_folder(cx: &Cx, root: &str) -> Result<PathBuf, Error> {
+    let refused = |code: &str, detail: String, hint: &str| {
+        Err(Error::from(Problem::new(code, detail).hint(hint)))
+    };
+    let path = Path::new(root);
+    if !path.is_absolute() {
+        let detail = format!("the root {root:?} is not an absolute path");
+        return refused("input.invalid", detail, "give the folder from `/` on");
+    }
+    let folder = match path.canonicalize() {
+        Ok(folder) if folder.is_dir() => folder,
+        Ok(_) => {
+            let detail = format!("the root {root} is not a folder");
+            return refused("input.invalid", detail, "name a folder");
+        }
+        Err(error) => {
+            let detail = format!("the root {root} cannot be used: {error}");
+            return refused("input.invalid", detail, "name a folder that is there");
+        }
+    };
+    // Whoever reads the home reads its key, and whoever writes it decides what is approved.
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for ours in [real(cx.home.path()), real(cx.home.cache())] {
+        if folder.starts_with(&ours) || ours.starts_with(&folder) {
+            let detail = format!(
+                "the root {root} contains, or is in, Hyperion's own {}",
+                ours.display()
+            );
+            return refused(
+                "path.denied",
+                detail,
+                "name the folder of the project alone",
+            );
+        }
+    }
+    let whole = Place::at("/", None).map_err(|error| Error::Missing(error.to_string()))?;
+    let shown = folder.display().to_string();
+    let judged = judge_path(&shown, Access::Read, &cx.rules, &whole);
+    if judged.judgement.is_denied() {
+        let why = judged.judgement.reasons.first();
+        let why = why.map(|reason| reason.detail.clone()).unwrap_or_default();
+        return refused("path.denied", why, "name another folder");
+    }
+    Ok(folder)
+}

@@ -1,0 +1,285 @@
+//! Tool calls against a real engine, store and folder.
+
+use std::fs;
+
+use hyperion_api::Problem;
+use hyperion_api::tool::{OpenSession, ToolResult};
+use hyperion_store::ToolRecord;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::testing::{World, admin};
+
+struct Scene {
+    world: World,
+    tools: Tools,
+    token: String,
+}
+
+impl Scene {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let world = World::new(files);
+        let tools = Tools::start(&world.cx).unwrap();
+        let root = world.repo.path().to_str().unwrap().to_owned();
+        world.repo.git(&["switch", "--quiet", "main"]);
+        let opened = tools.open(&world.cx, &admin(), &OpenSession { root });
+        Self {
+            token: opened.unwrap().token,
+            tools,
+            world,
+        }
+    }
+
+    fn open(&self, root: &str) -> Result<wire::Session, Problem> {
+        let root = root.to_owned();
+        let opened = self
+            .tools
+            .open(&self.world.cx, &admin(), &OpenSession { root });
+        opened.map_err(Problem::from)
+    }
+
+    fn try_call(&self, tool: &str, parameters: Value) -> Result<ToolResult, Problem> {
+        let cx = &self.world.cx;
+        let admitted = self
+            .tools
+            .admit(cx, Some(&self.token), "filesystem", tool)
+            .map_err(Problem::from)?;
+        let made = self.tools.call(cx, &admitted, parameters);
+        made.map_err(Problem::from)
+    }
+
+    #[track_caller]
+    fn call(&self, tool: &str, parameters: Value) -> Value {
+        let result = self.try_call(tool, parameters).unwrap();
+        assert!(!result.is_error, "{result:?}");
+        result.structured
+    }
+
+    /// The code that a call is refused with.
+    #[track_caller]
+    fn refused(&self, tool: &str, parameters: Value) -> String {
+        let result = self.try_call(tool, parameters).unwrap();
+        assert!(result.is_error, "{result:?}");
+        result.structured["code"].as_str().unwrap().to_owned()
+    }
+
+    fn log(&self, with_looks: bool) -> Vec<ToolRecord> {
+        self.world.cx.store.tool_log(with_looks, 100).unwrap()
+    }
+}
+
+// T1, X7: a change is noted with both hashes, and how it went.
+#[test]
+fn a_change_is_noted_with_what_was_and_what_is() {
+    let scene = Scene::new(&[("src/a.txt", "one\n")]);
+    let read = scene.call("readFile", json!({"path": "src/a.txt"}));
+    assert_eq!(read["content"], "one\n");
+    let edit = json!({
+        "path": "src/a.txt", "sha256": read["sha256"], "oldText": "one", "newText": "two"
+    });
+    let edited = scene.call("editFile", edit);
+    let file = scene.world.repo.path().join("src/a.txt");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "two\n");
+    let log = scene.log(false);
+    assert_eq!(log.len(), 1);
+    assert_eq!(
+        (log[0].tool.as_str(), log[0].outcome.as_str()),
+        ("editFile", "done")
+    );
+    assert_eq!(log[0].paths, ["src/a.txt"]);
+    assert_eq!(log[0].old_sha256.as_deref(), read["sha256"].as_str());
+    assert_eq!(log[0].new_sha256.as_deref(), edited["sha256"].as_str());
+    assert_eq!(log[0].actor, "ada");
+    scene.world.cx.store.verify().unwrap();
+}
+
+// X1: looks are one record for each tool and second, not one a call.
+#[test]
+fn looks_are_noted_together() {
+    let scene = Scene::new(&[("a", "1"), ("b", "2")]);
+    for _ in 0..20 {
+        scene.call("readFile", json!({"path": "a"}));
+        scene.call("readFile", json!({"path": "b"}));
+    }
+    scene.call("listDirectory", json!({"path": ""}));
+    scene.tools.stop();
+    let log = scene.log(true);
+    let calls: u32 = log.iter().map(|record| record.calls).sum();
+    assert_eq!(calls, 41);
+    assert!(log.len() < 10, "{log:?}");
+    let read = log.iter().find(|record| record.tool == "readFile").unwrap();
+    assert_eq!(read.outcome, "looked");
+    assert!(read.paths.contains(&"a".to_owned()));
+    assert_eq!(scene.log(false), []);
+}
+
+// X1: what the rules deny has a code of its own, for reading and for writing, and nothing was touched.
+#[test]
+fn denied_paths_are_refused_with_a_code() {
+    let scene = Scene::new(&[("a", "1"), (".env", "KEY=1"), ("hyperion.toml", "")]);
+    for path in [".env", "a/../.env", "deploy/id_rsa", ".ENV"] {
+        assert_eq!(
+            scene.refused("readFile", json!({"path": path})).as_str(),
+            "path.denied",
+            "{path}"
+        );
+    }
+    for path in [
+        ".git/hooks/post-commit",
+        "sub/.git/config",
+        "hyperion.toml",
+        ".env.local",
+    ] {
+        let write = json!({"path": path, "content": "x"});
+        assert_eq!(scene.refused("writeFile", write), "path.denied", "{path}");
+    }
+    for path in ["../x", "/etc/passwd", "a\u{202e}b"] {
+        assert_eq!(
+            scene.refused("readFile", json!({"path": path})),
+            "path.escapes",
+            "{path:?}"
+        );
+    }
+    assert!(
+        !scene
+            .world
+            .repo
+            .path()
+            .join(".git/hooks/post-commit")
+            .exists()
+    );
+    let listed = scene.call("searchFiles", json!({"pattern": "KEY", "directory": ""}));
+    assert_eq!(
+        (listed["matches"].clone(), listed["skipped"].clone()),
+        (json!([]), json!(1))
+    );
+    assert_eq!(scene.log(false), []);
+}
+
+// X1: a session is bound to a folder that is nobody's secret, and never to the home.
+#[test]
+fn a_session_is_not_bound_to_the_home_nor_to_secrets() {
+    let scene = Scene::new(&[("a", "1"), (".ssh/id_rsa", "x")]);
+    let cx = &scene.world.cx;
+    let home = cx.home.path().to_str().unwrap().to_owned();
+    let secret = scene.world.repo.path().join(".ssh");
+    for (root, code) in [
+        (home.as_str(), "path.denied"),
+        ("/", "path.denied"),
+        (secret.to_str().unwrap(), "path.denied"),
+        ("relative", "input.invalid"),
+        ("/nowhere/at/all", "input.invalid"),
+    ] {
+        assert_eq!(scene.open(root).unwrap_err().code, code, "{root}");
+    }
+    let unknown = scene.tools.admit(cx, Some("no"), "filesystem", "readFile");
+    assert_eq!(
+        Problem::from(unknown.err().unwrap()).code,
+        "tool.session_unknown"
+    );
+    let unknown = scene.tools.admit(cx, None, "filesystem", "readFile");
+    assert_eq!(
+        Problem::from(unknown.err().unwrap()).code,
+        "tool.session_unknown"
+    );
+    let unknown = scene
+        .tools
+        .admit(cx, Some(&scene.token), "filesystem", "shell");
+    assert_eq!(
+        Problem::from(unknown.err().unwrap()).code,
+        "subject.not_found"
+    );
+}
+
+// X1: a hundred changes a minute, by the engine's clock; looks have a limit of their own.
+#[test]
+fn too_many_changes_wait_and_then_fail() {
+    let scene = Scene::new(&[("a", "1")]);
+    let cx = &scene.world.cx;
+    let admit = |tool| {
+        let admitted = scene
+            .tools
+            .admit(cx, Some(&scene.token), "filesystem", tool);
+        admitted
+            .map(|admitted| admitted.wait)
+            .map_err(|error| Problem::from(error).code)
+    };
+    for _ in 0..100 {
+        assert_eq!(admit("writeFile"), Ok(Duration::ZERO));
+    }
+    assert_eq!(admit("deleteFile"), Err("tool.rate_limited".to_owned()));
+    assert_eq!(admit("readFile"), Ok(Duration::ZERO));
+    scene.world.clock.advance(Duration::from_secs(55));
+    assert_eq!(admit("editFile"), Ok(Duration::from_secs(5)));
+    for _ in 0..5_999 {
+        assert_eq!(admit("readFile"), Ok(Duration::ZERO));
+    }
+}
+
+const TOKEN: &str = "ghp_1234567890abcdefghijklmnopqrstuvABCD";
+
+// C8: a secret does not leave, is not added, and no mask takes its place.
+#[test]
+fn secrets_neither_leave_nor_come_in() {
+    let scene = Scene::new(&[("conf", &format!("# settings\ntoken = {TOKEN}\nport = 1\n"))]);
+    let result = scene.try_call("readFile", json!({"path": "conf"})).unwrap();
+    let told = serde_json::to_string(&result).unwrap();
+    assert!(
+        !told.contains(TOKEN) && told.contains("[redacted:"),
+        "{told}"
+    );
+    let read = result.structured;
+    assert_eq!(
+        (read["redacted"].clone(), read["total_lines"].clone()),
+        (json!(true), json!(3))
+    );
+    let back = json!({"path": "conf", "content": read["content"], "sha256": read["sha256"]});
+    assert_eq!(scene.refused("writeFile", back), "secret.masked");
+    let lines = json!({
+        "path": "conf", "sha256": read["sha256"], "startLine": 3, "endLine": 3, "newContent": "port = 2"
+    });
+    scene.call("editFile", lines);
+    let file = fs::read_to_string(scene.world.repo.path().join("conf")).unwrap();
+    assert_eq!(file, format!("# settings\ntoken = {TOKEN}\nport = 2\n"));
+    let add = json!({"path": "new", "content": format!("x = {TOKEN}\n")});
+    assert_eq!(scene.refused("writeFile", add), "secret.added");
+    let found = scene.call("searchFiles", json!({"pattern": "ghp_12", "directory": ""}));
+    assert_eq!(found["matches"], json!([]));
+}
+
+// C8: a key block becomes one mask, and lines keep their numbers.
+#[test]
+fn a_mask_takes_no_line_away() {
+    let body = "MIIEpAIBAAKCAQEA7bq5r0m3ZrQ9gqkKJx7X0S8h2y1c\n".repeat(3);
+    let key = format!(
+        "one\n-----BEGIN RSA PRIVATE KEY-----\n{body}-----END RSA PRIVATE KEY-----\nlast\n"
+    );
+    let scene = Scene::new(&[("doc.txt", &key)]);
+    let read = scene.call(
+        "readFile",
+        json!({"path": "doc.txt", "startLine": 3, "endLine": 4}),
+    );
+    assert!(!read["content"].as_str().unwrap().contains("MII"), "{read}");
+    let read = scene.call("readFile", json!({"path": "doc.txt", "startLine": 7}));
+    assert_eq!(read["content"], "last\n");
+}
+
+// T1: parameters that do not fit are refused by name.
+#[test]
+fn parameters_that_do_not_fit_are_named() {
+    let scene = Scene::new(&[("a", "1")]);
+    for (parameters, pointer) in [
+        (json!({"path": "a", "colour": 1}), "/colour"),
+        (json!({"path": 7}), "/path"),
+        (json!({}), ""),
+    ] {
+        let problem = scene.try_call("readFile", parameters.clone()).unwrap_err();
+        assert_eq!(problem.code, "input.invalid");
+        assert_eq!(
+            problem.errors[0].pointer, pointer,
+            "{parameters}: {problem:?}"
+        );
+    }
+    let problem = scene.try_call("readFile", json!(["a"])).unwrap_err();
+    assert_eq!(problem.code, "input.invalid");
+}
