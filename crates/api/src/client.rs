@@ -222,7 +222,10 @@ fn encode(path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {
 
 async fn collect(call: &str, body: Body) -> Result<Bytes, ClientError> {
     let limited = http_body_util::Limited::new(body, MAX_ANSWER_BYTES);
-    match limited.collect().await {
+    // In a box of a plain type: with it inside, the compiler cannot tell that a caller's future may change threads.
+    let collecting: BoxFuture<'static, Result<http_body_util::Collected<Bytes>, BoxError>> =
+        Box::pin(limited.collect());
+    match collecting.await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             Err(ClientError::TooLarge {

@@ -135,6 +135,8 @@ mod tests {
         policy.auto_approve.enabled = false
         policy.auto_approve.max_lines = 20
         policy.tool_write_max_kb = 500
+        policy.tool_read_max_kb = 1024
+        policy.file_ops_per_min = 100
         policy.limits.max_change_kb = 8192
         policy.limits.max_files = 1000
         approval.ttl_sec = 86400

@@ -31,7 +31,13 @@ const HOUSE: &[Room] = &[
             "hyperion-git",
             "hyperion-engine",
             "hyperion-server",
+            "hyperion-mcp",
         ],
+    },
+    Room {
+        name: "hyperion-mcp",
+        floor: 7,
+        uses: &["hyperion-api"],
     },
     Room {
         name: "hyperion-server",

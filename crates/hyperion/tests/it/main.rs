@@ -31,6 +31,7 @@ mod intake;
 mod invariants;
 mod kills;
 mod malformed;
+mod mcp;
 mod migrate;
 mod policy;
 mod power;

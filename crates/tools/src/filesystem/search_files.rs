@@ -8,6 +8,7 @@ use hyperion_api::tool::filesystem::{Match, SearchFiles, SearchKind, SearchResul
 use hyperion_host::Kind;
 
 use super::relative;
+use crate::text::Text;
 use crate::walk::{Route, Walk};
 use crate::{Access, Place};
 
@@ -54,6 +55,8 @@ pub fn search_files(place: &Place<'_>, params: &SearchFiles) -> Result<SearchRes
         searcher: SearcherBuilder::new()
             .binary_detection(BinaryDetection::quit(0))
             .line_number(true)
+            // Marked texts are decoded here, so that what is masked is what is searched.
+            .bom_sniffing(false)
             .build(),
         max: max as usize,
         found: SearchResult {
@@ -174,6 +177,10 @@ impl Search<'_> {
                 return Ok(());
             }
         };
+        let bytes = match decoded(path, &bytes) {
+            Some(text) => text.into_bytes(),
+            None => bytes,
+        };
         let before = self.found.matches.len();
         let mut is_text = self.collect(matcher, path, &bytes);
         // Neither shown nor found: whether a secret begins with some letters is a secret, too.
@@ -211,6 +218,15 @@ impl Search<'_> {
         let searched = self.searcher.search_slice(matcher, bytes, &mut lines);
         !lines.binary && searched.is_ok()
     }
+}
+
+/// Gives the text of a file that a mark says is UTF-16, or UTF-8 with a mark.
+fn decoded(path: &str, bytes: &[u8]) -> Option<String> {
+    let marks: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"];
+    if !marks.iter().any(|mark| bytes.starts_with(mark)) {
+        return None;
+    }
+    Some(Text::read(path, bytes, None).ok()?.text)
 }
 
 /// Takes the lines of one file.

@@ -673,5 +673,13 @@ fn a_secret_is_masked_in_whatever_leaves() {
     let found = scene.search("key", None).matches;
     assert_eq!(found[0].text.as_deref(), Some("key [redacted:known]"));
     assert_eq!(scene.search("three", None).matches.len(), 2);
+    let wide: Vec<u8> = "\u{feff}key s3cret\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    fs::write(scene.at("wide"), wide).unwrap();
+    let found = scene.search("key", None).matches;
+    assert_eq!((found.len(), found[1].column), (2, Some(1)));
+    assert_eq!(found[1].text.as_deref(), Some("key [redacted:known]"));
     assert!(!scene.read("plain").unwrap().redacted);
 }

@@ -1,0 +1,59 @@
+//! MCP servers: the tools for agents, as a client of the API.
+//!
+//! A server here knows nothing but `hyperion-api`: it tells its client which tools there are, and hands each call to the
+//! engine, which judges, does and notes it. It answers the first questions without an engine, so that an agent starts at once.
+//!
+//! Architecture invariants: nothing is decided here; standard output belongs to the protocol, and everything else goes to
+//! standard error; what a client has sent and not yet been answered is bounded, also when it never reads.
+
+mod bounded;
+mod server;
+
+use hyperion_api::Client;
+use rmcp::transport::async_rw::AsyncRwTransport;
+use rmcp::{RoleServer, ServiceExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use bounded::Bounded;
+pub use server::Server;
+
+/// The longest message that is read.
+pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Why a server ended early.
+#[derive(Debug)]
+pub struct ServeError(String);
+
+impl std::fmt::Display for ServeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// Serves the filesystem tools for one folder over standard input and output, until the client closes them.
+pub async fn serve_filesystem(client: Client, root: &str, version: &str) -> Result<(), ServeError> {
+    let (input, output) = rmcp::transport::io::stdio_pipes();
+    serve(Server::filesystem(client, root, version), input, output).await
+}
+
+/// Serves over any pair of streams, until the client closes its side.
+pub async fn serve<R, W>(server: Server, input: R, output: W) -> Result<(), ServeError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let transport = AsyncRwTransport::<RoleServer, _, _>::new(input, output)
+        .with_max_line_length(MAX_MESSAGE_BYTES);
+    let running = match server.serve(Bounded::new(transport)).await {
+        Ok(running) => running,
+        // A client that leaves before it said anything is none of our trouble.
+        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(ServeError(format!("agree with the client: {error}"))),
+    };
+    match running.waiting().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ServeError(format!("serve the client: {error}"))),
+    }
+}

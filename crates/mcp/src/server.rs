@@ -1,0 +1,196 @@
+//! One server: its tools, and the way of a call to the engine.
+
+use std::sync::Arc;
+
+use hyperion_api::tool::{self as wire, Content, Effect, OpenSession, ToolResult};
+use hyperion_api::{Client, ClientError, Problem};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    ToolAnnotations,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+/// The tools of one server, for one folder.
+pub struct Server {
+    name: &'static str,
+    version: String,
+    root: String,
+    client: Client,
+    tools: Vec<Tool>,
+    /// The engine's session; it is forgotten with the engine, and then opened again.
+    session: Mutex<Option<Opened>>,
+}
+
+/// A session that was opened.
+#[derive(Clone)]
+struct Opened {
+    number: u64,
+    client: Client,
+}
+
+impl Server {
+    /// Makes the filesystem server; the folder is looked at when the first call comes.
+    pub fn filesystem(client: Client, root: &str, version: &str) -> Self {
+        Self {
+            name: wire::filesystem::SERVER,
+            version: version.to_owned(),
+            root: root.to_owned(),
+            client,
+            tools: tools_of(wire::filesystem::SERVER),
+            session: Mutex::new(None),
+        }
+    }
+
+    /// Gives a client that speaks in a session; a session that the engine forgot is opened anew.
+    async fn in_session(&self, forgotten: Option<u64>) -> Result<Opened, ClientError> {
+        let mut session = self.session.lock().await;
+        let number = match session.as_ref() {
+            None => 1,
+            // Of several calls that find it forgotten, the first opens another.
+            Some(opened) if forgotten != Some(opened.number) => return Ok(opened.clone()),
+            Some(opened) => opened.number + 1,
+        };
+        let wanted = OpenSession {
+            root: self.root.clone(),
+        };
+        let opened: wire::Session = self.client.post("/api/tools/sessions", &wanted).await?;
+        let opened = Opened {
+            number,
+            client: self.client.with_token(&opened.token),
+        };
+        *session = Some(opened.clone());
+        Ok(opened)
+    }
+
+    async fn call(&self, tool: &str, parameters: &Value) -> Result<ToolResult, ClientError> {
+        let path = format!("/api/tools/{}/{tool}", self.name);
+        let session = self.in_session(None).await?;
+        match session.client.post(&path, parameters).await {
+            // Refused before anything was done, so it is safe to ask again.
+            Err(ClientError::Problem(problem)) if problem.code == "tool.session_unknown" => {
+                let session = self.in_session(Some(session.number)).await?;
+                session.client.post(&path, parameters).await
+            }
+            answered => answered,
+        }
+    }
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new(
+                format!("hyperion-{}", self.name),
+                self.version.clone(),
+            ))
+            .with_instructions(
+                "Paths are relative to the root. Read a file before you change it, and give back the sha256 that you got.",
+            )
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.tools.clone()))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let name = request.name.as_ref();
+        if !self.tools.iter().any(|tool| tool.name == name) {
+            let names: Vec<_> = self.tools.iter().map(|tool| tool.name.as_ref()).collect();
+            let message = format!("there is no tool {name:?}; there is: {}", names.join(", "));
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        let parameters = request.arguments.map_or_else(|| json!({}), Value::Object);
+        let called = tokio::select! {
+            called = self.call(name, &parameters) => called,
+            // The engine ends what it began; nobody waits for the answer any more.
+            () = context.ct.cancelled() => {
+                return Err(ErrorData::internal_error("the call was cancelled", None));
+            }
+        };
+        Ok(match called {
+            Ok(result) => answered(result),
+            Err(error) => failed(error),
+        }
+        .into())
+    }
+}
+
+fn tools_of(server: &str) -> Vec<Tool> {
+    let tools = wire::tools(server).unwrap_or_default();
+    tools.iter().map(told).collect()
+}
+
+/// Words a tool for MCP.
+fn told(tool: &wire::Tool) -> Tool {
+    let object = |schema: &Value| match schema {
+        Value::Object(object) => Arc::new(object.clone()),
+        // Every schema of a tool is an object; a test of `api` sees to it.
+        _ => Arc::default(),
+    };
+    let mut annotations = ToolAnnotations::with_title(tool.title)
+        .read_only(!tool.effect.changes())
+        .open_world(false);
+    if tool.effect.changes() {
+        annotations = annotations
+            .destructive(tool.effect == Effect::Removes)
+            .idempotent(false);
+    }
+    let mut told = Tool::new(tool.name, tool.description, object(&tool.input));
+    told.title = Some(tool.title.to_owned());
+    told.output_schema = Some(object(&tool.output));
+    told.annotations = Some(annotations);
+    told
+}
+
+fn answered(result: ToolResult) -> CallToolResult {
+    let content = result.content.into_iter().map(|content| match content {
+        Content::Text { text } => ContentBlock::text(text),
+    });
+    let content = content.collect();
+    if result.is_error {
+        // Without its problem document: clients check whatever is structured against the schema of a result.
+        return CallToolResult::error(content);
+    }
+    let mut told = CallToolResult::success(content);
+    told.structured_content = Some(result.structured);
+    told
+}
+
+/// A call that the engine refused, or that did not reach it, is told to the agent: it may mend it.
+fn failed(error: ClientError) -> CallToolResult {
+    let problem = match error {
+        ClientError::Problem(problem) => *problem,
+        error => Problem::new("engine.unavailable", chain(&error)).hint(
+            "look whether a change was made before you try again; a person can look at `hyperion doctor`",
+        ),
+    };
+    let mut text = format!("{} ({})", problem.detail, problem.code);
+    if let Some(hint) = &problem.hint {
+        text.push_str("\nWhat to do: ");
+        text.push_str(hint);
+    }
+    CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,253 @@
+//! What a client sees, well-behaved or not.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyperion_mcp::{Server, serve};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines};
+use tokio::task::JoinHandle;
+
+use crate::engine::Played;
+
+/// How long an answer may take; two busy cores are slow.
+const SOON: Duration = Duration::from_secs(30);
+
+struct Scene {
+    engine: Arc<Played>,
+    to: DuplexStream,
+    from: Lines<BufReader<DuplexStream>>,
+    serving: JoinHandle<()>,
+}
+
+impl Scene {
+    /// Starts a server whose pipes hold this many bytes.
+    fn new(pipe_bytes: usize) -> Self {
+        let engine = Arc::new(Played::default());
+        let (to, input) = tokio::io::duplex(pipe_bytes);
+        let (output, from) = tokio::io::duplex(pipe_bytes);
+        let server = Server::filesystem(engine.client(), "/r", "1.2.3");
+        let serving = tokio::spawn(async { serve(server, input, output).await.unwrap() });
+        Self {
+            engine,
+            to,
+            from: BufReader::new(from).lines(),
+            serving,
+        }
+    }
+
+    async fn agreed(pipe_bytes: usize) -> Self {
+        let mut scene = Self::new(pipe_bytes);
+        let hello = json!({
+            "protocolVersion": "2025-06-18", "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"}
+        });
+        let told = scene.ask(0, "initialize", hello).await;
+        assert_eq!(told["result"]["serverInfo"]["name"], "hyperion-filesystem");
+        assert_eq!(told["result"]["serverInfo"]["version"], "1.2.3");
+        assert!(told["result"]["capabilities"]["tools"].is_object());
+        scene
+            .send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
+            .await;
+        scene
+    }
+
+    async fn send(&mut self, line: &str) {
+        self.to.write_all(line.as_bytes()).await.unwrap();
+        self.to.write_all(b"\n").await.unwrap();
+    }
+
+    async fn next(&mut self) -> Value {
+        let line = tokio::time::timeout(SOON, self.from.next_line()).await;
+        let line = line.expect("an answer in time").unwrap().expect("a line");
+        serde_json::from_str(&line).unwrap()
+    }
+
+    async fn ask(&mut self, id: u32, method: &str, params: Value) -> Value {
+        self.send(&request(id, method, &params)).await;
+        let answer = self.next().await;
+        assert_eq!(answer["id"], id, "{answer}");
+        answer
+    }
+
+    async fn call(&mut self, id: u32, tool: &str, arguments: Value) -> Value {
+        let params = json!({"name": tool, "arguments": arguments});
+        self.ask(id, "tools/call", params).await
+    }
+}
+
+fn request(id: u32, method: &str, params: &Value) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
+}
+
+// T1, T5: a client sees the six tools with their schemas, before any engine is asked.
+#[tokio::test]
+async fn tools_are_listed_without_an_engine() {
+    let mut scene = Scene::agreed(64 * 1024).await;
+    let listed = scene.ask(1, "tools/list", json!({})).await;
+    let tools = listed["result"]["tools"].as_array().unwrap();
+    let names: Vec<_> = tools.iter().map(|t| t["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "readFile",
+            "writeFile",
+            "editFile",
+            "listDirectory",
+            "searchFiles",
+            "deleteFile"
+        ]
+    );
+    for tool in tools {
+        assert_eq!(tool["inputSchema"]["type"], "object");
+        assert_eq!(tool["outputSchema"]["type"], "object");
+    }
+    assert_eq!(tools[0]["annotations"]["readOnlyHint"], true);
+    assert_eq!(tools[5]["annotations"]["destructiveHint"], true);
+    assert_eq!(scene.engine.sessions.load(Ordering::SeqCst), 0);
+}
+
+// T1: calls go to the engine in one session; a refusal is a result that says so, an unknown tool an error.
+#[tokio::test]
+async fn calls_go_to_the_engine_and_come_back() {
+    let mut scene = Scene::agreed(64 * 1024).await;
+    let called = scene.call(1, "readFile", json!({"path": "a"})).await;
+    assert_eq!(called["result"]["isError"], false);
+    assert_eq!(called["result"]["structuredContent"]["echo"]["path"], "a");
+    let refused = scene.call(2, "readFile", json!({"path": "refused"})).await;
+    assert_eq!(refused["result"]["isError"], true);
+    assert_eq!(refused["result"]["content"][0]["text"], "no (path.denied)");
+    assert!(
+        refused["result"].get("structuredContent").is_none(),
+        "{refused}"
+    );
+    let unknown = scene.call(3, "format", json!({})).await;
+    assert!(
+        unknown["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("readFile")
+    );
+    assert_eq!(scene.engine.sessions.load(Ordering::SeqCst), 1);
+}
+
+// T1: an engine that was started again knows no sessions: another is opened, and the call is made once.
+#[tokio::test]
+async fn a_forgotten_session_is_opened_again() {
+    let mut scene = Scene::agreed(64 * 1024).await;
+    let called = scene
+        .call(1, "readFile", json!({"path": "forgotten"}))
+        .await;
+    assert_eq!(called["result"]["isError"], false, "{called}");
+    assert_eq!(scene.engine.sessions.load(Ordering::SeqCst), 2);
+    assert_eq!(scene.engine.calls.load(Ordering::SeqCst), 1);
+}
+
+// T5: whatever comes in, what is well-formed after it is answered.
+#[tokio::test]
+async fn malformed_messages_end_nothing() {
+    let mut scene = Scene::agreed(1024 * 1024).await;
+    let deep = "[".repeat(100_000);
+    for garbage in [
+        "",
+        "no json",
+        "{",
+        "\u{0}\u{1}",
+        "{\"jsonrpc\":\"2.0\",\"id\":",
+        deep.as_str(),
+    ] {
+        scene.send(garbage).await;
+    }
+    scene.to.write_all(b"\xff\xfe\xfd\n").await.unwrap();
+    let huge = vec![b'x'; hyperion_mcp::MAX_MESSAGE_BYTES + 1000];
+    scene.to.write_all(&huge).await.unwrap();
+    scene.send("").await;
+    let called = scene.call(7, "readFile", json!({"path": "a"})).await;
+    assert_eq!(called["result"]["isError"], false);
+    // Well-formed, and no message: answered with an error that belongs to no request.
+    for wrong in ["{}", "[]", "7", r#"{"jsonrpc":"2.0","id":[],"method":"x"}"#] {
+        scene.send(wrong).await;
+    }
+    scene.send(&request(8, "ping", &json!({}))).await;
+    loop {
+        let answer = scene.next().await;
+        if answer["id"] == 8 {
+            assert!(answer["result"].is_object(), "{answer}");
+            break;
+        }
+        assert!(answer["error"].is_object(), "{answer}");
+    }
+    let unknown = scene.ask(9, "no/such/method", json!({})).await;
+    assert!(unknown["error"].is_object());
+}
+
+// T5: a client that sends and never reads is not heard any more; once it reads, everything is answered.
+#[tokio::test]
+async fn a_client_that_never_reads_takes_bounded_room() {
+    const SENT: u32 = 1000;
+    const UNANSWERED_MAX: usize = 64;
+    let Scene {
+        engine,
+        mut to,
+        mut from,
+        serving,
+    } = Scene::agreed(1024).await;
+    let sending = tokio::spawn(async move {
+        for id in 1..=SENT {
+            let params = json!({"name": "readFile", "arguments": {"path": "a"}});
+            let line = request(id, "tools/call", &params);
+            to.write_all(line.as_bytes()).await.unwrap();
+            to.write_all(b"\n").await.unwrap();
+        }
+        to
+    });
+    engine.has_calls(UNANSWERED_MAX - 8).await;
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    // The few that were answered lie in the pipe.
+    let calls = engine.calls.load(Ordering::SeqCst);
+    assert!(calls <= UNANSWERED_MAX + 8, "{calls}");
+    assert!(!sending.is_finished());
+    let mut answered = std::collections::BTreeSet::new();
+    while answered.len() < SENT as usize {
+        let line = tokio::time::timeout(SOON, from.next_line()).await;
+        let line = line.expect("an answer in time").unwrap().expect("a line");
+        let answer: Value = serde_json::from_str(&line).unwrap();
+        answered.insert(answer["id"].as_u64().unwrap());
+    }
+    drop(sending.await.unwrap());
+    serving.await.unwrap();
+}
+
+// T5: a call that is called off leaves its place to others.
+#[tokio::test]
+async fn what_is_called_off_takes_no_place() {
+    let mut scene = Scene::agreed(64 * 1024).await;
+    for id in 1..200 {
+        let params = json!({"name": "readFile", "arguments": {"path": "a"}});
+        scene.send(&request(id, "tools/call", &params)).await;
+        let off = json!({
+            "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}
+        });
+        scene.send(&off.to_string()).await;
+    }
+    scene.send(&request(1000, "ping", &json!({}))).await;
+    while scene.next().await["id"] != 1000 {}
+}
+
+// T5: who closes the input still gets the answers to what was asked before.
+#[tokio::test]
+async fn what_was_asked_before_the_end_is_answered() {
+    let mut scene = Scene::agreed(64 * 1024).await;
+    for id in 1..=20 {
+        let params = json!({"name": "readFile", "arguments": {"path": "a"}});
+        scene.send(&request(id, "tools/call", &params)).await;
+    }
+    scene.to.shutdown().await.unwrap();
+    for _ in 1..=20 {
+        assert!(scene.next().await["result"].is_object());
+    }
+    scene.serving.await.unwrap();
+}
