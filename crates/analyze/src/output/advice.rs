@@ -137,8 +137,12 @@ fn permission(message: &str, error: &FoundError, command: Option<&str>) -> Advic
     let script = message
         .strip_suffix(": Permission denied")
         .filter(|script| script.starts_with("./"));
-    if let Some(script) = script.or(own.map(|place| place.file.as_str())) {
-        return Advice::run("make it executable", format!("chmod +x {script}"));
+    // The name is somebody else's words: one that a shell would read otherwise becomes no command.
+    let script = script
+        .or(own.map(|place| place.file.as_str()))
+        .filter(|name| is_plain(name));
+    if let Some(script) = script {
+        return Advice::ask("make it executable", format!("chmod +x {script}"));
     }
     match command {
         Some(command)
@@ -152,6 +156,14 @@ fn permission(message: &str, error: &FoundError, command: Option<&str>) -> Advic
             ..Advice::tip("run it with more rights, or give the file to whoever runs it")
         },
     }
+}
+
+/// Tells whether a shell reads a file's name as it stands there.
+fn is_plain(name: &str) -> bool {
+    !name.starts_with('-')
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-' | b'/'))
 }
 
 /// Finds the name of a program in `x: command not found` and its kin.

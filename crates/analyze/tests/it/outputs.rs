@@ -247,10 +247,20 @@ fn advice_is_given_and_sudo_needs_approval() {
         (sudo.command.as_deref(), sudo.needs_approval),
         (Some("sudo cp a /etc/a"), true)
     );
+    // A file's name never becomes a command of its own.
+    for name in ["./a;reboot", "./$(reboot)", "./a b", "./`reboot`"] {
+        let told = format!("bash: line 1: {name}: Permission denied\n");
+        let output = output(&Output {
+            bytes: told.as_bytes(),
+            ..Output::default()
+        });
+        let advice = output.errors[0].advice.clone().unwrap();
+        assert_eq!(advice.command, None, "{name}");
+    }
     // What it would do as another user cannot be told of more than one command.
     assert_eq!(run("cp a /etc/a; rm -rf b").command, None);
     insta::assert_snapshot!(out, @"
-    bash-not-executable: make it executable | chmod +x ./run.sh
+    bash-not-executable: make it executable | chmod +x ./run.sh | ask
     bash-no-command: install `deploy_tool`, or correct its name or PATH | -
     git-no-command: correct the name of git's command | -
     python-import: install what is missing, if it is what it seems to be | pip install requests_of_nobody | ask

@@ -4,6 +4,8 @@
 //! where a line ends, or where so much is held back that it has to be. Within [`MAX_HELD_BYTES`] a line it is what
 //! [`Redactor::redact`] makes of the whole.
 
+use std::fmt;
+
 use super::found::Found;
 use super::{Redactor, format};
 
@@ -20,7 +22,6 @@ const TRY_STEP: usize = 4 * 1024;
 const LOOK_AGAIN_BYTES: usize = 1024;
 
 /// Redacts a text that comes in pieces; see [`Redactor::stream`].
-#[derive(Debug)]
 pub struct RedactStream {
     redactor: Redactor,
     /// What was not given out yet.
@@ -171,6 +172,17 @@ impl RedactStream {
         out.push_str(&self.redactor.redact(&self.held));
         self.held = rest;
         self.closed_from = 0;
+    }
+}
+
+impl fmt::Debug for RedactStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never what is held back: it was not looked at yet.
+        let held_bytes = self.held.len();
+        f.debug_struct("RedactStream")
+            .field("redactor", &self.redactor)
+            .field("held_bytes", &held_bytes)
+            .finish_non_exhaustive()
     }
 }
 

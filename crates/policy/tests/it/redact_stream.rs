@@ -56,6 +56,15 @@ fn what_is_no_secret_is_shown_as_soon_as_its_line_ends() {
     assert_eq!(stream.finish(), "");
 }
 
+#[test]
+fn what_is_held_back_is_not_shown_to_who_debugs() {
+    let mut stream = Redactor::new(["some-secret-held"]).stream();
+    stream.push("token some-secret-he");
+    let shown = format!("{stream:?}");
+    assert!(!shown.contains("secret"), "{shown}");
+    assert!(shown.contains("held_bytes: 20"), "{shown}");
+}
+
 // Bounded: a line without an end, and key blocks without an end, are given out all the same.
 #[test]
 fn no_more_is_held_back_than_is_said() {
