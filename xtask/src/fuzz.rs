@@ -18,6 +18,7 @@ const TARGETS: &[&str] = &[
     "redact",
     "output",
     "report",
+    "policy_shell",
 ];
 
 /// What the compiler adds so that libFuzzer sees which edges an input takes and what it compares.

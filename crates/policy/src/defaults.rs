@@ -296,7 +296,7 @@ pub const SYSTEM_SECRETS: &[&str] = &[
     "/etc/gshadow*",
     "/etc/sudoers*",
     "/etc/ssl/private",
-    "/root/.*",
+    "/root*/.*",
     "/run/secrets",
     "/var/run/secrets",
 ];

@@ -7,6 +7,7 @@
 pub mod assess;
 pub mod blocker;
 pub mod command;
+pub mod commit;
 pub mod defaults;
 pub mod judgement;
 pub mod limits;
@@ -30,6 +31,7 @@ mod weakened;
 pub use assess::{Assessment, assess};
 pub use blocker::{Blocker, BlockerCode};
 pub use command::{CommandRule, RuleVerdict, Shape, judge_argv, judge_command};
+pub use commit::{judge_commit, judge_push};
 pub use judgement::{Judgement, Reason};
 pub use message::{MessageFinding, commit_message, without_trailers};
 pub use path::{Access, Inside, PathJudgement, judge_path};

@@ -138,16 +138,21 @@ pub(crate) fn secret(absolute: &str, rules: &Rules, place: &Place) -> Option<&'s
     if !judged.is_empty() && rules.deny.covers(judged) {
         return Some("is on the list of what holds secrets (`policy.paths.deny`)");
     }
-    if place.root_of(absolute).is_some() {
-        return None;
-    }
-    if matches_any(defaults::AROUND, absolute) {
+    // A root may lie in such a place itself, and be meant.
+    let lies_in = |patterns: &[&str]| {
+        let is_meant = place.roots().iter().any(|root| matches_any(patterns, root));
+        !is_meant && matches_any(patterns, absolute)
+    };
+    if lies_in(defaults::AROUND) {
         return Some("goes around the rules, by another name of what it leads to");
     }
     let home = place.home();
-    let below_home = home.and_then(|home| absolute.strip_prefix(home)?.strip_prefix('/'));
-    let held = below_home.is_some_and(|rest| matches_any(defaults::HOME_SECRETS, rest));
-    if held || matches_any(defaults::SYSTEM_SECRETS, absolute) {
+    let below_home = |path: &str| {
+        let rest = home.and_then(|home| path.strip_prefix(home)?.strip_prefix('/'));
+        rest.is_some_and(|rest| matches_any(defaults::HOME_SECRETS, rest))
+    };
+    let held = below_home(absolute) && !place.roots().iter().any(|root| below_home(root));
+    if held || lies_in(defaults::SYSTEM_SECRETS) {
         return Some("holds secrets of this machine");
     }
     None

@@ -31,6 +31,20 @@ pub enum RuleError {
         /// How many.
         len: usize,
     },
+    /// A rule about commands that cannot be meant, or an example that it does not bear out.
+    #[error("read `{key}`: rule {number} (`{rule}`) {why}", number = at + 1)]
+    BadCommandRule {
+        /// The setting.
+        key: String,
+        /// Which rule, from 0.
+        at: usize,
+        /// Which of its examples, from 0; none where the rule itself is wrong.
+        example: Option<usize>,
+        /// What the rule is about.
+        rule: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// A repository that asks for more freedom than the machine gives.
     #[error(
         "narrow policy by the repository's `{key}`: {why}; a repository may only narrow policy, so set it on the machine or remove it"
@@ -50,6 +64,7 @@ impl RuleError {
             RuleError::BadGlob { key, .. }
             | RuleError::BadShape { key, .. }
             | RuleError::TooMany { key, .. }
+            | RuleError::BadCommandRule { key, .. }
             | RuleError::Loosens { key, .. } => key,
         }
     }

@@ -141,7 +141,9 @@ impl Rules {
     /// Compiles rules; a bad glob is named with its setting.
     pub fn compile(source: RuleSource) -> Result<Self, RuleError> {
         let allow = vec![source.paths.allow.clone()];
-        Self::build(source, allow)
+        let rules = Self::build(source, allow)?;
+        crate::command::check_rules(&rules, 0)?;
+        Ok(rules)
     }
 
     /// Adds what a repository says; refuses whatever would loosen.
@@ -222,7 +224,10 @@ impl Rules {
         if !allow.is_empty() {
             allow_sources.push(allow.clone());
         }
-        Self::build(source, allow_sources)
+        let rules = Self::build(source, allow_sources)?;
+        // The machine's examples held without the repository's rules, and need not with them.
+        crate::command::check_rules(&rules, self.source.commands.len())?;
+        Ok(rules)
     }
 
     /// Replaces who is asked to look at which paths (`[owners]` in `hyperion.toml`).

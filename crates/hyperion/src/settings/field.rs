@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use toml_edit::{Array, Value};
+use hyperion_policy::{CommandRule, RuleVerdict};
+use toml_edit::{Array, InlineTable, Value};
 
 use super::Settings;
 
@@ -70,6 +71,8 @@ pub(crate) enum Field {
     Folder(fn(&mut Settings) -> &mut String),
     /// Globs of paths.
     Globs(fn(&mut Settings) -> &mut Vec<String>),
+    /// Rules about commands, a table each.
+    Commands(fn(&mut Settings) -> &mut Vec<CommandRule>),
 }
 
 /// The most globs of one list.
@@ -99,6 +102,9 @@ impl Field {
             Self::Name(_) => "a name of letters, digits, `.`, `_` and `-`".into(),
             Self::Folder(_) => "the absolute path of a folder, or nothing".into(),
             Self::Globs(_) => "a list of globs".into(),
+            Self::Commands(_) => {
+                "a list of rules, each with `prefix`, `verdict` (allow, ask, deny), `reason` and `examples`".into()
+            }
         }
     }
 
@@ -111,6 +117,7 @@ impl Field {
             Self::Switch(at) => at(settings).to_string(),
             Self::Name(at) | Self::Folder(at) => Value::from(at(settings).as_str()).to_string(),
             Self::Globs(at) => list(at(settings)).to_string(),
+            Self::Commands(at) => rules(at(settings)).to_string(),
         }
     }
 
@@ -123,6 +130,7 @@ impl Field {
             Self::Switch(at) => (*at(settings)).into(),
             Self::Name(at) | Self::Folder(at) => at(settings).as_str().into(),
             Self::Globs(at) => at(settings).as_slice().into(),
+            Self::Commands(at) => serde_json::json!(at(settings)),
         }
     }
 
@@ -165,6 +173,14 @@ impl Field {
                     .map(str::to_owned)
                     .collect();
             }
+            Self::Commands(at) => {
+                let array = value.as_array().filter(|array| array.len() <= GLOBS_MAX);
+                let read = array
+                    .ok_or_else(wrong)?
+                    .iter()
+                    .map(|value| rule(value.as_inline_table()?));
+                *at(settings) = read.collect::<Option<_>>().ok_or_else(wrong)?;
+            }
         }
         Ok(())
     }
@@ -184,6 +200,7 @@ impl Field {
             }
             Self::Switch(_) => text.parse::<bool>().map(Value::from).map_err(|_| wrong()),
             Self::Name(_) | Self::Folder(_) => Ok(Value::from(text)),
+            Self::Commands(_) => text.parse::<Value>().map_err(|_| wrong()),
             Self::Globs(_) if text.starts_with('[') => text.parse::<Value>().map_err(|_| wrong()),
             Self::Globs(_) => {
                 let globs = text
@@ -194,6 +211,59 @@ impl Field {
             }
         }
     }
+}
+
+/// Reads a rule about commands; none where a part is missing, wrong or not known.
+fn rule(table: &InlineTable) -> Option<CommandRule> {
+    let texts = |value: &Value| -> Option<Vec<String>> {
+        let texts = value
+            .as_array()?
+            .iter()
+            .map(|text| text.as_str().map(str::to_owned));
+        texts.collect()
+    };
+    let known = ["prefix", "verdict", "reason", "examples"];
+    if table.iter().any(|(key, _)| !known.contains(&key)) {
+        return None;
+    }
+    let verdict = match table.get("verdict")?.as_str()? {
+        "allow" => RuleVerdict::Allow,
+        "ask" => RuleVerdict::Ask,
+        "deny" => RuleVerdict::Deny,
+        _ => return None,
+    };
+    Some(CommandRule {
+        prefix: texts(table.get("prefix")?)?,
+        verdict,
+        reason: match table.get("reason") {
+            Some(reason) => reason.as_str()?.to_owned(),
+            None => String::new(),
+        },
+        examples: match table.get("examples") {
+            Some(examples) => texts(examples)?,
+            None => Vec::new(),
+        },
+    })
+}
+
+fn rules(rules: &[CommandRule]) -> Array {
+    let written = rules.iter().map(|rule| {
+        let CommandRule {
+            prefix,
+            verdict,
+            reason,
+            examples,
+        } = rule;
+        let mut table = InlineTable::new();
+        table.insert("prefix", Value::Array(list(prefix)));
+        table.insert("verdict", verdict.name().into());
+        if !reason.is_empty() {
+            table.insert("reason", reason.as_str().into());
+        }
+        table.insert("examples", Value::Array(list(examples)));
+        Value::InlineTable(table)
+    });
+    written.collect()
 }
 
 fn list(globs: &[String]) -> Array {

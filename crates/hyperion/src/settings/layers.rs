@@ -5,11 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use hyperion_host::ReadError;
-use hyperion_policy::Rules;
-use toml_edit::{Document, Item, Table};
+use hyperion_policy::{RuleError, Rules};
+use toml_edit::{Document, Item, Table, Value};
 
 use super::error::unknown;
-use super::{Settings, SettingsError, SettingsErrors, Variables, find};
+use super::{Field, Settings, SettingsError, SettingsErrors, Variables, find};
 
 /// The most bytes of a settings file.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -122,6 +122,15 @@ impl Layers<'_> {
                     self.section(&key, line, &inner.clone().into_table());
                 }
                 Item::Value(value) => self.value(&key, line, value),
+                Item::ArrayOfTables(list)
+                    if find(&key)
+                        .is_some_and(|setting| matches!(setting.field, Field::Commands(_))) =>
+                {
+                    let tables = list
+                        .iter()
+                        .map(|table| Value::from(table.clone().into_inline_table()));
+                    self.value(&key, line, &Value::Array(tables.collect()));
+                }
                 Item::ArrayOfTables(_) => self.wrong_at(
                     line,
                     format!("`{key}` is a list of tables; write `[{key}]`"),
@@ -205,7 +214,16 @@ impl Layers<'_> {
             return;
         };
         let origin = self.loaded.origins.get(error.key());
-        let place = origin.map_or_else(|| self.path.display().to_string(), ToString::to_string);
+        let line = match (&error, origin) {
+            (RuleError::BadCommandRule { at, example, .. }, Some(Origin::File { .. })) => {
+                rule_line(self.text, *at, *example)
+            }
+            _ => None,
+        };
+        let place = match line {
+            Some(line) => format!("{}:{line}", self.path.display()),
+            None => origin.map_or_else(|| self.path.display().to_string(), ToString::to_string),
+        };
         let detail = format!("failed to {error}");
         self.errors.push(SettingsError { place, detail });
     }
@@ -215,6 +233,32 @@ impl Layers<'_> {
         let place = line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"));
         self.errors.push(SettingsError { place, detail });
     }
+}
+
+/// Finds the line of a rule about commands, or of one of its examples.
+fn rule_line(text: &str, at: usize, example: Option<usize>) -> Option<usize> {
+    let document = Document::parse(text).ok()?;
+    let rules = document
+        .as_table()
+        .get("policy")?
+        .as_table_like()?
+        .get("commands")?;
+    let (examples, whole) = match rules {
+        Item::ArrayOfTables(list) => {
+            let table = list.get(at)?;
+            let examples = table.get("examples").and_then(Item::as_value);
+            (examples, table.span())
+        }
+        rules => {
+            let value = rules.as_array()?.get(at)?;
+            let examples = value
+                .as_inline_table()
+                .and_then(|table| table.get("examples"));
+            (examples, value.span())
+        }
+    };
+    let this = example.and_then(|example| examples?.as_array()?.get(example)?.span());
+    this.or(whole).map(|span| line_of(text, span.start))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -298,6 +342,41 @@ ttl_sec = 1
         HYPERION_MERG__WORKERS: there is no setting `merg.workers`; did you mean `merge.workers`?
         /h/config.toml:10: failed to read `policy.paths.deny`: the glob "a[" does not parse; correct or remove it
         "#);
+    }
+
+    // X2: examples beside the rules are tried whenever the settings are read, and a wrong one names its line.
+    #[test]
+    fn a_rule_about_commands_is_tried_on_its_examples() {
+        let right = "\
+[[policy.commands]]
+prefix = [\"cargo\", \"test\"]
+verdict = \"allow\"
+reason = \"tests run in a sandbox here\"
+examples = [
+  \"allow cargo test retry\",
+  \"ask cargo test > log\",
+]
+";
+        let settings = loaded(right, &[]).unwrap().settings;
+        assert_eq!(settings.policy.commands[0].prefix, ["cargo", "test"]);
+        let wrong = right.replace("ask cargo test > log", "deny cargo test > log");
+        insta::assert_snapshot!(loaded(&wrong, &[]).unwrap_err(), @"/h/config.toml:7: failed to read `policy.commands`: rule 1 (`cargo test`) says `deny` of `cargo test > log`, but the verdict is `ask` (writes `log`); correct the example or the rule");
+        let inline = "[policy]\ncommands = [\n  { prefix = [\"ls\"], verdict = \"deny\" },\n]\n";
+        insta::assert_snapshot!(loaded(inline, &[]).unwrap_err(), @"/h/config.toml:3: failed to read `policy.commands`: rule 1 (`ls`) has no example that begins with it; add `deny ls`");
+        insta::assert_snapshot!(loaded("[[policy.commands]]\nprefix = \"ls\"\n", &[]).unwrap_err(), @"/h/config.toml:1: `policy.commands` expects a list of rules, each with `prefix`, `verdict` (allow, ask, deny), `reason` and `examples`, not such a list");
+        let variable = [(
+            "HYPERION_POLICY__COMMANDS",
+            "[{ prefix = ['ls'], verdict = 'deny', examples = ['deny ls'] }]",
+        )];
+        assert_eq!(
+            loaded("", &variable)
+                .unwrap()
+                .settings
+                .policy
+                .commands
+                .len(),
+            1
+        );
     }
 
     #[test]

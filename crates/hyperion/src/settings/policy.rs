@@ -28,6 +28,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         field: Field::Globs(|settings| &mut settings.policy.paths.deny),
     },
     Setting {
+        key: "policy.commands",
+        about: "What is said of commands beyond what Hyperion knows of programs: a rule each, with the words that a command begins with and examples that are tried whenever the settings are read. `allow` lifts what the program asks; what is refused, what an admin is asked and what is not understood it never lifts.",
+        field: Field::Commands(|settings| &mut settings.policy.commands),
+    },
+    Setting {
         key: "policy.tool_write_max_kb",
         about: "The most that a change may write into one file.",
         field: Field::Whole(

@@ -8,7 +8,11 @@ use crate::path::turns_text;
 /// The most bytes of a command that is looked into.
 pub const MAX_COMMAND_BYTES: usize = 16 * 1024;
 /// The most times that anything in a command may open something: no command is nested deeper than this.
-pub const MAX_OPENINGS: usize = 100;
+///
+/// The parser descends once or more for each; with so many it stays within a quarter of the smallest usual stack.
+pub const MAX_OPENINGS: usize = 32;
+/// The most marks that part one command from the next.
+pub const MAX_SEPARATORS: usize = 300;
 /// The most commands and words that one command may hold.
 pub const MAX_NODES: usize = 5_000;
 
@@ -29,6 +33,13 @@ pub(super) fn check(text: &str) -> Option<Finding> {
         return unclear(
             "shell.too_long",
             "the command is too long to be understood; put it into a script and let that be looked at",
+        );
+    }
+    let separators = text.chars().filter(|c| matches!(c, ';' | '&' | '|'));
+    if separators.count() > MAX_SEPARATORS {
+        return unclear(
+            "shell.too_long",
+            "the command has too many parts to be understood; put it into a script and let that be looked at",
         );
     }
     if openings(text) > MAX_OPENINGS {
@@ -60,18 +71,37 @@ pub(super) fn letters(text: &str) -> Option<Finding> {
 
 /// Counts what could open something, wherever it stands: more than the real depth, never less.
 fn openings(text: &str) -> usize {
+    let bare;
+    let text = match without_quoted(text) {
+        Some(without) => {
+            bare = without;
+            bare.as_str()
+        }
+        None => text,
+    };
     let marks = text
         .chars()
-        .filter(|c| matches!(c, '(' | '{' | '[' | '`' | '$' | '!' | '~' | '?'))
+        .filter(|c| matches!(c, '(' | '{' | '`'))
         .count();
-    let signs =
-        text.matches("--").count() + text.matches("++").count() + text.matches("- -").count();
-    let here = text.matches("<<").count();
+    let here = text.matches("<<").count() + text.matches("$[").count() + text.matches("[[").count();
     let words = text
-        .split(|c: char| c.is_whitespace() || ";&|()".contains(c))
+        .split(|c: char| c.is_whitespace() || ";&|()`{}\"'$<>".contains(c))
         .filter(|word| OPENING_WORDS.contains(word))
         .count();
-    marks + signs + here + words
+    marks + here + words
+}
+
+/// Leaves out what stands in single quotes, which opens nothing; none where quotes are not plain to see.
+fn without_quoted(text: &str) -> Option<String> {
+    if text.contains(['"', '\\', '#', '`'])
+        || text.contains("<<")
+        || text.contains("$'")
+        || text.contains("${")
+    {
+        return None;
+    }
+    let parts = text.split('\'');
+    Some(parts.step_by(2).collect::<Vec<_>>().join(" "))
 }
 
 /// Tells whether a letter changes what a person sees of the rest.

@@ -35,7 +35,7 @@ impl Kind {
 /// One entry of a table of options, as written there: `-n`, `--lines=t`, `--color?`, `!-i?`.
 ///
 /// `=` says that values follow, one letter each ([`Kind`]); `?` that a value may be attached; `!` that the option
-/// makes the program do more than its table says. `-#` stands for `-20`.
+/// makes the program do more than its table says. `-#` stands for `-20`, and `-*` says that what is not in the table is text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry<'t> {
     name: &'t str,
@@ -171,6 +171,9 @@ impl Call {
             && name.len() > 2
         {
             return self.take(name, entry, Some(value), rest);
+        }
+        if entry(table, "-*").is_some() {
+            return self.operands.push(Word::known(text));
         }
         let number = &text[1..];
         if !number.is_empty()

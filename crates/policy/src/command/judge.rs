@@ -6,11 +6,10 @@ use super::call::{Call, Kind};
 use super::programs::{self, Does, Family, Known, Operands, Program};
 use super::rule::CommandRule;
 use super::shape::kept;
+pub(crate) use super::touch::Touch;
 use super::word::{UNKNOWN, Word};
-use crate::defaults;
 use crate::judgement::{Finding, Weight};
-use crate::path::{absolute, plain, secret, shown, written};
-use crate::path_set::matches_any;
+use crate::path::shown;
 use crate::place::{Place, joined};
 use crate::rules::Rules;
 
@@ -34,16 +33,6 @@ pub(crate) struct Fed {
     pub(crate) word: bool,
     /// Its input is something else than a terminal: a pipe, a file, a text.
     pub(crate) has_input: bool,
-}
-
-/// What is done with a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Touch {
-    /// Only names and sizes are looked at.
-    Name,
-    Read,
-    Write,
-    Remove,
 }
 
 /// Collects what speaks against a command while it is walked.
@@ -164,6 +153,9 @@ impl<'a> Judge<'a> {
         options.sort();
         options.dedup();
         shape.extend(options);
+        if program.options.contains('!') && !call.ended {
+            self.beginnings(&call.operands);
+        }
         let operands = self.operands(&call, program.operands);
         shape.extend(operands);
         if matches!(program.operands, Operands::Kept | Operands::Nothing) {
@@ -181,6 +173,22 @@ impl<'a> Judge<'a> {
             return self.exactly(name, arguments);
         }
         Some(shape.join(" "))
+    }
+
+    /// Notes words that may turn out to be options: names of files, and what other commands print, begin as they like.
+    pub(crate) fn beginnings(&mut self, operands: &[Word]) {
+        for word in operands {
+            let open = word.globs || word.braces || word.substitution || word.other;
+            if open && word.pattern.starts_with(['*', '?', '[', '{', UNKNOWN]) {
+                self.unclear(
+                    "shell.expansion",
+                    format!(
+                        "{} may become an option; write `./` before it, or `--`",
+                        spelled(word)
+                    ),
+                );
+            }
+        }
     }
 
     fn family(&mut self, name: &str, family: &Family, arguments: &[Word]) -> Option<String> {
@@ -369,210 +377,6 @@ impl<'a> Judge<'a> {
             );
         }
         "<text>".to_owned()
-    }
-
-    /// Judges a path that a command names.
-    pub(crate) fn path(&mut self, word: &Word, touch: Touch) -> String {
-        if self.refused_place(word, touch) {
-            return kept(&word.pattern);
-        }
-        let Some(path) = &word.literal else {
-            let only_names = touch == Touch::Name && !word.pattern.contains([UNKNOWN, '$', '`']);
-            let climbs = word
-                .pattern
-                .split('/')
-                .any(|part| part.starts_with('.') && part.contains(['*', '?', '[']));
-            if only_names
-                && !climbs
-                && !word.pattern.starts_with('-')
-                && (word.globs || word.braces)
-            {
-                let stem = word.pattern.clone();
-                return self.known_path(&stem, touch);
-            }
-            self.unclear(
-                "shell.expansion",
-                format!(
-                    "which path {} becomes is not known before it runs",
-                    spelled(word)
-                ),
-            );
-            return "<path>".to_owned();
-        };
-        if path == "-" {
-            return "-".to_owned();
-        }
-        let path = path.clone();
-        self.known_path(&path, touch)
-    }
-
-    fn known_path(&mut self, path: &str, touch: Touch) -> String {
-        if let Err(odd) = plain(path) {
-            self.unclear("path.unreadable", format!("{} {odd}", shown(path)));
-            return "<path>".to_owned();
-        }
-        if self.lost && !path.starts_with('/') {
-            self.unclear(
-                "shell.folder",
-                format!(
-                    "where {} lies depends on a folder that is not known",
-                    shown(path)
-                ),
-            );
-        }
-        let mut inside = true;
-        for dir in self.dirs.clone() {
-            // A literal `~` was put in by then; one that is left is a letter.
-            let absolute = joined(&dir, path);
-            inside &= self.absolute_path(path, &absolute, touch);
-        }
-        if inside {
-            "<path>".to_owned()
-        } else {
-            kept(path)
-        }
-    }
-
-    /// Judges an absolute path; tells whether it is an ordinary one below a root.
-    fn absolute_path(&mut self, path: &str, absolute: &str, touch: Touch) -> bool {
-        if let Some((_, relative)) = self.place.root_of(absolute) {
-            let writes = matches!(touch, Touch::Write | Touch::Remove);
-            match writes.then(|| written(relative, self.rules)).flatten() {
-                Some(finding) => {
-                    self.findings.push(finding);
-                    false
-                }
-                None => true,
-            }
-        } else {
-            let (level, what) = match touch {
-                Touch::Name | Touch::Read if matches_any(defaults::READABLE, absolute) => {
-                    return false;
-                }
-                Touch::Write if matches!(absolute, "/dev/null" | "/dev/stdout" | "/dev/stderr") => {
-                    return false;
-                }
-                Touch::Name | Touch::Read => (Level::TeamLead, "is outside of the roots"),
-                Touch::Write | Touch::Remove => {
-                    (Level::Admin, "is outside of the roots and would be changed")
-                }
-            };
-            self.ask(level, "path.outside", format!("{} {what}", shown(path)));
-            false
-        }
-    }
-
-    /// Refuses what no path rule lets pass, however much of the word is known.
-    fn refused_place(&mut self, word: &Word, touch: Touch) -> bool {
-        if touch != Touch::Name && self.secret(word) {
-            return true;
-        }
-        let writes = matches!(touch, Touch::Write | Touch::Remove);
-        if !writes {
-            return false;
-        }
-        // Where a variable is empty, what stands after it is the path.
-        let text = word.pattern.trim_start_matches(UNKNOWN);
-        if text.is_empty() && !word.pattern.is_empty() {
-            return false;
-        }
-        for dir in self.dirs.clone() {
-            let absolute = joined(&dir, text);
-            let all_below = matches!(text.rsplit('/').next(), Some("*" | ".*" | "{*,.*}"));
-            let emptied = if all_below {
-                joined(&absolute, "..")
-            } else {
-                absolute.clone()
-            };
-            let is_root = self.place.roots().contains(&emptied);
-            let above = self
-                .place
-                .roots()
-                .iter()
-                .map(String::as_str)
-                .chain(self.place.home())
-                .any(|root| {
-                    root != emptied && (emptied == "/" || root.starts_with(&format!("{emptied}/")))
-                });
-            let home_itself = self.place.home() == Some(emptied.as_str());
-            let removes_root = touch == Touch::Remove && is_root && !all_below;
-            if above || home_itself || removes_root {
-                self.deny(
-                    "path.everything",
-                    format!("{} is everything there is", spelled(word)),
-                );
-                return true;
-            }
-            if self.place.root_of(&absolute).is_some() {
-                continue;
-            }
-            let below_home = self.place.home().and_then(|home| {
-                absolute
-                    .strip_prefix(home)?
-                    .strip_prefix('/')
-                    .map(str::to_owned)
-            });
-            let starts = below_home.is_some_and(|rest| matches_any(defaults::HOME_STARTS, &rest));
-            let harmless = matches!(
-                absolute.as_str(),
-                "/dev/null" | "/dev/stdout" | "/dev/stderr" | "/dev/tty"
-            );
-            if starts || (!harmless && matches_any(defaults::SYSTEM, &absolute)) {
-                self.deny(
-                    "path.system",
-                    format!("{} belongs to the machine", spelled(word)),
-                );
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Refuses words that name what holds secrets, whatever a program does with them.
-    pub(crate) fn secrets(&mut self, words: &[Word]) {
-        for word in words {
-            self.secret(word);
-        }
-    }
-
-    /// Refuses a word that names what holds secrets.
-    pub(crate) fn secret(&mut self, word: &Word) -> bool {
-        let pattern = word.pattern.as_str();
-        let after = |marks: &[char]| pattern.rsplit_once(marks).map(|(_, after)| after);
-        let known_end = pattern
-            .rsplit(UNKNOWN)
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches('/');
-        let candidates = [
-            Some(pattern),
-            pattern.contains(UNKNOWN).then_some(known_end),
-            pattern.strip_prefix("file://"),
-            pattern.strip_prefix('@'),
-            after(&['=']),
-            after(&['@']),
-            after(&[':']),
-            (pattern.starts_with('-') && !pattern.starts_with("--"))
-                .then(|| pattern.get(2..).unwrap_or_default()),
-        ];
-        for candidate in candidates.into_iter().flatten() {
-            if candidate.is_empty()
-                || candidate.chars().any(char::is_whitespace) && candidate.contains('\n')
-            {
-                continue;
-            }
-            for dir in self.dirs.clone() {
-                let Ok(absolute) = absolute(candidate, &dir, self.place) else {
-                    continue;
-                };
-                // Links of the process itself lead back to what lies below a root.
-                if let Some(why) = secret(&absolute, self.rules, self.place) {
-                    self.deny("path.denied", format!("{} {why}", spelled(word)));
-                    return true;
-                }
-            }
-        }
-        false
     }
 
     /// Gives a shape that covers these very words alone; none where one of them is not known.

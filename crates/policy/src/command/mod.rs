@@ -9,14 +9,19 @@
 
 mod bounds;
 mod call;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod judge;
 mod programs;
+mod redirect;
 mod rule;
 mod shape;
+mod touch;
 mod walk;
 mod word;
 
-pub use bounds::{MAX_COMMAND_BYTES, MAX_NODES, MAX_OPENINGS};
+pub use bounds::{MAX_COMMAND_BYTES, MAX_NODES, MAX_OPENINGS, MAX_SEPARATORS};
+pub(crate) use rule::check as check_rules;
 pub use rule::{CommandRule, MAX_EXAMPLES, MAX_PREFIX, MAX_RULES, RuleVerdict};
 pub use shape::Shape;
 

@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::judge_command;
+use crate::place::Place;
+use crate::rule_error::RuleError;
+use crate::rules::Rules;
+
 /// The most rules about commands.
 pub const MAX_RULES: usize = 200;
 /// The most words that a rule may begin with.
@@ -65,4 +70,98 @@ impl CommandRule {
             format!("{does}: {}", self.reason)
         }
     }
+}
+
+/// Where rules about commands stand in the settings.
+const KEY: &str = "policy.commands";
+/// The most letters of a rule's reason.
+const MAX_REASON: usize = 200;
+
+/// Checks rules from `from` on, and that all rules together bear their examples out.
+pub(crate) fn check(rules: &Rules, from: usize) -> Result<(), RuleError> {
+    let list = rules.commands();
+    if list.len() > MAX_RULES {
+        return Err(RuleError::TooMany {
+            key: KEY.to_owned(),
+            len: list.len(),
+        });
+    }
+    // Examples are judged in a repository of their own, so that they mean the same everywhere.
+    let Ok(place) = Place::at("/repo", Some("/home/you")) else {
+        return Ok(());
+    };
+    for (at, rule) in list.iter().skip(from).enumerate() {
+        let bad = |example: Option<usize>, why: String| RuleError::BadCommandRule {
+            key: KEY.to_owned(),
+            at,
+            example,
+            rule: rule.prefix.join(" ").chars().take(80).collect(),
+            why,
+        };
+        if let Some(why) = shape_of(rule) {
+            return Err(bad(None, why.to_owned()));
+        }
+        let begins = rule.prefix.join(" ");
+        for (number, example) in rule.examples.iter().enumerate() {
+            let wanted = example.split_once(' ').filter(|(verdict, command)| {
+                matches!(*verdict, "allow" | "ask" | "deny") && !command.trim().is_empty()
+            });
+            let Some((verdict, command)) = wanted else {
+                let why = format!(
+                    "has the example {example:?}, which is no verdict and command: write `ask {begins}`"
+                );
+                return Err(bad(Some(number), why));
+            };
+            let judged = judge_command(command, rules, &place);
+            if judged.verdict() != verdict {
+                let because = judged
+                    .reasons
+                    .first()
+                    .map(|reason| format!(" ({})", reason.detail))
+                    .unwrap_or_default();
+                let why = format!(
+                    "says `{verdict}` of `{command}`, but the verdict is `{}`{because}; correct the example or the rule",
+                    judged.verdict()
+                );
+                return Err(bad(Some(number), why));
+            }
+        }
+        let shown = rule.examples.iter().any(|example| {
+            let command = example.split_once(' ').map_or("", |(_, command)| command);
+            command.trim_start().starts_with(&begins)
+        });
+        if !shown {
+            let why = format!(
+                "has no example that begins with it; add `{} {begins}`",
+                rule.verdict.name()
+            );
+            return Err(bad(None, why));
+        }
+    }
+    Ok(())
+}
+
+/// Says what is wrong with a rule by itself, if anything.
+fn shape_of(rule: &CommandRule) -> Option<&'static str> {
+    let odd =
+        |word: &String| word.is_empty() || word.len() > 256 || word.chars().any(char::is_control);
+    if rule.prefix.is_empty() || rule.prefix.len() > MAX_PREFIX || rule.prefix.iter().any(odd) {
+        return Some("needs a `prefix` of 1 to 16 plain words, for instance [\"cargo\", \"test\"]");
+    }
+    if rule
+        .prefix
+        .first()
+        .is_some_and(|program| program.contains(['/', ' ']))
+    {
+        return Some(
+            "begins with a path or several words; give the program's plain name, then each word by itself",
+        );
+    }
+    if rule.reason.chars().count() > MAX_REASON || rule.reason.chars().any(char::is_control) {
+        return Some("has a `reason` that is not one line of at most 200 letters");
+    }
+    if rule.examples.len() > MAX_EXAMPLES {
+        return Some("has more than 50 examples");
+    }
+    None
 }

@@ -1,11 +1,9 @@
 //! Walks a parsed command: every simple command in it is judged, wherever it stands.
 
-use hyperion_model::Level;
 use rable::ast::{ListItem, ListOperator, Node, NodeKind};
 
 use super::bounds::MAX_NODES;
-use super::judge::{Fed, Judge, Touch};
-use super::shape::kept;
+use super::judge::{Fed, Judge};
 use super::word::Word;
 
 /// Variables before a command that change only how things look.
@@ -125,12 +123,19 @@ impl Judge<'_> {
                 None
             }
             NodeKind::For {
+                var,
                 words,
                 body,
                 redirects,
-                ..
             } => {
                 let fed = self.redirects(redirects, fed).0;
+                // What the shell and programs look at is spelled in capitals: `for PATH in .`.
+                if var
+                    .chars()
+                    .any(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
+                {
+                    self.variable(var);
+                }
                 for word in words.iter().flatten() {
                     self.word(word);
                 }
@@ -305,7 +310,7 @@ impl Judge<'_> {
     }
 
     /// Reads a word, and judges the commands whose output it takes in.
-    fn word(&mut self, node: &Node) -> Word {
+    pub(super) fn word(&mut self, node: &Node) -> Word {
         let word = Word::read(node, self.place);
         if let NodeKind::Word { parts, .. } = &node.kind {
             for part in parts {
@@ -330,7 +335,7 @@ impl Judge<'_> {
     }
 
     /// Looks for commands in text that is not understood: what is refused is refused there too.
-    fn embedded(&mut self, text: &str) {
+    pub(super) fn embedded(&mut self, text: &str) {
         if !text.contains("$(")
             && !text.contains('`')
             && !text.contains("<(")
@@ -395,99 +400,6 @@ impl Judge<'_> {
         HARMLESS_VARIABLES.contains(&name)
     }
 
-    /// Judges redirections; gives what they feed the command, and their shapes.
-    fn redirects(&mut self, redirects: &[Node], fed: Fed) -> (Fed, Vec<Option<String>>) {
-        let mut fed = fed;
-        let mut shapes = Vec::new();
-        for redirect in redirects {
-            shapes.push(self.redirect(redirect, &mut fed));
-        }
-        (fed, shapes)
-    }
-
-    fn redirect(&mut self, node: &Node, fed: &mut Fed) -> Option<String> {
-        match &node.kind {
-            NodeKind::HereDoc {
-                content, quoted, ..
-            } => {
-                fed.has_input = true;
-                let puts_in = !quoted && content.contains(['$', '`', '\\']);
-                if puts_in {
-                    if content.contains(['$', '`']) {
-                        self.unclear(
-                            "shell.expansion",
-                            "the text below the command takes in what is not known before it runs",
-                        );
-                    }
-                    let before = self.fetched;
-                    self.embedded(content);
-                    fed.input |= self.fetched > before;
-                }
-                Some("<<<text>".to_owned())
-            }
-            NodeKind::Redirect {
-                op,
-                target,
-                fd,
-                varfd,
-            } => {
-                if varfd.is_some() {
-                    self.unclear("shell.redirection", "the redirection sets a variable");
-                }
-                let before = self.fetched;
-                let word = self.word(target);
-                let fetched = self.fetched > before;
-                let fd = if *fd < 0 {
-                    String::new()
-                } else {
-                    fd.to_string()
-                };
-                match op.as_str() {
-                    "<<<" => {
-                        fed.has_input = true;
-                        fed.input |= fetched;
-                        self.text(&word);
-                        Some("<<<text>".to_owned())
-                    }
-                    "<" => {
-                        fed.has_input = true;
-                        fed.input |= fetched;
-                        let path = self.path(&word, Touch::Read);
-                        Some(format!("{fd}<{path}"))
-                    }
-                    ">&" | "<&" if word.literal.as_deref().is_some_and(is_descriptor) => {
-                        Some(format!("{fd}{op}{}", word.literal.unwrap_or_default()))
-                    }
-                    ">" | ">>" | ">|" | "<>" | "&>" | "&>>" | ">&" => {
-                        let shape = self.written_file(&word);
-                        Some(format!("{fd}{op}{shape}"))
-                    }
-                    _ => {
-                        self.unclear("shell.redirection", "a redirection is not understood");
-                        None
-                    }
-                }
-            }
-            _ => {
-                self.unclear("shell.redirection", "a redirection is not understood");
-                None
-            }
-        }
-    }
-
-    fn written_file(&mut self, word: &Word) -> String {
-        if let Some(path @ ("/dev/null" | "/dev/stdout" | "/dev/stderr")) = word.literal.as_deref()
-        {
-            return kept(path);
-        }
-        self.ask(
-            Level::TeamLead,
-            "shell.redirection",
-            format!("writes {}", super::judge::spelled(word)),
-        );
-        self.path(word, Touch::Write)
-    }
-
     fn condition(&mut self, node: &Node) {
         self.nodes += 1;
         match &node.kind {
@@ -525,12 +437,6 @@ impl Judge<'_> {
             _ => self.unclear("shell.syntax", "a part of the condition is not understood"),
         }
     }
-}
-
-/// Tells whether what follows `>&` is a number, or `-`.
-fn is_descriptor(text: &str) -> bool {
-    let number = text.strip_suffix('-').unwrap_or(text);
-    !text.is_empty() && number.len() <= 3 && number.chars().all(|c| c.is_ascii_digit())
 }
 
 /// Tells whether a function starts itself beside itself: then every call makes two.

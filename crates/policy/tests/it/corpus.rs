@@ -92,7 +92,7 @@ pub(crate) fn commands() -> Vec<Case> {
 }
 
 pub(crate) fn place() -> Place {
-    Place::at("/repo", Some("/home/dev")).unwrap()
+    Place::at("/repo", Some("/home/me")).unwrap()
 }
 
 pub(crate) fn rules() -> Rules {

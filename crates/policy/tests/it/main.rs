@@ -5,6 +5,8 @@
 
 mod assess;
 mod change;
+mod commands;
+mod commit;
 mod corpus;
 mod permit;
 mod redact;

@@ -31,7 +31,7 @@ macro_rules! shown {
              --function-context --graph --grep=t --histogram --ignore-all-space --ignore-blank-lines
              --ignore-space-change --ignore-submodules? --invert-grep --left-right --max-count=t --merge-base --merges
              --minimal --min-parents=t --name-only --name-status --no-abbrev --no-abbrev-commit --no-color
-             --no-decorate --no-ext-diff --no-index! --no-merges --no-notes --no-patch --no-prefix --no-renames
+             --no-decorate --no-ext-diff --no-merges --no-notes --no-patch --no-prefix --no-renames
              --no-textconv --numstat --oneline --parents --patch --patch-with-stat --patience --pickaxe-all
              --pickaxe-regex --pretty? --quiet --raw --regexp-ignore-case --relative? --relative-date --remotes?
              --reverse --root --shortstat --show-signature --simplify-merges --since=t --skip=t --staged --stat?
@@ -64,7 +64,7 @@ const COMMANDS: &[Program] = &[
     )
     .checked(objects),
     Program::reads(&["diff"], shown!(""), Operands::Read).checked(objects),
-    Program::reads(&["log", "whatchanged"], shown!("-L=t"), Operands::Read).checked(objects),
+    Program::reads(&["log", "whatchanged"], shown!("-L=r"), Operands::Read).checked(objects),
     Program::reads(&["show"], shown!(""), Operands::Read).checked(objects),
     Program::reads(&["diff-tree", "diff-index", "diff-files"], shown!("--stdin --no-commit-id"), Operands::Read).checked(objects),
     Program::reads(
@@ -129,7 +129,7 @@ const COMMANDS: &[Program] = &[
     ),
     Program::reads(
         &["cat-file"],
-        "-e -p -s -t --allow-unknown-type --batch? --batch-check? !--batch-command !--filters !--path=t !--textconv",
+        "-e -p -s -t --allow-unknown-type !--batch? !--batch-check? !--batch-command !--filters !--path=t !--textconv",
         Operands::Text,
     )
     .checked(objects),

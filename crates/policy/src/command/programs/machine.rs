@@ -105,7 +105,7 @@ pub(super) const FAMILIES: &[Family] = &[
         commands: &[
             Program::reads(
                 &["policy"],
-                "--command=t --path=t --diff=r --repo=t --format=t --cwd=t --write",
+                "--command=t --path=t --diff=r --repo=t --format=t --rules=r --root=n --class=t --write",
                 Operands::Text,
             ),
             Program::new(

@@ -283,10 +283,12 @@ pub(crate) fn is_about_itself(name: &str, arguments: &[&str]) -> bool {
         ),
         ["help"] => matches!(name, "cargo" | "go" | "npm"),
         ["help", _] => matches!(name, "cargo" | "go"),
-        [_, "--help"] => matches!(
-            name,
-            "cargo" | "docker" | "gh" | "kubectl" | "uv" | "rustup"
-        ),
+        // An alias of the repository may stand for anything, so only what cannot be one.
+        [
+            "build" | "check" | "test" | "run" | "doc" | "add" | "bench" | "tree" | "metadata"
+            | "update",
+            "--help",
+        ] => name == "cargo",
         _ => false,
     }
 }

@@ -106,6 +106,7 @@ fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option
             format!("the option `{option}` of `{name}` is not known"),
         );
     }
+    judge.beginnings(&call.operands);
     let deletes = call.has(&["-delete"]);
     if deletes {
         judge.ask(

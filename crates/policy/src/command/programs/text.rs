@@ -9,11 +9,12 @@ use crate::command::word::Word;
 
 pub(super) const PROGRAMS: &[Program] = &[
     Program::reads(&["true", "false", ":"], "", Operands::Text),
-    Program::reads(&["echo"], "-n -e -E", Operands::Text).checked(any_option),
+    Program::reads(&["echo"], "-*", Operands::Text),
     Program::reads(&["printf"], "!-v=t", Operands::Text),
     Program::reads(&["seq"], "-# -f=t -s=t -w --equal-width --format=t --separator=t", Operands::Text),
     Program::reads(&["sleep"], "", Operands::Text),
-    Program::reads(&["test", "["], "", Operands::Text).checked(conditions),
+    // `-v` looks up what may hold a command.
+    Program::reads(&["test", "["], "-* !-v=t !-R=t", Operands::Text),
     Program::reads(
         &["sort"],
         "-b -c -C -d -f -g -h -i -k=t -m -M -n -r -R -s -S=t -t=t -u -V -z --buffer-size=t --check?
@@ -66,24 +67,6 @@ pub(super) const PROGRAMS: &[Program] = &[
     )
     .checked(jq),
 ];
-
-/// `echo` prints what it does not know.
-fn any_option(judge: &mut Judge<'_>, call: &Call) {
-    if !call.unknown.is_empty() {
-        let named = |code: &str| code == "command.option";
-        judge.findings.retain(|finding| !named(finding.reason.code));
-    }
-}
-
-/// `test`: its operators look like options, and one of them looks up what may hold a command.
-fn conditions(judge: &mut Judge<'_>, call: &Call) {
-    let known = |option: &String| option.len() <= 3 && !matches!(option.as_str(), "-v" | "-R");
-    if call.unknown.iter().all(known) {
-        judge
-            .findings
-            .retain(|finding| finding.reason.code != "command.option");
-    }
-}
 
 /// `sed`: its program has to be one that only prints, and `-i` writes.
 fn sed(judge: &mut Judge<'_>, call: &Call) {
