@@ -296,7 +296,6 @@ pub const SYSTEM_SECRETS: &[&str] = &[
     "/etc/gshadow*",
     "/etc/sudoers*",
     "/etc/ssl/private",
-    "/root*/.*",
     "/run/secrets",
     "/var/run/secrets",
 ];

@@ -26,6 +26,7 @@ const HOUSE: &[Room] = &[
             "hyperion-api",
             "hyperion-store",
             "hyperion-policy",
+            "hyperion-patch",
             "hyperion-fault",
             "hyperion-host",
             "hyperion-git",

@@ -1,16 +1,23 @@
 //! `hyperion policy`
 
+mod diff;
+mod test;
+
+use std::collections::BTreeMap;
+
 use clap::Subcommand;
 use hyperion_api::policy::Policy;
+use serde::Serialize;
 
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::output::FormatArgs;
 use crate::route::Route;
+use crate::settings;
 use crate::view;
 
-/// See the rules that decide what may land
+/// See the rules that decide what may land and run, and try them
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -20,6 +27,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Show(ShowArgs),
+    Test(test::TestArgs),
 }
 
 /// Show the rules in force, for this machine or one repository
@@ -35,13 +43,41 @@ struct ShowArgs {
     format: FormatArgs,
 }
 
+/// The rules, with where each setting of theirs comes from.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    policy: Policy,
+    sources: BTreeMap<String, String>,
+}
+
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
-    let Command::Show(args) = args.command;
+    match args.command {
+        Command::Show(args) => show(args, cx).await,
+        Command::Test(args) => test::run(&args, cx),
+    }
+}
+
+async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let route = Route::new("/api/policy").maybe("repo", args.repo.as_deref());
         let policy: Policy = session.client().get(route.as_str()).await?;
-        cx.output
-            .show(args.format.format, &policy, view::policy::block)?;
+        let loaded = cx.settings()?;
+        let keys = settings::all().map(|setting| setting.key);
+        let sources = keys
+            .filter(|key| key.starts_with("policy.") || *key == "request.requires_approval")
+            .map(|key| {
+                let from = loaded.origins.get(key);
+                (
+                    key.to_owned(),
+                    from.map_or_else(|| "shipped".to_owned(), ToString::to_string),
+                )
+            })
+            .collect();
+        let shown = Shown { policy, sources };
+        cx.output.show(args.format.format, &shown, |shown| {
+            view::policy::block(&shown.policy, &shown.sources)
+        })?;
         Ok(Exit::Done)
     })
     .await

@@ -157,3 +157,101 @@ fn what_policy_refuses_nobody_can_approve() {
     assert_eq!(world.repo.subjects("main"), ["Begin"]);
     world.assert_sound();
 }
+
+// X2, X1, X3: what the rules say can be tried without doing anything, with exit statuses for scripts.
+#[test]
+fn the_rules_can_be_tried() {
+    let world = World::up(FILES);
+    let tried = |arguments: &[&str], status: i32| {
+        let mut all = vec!["policy", "test", "--format", "json"];
+        all.extend(arguments);
+        world.run(&all).code(status).json()
+    };
+    let read = tried(&["--command", "git status"], 0);
+    assert_eq!(
+        json!([read["verdict"], read["level"], read["reasons"]]),
+        json!(["allow", "auto", []])
+    );
+    let asked = tried(&["--command", "mkdir -p src/new"], 75);
+    assert_eq!(
+        json!([
+            asked["verdict"],
+            asked["level"],
+            asked["reasons"][0]["code"],
+            asked["shape"]
+        ]),
+        json!(["ask", "team-lead", "command.changes", "mkdir -p <path>"])
+    );
+    let refused = tried(&["--command", "git push --force origin main"], 4);
+    assert_eq!(
+        json!([
+            refused["verdict"],
+            refused["level"],
+            refused["reasons"][0]["code"]
+        ]),
+        json!(["deny", null, "git.force_push"])
+    );
+    assert_eq!(tried(&["--path", "src/lib.rs"], 0)["verdict"], "allow");
+    assert_eq!(
+        tried(&["--path", "../other", "--write"], 4)["reasons"][0]["code"],
+        "path.outside"
+    );
+    assert_eq!(
+        tried(&["--path", "hyperion.toml", "--write"], 75)["level"],
+        "admin"
+    );
+
+    // A change is judged from its diff; what a repository says narrows it.
+    let folder = tempfile::tempdir().unwrap();
+    let diff = folder.path().join("a.diff");
+    let diff = diff.to_str().unwrap();
+    let patch = "diff --git a/src/a.rs b/src/a.rs\n--- a/src/a.rs\n+++ b/src/a.rs\n@@ -1 +1 @@\n-let a = 1;\n+let a = 2;\n";
+    std::fs::write(diff, patch).unwrap();
+    let change = tried(&["--diff", diff], 75);
+    assert_eq!(
+        json!([
+            change["verdict"],
+            change["level"],
+            change["reasons"][0]["code"]
+        ]),
+        json!(["ask", "team-lead", "change.risk"])
+    );
+    std::fs::write(diff, patch.replace("src/a.rs", ".env")).unwrap();
+    assert_eq!(
+        tried(&["--diff", diff], 4)["reasons"][0]["code"],
+        "path.denied"
+    );
+    let rules = folder.path().join("hyperion.toml");
+    let rules = rules.to_str().unwrap();
+    let narrows = "[[policy.commands]]\nprefix = [\"ls\"]\nverdict = \"deny\"\nexamples = [\"deny ls -la\"]\n";
+    std::fs::write(rules, narrows).unwrap();
+    assert_eq!(
+        tried(&["--rules", rules, "--command", "ls"], 4)["reasons"][0]["code"],
+        "rule.denies"
+    );
+    std::fs::write(rules, narrows.replace("deny", "allow")).unwrap();
+    let loosens = world
+        .run(&["policy", "test", "--rules", rules, "--command", "ls"])
+        .code(2);
+    assert!(
+        loosens.stderr.contains("may only narrow policy"),
+        "{}",
+        loosens.stderr
+    );
+    std::fs::write(diff, "no diff").unwrap();
+    world.run(&["policy", "test", "--diff", diff]).code(2);
+
+    // For people the same in words, and what is in force says where it comes from.
+    let words = world
+        .run(&["policy", "test", "--command", "cat .env"])
+        .code(4);
+    assert!(
+        words
+            .stdout
+            .starts_with("refused: nobody can agree to it here\n"),
+        "{}",
+        words.stdout
+    );
+    let shown = world.json(&["policy", "show"]);
+    assert_eq!(shown["sources"]["policy.commands"], "shipped");
+}

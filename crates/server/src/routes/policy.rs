@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::get;
-use hyperion_api::policy::Policy;
+use hyperion_api::policy::{CommandRule, Policy};
 use hyperion_engine::repo;
 use serde::Deserialize;
 
@@ -37,11 +37,28 @@ async fn show(
             }
         };
         let source = rules.source();
+        let of_machine = cx.rules.commands().len();
+        let commands = source
+            .commands
+            .iter()
+            .enumerate()
+            .map(|(at, rule)| CommandRule {
+                prefix: rule.prefix.clone(),
+                verdict: rule.verdict.name().to_owned(),
+                reason: rule.reason.clone(),
+                from: if at < of_machine {
+                    "machine"
+                } else {
+                    "repository"
+                }
+                .to_owned(),
+            });
         Ok(Policy {
             repo: name,
             paths_allow: source.paths.allow.clone(),
             paths_deny: source.paths.deny.clone(),
             protected: source.protected.clone(),
+            commands: commands.collect(),
             auto_approve_enabled: source.auto_approve.enabled,
             auto_approve_max_lines: source.auto_approve.max_lines,
             requires_approval: cx.settings.requires_approval,
