@@ -13,7 +13,7 @@ use crate::lease::time;
 use crate::query::MAX_PAGE;
 use crate::redact::redact_value;
 use crate::store::Store;
-use crate::writer::Writer;
+use crate::writer::{Operation, Reply, Writer};
 
 /// The most records that are kept; the oldest give way.
 pub const MAX_TOOL_RECORDS: u64 = 100_000;
@@ -64,20 +64,27 @@ impl Store {
         })
     }
 
-    /// Notes how a change went.
+    /// Notes how a change went, soon: a crash before leaves it `intended`, as one in the middle of the change does.
     pub fn end_tool(&self, id: i64, outcome: &str) -> Result<(), StoreError> {
         let outcome = outcome.to_owned();
-        self.operate(move |writer| {
+        let work = move |writer: &mut Writer| {
             writer
                 .conn
                 .prepare_cached("UPDATE tool_log SET outcome = ?2 WHERE id = ?1")?
                 .execute(params![id, outcome])?;
             Ok(())
-        })
+        };
+        self.send(Box::new(Operation {
+            work,
+            made: None::<()>,
+            reply: Reply::Nobody,
+        }))
     }
 
     /// Lists the newest records; only those of changes, unless looks are wanted, too.
     pub fn tool_log(&self, with_looks: bool, limit: u32) -> Result<Vec<ToolRecord>, ReadError> {
+        // What was handed in before is to be seen; a store that only reads has nothing to wait for.
+        let _ = self.operate(|_| Ok(()));
         let sql = format!(
             "SELECT time_ms, session, actor, root, server, tool, calls, paths, old_sha256, new_sha256, outcome
              FROM tool_log {} ORDER BY id DESC LIMIT {}",

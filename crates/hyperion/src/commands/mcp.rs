@@ -9,6 +9,8 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
+mod install;
+mod jsonc;
 mod relay;
 
 /// Serve tools to agents, by the Model Context Protocol
@@ -24,6 +26,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Filesystem(FilesystemArgs),
+    Install(install::InstallArgs),
 }
 
 /// Serve the files of one folder: read, write, edit, list, search, delete
@@ -41,7 +44,13 @@ struct FilesystemArgs {
 }
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
-    let Command::Filesystem(args) = args.command;
+    match args.command {
+        Command::Filesystem(args) => filesystem(args, cx).await,
+        Command::Install(args) => install::run(args, cx).await,
+    }
+}
+
+async fn filesystem(args: FilesystemArgs, cx: &Cx) -> anyhow::Result<Exit> {
     let root = cx.current_dir().join(&args.root);
     if !root.is_dir() {
         let what = format!("{} is not a folder", root.display());

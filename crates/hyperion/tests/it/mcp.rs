@@ -235,3 +235,41 @@ fn a_root_that_is_none_is_refused() {
     assert!(said.contains("(path.denied)"), "{said}");
     client.leave();
 }
+
+// T5: the agent's own configuration is shown, then edited; what else is in it stays, and twice is once.
+#[test]
+fn a_server_is_made_known_to_an_agent_in_its_own_configuration() {
+    let world = World::up(&[("a", "1")]);
+    let folder = world.repo.path();
+    let config = folder.join(".cursor/mcp.json");
+    fs::create_dir(folder.join(".cursor")).unwrap();
+    let mine =
+        "{\n  // mine\n  \"mcpServers\": {\n    \"x\": {\"command\": \"y\"} // keep\n  }\n}\n";
+    fs::write(&config, mine).unwrap();
+    let shown = world
+        .run(&["mcp", "install", "cursor", "--dry-run"])
+        .code(0);
+    assert!(
+        shown.stderr.contains("+    \"hyperion-files\": {"),
+        "{}",
+        shown.stderr
+    );
+    world.run(&["mcp", "install", "cursor"]).code(2);
+    assert_eq!(fs::read_to_string(&config).unwrap(), mine);
+    world.run(&["mcp", "install", "cursor", "--yes"]).code(0);
+    let written = fs::read_to_string(&config).unwrap();
+    for kept in [
+        "// mine",
+        "\"x\": {\"command\": \"y\"}, // keep",
+        "\"filesystem\"",
+    ] {
+        assert!(written.contains(kept), "{kept}: {written}");
+    }
+    let again = world.run(&["mcp", "install", "cursor", "--yes"]).code(0);
+    assert!(again.stderr.contains("has it already"), "{}", again.stderr);
+    assert_eq!(fs::read_to_string(&config).unwrap(), written);
+    world.run(&["mcp", "install", "codex", "--yes"]).code(0);
+    let codex = world.hyperion.user_home().join(".codex/config.toml");
+    let codex = fs::read_to_string(codex).unwrap();
+    assert!(codex.contains("[mcp_servers.hyperion-files]"), "{codex}");
+}

@@ -108,6 +108,7 @@ impl World {
     }
 
     /// Starts `hyperion up` with more variables, for a test that waits for its end itself.
+    #[cfg(feature = "fail-points")]
     #[track_caller]
     pub(crate) fn start_engine_with(&self, variables: &[(&str, &str)]) -> Running {
         let with = |hyperion: Hyperion, (name, value): &(&str, &str)| hyperion.env(*name, *value);

@@ -17,7 +17,7 @@ pub fn edit_file(place: &Place<'_>, params: &EditFile) -> Result<WriteResult, Pr
     let edit = Edit::of(params)?;
     refuse_larger(
         "the new text",
-        edit.new().len() as u64,
+        edit.replacement().len() as u64,
         place.limits.write_bytes,
         "make the change in several edits",
     )?;
@@ -93,7 +93,7 @@ impl<'p> Edit<'p> {
         }
     }
 
-    const fn new(&self) -> &'p str {
+    const fn replacement(&self) -> &'p str {
         match self {
             Self::Lines { new, .. } | Self::Match { new, .. } => new,
         }

@@ -1,0 +1,338 @@
+//! `hyperion mcp install`
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::jsonc;
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::view;
+
+/// The largest configuration that is edited.
+const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Make the filesystem server known to an agent, in the agent's own configuration
+///
+/// Shows what would change and asks; comments and whatever else is there stay. The project's file is edited where the agent has one; codex
+/// has one for the person.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion mcp install claude-code
+  hyperion mcp install vscode --root ../web --yes")]
+pub(super) struct InstallArgs {
+    /// The agent
+    #[arg(value_enum, value_name = "AGENT")]
+    agent: Agent,
+    /// The folder that the agent works in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    root: PathBuf,
+    /// The server's name in the configuration
+    #[arg(long, value_name = "NAME", default_value = "hyperion-files")]
+    name: String,
+    /// Write it without asking
+    #[arg(long)]
+    yes: bool,
+    /// Only show what would change
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+}
+
+/// Agents whose configuration is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Agent {
+    /// Claude Code: .mcp.json
+    ClaudeCode,
+    /// Codex: config.toml in CODEX_HOME, or in ~/.codex
+    Codex,
+    /// OpenCode: opencode.json
+    Opencode,
+    /// Gemini CLI: .gemini/settings.json
+    Gemini,
+    /// Cursor: .cursor/mcp.json
+    Cursor,
+    /// Visual Studio Code: .vscode/mcp.json
+    Vscode,
+}
+
+pub(super) async fn run(args: InstallArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    let root = cx.current_dir().join(&args.root);
+    let root = root
+        .canonicalize()
+        .with_context(|| format!("find the folder {}", root.display()))?;
+    if !is_plain(&args.name) {
+        let what = format!("{:?} is no name for a server", args.name);
+        return Err(Failure::new(Exit::Usage, what)
+            .hint("use letters, digits, `-` and `_`")
+            .into());
+    }
+    let path = config_path(cx, args.agent, &root)?;
+    // Behind a link is the file that the person keeps: it stays one.
+    let path = path.canonicalize().unwrap_or(path);
+    let before = read(&path)?;
+    let program = std::env::current_exe().context("find out where this program is")?;
+    let after = edit(args.agent, &before, &args.name, &program, &root).map_err(|why| {
+        Failure::new(
+            Exit::Usage,
+            format!("{} was left alone: {why}", path.display()),
+        )
+        .hint("mend it, or add the server by hand: docs/tools.md shows how")
+    })?;
+    if after == before {
+        cx.output
+            .say(&format!("{} has it already.", path.display()));
+        return Ok(Exit::Done);
+    }
+    let shown = path.display().to_string();
+    let diff = similar::TextDiff::from_lines(&before, &after);
+    let diff = diff.unified_diff().header(&shown, &shown).to_string();
+    cx.output.say(&view::diff::whole(&diff));
+    if args.dry_run {
+        return Ok(Exit::Done);
+    }
+    if !args.yes {
+        match cx.output.ask("Write it? [y]es / [n]o: ").await.as_deref() {
+            Some("y" | "yes") => {}
+            Some(_) => {
+                cx.output.say("Nothing was written.");
+                return Ok(Exit::Done);
+            }
+            None => {
+                return Err(Failure::new(Exit::Usage, "there is nobody to ask")
+                    .hint("say --yes to write what is shown")
+                    .into());
+            }
+        }
+    }
+    write(&path, &before, &after)?;
+    cx.output.say(&format!(
+        "Wrote {shown}. The agent sees it when it starts again."
+    ));
+    Ok(Exit::Done)
+}
+
+fn is_plain(name: &str) -> bool {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    !name.is_empty() && name.len() <= 64 && name.chars().all(fits)
+}
+
+fn config_path(cx: &Cx, agent: Agent, root: &Path) -> anyhow::Result<PathBuf> {
+    Ok(match agent {
+        Agent::ClaudeCode => root.join(".mcp.json"),
+        Agent::Opencode => root.join("opencode.json"),
+        Agent::Gemini => root.join(".gemini/settings.json"),
+        Agent::Cursor => root.join(".cursor/mcp.json"),
+        Agent::Vscode => root.join(".vscode/mcp.json"),
+        Agent::Codex => {
+            let folder = match cx.variables().get("CODEX_HOME") {
+                Some(folder) => PathBuf::from(folder),
+                None => {
+                    let home = cx.variables().get("HOME").context("find HOME")?;
+                    PathBuf::from(home).join(".codex")
+                }
+            };
+            folder.join("config.toml")
+        }
+    })
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+        Ok(found) if found.len() > CONFIG_BYTES_MAX => {
+            let what = format!("{} is too large to be a configuration", path.display());
+            return Err(Failure::new(Exit::Usage, what).into());
+        }
+        Ok(_) => {}
+    }
+    fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
+}
+
+/// Writes the file whole, unless somebody wrote it while the person looked.
+fn write(path: &Path, before: &str, after: &str) -> anyhow::Result<()> {
+    if read(path)? != before {
+        let what = format!("{} was changed meanwhile", path.display());
+        return Err(Failure::new(Exit::Conflict, what)
+            .hint("run it again")
+            .into());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    }
+    let mode = fs::metadata(path).map_or(0o644, |found| found.permissions().mode() & 0o7777);
+    hyperion_host::write_atomic(path, after.as_bytes(), mode)
+        .with_context(|| format!("write {}", path.display()))
+}
+
+/// Gives the configuration with the server in it; all else has to mean what it meant.
+fn edit(
+    agent: Agent,
+    before: &str,
+    name: &str,
+    program: &Path,
+    root: &Path,
+) -> Result<String, String> {
+    let text = |path: &Path| {
+        let text = path.to_str().map(str::to_owned);
+        text.ok_or_else(|| format!("the path {} is not UTF-8", path.display()))
+    };
+    let (program, root) = (text(program)?, text(root)?);
+    let args = ["mcp", "filesystem", "--root", root.as_str()];
+    let (outer, server) = match agent {
+        Agent::Codex => return edit_toml(before, name, &program, &args),
+        Agent::ClaudeCode | Agent::Gemini | Agent::Cursor => {
+            ("mcpServers", json!({"command": program, "args": args}))
+        }
+        Agent::Vscode => (
+            "servers",
+            json!({"type": "stdio", "command": program, "args": args}),
+        ),
+        Agent::Opencode => {
+            let command: Vec<&str> = std::iter::once(program.as_str()).chain(args).collect();
+            (
+                "mcp",
+                json!({"type": "local", "command": command, "enabled": true}),
+            )
+        }
+    };
+    let words = |error: jsonc::JsoncError| error.to_string();
+    let mut wanted = jsonc::value(before).map_err(words)?;
+    if wanted[outer].get(name) == Some(&server) {
+        return Ok(before.to_owned());
+    }
+    let after = jsonc::set(before, outer, name, &server).map_err(words)?;
+    if wanted[outer].is_null() {
+        wanted[outer] = json!({});
+    }
+    wanted[outer][name] = server;
+    same(&jsonc::value(&after).map_err(words)?, &wanted)?;
+    Ok(after)
+}
+
+fn same(found: &Value, wanted: &Value) -> Result<(), String> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err("it is written in a way that cannot be edited safely".to_owned())
+}
+
+fn edit_toml(before: &str, name: &str, program: &str, args: &[&str]) -> Result<String, String> {
+    let mut document: toml_edit::DocumentMut = before
+        .parse()
+        .map_err(|error: toml_edit::TomlError| format!("it is not TOML: {}", error.message()))?;
+    let servers = document.entry("mcp_servers").or_insert_with(|| {
+        let mut table = toml_edit::Table::new();
+        table.set_implicit(true);
+        toml_edit::Item::Table(table)
+    });
+    let servers = servers
+        .as_table_like_mut()
+        .ok_or_else(|| "`mcp_servers` is not a table".to_owned())?;
+    let has_it = servers.get(name).is_some_and(|server| {
+        let found = server.get("args").and_then(toml_edit::Item::as_array);
+        let found: Option<Vec<_>> =
+            found.map(|array| array.iter().filter_map(|v| v.as_str()).collect());
+        server.get("command").and_then(toml_edit::Item::as_str) == Some(program)
+            && found.as_deref() == Some(args)
+    });
+    if has_it {
+        return Ok(before.to_owned());
+    }
+    let server = servers
+        .entry(name)
+        .or_insert_with(|| toml_edit::Item::Table(toml_edit::Table::new()));
+    let server = server
+        .as_table_like_mut()
+        .ok_or_else(|| format!("`mcp_servers.{name}` is not a table"))?;
+    server.insert("command", toml_edit::value(program));
+    let list: toml_edit::Array = args.iter().copied().collect();
+    server.insert("args", toml_edit::value(list));
+    Ok(document.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edited(agent: Agent, before: &str) -> String {
+        let (program, root) = (Path::new("/bin/hyperion"), Path::new("/srv/web"));
+        let after = edit(agent, before, "files", program, root).unwrap();
+        assert_eq!(edit(agent, &after, "files", program, root).unwrap(), after);
+        after
+    }
+
+    // T5: each agent's own shape; done twice it is done once.
+    #[test]
+    fn every_agent_gets_its_own_shape() {
+        insta::assert_snapshot!(edited(Agent::ClaudeCode, ""), @r#"
+        {
+          "mcpServers": {
+            "files": {
+              "args": [
+                "mcp",
+                "filesystem",
+                "--root",
+                "/srv/web"
+              ],
+              "command": "/bin/hyperion"
+            }
+          }
+        }
+        "#);
+        insta::assert_snapshot!(edited(Agent::Opencode, "{}"), @r#"
+        {
+          "mcp": {
+            "files": {
+              "command": [
+                "/bin/hyperion",
+                "mcp",
+                "filesystem",
+                "--root",
+                "/srv/web"
+              ],
+              "enabled": true,
+              "type": "local"
+            }
+          }
+        }
+        "#);
+        let vscode = edited(Agent::Vscode, "{\n\t// mine\n\t\"servers\": {}\n}\n");
+        assert!(
+            vscode
+                .starts_with("{\n\t// mine\n\t\"servers\": {\n\t\t\"files\": {\n\t\t\t\"args\": ["),
+            "{vscode}"
+        );
+        assert!(
+            vscode.ends_with("\t\t\t\"type\": \"stdio\"\n\t\t}\n\t}\n}\n"),
+            "{vscode}"
+        );
+        insta::assert_snapshot!(edited(Agent::Codex, "# mine\nmodel = \"x\" # best\n\n[mcp_servers.other]\ncommand = \"y\"\n"), @r#"
+        # mine
+        model = "x" # best
+
+        [mcp_servers.other]
+        command = "y"
+
+        [mcp_servers.files]
+        command = "/bin/hyperion"
+        args = ["mcp", "filesystem", "--root", "/srv/web"]
+        "#);
+        assert_eq!(edited(Agent::Gemini, ""), edited(Agent::Cursor, ""));
+    }
+
+    #[test]
+    fn what_cannot_be_edited_is_left_alone_and_said() {
+        let refused = |agent, before| {
+            edit(agent, before, "files", Path::new("/h"), Path::new("/r")).unwrap_err()
+        };
+        insta::assert_snapshot!(refused(Agent::Cursor, "{"), @"it is not JSON: no member where one has to be at byte 1");
+        insta::assert_snapshot!(refused(Agent::Cursor, r#"{"mcpServers": []}"#), @r#""mcpServers" is not an object"#);
+        insta::assert_snapshot!(refused(Agent::Codex, "mcp_servers = 1"), @"`mcp_servers` is not a table");
+    }
+}
