@@ -168,7 +168,8 @@ mod tests {
     // T1: whatever was read is written back byte for byte.
     #[test]
     fn every_encoding_gives_back_the_bytes_it_was_read_from() {
-        let cases: &[(&[u8], Option<Encoding>, &str, Encoding, bool)] = &[
+        type Case<'a> = (&'a [u8], Option<Encoding>, &'a str, Encoding, bool);
+        let cases: &[Case<'_>] = &[
             (b"", None, "", Encoding::Utf8, false),
             (b"a\r\nb", None, "a\r\nb", Encoding::Utf8, false),
             ("ä€😀".as_bytes(), None, "ä€😀", Encoding::Utf8, false),

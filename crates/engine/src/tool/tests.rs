@@ -93,6 +93,33 @@ fn a_change_is_noted_with_what_was_and_what_is() {
     scene.world.cx.store.verify().unwrap();
 }
 
+// X7: whoever dies between the note and the change leaves a note that says so, also for the next engine.
+#[test]
+fn a_change_that_nobody_ended_stays_intended() {
+    let mut scene = Scene::new(&[("a", "1")]);
+    let root = scene.world.repo.path().to_str().unwrap().to_owned();
+    {
+        let cx = &scene.world.cx;
+        let session = Session::open(cx, &admin(), &root).unwrap();
+        let oversight = oversee::Oversight::new(cx, &session, "filesystem", "writeFile");
+        let planned = hyperion_tools::Planned {
+            path: "a",
+            before: Some(b"1"),
+            after: Some(b"2"),
+        };
+        hyperion_tools::Overseer::before_write(&oversight, &planned).unwrap();
+    }
+    scene.tools.stop();
+    scene.tools = Tools::default();
+    scene.world.restart();
+    let log = scene.log(false);
+    assert_eq!((log.len(), log[0].outcome.as_str()), (1, "intended"));
+    assert_eq!(
+        log[0].old_sha256.as_deref(),
+        Some(hyperion_tools::filesystem::sha256(b"1").as_str())
+    );
+}
+
 // X1: looks are one record for each tool and second, not one a call.
 #[test]
 fn looks_are_noted_together() {

@@ -84,8 +84,8 @@ struct Object {
     inside: usize,
     /// Its `}`.
     close: usize,
-    /// Whether a comma follows the last member.
-    ends_with_comma: bool,
+    /// Just behind the comma that follows the last member, if one does.
+    comma: Option<usize>,
 }
 
 impl Object {
@@ -137,12 +137,12 @@ impl<'t> Reader<'t> {
         }
         self.take(1);
         let inside = self.at;
-        let (mut members, mut ends_with_comma) = (Vec::new(), false);
+        let (mut members, mut comma) = (Vec::new(), None);
         loop {
             self.skip()?;
             match self.peek() {
                 Some(b'}') => break,
-                Some(b'"') if members.is_empty() || ends_with_comma => {}
+                Some(b'"') if members.is_empty() || comma.is_some() => {}
                 _ => return self.wrong("no member where one has to be"),
             }
             if !members.is_empty() {
@@ -166,7 +166,7 @@ impl<'t> Reader<'t> {
                 end: self.at,
             });
             self.skip()?;
-            ends_with_comma = self.comma();
+            comma = self.comma().then_some(self.at);
         }
         let close = self.at;
         self.take(1);
@@ -174,7 +174,7 @@ impl<'t> Reader<'t> {
             members,
             inside,
             close,
-            ends_with_comma,
+            comma,
         }))
     }
 
@@ -252,8 +252,8 @@ impl<'t> Reader<'t> {
             self.at += if rest.starts_with("//") {
                 rest.find('\n').unwrap_or(rest.len())
             } else if rest.starts_with("/*") {
-                match rest.find("*/") {
-                    Some(end) => end + 2,
+                match rest.get(2..).and_then(|rest| rest.find("*/")) {
+                    Some(end) => end + 4,
                     None => return self.wrong("a comment without an end"),
                 }
             } else {
@@ -319,23 +319,25 @@ fn add(
     let pad = indent.repeat(depth);
     let name = Value::from(name);
     let member = format!("\n{pad}{name}: {}", rendered(value, indent, depth));
-    let (before, comma, comment, after) = match object.members.last() {
-        // The comma goes right behind the last one, and what is remarked on its line stays there.
-        Some(last) if !object.ends_with_comma => {
-            let (before, rest) = text.split_at(last.end);
-            let (comment, after) = rest.split_at(remark(rest, object.close - last.end));
-            (before, ",", comment, after)
-        }
-        Some(_) => {
-            let (before, after) = text.split_at(end_of_last_line(text, object));
-            (before, "", "", after)
-        }
-        None => {
-            let (before, after) = text.split_at(object.inside);
-            (before, "", "", after)
-        }
+    // The comma goes right behind the last member, and what is remarked on its line stays there.
+    let behind = match (object.members.last(), object.comma) {
+        (None, _) => object.inside,
+        (Some(_), Some(comma)) => comma,
+        (Some(last), None) => last.end,
     };
-    let tail = if object.ends_with_comma { "," } else { "" };
+    let (before, rest) = text.split_at(behind);
+    let remarked = if object.members.is_empty() {
+        0
+    } else {
+        remark(rest, object.close - behind)
+    };
+    let (comment, after) = rest.split_at(remarked);
+    let comma = if object.members.is_empty() || object.comma.is_some() {
+        ""
+    } else {
+        ","
+    };
+    let tail = if object.comma.is_some() { "," } else { "" };
     let close = if after.trim_start_matches([' ', '\t']).starts_with('}') {
         format!("\n{}", indent.repeat(depth - 1))
     } else {
@@ -349,21 +351,22 @@ fn add(
     format!("{before}{comma}{comment}{member}{tail}{close}{after}")
 }
 
-/// How long the remark is that ends the line behind a member.
+/// How long the remark is that ends the line behind a member, if only a remark does.
 fn remark(rest: &str, close: usize) -> usize {
     let line = rest.find('\n').filter(|end| *end < close);
     let line = line.and_then(|end| rest.get(..end)).unwrap_or_default();
-    let is_whole = line.matches("/*").count() == line.matches("*/").count();
-    if is_whole { line.trim_end().len() } else { 0 }
-}
-
-/// Where the line ends on which the object's last member and its comma are.
-fn end_of_last_line(text: &str, object: &Object) -> usize {
-    let last = object.members.last().map_or(object.inside, |last| last.end);
-    let rest = text.get(last..object.close).unwrap_or_default();
-    let comma = rest.find(',').map_or(0, |at| at + 1);
-    let line = rest.get(comma..).and_then(|rest| rest.find('\n'));
-    last + comma + line.unwrap_or(0)
+    let mut left = line.trim_start();
+    while let Some(inside) = left.strip_prefix("/*") {
+        match inside.find("*/") {
+            Some(end) => left = inside.get(end + 2..).unwrap_or_default().trim_start(),
+            None => return 0,
+        }
+    }
+    if left.is_empty() || left.starts_with("//") {
+        line.trim_end().len()
+    } else {
+        0
+    }
 }
 
 fn replace(
@@ -462,6 +465,34 @@ mod tests {
         ] {
             edited(text);
         }
+    }
+
+    // T5: one letter more or less anywhere: it is refused, or edited to what it meant, with the server in it.
+    #[test]
+    fn a_slip_anywhere_is_refused_or_edited_rightly() {
+        let text = "{ // a\n \"o\": [1, {\"b\": \"c\\\"}\"}], /* , */\n \"mcpServers\": {\"x\": {} /* } */, }\n}\n";
+        let mut edits = 0;
+        for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
+            for put in [
+                "", "\"", "{", "}", "[", ",", ":", "/", "/*", "*/", "//", "\n", "1", "ö",
+            ] {
+                for skip in [0, 1] {
+                    let Some(rest) = text.get(at + skip..) else {
+                        continue;
+                    };
+                    let slip = format!("{}{put}{rest}", &text[..at]);
+                    let (Ok(mut expected), Ok(edited)) =
+                        (value(&slip), set(&slip, "mcpServers", "files", &server()))
+                    else {
+                        continue;
+                    };
+                    expected["mcpServers"]["files"] = server();
+                    assert_eq!(value(&edited).unwrap(), expected, "{slip}\n{edited}");
+                    edits += 1;
+                }
+            }
+        }
+        assert!(edits > 100, "{edits}");
     }
 
     #[test]
