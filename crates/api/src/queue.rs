@@ -44,7 +44,7 @@ pub struct Entry {
     pub commit: Option<String>,
     /// conflict, check or policy, when in quarantine.
     pub quarantine: Option<String>,
-    /// Why it stands where it stands.
+    /// Why it stands where it stands; where all about a landed one is shown, a work tree that did not follow it.
     pub reason: Option<String>,
     /// When it entered the queue.
     pub enqueued_at: String,

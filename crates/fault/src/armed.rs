@@ -1,9 +1,10 @@
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -14,12 +15,20 @@ use crate::Point;
 struct Orders {
     /// The point that ends the process, and at which of its hits.
     die_at: Option<(Point, u64)>,
+    /// The points at which it waits, each once, and the file that is there while it does.
+    wait_at: Vec<Point>,
+    wait_file: PathBuf,
     log: Option<PathBuf>,
 }
 
 static ORDERS: OnceLock<Result<Orders, String>> = OnceLock::new();
 static HITS: AtomicU64 = AtomicU64::new(0);
 static SEEN: [AtomicBool; Point::ALL.len()] = [const { AtomicBool::new(false) }; Point::ALL.len()];
+static WAITED: [AtomicBool; Point::ALL.len()] =
+    [const { AtomicBool::new(false) }; Point::ALL.len()];
+
+/// How often it is looked whether the file is gone that a test holds a thread with.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 pub(crate) fn check() -> Result<(), String> {
     orders().as_ref().map(drop).map_err(Clone::clone)
@@ -50,6 +59,26 @@ pub(crate) fn reached(point: Point) {
     {
         die();
     }
+    if orders.wait_at.contains(&point) && !WAITED[point as usize].swap(true, Ordering::Relaxed) {
+        wait(&orders.wait_file, point);
+    }
+}
+
+/// Holds this thread, and no other, for as long as the file is there.
+fn wait(file: &Path, point: Point) {
+    // Renamed into place, so that nobody reads half of a name.
+    let draft = file.with_extension("draft");
+    let shown = fs::write(&draft, point.name()).and_then(|()| fs::rename(&draft, file));
+    if let Err(error) = shown {
+        panic!(
+            "write {} of HYPERION_FAIL_POINT_WAIT: {error}",
+            file.display()
+        );
+    }
+    while file.exists() {
+        // Nobody wakes it: a file that goes tells nobody.
+        std::thread::park_timeout(LOOK_AGAIN);
+    }
 }
 
 fn die() -> ! {
@@ -64,12 +93,21 @@ fn orders() -> &'static Result<Orders, String> {
     ORDERS.get_or_init(|| {
         parse(
             std::env::var_os("HYPERION_FAIL_POINT"),
+            std::env::var_os("HYPERION_FAIL_POINT_WAIT"),
             std::env::var_os("HYPERION_FAIL_POINT_LOG"),
         )
     })
 }
 
-fn parse(point: Option<OsString>, log: Option<OsString>) -> Result<Orders, String> {
+fn parse(
+    point: Option<OsString>,
+    wait: Option<OsString>,
+    log: Option<OsString>,
+) -> Result<Orders, String> {
+    let (wait_at, wait_file) = match wait {
+        Some(text) => parse_wait(&text.to_string_lossy())?,
+        None => Default::default(),
+    };
     let die_at = point.map(|text| {
         let text = text.to_string_lossy().into_owned();
         let (name, hit) = text.split_once(':').unwrap_or((&text, "1"));
@@ -84,8 +122,22 @@ fn parse(point: Option<OsString>, log: Option<OsString>) -> Result<Orders, Strin
     });
     Ok(Orders {
         die_at: die_at.transpose()?,
+        wait_at,
+        wait_file,
         log: log.map(PathBuf::from),
     })
+}
+
+fn parse_wait(text: &str) -> Result<(Vec<Point>, PathBuf), String> {
+    let (names, file) = text
+        .split_once('=')
+        .ok_or_else(|| "HYPERION_FAIL_POINT_WAIT: write <name>[,<name>…]=<file>".to_owned())?;
+    let known = |name| {
+        Point::from_name(name)
+            .ok_or_else(|| format!("HYPERION_FAIL_POINT_WAIT: there is no point `{name}`"))
+    };
+    let points: Result<_, _> = names.split(',').map(known).collect();
+    Ok((points?, PathBuf::from(file)))
 }
 
 #[cfg(test)]
@@ -93,7 +145,7 @@ mod tests {
     use super::*;
 
     fn die_at(text: &str) -> Result<Option<(Point, u64)>, String> {
-        parse(Some(text.into()), None).map(|orders| orders.die_at)
+        parse(Some(text.into()), None, None).map(|orders| orders.die_at)
     }
 
     // M1
@@ -102,7 +154,7 @@ mod tests {
         let point = Point::StoreGroupWritten;
         assert_eq!(die_at("store.group.written"), Ok(Some((point, 1))));
         assert_eq!(die_at("store.group.written:3"), Ok(Some((point, 3))));
-        assert_eq!(parse(None, None).unwrap().die_at, None);
+        assert_eq!(parse(None, None, None).unwrap().die_at, None);
     }
 
     #[test]
@@ -121,6 +173,24 @@ mod tests {
                 "HYPERION_FAIL_POINT: there is no point ``",
                 "HYPERION_FAIL_POINT: `0` is no count of hits; they are counted from one",
                 "HYPERION_FAIL_POINT: `x` is no count of hits; they are counted from one",
+            ]
+        );
+    }
+
+    #[test]
+    fn points_to_wait_at_are_known_ones() {
+        let wait = |text: &str| parse(None, Some(text.into()), None);
+        let orders = wait("git.own.made,store.group.written=/a/b").unwrap();
+        assert_eq!(
+            orders.wait_at,
+            [Point::OwnFolderMade, Point::StoreGroupWritten]
+        );
+        assert_eq!(orders.wait_file, PathBuf::from("/a/b"));
+        assert_eq!(
+            ["git.own.made", "git.own=/a"].map(|text| wait(text).unwrap_err()),
+            [
+                "HYPERION_FAIL_POINT_WAIT: write <name>[,<name>…]=<file>",
+                "HYPERION_FAIL_POINT_WAIT: there is no point `git.own`",
             ]
         );
     }

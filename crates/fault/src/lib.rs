@@ -5,8 +5,10 @@
 //! - A place has one name in all of the program and stands in one table, [`Point`], which says what is durable before it and what is not.
 //! - The test suite kills the program at every [`Point`] and fails for a point that it cannot reach (`docs/crash-testing.md`).
 //!
-//! With the feature, two variables count:
+//! With the feature, three variables count:
 //! - `HYPERION_FAIL_POINT=<name>[:<n>]` ends the process with SIGKILL when it reaches the point for the n-th time (the first, if not said).
+//! - `HYPERION_FAIL_POINT_WAIT=<name>[,<name>…]=<file>` makes the file when the process reaches one of the points for the first time,
+//!   and holds the thread that did until the file is gone: so a test acts at a definite step of an engine that lives.
 //! - `HYPERION_FAIL_POINT_LOG=<file>` has each point's name appended to the file when this process reaches it for the first time.
 //!
 //! ```
@@ -34,10 +36,10 @@ pub fn reached(point: Point) {
     armed::reached(point);
 }
 
-/// Looks at the two variables, so that a wrong one is told before anything begins.
+/// Looks at the variables, so that a wrong one is told before anything begins.
 ///
 /// # Errors
-/// What is wrong with `HYPERION_FAIL_POINT`: a test that arms no point would pass for the wrong reason.
+/// What is wrong with one of them: a test that arms no point would pass for the wrong reason.
 pub fn check() -> Result<(), String> {
     #[cfg(feature = "fail-points")]
     armed::check()?;

@@ -101,6 +101,8 @@ points! {
     BranchDurable "git.branch.durable" "The branch is durably at the candidate; work trees are behind, and locked."
     CheckoutFilesMoved "git.checkout.files_moved" "The files are the candidate's; the index is the old one, the new one lies beside it."
     CheckoutIndexReplaced "git.checkout.index_replaced" "Files and index are the candidate's; the lock is still there."
+    CheckoutLeftNoted "git.checkout.left_noted" "A work tree was edited while its branch moved, and a note beside its index says so; it is locked, and `HEAD` names the branch."
+    CheckoutLeftBehind "git.checkout.left_behind" "A work tree that was edited while its branch moved is detached where its files are from; it is locked."
     CheckoutReleased "git.checkout.released" "The work tree followed and is free; the landing is not recorded."
     LandingMoved "engine.landing.moved" "Branch and work trees moved; the landing is not recorded."
     LandingRecorded "engine.landing.recorded" "The landing is recorded with all that follows from it; the landing ref is still there."

@@ -65,6 +65,11 @@ impl RepoStore {
     pub fn secure_bases(&self) -> Result<Vec<Oid>, GitError> {
         let mut secured = Vec::new();
         for base in self.bases()? {
+            if !self.exists(&base)? {
+                // Cleaned up before it was copied: a ref to nothing keeps nothing, and is damage to whoever looks.
+                self.unpin_base(&base)?;
+                continue;
+            }
             if !self.user_leads_to(&base)? && !self.has_copy_of(&base)? {
                 self.copy_files_of(&base)?;
                 secured.push(base);

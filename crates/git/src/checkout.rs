@@ -26,6 +26,7 @@ use std::path::PathBuf;
 
 use hyperion_host::is_alive;
 
+use crate::behind::Behind;
 use crate::error::GitError;
 use crate::hold::{IsPrepared, Note, Taken};
 use crate::landing::Landing;
@@ -156,7 +157,7 @@ pub enum Recovery {
     /// The branch had moved: the work tree followed.
     Followed,
     /// The branch had moved, but somebody edited the files since; the work tree stays behind.
-    Behind(CheckoutBlock),
+    Behind(Behind),
     /// The branch had not moved: the lock was given back.
     Released,
 }
@@ -169,7 +170,7 @@ impl RepoStore {
     pub fn checkout_state(&self, branch: &RefName) -> Result<Vec<Checkout>, GitError> {
         let tip = self.tip(branch)?;
         let mut checkouts = Vec::new();
-        for work_tree in self.work_trees_on(branch)? {
+        for work_tree in self.checked_out_on(branch)? {
             let block = match (&tip, work_tree.obstruction(branch)) {
                 (_, Some(reason)) => Some(reason),
                 (Some(tip), None) => {
@@ -204,7 +205,7 @@ impl RepoStore {
         landing: &Landing,
     ) -> Result<Result<Vec<Held>, CheckoutBlock>, GitError> {
         let mut held: Vec<Held> = Vec::new();
-        for work_tree in self.work_trees_on(&landing.branch)? {
+        for work_tree in self.checked_out_on(&landing.branch)? {
             let block = match work_tree.hold(self, landing) {
                 Ok(Taken::Now) => {
                     held.push((work_tree, IsPrepared(true)));
@@ -230,18 +231,22 @@ impl RepoStore {
 
     /// Gives the index locks back without having moved anything.
     pub fn release_checkouts(&self, landing: &Landing) -> Result<(), GitError> {
-        self.work_trees_on(&landing.branch)?
+        // All of them: a person may have renamed the branch under one that is held.
+        self.work_trees()?
             .iter()
             .try_for_each(|work_tree| work_tree.release(landing))
     }
 
     /// Brings every work tree of the branch from the expected tip to the candidate; can be repeated at any time.
     ///
-    /// Answers with a work tree that could not follow because of what somebody did to it meanwhile.
-    pub fn follow(&self, landing: &Landing) -> Result<Option<CheckoutBlock>, GitError> {
-        let work_trees = self.work_trees_on(&landing.branch)?;
+    /// Answers with a work tree that stays behind because of what somebody did to it meanwhile.
+    pub fn follow(&self, landing: &Landing) -> Result<Option<Behind>, GitError> {
+        let branch = self.user.true_name(&landing.branch)?;
+        let work_trees = self.work_trees()?.into_iter();
+        let concerned =
+            work_trees.filter(|there| there.concerns(&branch) || there.is_held_for(landing));
         let unknown = |work_tree| (work_tree, IsPrepared(false));
-        self.follow_held(landing, work_trees.into_iter().map(unknown).collect())
+        self.follow_held(landing, concerned.map(unknown).collect())
     }
 
     /// The same with the work trees that were just held.
@@ -249,33 +254,54 @@ impl RepoStore {
         &self,
         landing: &Landing,
         work_trees: Vec<Held>,
-    ) -> Result<Option<CheckoutBlock>, GitError> {
-        if self.tip(&landing.branch)?.as_ref() != Some(&landing.candidate) {
-            return Ok(None);
-        }
+    ) -> Result<Option<Behind>, GitError> {
         let mut behind = None;
+        let to = &landing.candidate;
+        let is_there = self.tip(&landing.branch)?.as_ref() == Some(to);
         for (work_tree, is_prepared) in work_trees {
-            let block = if work_tree.is_held_for(landing) {
-                work_tree.follow(self, landing, &landing.candidate, is_prepared)?
-            } else if work_tree.index_is(self, &landing.candidate)? {
+            let left = if work_tree.is_held_for(landing) {
+                if is_there && work_tree.is_still_on_its_branch() {
+                    work_tree.follow(self, landing, to, is_prepared)?
+                } else {
+                    match self.end_hold(&work_tree, landing)? {
+                        Recovery::Behind(left) => Some(left),
+                        Recovery::Followed | Recovery::Released => None,
+                    }
+                }
+            } else if !is_there
+                || !work_tree.is_still_on_its_branch()
+                || work_tree.index_is(self, to)?
+            {
                 None
             } else {
                 // Somebody took the lock away; what is there must be as clean as it was.
-                let to = &landing.candidate;
                 match work_tree.hold(self, landing)? {
                     Taken::Now => work_tree.follow(self, landing, to, IsPrepared(true))?,
                     Taken::Before => work_tree.follow(self, landing, to, IsPrepared(false))?,
-                    Taken::Not(reason) => Some(reason),
+                    Taken::Not(_) => work_tree.let_stay(self, landing)?,
                 }
             };
-            if let Some(reason) = block {
-                behind = behind.or(Some(CheckoutBlock {
-                    work_tree: work_tree.path,
-                    reason,
-                }));
-            }
+            behind = behind.or(left);
         }
         Ok(behind)
+    }
+
+    /// Ends the hold of a work tree by where its `HEAD` is now: the branch may have moved on, or may have been put somewhere
+    /// else by force, or renamed, while it was held.
+    fn end_hold(&self, work_tree: &WorkTree, landing: &Landing) -> Result<Recovery, GitError> {
+        let target = match work_tree.head(self)? {
+            Some(head) if self.is_within(&landing.candidate, &head)? => head,
+            Some(_) | None => {
+                work_tree.release(landing)?;
+                return Ok(Recovery::Released);
+            }
+        };
+        Ok(
+            match work_tree.follow(self, landing, &target, IsPrepared(false))? {
+                None => Recovery::Followed,
+                Some(behind) => Recovery::Behind(behind),
+            },
+        )
     }
 
     /// Finishes or gives back every hold that a crash left behind; leaves those of living processes alone.
@@ -289,26 +315,7 @@ impl RepoStore {
             if holder.pid != std::process::id() && is_alive(&holder) {
                 continue;
             }
-            let tip = self.tip(&landing.branch)?;
-            let has_moved = matches!(
-                self.landed(&landing.branch, &landing.candidate)?,
-                crate::landing::Landed::Yes
-            );
-            let outcome = match tip {
-                Some(tip) if has_moved => {
-                    match work_tree.follow(self, &landing, &tip, IsPrepared(false))? {
-                        None => Recovery::Followed,
-                        Some(reason) => Recovery::Behind(CheckoutBlock {
-                            work_tree: work_tree.path.clone(),
-                            reason,
-                        }),
-                    }
-                }
-                Some(_) | None => {
-                    work_tree.release(&landing)?;
-                    Recovery::Released
-                }
-            };
+            let outcome = self.end_hold(&work_tree, &landing)?;
             recovered.push(Recovered {
                 landing,
                 work_tree: work_tree.path,
@@ -319,7 +326,7 @@ impl RepoStore {
     }
 
     /// The name may be another name of the branch that is checked out; git resolves such names when it moves a ref.
-    fn work_trees_on(&self, branch: &RefName) -> Result<Vec<WorkTree>, GitError> {
+    pub(crate) fn checked_out_on(&self, branch: &RefName) -> Result<Vec<WorkTree>, GitError> {
         let branch = &self.user.true_name(branch)?;
         Ok(self
             .work_trees()?

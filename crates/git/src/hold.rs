@@ -12,6 +12,7 @@ use hyperion_host::{
     Input, Outcome, ProcessMark, fsync_dir, is_alive, read_bounded, sync_filesystem,
 };
 
+use crate::behind::Behind;
 use crate::call::{LONG, failure};
 use crate::checkout::BlockReason;
 use crate::error::GitError;
@@ -20,7 +21,7 @@ use crate::oid::{Oid, RefName};
 use crate::path::TreePath;
 use crate::read::{RawChange, Renames};
 use crate::store::RepoStore;
-use crate::work_tree::{WorkTree, dirty, remove_if_there};
+use crate::work_tree::{WorkTree, remove_if_there};
 
 /// What our index lock says.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,6 +75,7 @@ impl WorkTree {
             return Ok(Taken::Not(BlockReason::Locked { lock: self.lock() }));
         }
         reached(Point::CheckoutLocked);
+        self.forget_behind()?;
         let next = self.next_index();
         let looked = self.clear().and_then(|()| self.copy_index(store, &next));
         let block =
@@ -201,7 +203,8 @@ impl WorkTree {
         landing: &Landing,
         target: &Oid,
         IsPrepared(is_prepared): IsPrepared,
-    ) -> Result<Option<BlockReason>, GitError> {
+    ) -> Result<Option<Behind>, GitError> {
+        self.forget_behind()?;
         let next = self.next_index();
         let tried = if is_prepared {
             Some(self.read_tree(store, &next, &landing.expected, target)?)
@@ -223,23 +226,21 @@ impl WorkTree {
             self.clear_index_lock()?;
             let foreign = self.sort_half_moved(store, &next, &landing.expected, target)?;
             if !foreign.is_empty() {
-                self.release(landing)?;
-                return Ok(Some(dirty(foreign)));
+                return self.stay(store, landing);
             }
             moved = self.read_tree(store, &next, &landing.expected, target)?;
         }
         if !moved.exit.success() {
-            let block = match self.dirt(store, &next, &landing.expected, false)? {
-                Some(reason) => reason,
-                None => match self.untracked_in_the_way(store, &landing.expected, target)? {
-                    Some(reason) => reason,
-                    // The lock stays: it says that there is something left to follow, to the next attempt and to
-                    // every git of the person.
-                    None => return Err(failure("read-tree", &moved)),
-                },
-            };
-            self.release(landing)?;
-            return Ok(Some(block));
+            let is_in_the_way = self.dirt(store, &next, &landing.expected, false)?.is_some()
+                || self
+                    .untracked_in_the_way(store, &landing.expected, target)?
+                    .is_some();
+            if !is_in_the_way {
+                // The lock stays: it says that there is something left to follow, to the next attempt and to every git of
+                // the person.
+                return Err(failure("read-tree", &moved));
+            }
+            return self.stay(store, landing);
         }
         reached(Point::CheckoutFilesMoved);
         let index = self.git_dir.join("index");
@@ -255,6 +256,24 @@ impl WorkTree {
         self.release(landing)?;
         reached(Point::CheckoutReleased);
         Ok(None)
+    }
+
+    fn stay(&self, store: &RepoStore, landing: &Landing) -> Result<Option<Behind>, GitError> {
+        let behind = self.stay_behind(store, landing)?;
+        self.release(landing)?;
+        Ok(Some(behind))
+    }
+
+    /// Leaves the work tree where it was, if its lock is to be had: what has it otherwise is a git of the person's.
+    pub(crate) fn let_stay(
+        &self,
+        store: &RepoStore,
+        landing: &Landing,
+    ) -> Result<Option<Behind>, GitError> {
+        if !self.take_lock(landing)? {
+            return Ok(None);
+        }
+        self.stay(store, landing)
     }
 
     fn read_tree(

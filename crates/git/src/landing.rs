@@ -9,7 +9,8 @@
 //! | [`move_branch`](RepoStore::move_branch) | the branch has moved or has not, see `checkout` for work trees | compare-and-swap: landed at most once, and never over somebody's commit |
 //! | [`delete_landing_ref`](RepoStore::delete_landing_ref) | as after a whole landing | the branch keeps the objects now |
 //!
-//! A landing that will not happen after all is taken back by [`abandon`](RepoStore::abandon).
+//! A landing that will not happen after all is taken back by [`abandon`](RepoStore::abandon) and the last of these steps,
+//! which may be late: a ref that is left says no more than that something was about to happen.
 //!
 //! Each step can be repeated, so recovery is: ask [`landed`](RepoStore::landed), and if not, start over or give up. The
 //! two refs are never moved in one transaction: git's is not atomic across a crash, and then the landing ref would not
@@ -21,11 +22,13 @@ use std::path::{Path, PathBuf};
 use hyperion_fault::{Point, reached};
 use hyperion_host::{Input, fsync_dir, read_bounded, sync_filesystem};
 
+use crate::behind::Behind;
 use crate::call::{LONG, failure};
 use crate::checkout::CheckoutBlock;
 use crate::error::GitError;
 use crate::oid::{Oid, RefName};
 use crate::store::RepoStore;
+use crate::work_tree::WorkTree;
 
 /// One candidate on its way into a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +62,8 @@ pub enum Swap {
 pub enum Move {
     /// The branch is at the candidate, from this call or from an earlier one.
     Landed {
-        /// A work tree that could not follow, because somebody edited it in that very moment.
-        behind: Option<CheckoutBlock>,
+        /// A work tree that stayed where it was, because somebody edited it in that very moment.
+        behind: Option<Behind>,
     },
     /// The branch is somewhere else; nothing was changed.
     TipIs(Option<Oid>),
@@ -151,21 +154,52 @@ impl RepoStore {
     pub fn delete_landing_ref(&self, entry: &str) -> Result<(), GitError> {
         let name = landing_ref(entry)?;
         self.user.require_present()?;
-        self.write_own_ref(|| self.user.call("update-ref").args(["-d", name.as_str()]))?;
+        self.write_own_ref(|| {
+            self.user
+                .call("update-ref")
+                // Whoever finds it locked tries again later, and has other things to do meanwhile.
+                .setting(format!("core.packedRefsTimeout={PACKED_REFS_LOCK_MS_MAX}"))
+                .args(["-d", name.as_str()])
+        })?;
         reached(Point::LandingRefDeleted);
         Ok(())
     }
 
-    /// Takes back what the steps before the move left in the user's repository, for a landing that will not happen.
+    /// Takes back what the steps before the move left in the user's repository, for a landing that will not happen, but for
+    /// the landing ref: that is [deleted](Self::delete_landing_ref) next.
     ///
     /// The objects stay until the user's own housekeeping takes them.
     pub fn abandon(&self, landing: &Landing) -> Result<(), GitError> {
         self.release_checkouts(landing)?;
         reached(Point::AbandonReleased);
-        self.delete_landing_ref(&landing.entry)?;
         self.release_keep(&landing.candidate)?;
         reached(Point::AbandonDone);
         Ok(())
+    }
+
+    /// The locks that keep a branch from being moved, as far as they are there: of a git at work, or of one that died.
+    pub fn locks_of(&self, branch: &RefName) -> Result<Vec<PathBuf>, GitError> {
+        let branch = self.user.true_name(branch)?;
+        let git_dir = self.user.git_dir();
+        // Git locks `HEAD` as well where it names the branch: its reflog is written to, too.
+        let locks = [format!("{branch}.lock"), "HEAD.lock".to_owned()];
+        let locks = locks.into_iter().map(|lock| git_dir.join(lock));
+        Ok(locks.filter(|lock| lock.exists()).collect())
+    }
+
+    /// Those, and what else of git's locks a landing would find: of a work tree of the branch, and of the refs that are packed.
+    pub fn locks_in_the_way(&self, branch: &RefName) -> Result<Vec<PathBuf>, GitError> {
+        let mut locks = self.locks_of(branch)?;
+        let others = self.checked_out_on(branch)?;
+        locks.extend(
+            others
+                .iter()
+                .filter(|one| one.note().is_none())
+                .map(WorkTree::lock),
+        );
+        locks.push(self.user.git_dir().join("packed-refs.lock"));
+        locks.retain(|lock| lock.exists());
+        Ok(locks)
     }
 
     /// The landing refs there are: entries and their candidates. After a crash they say what was under way.
@@ -264,8 +298,17 @@ impl RepoStore {
         let Some(at) = &tip else {
             return Ok(Landed::No { tip });
         };
+        Ok(if self.is_within(candidate, at)? {
+            Landed::Yes
+        } else {
+            Landed::No { tip }
+        })
+    }
+
+    /// Whether a commit is another one, or among its ancestors.
+    pub(crate) fn is_within(&self, candidate: &Oid, at: &Oid) -> Result<bool, GitError> {
         if at == candidate {
-            return Ok(Landed::Yes);
+            return Ok(true);
         }
         // Asked in the user's own repository: what only Hyperion's folder has did not land.
         if !self
@@ -276,19 +319,13 @@ impl RepoStore {
             .exit
             .success()
         {
-            return Ok(Landed::No { tip });
+            return Ok(false);
         }
-        let within = self
-            .user
+        self.user
             .call("merge-base")
             .args(["--is-ancestor", candidate.as_str(), at.as_str()])
             .wall(LONG)
-            .answer()?;
-        Ok(if within {
-            Landed::Yes
-        } else {
-            Landed::No { tip }
-        })
+            .answer()
     }
 
     /// Makes durable where the user's branches are, for one that was found to have moved already.
@@ -382,6 +419,9 @@ impl RepoStore {
         Ok(())
     }
 }
+
+/// How long a deletion waits for a lock that every ref shares.
+const PACKED_REFS_LOCK_MS_MAX: u32 = 300;
 
 /// A note of ours is shorter.
 const KEEP_MAX_BYTES: u64 = 1024;

@@ -18,6 +18,7 @@
 //! - No work tree is touched except a lane's, and one that has the target branch checked out, while its lock is ours.
 
 mod base;
+mod behind;
 mod call;
 mod checkout;
 mod commit;
@@ -40,6 +41,7 @@ mod tree;
 mod user_repo;
 mod work_tree;
 
+pub use behind::{Behind, may_be_behind};
 pub use checkout::{
     BLOCK_FILES_MAX, BlockReason, Checkout, CheckoutBlock, Hold, Recovered, Recovery,
 };

@@ -301,7 +301,7 @@ impl WorkTree {
     }
 }
 
-pub(crate) fn dirty(files: BTreeSet<TreePath>) -> BlockReason {
+fn dirty(files: BTreeSet<TreePath>) -> BlockReason {
     let (files, more) = first_of(files);
     BlockReason::Dirty { files, more }
 }

@@ -324,7 +324,10 @@ impl Reconcile for Assess {
                 if error.is_stale() {
                     continue;
                 }
-                let reason = ShortText::cut(&chain(&error));
+                let lost = cx
+                    .repos
+                    .lost_base(cx, set.proposal.repo, &set.proposal.base_commit);
+                let reason = lost.unwrap_or_else(|| ShortText::cut(&chain(&error)));
                 match self.end(cx, set, change_set::Command::Fail { reason }) {
                     Err(error) if error.is_stale() => {}
                     ended => ended?,

@@ -222,6 +222,28 @@ fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
     let tip = opened.tip(&repo.branch)?;
     let (file, _) = opened.file_and_rules(cx, &tip)?;
     let branch = opened.branch(&repo.branch)?;
+    if let Some(behind) = opened.git.behind()?.into_iter().next() {
+        return Ok(finding(
+            &name,
+            Health::Warning,
+            behind.to_string(),
+            Some(behind.remedy()),
+        ));
+    }
+    if let Some(lock) = opened.git.locks_in_the_way(&branch)?.into_iter().next() {
+        return Ok(finding(
+            &name,
+            Health::Warning,
+            format!(
+                "git's lock {} is there, which is not Hyperion's; what needs it waits",
+                lock.display()
+            ),
+            Some(format!(
+                "wait for the git command there; if none is running, remove {}",
+                lock.display()
+            )),
+        ));
+    }
     let dirty = opened
         .git
         .checkout_state(&branch)?

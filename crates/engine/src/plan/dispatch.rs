@@ -185,7 +185,12 @@ impl Dispatch {
                         if error.is_passing() {
                             return Err(error);
                         }
-                        self.fail(cx, plan, step, &run, &chain(&error))?;
+                        let request = cx.store.get::<Request>(plan.request)?;
+                        let lost = request.and_then(|request| {
+                            cx.repos.lost_base(cx, plan.repo, &request.submission.base)
+                        });
+                        let why = lost.map_or_else(|| chain(&error), |lost| lost.to_string());
+                        self.fail(cx, plan, step, &run, &why)?;
                     }
                     worked += 1;
                 }

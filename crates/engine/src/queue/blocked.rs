@@ -40,13 +40,9 @@ pub(super) fn look(queue: &Queue, cx: &Cx, blocked: &[Entry]) -> bool {
 fn is_clear(cx: &Cx, entry: &Entry) -> Result<bool, Error> {
     let opened = cx.repos.open(cx, entry.admission.repo)?;
     let branch = opened.branch(&entry.admission.branch)?;
-    let lock = opened
-        .git
-        .user()
-        .git_dir()
-        .join(format!("{}.lock", branch.as_str()));
     // Holding takes the index lock, which would now and then fail the very git command that cleans up.
-    Ok(!lock.exists()
+    Ok(opened.git.tip(&branch)?.is_some()
+        && opened.git.locks_of(&branch)?.is_empty()
         && opened
             .git
             .checkout_state(&branch)?
@@ -56,17 +52,20 @@ fn is_clear(cx: &Cx, entry: &Entry) -> Result<bool, Error> {
 
 /// Tells whether nothing is in the way of one entry.
 fn may_go_on(cx: &Cx, entry: &Entry, is_clear: bool) -> Result<bool, Error> {
-    let Some(candidate) = &entry.candidate else {
-        return Ok(true);
-    };
     let opened = cx.repos.open(cx, entry.admission.repo)?;
+    let Some(tip) = opened.tip_if_there(&entry.admission.branch)? else {
+        return Ok(false);
+    };
+    let Some(candidate) = &entry.candidate else {
+        return Ok(is_clear);
+    };
     let landing = Landing {
         entry: entry.id.to_string(),
         expected: oid(&candidate.tip)?,
         candidate: oid(&candidate.commit)?,
         branch: opened.branch(&entry.admission.branch)?,
     };
-    if opened.tip(&entry.admission.branch)? != landing.expected {
+    if tip != landing.expected {
         return Ok(true);
     }
     if !is_clear {

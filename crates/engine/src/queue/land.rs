@@ -14,6 +14,7 @@ use hyperion_model::{Command, Digest, ShortText};
 use hyperion_policy::{Action, ActionKind, DecisionId, Permit, Purpose, Rules, permit};
 use hyperion_store::{Committed, Filter, StoreError};
 
+use super::refs;
 use super::ride::{self, Rider};
 use super::train;
 use super::work::{Queue, millis};
@@ -41,8 +42,12 @@ pub(super) fn dispatch(
             .map(|rider| rider.entry.clone())
             .collect::<Vec<_>>()
     };
-    let tip = opened.tip(&first.entry.admission.branch)?;
-    if tip != oid(&candidate_of(&first.entry)?.tip)? {
+    let tip = opened.tip_if_there(&first.entry.admission.branch)?;
+    if tip.is_none() {
+        block_waiting(queue, cx, train.iter().map(|rider| &rider.entry))?;
+        return Ok(false);
+    }
+    if tip != Some(oid(&candidate_of(&first.entry)?.tip)?) {
         ride::take_back(queue, cx, opened, &first.entry, &entries())?;
         return Ok(false);
     }
@@ -246,8 +251,8 @@ pub(super) fn finish(
     match act(opened, &landing, permits)? {
         Move::Landed { behind } => {
             reached(Point::LandingMoved);
-            if let Some(block) = behind {
-                tracing::warn!(entry = %landing.entry, remedy = block.remedy(), "a work tree could not follow the landing");
+            if let Some(behind) = behind {
+                tracing::warn!(entry = %landing.entry, remedy = behind.remedy(), "{behind}");
                 for rider in train {
                     queue.log(cx, &rider.entry, "land", "work_tree_behind", 0, None);
                 }
@@ -262,7 +267,7 @@ pub(super) fn finish(
         }
         Move::RefLocked { lock } => {
             let remedy = format!(
-                "wait for the git command there; if none is running, remove {}",
+                "a git command of yours has a lock: wait for it; if none is running, remove {}",
                 lock.display()
             );
             block_train(queue, cx, opened, &landing, train, &remedy)
@@ -330,11 +335,10 @@ fn give_up(
     train: &[Rider],
 ) -> Result<(), Error> {
     let Some(tip) = opened.git.tip(&landing.branch)? else {
-        let branch = landing.branch.short();
-        let remedy = format!("branch {branch} is gone; create it again, or cancel this entry");
+        let remedy = branch_is_gone(landing.branch.short());
         return block_each(queue, cx, opened, landing, train, &remedy);
     };
-    opened.git.abandon(landing)?;
+    abandon(queue, opened, landing)?;
     let refresh = entry::Command::Refresh { tip: git_id(&tip)? };
     undispatch(queue, cx, train, &refresh)?;
     reached(Point::LandingRefreshed);
@@ -342,6 +346,41 @@ fn give_up(
         queue.log(cx, &rider.entry, "land", "moved", 0, None);
     }
     Ok(())
+}
+
+/// What to do about a branch that is not there.
+pub(super) fn branch_is_gone(branch: &str) -> String {
+    format!("branch {branch} is gone; create it again, or cancel this entry")
+}
+
+/// Lets entries wait that are at work, and have no intent yet, for a branch that is gone.
+pub(super) fn block_waiting<'a>(
+    queue: &Queue,
+    cx: &Cx,
+    entries: impl Iterator<Item = &'a Entry>,
+) -> Result<(), Error> {
+    let blocked: Vec<_> = entries.collect();
+    let lists = blocked.iter().map(|entry| {
+        let reason = ShortText::cut(&branch_is_gone(entry.admission.branch.as_str()));
+        let block = entry::Command::Block { reason };
+        (vec![Command::Entry(entry.id, block)], vec![])
+    });
+    for answer in cx.execute_each(&cx.stamp(&queue.name), lists) {
+        match answer {
+            // Called off in this very moment.
+            Ok(_) | Err(StoreError::Refused { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    for entry in blocked {
+        queue.log(cx, entry, "land", "blocked", 0, None);
+    }
+    Ok(())
+}
+
+fn abandon(queue: &mut Queue, opened: &Opened, landing: &Landing) -> Result<(), Error> {
+    opened.git.abandon(landing)?;
+    refs::delete(queue, opened, &landing.entry)
 }
 
 /// Something at the repository is in the way. It may be in the way of one entry only, so a train is taken apart.
@@ -363,14 +402,14 @@ fn block_train(
 }
 
 fn block_each(
-    queue: &Queue,
+    queue: &mut Queue,
     cx: &Cx,
     opened: &Opened,
     landing: &Landing,
     train: &[Rider],
     remedy: &str,
 ) -> Result<(), Error> {
-    opened.git.abandon(landing)?;
+    abandon(queue, opened, landing)?;
     let reason = ShortText::cut(remedy);
     undispatch(queue, cx, train, &entry::Command::Block { reason })?;
     reached(Point::LandingBlocked);
@@ -407,7 +446,7 @@ fn all(answers: Vec<Result<Committed, StoreError>>) -> Result<(), Error> {
 
 /// Records that the entries of a train landed, with everything that follows from it.
 fn record(
-    queue: &Queue,
+    queue: &mut Queue,
     cx: &Cx,
     opened: &Opened,
     landing: &Landing,
@@ -423,8 +462,7 @@ fn record(
     for rider in train {
         queue.log(cx, &rider.entry, "land", "landed", took_ms, None);
     }
-    opened.git.delete_landing_ref(&landing.entry)?;
-    Ok(())
+    refs::delete(queue, opened, &landing.entry)
 }
 
 /// Gives the commands that record one landing.

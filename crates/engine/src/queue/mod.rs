@@ -19,8 +19,10 @@ mod order;
 pub(crate) mod pause;
 #[cfg(test)]
 mod recovery_tests;
+mod refs;
 pub(crate) mod retry;
 mod ride;
+mod stayed;
 mod train;
 #[cfg(test)]
 mod train_tests;
@@ -29,4 +31,5 @@ mod work;
 pub use evidence::read as evidence;
 pub use order::{AGEING, next};
 pub use retry::{cancel, retry};
+pub use stayed::stayed;
 pub(crate) use work::Queue;

@@ -126,7 +126,10 @@ pub(super) fn merge_all(
 ) -> Result<Merged, Error> {
     let mut merged = Merged::default();
     let mut aside: HashSet<EntryId> = HashSet::new();
-    let mut onto = opened.tip(&first.admission.branch)?;
+    let Some(mut onto) = opened.tip_if_there(&first.admission.branch)? else {
+        land::block_waiting(queue, cx, line.iter())?;
+        return Ok(merged);
+    };
     for entry in line {
         if entry
             .admission
@@ -275,7 +278,10 @@ pub(super) fn take_back(
     if entries.is_empty() {
         return Ok(());
     }
-    let tip = git_id(&opened.tip(&first.admission.branch)?)?;
+    let Some(tip) = opened.tip_if_there(&first.admission.branch)? else {
+        return land::block_waiting(queue, cx, entries.iter());
+    };
+    let tip = git_id(&tip)?;
     let back = entries.iter().map(|entry| {
         let refresh = entry::Command::Refresh { tip: tip.clone() };
         (vec![Command::Entry(entry.id, refresh)], vec![])

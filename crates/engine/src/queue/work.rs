@@ -17,7 +17,7 @@ use super::branch::riders;
 use super::merge::{self, Outcome, sets_of};
 use super::pause::MAX_PAUSE;
 use super::ride::Rider;
-use super::{admit, blocked, checks, depend, evidence, land};
+use super::{admit, blocked, checks, depend, evidence, land, refs};
 use crate::cx::json_blob;
 use crate::error::chain;
 use crate::reconcile::{Progress, Reconcile};
@@ -44,6 +44,8 @@ pub(crate) struct Queue {
     stuck: HashMap<EntryId, u32>,
     /// How many entries of a branch are to go one by one before some go together again.
     pub(super) alone: HashMap<(RepoId, Name), usize>,
+    /// The refs of landings that are over, which somebody's lock kept from being deleted.
+    pub(super) refs_left: Vec<(RepoId, String)>,
     /// Lines of the queue's log that are not written yet.
     lines: RefCell<Vec<QueueRecord>>,
     /// What may have something to admit.
@@ -67,6 +69,7 @@ impl Queue {
             permits: HashMap::new(),
             stuck: HashMap::new(),
             alone: HashMap::new(),
+            refs_left: Vec::new(),
             lines: RefCell::default(),
             admitted: Woken::with_all::<change_set::ChangeSet>(),
         }
@@ -233,6 +236,13 @@ impl Queue {
                 });
             }
         } else if is_active(&now) {
+            if let Some(lost) = lost_base(cx, &now)? {
+                // Trying again brings nothing back.
+                let fail = entry::Command::Fail { reason: lost };
+                self.command(cx, &now, fail, vec![])?;
+                self.forget(cx, now.id)?;
+                return Ok(Progress::Worked);
+            }
             self.release(cx, &now, ShortText::cut(&why))?;
         }
         self.not_before.insert(entry.id, until);
@@ -281,7 +291,13 @@ impl Queue {
         let sets = sets_of(cx, entry)?;
         let onto = match depend::dry_base(cx, entry)? {
             Some(onto) => onto,
-            None => opened.tip(&entry.admission.branch)?,
+            None => match opened.tip_if_there(&entry.admission.branch)? {
+                Some(onto) => onto,
+                None => {
+                    land::block_waiting(self, cx, std::iter::once(entry))?;
+                    return Ok(Step::Worked);
+                }
+            },
         };
         let outcome = merge::merge(cx, opened, entry, &sets, &onto)?;
         reached(Point::EntryMerged);
@@ -490,6 +506,19 @@ pub(super) fn branch_of(entry: &Entry) -> (RepoId, Name) {
     (entry.admission.repo, entry.admission.branch.clone())
 }
 
+/// Says that what a change of an entry was made on is gone, if it is.
+fn lost_base(cx: &Cx, entry: &Entry) -> Result<Option<ShortText>, Error> {
+    for set in sets_of(cx, entry)? {
+        let lost = cx
+            .repos
+            .lost_base(cx, set.proposal.repo, &set.proposal.base_commit);
+        if lost.is_some() {
+            return Ok(lost);
+        }
+    }
+    Ok(None)
+}
+
 /// Asks for the entries that a worker has.
 fn at_work() -> Filter {
     Filter::open()
@@ -565,6 +594,9 @@ impl Queue {
         if blocked::look(self, cx, &blocked) {
             // They have their turn in the next look, together with whoever came before them.
             worked = true;
+        }
+        if refs::delete_left(self, cx) {
+            wake_at = Some(cx.now() + LOOK_AGAIN);
         }
         let mut until: Option<Time> = None;
         let earliest = |a: Option<Time>, b: Time| Some(a.map_or(b, |a| a.min(b)));

@@ -5,5 +5,6 @@ mod pool;
 mod register;
 
 pub use file::{RepoFile, RepoFileError};
+pub(crate) use pool::LOST_BASE;
 pub use pool::{Opened, Pool};
 pub use register::{find, register};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyperion_git::{DiscoverError, GitError, Oid, RefName, RepoStore, UserRepo};
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::repo::Repo;
-use hyperion_model::{EntryId, Name, RepoId};
+use hyperion_model::{EntryId, GitId, Name, RepoId, ShortText};
 use hyperion_policy::Rules;
 use hyperion_store::{Filter, MAX_PAGE};
 
@@ -20,6 +20,9 @@ const MAX_OPEN: usize = 32;
 
 /// The most versions of `hyperion.toml` that are kept compiled.
 const MAX_FILES: usize = 64;
+
+/// How it begins to be said that a change was made on a commit which is gone.
+pub(crate) const LOST_BASE: &str = "the repository does not have commit";
 
 /// The repositories that are open.
 #[derive(Default)]
@@ -71,6 +74,24 @@ impl Pool {
         }
         open.insert(id, Arc::clone(&git));
         Ok(Opened { repo, git })
+    }
+
+    /// Says that what a change was made on is not there any more, if that is so: for whoever could not go on with the change.
+    ///
+    /// A base is copied when its history is seen to be rewritten; it goes where a person cleans up before that.
+    pub(crate) fn lost_base(&self, cx: &Cx, repo: RepoId, base: &GitId) -> Option<ShortText> {
+        let opened = self.open(cx, repo).ok()?;
+        let commit = oid(base).ok()?;
+        if opened.git.exists(&commit).ok()? {
+            return None;
+        }
+        // A ref to nothing keeps nothing; if it cannot be removed now, the next housekeeping does.
+        if let Err(error) = opened.git.unpin_base(&commit) {
+            tracing::warn!(%error, "a base that is gone is still noted");
+        }
+        Some(ShortText::cut(&format!(
+            "{LOST_BASE} {commit:.10}, which it was made on: history was rewritten and cleaned up before it landed; file it again on the branch as it is now"
+        )))
     }
 
     fn known(&self, id: RepoId) -> Option<Arc<RepoStore>> {
@@ -142,12 +163,19 @@ impl Opened {
         RefName::branch(branch.as_str()).map_err(|error| Error::Missing(error.to_string()))
     }
 
-    /// Gives where a branch stands.
+    /// Gives where a branch stands, which has to be there.
     pub fn tip(&self, branch: &Name) -> Result<Oid, Error> {
-        let branch = self.branch(branch)?;
-        self.git.tip(&branch)?.ok_or_else(|| {
-            Error::Missing(format!("branch {} of {}", branch.short(), self.repo.path))
+        self.tip_if_there(branch)?.ok_or_else(|| {
+            Error::Missing(format!(
+                "branch {branch} of {}; create it again, or file for another branch",
+                self.repo.path
+            ))
         })
+    }
+
+    /// Gives where a branch stands; none where a person removed or renamed it.
+    pub fn tip_if_there(&self, branch: &Name) -> Result<Option<Oid>, Error> {
+        Ok(self.git.tip(&self.branch(branch)?)?)
     }
 
     /// Gives what `hyperion.toml` says at a commit, with the rules that follow.

@@ -215,6 +215,9 @@ fn why(
                 entry.id.short()
             ),
         ),
+        _ if detail.starts_with(crate::repo::LOST_BASE) => {
+            ("failed", "file the request again".to_owned())
+        }
         (Some(entry), _) if entry.status == entry::Status::Dead => (
             "failed",
             format!(

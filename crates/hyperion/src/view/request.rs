@@ -105,6 +105,7 @@ pub(crate) fn block(detail: &RequestDetail, zone: &TimeZone) -> String {
     }
     if let Some(end) = &detail.summary {
         text.push_str(&summary::block(end, zone));
+        text.push_str(&fields("work tree", stayed(detail)));
     } else {
         text.push_str(&fields("next", next_steps(detail)));
     }
@@ -115,7 +116,10 @@ pub(crate) fn block(detail: &RequestDetail, zone: &TimeZone) -> String {
 pub(crate) fn result(detail: &RequestDetail, zone: &TimeZone) -> String {
     let mut text = heading(&detail.request);
     match &detail.summary {
-        Some(end) => text.push_str(&summary::block(end, zone)),
+        Some(end) => {
+            text.push_str(&summary::block(end, zone));
+            text.push_str(&fields("work tree", stayed(detail)));
+        }
         None => {
             text.push_str(&field("status", &status(&detail.request)));
             text.push_str(&fields(
@@ -129,6 +133,14 @@ pub(crate) fn result(detail: &RequestDetail, zone: &TimeZone) -> String {
         }
     }
     text
+}
+
+/// Says which work trees did not follow what landed.
+fn stayed(detail: &RequestDetail) -> impl Iterator<Item = String> {
+    let landed = detail.entries.iter();
+    landed
+        .filter(|entry| entry.status == "landed")
+        .filter_map(|entry| entry.reason.as_deref().map(|reason| visible(reason).into()))
 }
 
 /// Gives the commands that take a request further.

@@ -234,7 +234,7 @@ fn a_branch_that_is_locked() {
         .stderr
         .replace(world.repo.path().to_str().unwrap(), "REPO");
     assert!(
-        said.contains("wait for the git command there; if none is running, remove REPO/.git/refs/heads/main.lock"),
+        said.contains("a git command of yours has a lock: wait for it; if none is running, remove REPO/.git/refs/heads/main.lock"),
         "{said}"
     );
     let [entry] = &world.list(&["queue", "list"])[..] else {

@@ -33,6 +33,8 @@ mod kills;
 mod malformed;
 mod mcp;
 mod migrate;
+#[cfg(feature = "fail-points")]
+mod persons_git;
 mod policy;
 mod power;
 mod road;

@@ -75,7 +75,7 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<En
             checks.extend(request::check(cx, run)?);
         }
         Ok(EntryDetail {
-            entry: view(cx, &entry)?,
+            entry: in_full(cx, &entry)?,
             evidence: queue::evidence(cx, &entry)?,
             checks,
         })
@@ -114,6 +114,13 @@ async fn cancel(
 fn again(cx: &Cx, id: EntryId) -> Result<Wire, Error> {
     let entry = cx.store.get::<Entry>(id)?;
     view(cx, &entry.ok_or_else(|| missing::<Entry>(&id.to_string()))?)
+}
+
+/// Shows an entry where it is looked at by itself, or with its request.
+pub(super) fn in_full(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {
+    let mut wire = view(cx, entry)?;
+    wire.reason = wire.reason.or(queue::stayed(cx, entry)?);
+    Ok(wire)
 }
 
 pub(super) fn view(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {

@@ -277,7 +277,7 @@ fn detail(cx: &Cx, request: &Request) -> Result<RequestDetail, Error> {
             .collect::<Result<_, _>>()?,
         entries: entries
             .iter()
-            .map(|entry| queue::view(cx, entry))
+            .map(|entry| queue::in_full(cx, entry))
             .collect::<Result<_, _>>()?,
         approvals: approvals
             .iter()

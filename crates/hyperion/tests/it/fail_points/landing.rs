@@ -65,6 +65,12 @@ pub(super) const TAKEN_BACK: &[At] = &[
     At(Point::LandingBlocked, 1),
 ];
 
+/// A work tree that a person edited before it could follow.
+pub(super) const EDITED: &[At] = &[
+    At(Point::CheckoutLeftNoted, 1),
+    At(Point::CheckoutLeftBehind, 1),
+];
+
 fn makes(scenario: &str, round: usize) -> RequestFile {
     task_request(&format!("Make {scenario} {round}"))
         .class("feature")
@@ -161,6 +167,30 @@ fn a_kill_while_an_intent_is_taken_back_lands_once() {
         commits += 1;
     }
     assert_eq!(scene.world.repo.subjects("main").len(), commits);
+}
+
+// M3, M5: a work tree that cannot follow stays where its files are from, whoever dies; what landed is not undone there.
+#[test]
+fn a_kill_while_an_edited_work_tree_stays_behind_leaves_it_whole() {
+    let mut scene = Scene::new(&[("count.txt", "none\n")], &[]);
+    for (round, at) in EDITED.iter().enumerate() {
+        scene.kill_at(At(Point::BranchDurable, 1), |scene| {
+            land(scene, "edited", round)
+        });
+        scene.world.repo.write("count.txt", "somebody's own\n");
+        scene.kill_at(*at, |scene| land(scene, "edited", round));
+        scene.finish(*at, |scene| {
+            land(scene, "edited", round)?;
+            let repo = &scene.world.repo;
+            assert_eq!(repo.status(), [" M count.txt"]);
+            assert_eq!(repo.read("count.txt"), "somebody's own\n");
+            repo.git(&["checkout", "--quiet", "--", "count.txt"]);
+            repo.git(&["switch", "--quiet", "--merge", "main"]);
+            scene.world.run(&["doctor"]);
+            Ok(())
+        });
+    }
+    assert_eq!(scene.world.repo.subjects("main").len(), 1 + EDITED.len());
 }
 
 // M1, S8: a check whose engine died before the record knew its process is found by what its environment says, and ended.

@@ -29,6 +29,7 @@ fn every_point_is_killed_at_in_some_scenario() {
         landing::CHECKED_OUT,
         landing::LEFT_HALF_WAY,
         landing::TAKEN_BACK,
+        landing::EDITED,
         persons::POINTS,
         places::FIRST_START,
         places::LAST,
