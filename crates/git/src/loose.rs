@@ -6,7 +6,9 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::time::SystemTime;
 
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZFlush, MZStatus};
@@ -32,6 +34,40 @@ pub(crate) fn remove_damaged_objects(objects: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Removes what git processes that died left of objects and packs they were writing, if it was last written before a time;
+/// tells how many files it was.
+pub(crate) fn remove_temporary(objects: &Path, before: SystemTime) -> io::Result<u64> {
+    let mut removed = 0;
+    let mut folders = vec![objects.to_path_buf()];
+    for folder in fs::read_dir(objects)? {
+        let folder = folder?;
+        let name = folder.file_name();
+        let is_shelf = name.len() == 2 || name == "pack";
+        if is_shelf && folder.file_type()?.is_dir() {
+            folders.push(folder.path());
+        }
+    }
+    for folder in folders {
+        for file in fs::read_dir(&folder)? {
+            let file = file?;
+            let is_temporary = TEMPORARY
+                .iter()
+                .any(|prefix| file.file_name().as_bytes().starts_with(prefix.as_bytes()));
+            if !is_temporary || !file.file_type()?.is_file() {
+                continue;
+            }
+            if file.metadata()?.modified()? < before {
+                fs::remove_file(file.path())?;
+                removed += 1;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// How git names what is not finished: objects, packs and their indexes.
+const TEMPORARY: [&str; 4] = ["tmp_obj_", "tmp_pack_", "tmp_idx_", ".tmp-"];
 
 fn is_whole(bytes: &[u8]) -> bool {
     let mut state = InflateState::new_boxed(DataFormat::Zlib);
@@ -86,5 +122,34 @@ mod tests {
             .collect();
         assert_eq!(left, ["whole"]);
         assert!(dir.path().join("packs").exists());
+    }
+
+    // M5: what is half-written and old goes; what may be in work, and what is no such file, stays.
+    #[test]
+    fn what_dead_processes_were_writing_is_removed_once_it_is_old() {
+        use std::time::Duration;
+
+        let dir = tempfile::tempdir().unwrap();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let old = now - Duration::from_secs(7200);
+        fs::create_dir(dir.path().join("ab")).unwrap();
+        fs::create_dir(dir.path().join("pack")).unwrap();
+        let files = [
+            ("tmp_obj_1", old),
+            ("ab/tmp_obj_2", old),
+            ("ab/tmp_obj_3", now),
+            ("ab/cdef", old),
+            ("pack/tmp_pack_4", old),
+            ("pack/.tmp-5-pack-6.idx", old),
+            ("pack/pack-7.pack", old),
+        ];
+        for (name, time) in files {
+            let file = fs::File::create(dir.path().join(name)).unwrap();
+            file.set_modified(time).unwrap();
+        }
+        let an_hour_ago = now - Duration::from_secs(3600);
+        assert_eq!(remove_temporary(dir.path(), an_hour_ago).unwrap(), 4);
+        let left = files.map(|(name, _)| dir.path().join(name).exists());
+        assert_eq!(left, [false, false, true, true, false, false, true]);
     }
 }

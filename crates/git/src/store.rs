@@ -22,7 +22,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hyperion_fault::{Point, reached};
 use hyperion_host::{
@@ -34,7 +34,7 @@ use crate::call::{Call, ENGINE_MARK};
 use crate::error::GitError;
 use crate::git::Git;
 use crate::helper::Helper;
-use crate::loose::remove_damaged_objects;
+use crate::loose::{remove_damaged_objects, remove_temporary};
 use crate::merge::Merger;
 use crate::oid::{Oid, RefName};
 use crate::tree::KnownTrees;
@@ -105,6 +105,17 @@ impl RepoStore {
     /// Git syncs no loose object by itself, so this comes before the database commit that names one.
     pub fn sync(&self) -> Result<(), GitError> {
         sync_filesystem(&self.own).map_err(GitError::io(&self.own))
+    }
+
+    /// Removes what git processes that died were writing here before a time; tells how many files it was.
+    ///
+    /// Nothing ever names such a file. Those in the user's repository are their own `gc`'s.
+    pub fn sweep_temporary(&self, before: SystemTime) -> Result<u64, GitError> {
+        let mut removed = 0;
+        for folder in [self.own.join("written"), self.objects()] {
+            removed += remove_temporary(&folder, before).map_err(GitError::io(&folder))?;
+        }
+        Ok(removed)
     }
 
     /// Ends the git processes that serve this folder; the next question starts them again.

@@ -1,5 +1,7 @@
 //! The audit: verifying the log, and rebuilding from it alone who asked, who approved, what landed.
 
+pub(crate) mod anchors;
+
 use std::collections::BTreeMap;
 
 use hyperion_api::audit::{Landing, Replay, Verification};
@@ -28,6 +30,19 @@ pub fn verify(cx: &Cx) -> Result<Verification, Error> {
         HeadState::KeyMissing { key_id } => (format!("key_missing: {key_id}"), true),
     };
     let (compared, differ) = compare_landings(cx, &mut not_shown)?;
+    match anchors::compare(cx) {
+        Ok(anchors) => {
+            let lost = anchors.lost.into_iter();
+            not_shown.extend(lost.map(|lost| {
+                format!("what happened behind the end of the log, which is older than the branch: {lost}")
+            }));
+            not_shown.extend(anchors.unknown);
+        }
+        Err(error) => not_shown.push(format!(
+            "whether the log has all landings: {}",
+            crate::error::chain(&error)
+        )),
+    }
     let structure: Vec<String> = found
         .structure
         .iter()

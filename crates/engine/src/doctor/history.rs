@@ -18,6 +18,23 @@ const PAST: &str = "work goes on from the end of the log, but it cannot be shown
 /// How often it is looked again for what could not be mended at once: findings are listed a hundred at a time.
 const ROUNDS: usize = 1000;
 
+/// What to do about landings that the log does not have.
+const OLDER: &str = "unless an earlier state was restored on purpose, keep a copy of the home, then restore the latest backup; nothing that landed is landed again";
+
+/// Looks whether the log has what landed on the branches.
+pub(super) fn landings(cx: &Cx) -> Option<Finding> {
+    let lost = crate::audit::anchors::compare(cx).ok()?.lost;
+    let number = lost.len() as u64;
+    (number > 0).then(|| {
+        let detail = several(
+            number,
+            "landing that the log does not have",
+            lost.into_iter(),
+        );
+        finding("landings", Health::Warning, detail, Some(OLDER.to_owned()))
+    })
+}
+
 /// Looks at events, rows and content.
 pub(super) fn look(cx: &Cx) -> Vec<Finding> {
     let events = cx.store.last_seq().unwrap_or(0);

@@ -34,6 +34,7 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.extend([git(cx), disk(cx), clock(cx)]);
     findings.extend(notices(cx));
     findings.extend(repos(cx));
+    findings.extend(history::landings(cx));
     findings.push(queue(cx));
     findings.extend(backup::look(cx));
     findings.push(sandbox());

@@ -37,6 +37,12 @@ pub(super) fn look_after(cx: &Cx) {
 
 fn look_after_one(cx: &Cx, id: RepoId) -> Result<(), Error> {
     let opened = cx.repos.open(cx, id)?;
+    let swept = opened
+        .git
+        .sweep_temporary((cx.now() - super::ORPHANED_AFTER).into())?;
+    if swept > 0 {
+        tracing::info!(repo = %opened.repo.name, files = swept, "removed what git processes that died were writing");
+    }
     let pinned = opened.git.bases()?;
     let needed = needed(cx, id)?;
     for base in pinned.iter().filter(|base| !needed.contains(base.as_str())) {

@@ -30,6 +30,9 @@ const MAX_UNITS: u64 = 100;
 /// How many folders of runs are looked at in one look; the rest waits for the next.
 const MAX_FOLDERS: usize = 50_000;
 
+/// What nobody knows of is nobody's once it was not written to for so long: no git command and no start of a run takes this long.
+const ORPHANED_AFTER: Duration = Duration::from_secs(3600);
+
 /// Under which name the store keeps when it was looked last.
 const LOOKED_AT: &str = "retention.looked_at";
 
@@ -103,17 +106,25 @@ impl Retention {
                 .to_str()
                 .and_then(|name| name.parse::<RunId>().ok());
             let Some(id) = id else { continue };
-            let run = cx.store.get::<Run>(id)?;
-            if run
-                .and_then(|run| run.ended_at)
-                .is_some_and(|ended| ended <= before)
-            {
+            let is_over = match cx.store.get::<Run>(id)? {
+                Some(run) => run.ended_at.is_some_and(|ended| ended <= before),
+                // Of a run that this log never had, or does not have any more since an earlier state was restored.
+                None => is_orphan(&entry, cx.now()),
+            };
+            if is_over {
                 hyperion_host::remove_tree(&entry.path()).map_err(failed)?;
                 reached(Point::PurgeLogRemoved);
             }
         }
         Ok(())
     }
+}
+
+/// Tells whether a folder was not written to for so long that nobody will come for it.
+fn is_orphan(entry: &std::fs::DirEntry, now: Time) -> bool {
+    let bound = std::time::SystemTime::from(now - ORPHANED_AFTER);
+    let metadata = entry.metadata();
+    metadata.is_ok_and(|metadata| metadata.modified().is_ok_and(|at| at < bound))
 }
 
 impl Reconcile for Retention {

@@ -3,3 +3,4 @@
 mod faults;
 mod loss;
 mod recorded;
+mod small;

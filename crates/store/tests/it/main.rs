@@ -19,4 +19,5 @@ mod open;
 mod operations;
 #[cfg(feature = "shuttle")]
 mod orders;
+mod wal;
 mod world;

@@ -12,9 +12,12 @@ use std::time::Duration;
 /// How long something may come about while calls go wrong: longer than the engine waits after a failure.
 const AWHILE: Duration = Duration::from_millis(3500);
 
+/// How it is said that a disk is full. The last is git's: it does not say why it could not rename a ref into place.
+pub(super) const SAID_FULL: [&str; 3] = ["disk is full", "No space left", "couldn't set"];
+
 /// A world in which calls can be made to fail, with an engine up.
-struct Frail {
-    world: World,
+pub(super) struct Frail {
+    pub(super) world: World,
     power: Power,
     began_at: String,
     said: Acknowledged,
@@ -24,14 +27,14 @@ struct Frail {
 
 /// What became of an attempt while things went wrong.
 #[derive(Debug, Default)]
-struct Attempt {
+pub(super) struct Attempt {
     request: Option<String>,
     /// What refused commands said.
-    refusals: Vec<String>,
+    pub(super) refusals: Vec<String>,
 }
 
 impl Frail {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let hyperion = Hyperion::new(env!("CARGO_BIN_EXE_hyperion"));
         let repo = TempRepo::inside(hyperion.user_home());
         repo.commit(
@@ -56,7 +59,7 @@ impl Frail {
     }
 
     /// Files, approves, and waits until nothing more can happen.
-    fn attempt(&mut self, request: &RequestFile) -> Attempt {
+    pub(super) fn attempt(&mut self, request: &RequestFile) -> Attempt {
         let mut attempt = Attempt::default();
         let filed = self.world.file_with(request, &[]);
         if filed.exit() != Some(0) {
@@ -99,7 +102,7 @@ impl Frail {
     }
 
     /// With everything in order again, what was begun ends well, and what was refused can be asked again.
-    fn make_good(&mut self, request: &RequestFile, attempt: &Attempt) {
+    pub(super) fn make_good(&mut self, request: &RequestFile, attempt: &Attempt) {
         let id = attempt.request.clone().unwrap_or_else(|| {
             let id = self.world.file(request);
             self.said.filed.push(id.clone());
@@ -181,7 +184,7 @@ impl Frail {
         }
     }
 
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         self.world.stop_engine();
         self.world.assert_invariants(&self.began_at, &self.said);
     }
@@ -194,9 +197,7 @@ fn a_disk_that_fills_up_at_any_call_loses_nothing() {
     let mut chaos = Chaos::from_env(1);
     while let Some(mut dice) = chaos.another_round() {
         let mut frail = Frail::new();
-        // The last is git's: it does not say why it could not rename a ref into place.
-        let named = ["disk is full", "No space left", "couldn't set"];
-        frail.sweep(&mut chaos, &mut dice, Fault::DiskFull, 8, true, &named);
+        frail.sweep(&mut chaos, &mut dice, Fault::DiskFull, 8, true, &SAID_FULL);
         frail.end();
     }
 }
