@@ -380,7 +380,8 @@ pub(super) fn block_waiting<'a>(
 
 fn abandon(queue: &mut Queue, opened: &Opened, landing: &Landing) -> Result<(), Error> {
     opened.git.abandon(landing)?;
-    refs::delete(queue, opened, &landing.entry)
+    refs::delete(queue, opened, &landing.entry);
+    Ok(())
 }
 
 /// Something at the repository is in the way. It may be in the way of one entry only, so a train is taken apart.
@@ -462,7 +463,8 @@ fn record(
     for rider in train {
         queue.log(cx, &rider.entry, "land", "landed", took_ms, None);
     }
-    refs::delete(queue, opened, &landing.entry)
+    refs::delete(queue, opened, &landing.entry);
+    Ok(())
 }
 
 /// Gives the commands that record one landing.
