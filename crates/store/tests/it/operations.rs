@@ -111,7 +111,10 @@ fn the_tool_log_tells_changes_from_looks() {
     store.log_tool(&looked).unwrap();
     drop(store);
     let store = world.open();
-    assert_eq!(store.tool_log(false, 10).unwrap(), [changed.clone()]);
+    assert_eq!(
+        store.tool_log(false, 10).unwrap(),
+        std::slice::from_ref(&changed)
+    );
     store.end_tool(id, "done").unwrap();
     let done = ToolRecord {
         outcome: "done".to_owned(),
