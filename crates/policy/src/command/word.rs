@@ -166,7 +166,7 @@ impl Reader<'_> {
                 self.word.braces = true;
                 self.word.pattern.push_str(content);
                 self.is_literal = false;
-                if content.contains(['$', '`', '(']) {
+                if content.contains(|c: char| c.is_whitespace() || "$`(;&|<>".contains(c)) {
                     self.word.embedded.push(content.clone());
                     self.word.other = true;
                 }
@@ -252,6 +252,11 @@ impl Reader<'_> {
                     self.is_literal = false;
                 }
                 '~' if self.at_start && !self.in_double => self.tilde(&mut letters),
+                // Bash parts words here, whatever the parser took for a bracket or a brace.
+                c if !self.in_double && (c.is_whitespace() || ";&|<>()".contains(c)) => {
+                    self.hidden(raw);
+                    self.push(c);
+                }
                 c => self.push(c),
             }
             self.at_start = false;
