@@ -297,7 +297,23 @@ impl RepoStore {
         ] {
             let _ = fs::remove_file(self.git_dir().join(lock));
         }
+        remove_ref_locks(&self.git_dir().join("refs"));
         write_atomic(&mark, boot_id.as_bytes(), 0o600).map_err(GitError::io(&mark))
+    }
+}
+
+/// Removes the locks of refs: the git that made them ended with the machine.
+fn remove_ref_locks(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_ref_locks(&path);
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "lock")
+        {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Entries that wait for a person at the repository: looking whether what was in the way is gone.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use hyperion_git::{Hold, Landing};
 use hyperion_model::entry::{self, Entry};
@@ -13,14 +14,14 @@ use crate::{Cx, Error};
 /// Lets entries go on once nothing is in their way any more; tells whether one does.
 pub(super) fn look(queue: &Queue, cx: &Cx, blocked: &[Entry]) -> bool {
     // What is in the way of a whole branch is looked at once, however many wait for it.
-    let mut branches: HashMap<(RepoId, Name), bool> = HashMap::new();
+    let mut branches: HashMap<(RepoId, Name), Way> = HashMap::new();
     let mut free = Vec::new();
     for entry in blocked {
         let branch = (entry.admission.repo, entry.admission.branch.clone());
-        let is_clear = *branches
+        let way = branches
             .entry(branch)
-            .or_insert_with(|| is_clear(cx, entry).unwrap_or(true));
-        match may_go_on(cx, entry, is_clear) {
+            .or_insert_with(|| way_of(cx, entry).unwrap_or_else(|_| Way::clear()));
+        match may_go_on(cx, entry, way) {
             Ok(true) => free.push(entry),
             Ok(false) => {}
             Err(error) => tracing::debug!(entry = %entry.id, %error, "still blocked"),
@@ -36,28 +37,64 @@ pub(super) fn look(queue: &Queue, cx: &Cx, blocked: &[Entry]) -> bool {
     answers.into_iter().any(|answer| answer.is_ok())
 }
 
-/// Tells whether nothing at a branch keeps everything from landing there.
-fn is_clear(cx: &Cx, entry: &Entry) -> Result<bool, Error> {
+/// What there is at a branch.
+struct Way {
+    /// Nothing keeps everything from landing.
+    is_clear: bool,
+    /// A lock does.
+    is_locked: bool,
+    /// Every lock that an entry may wait for.
+    locks: Vec<PathBuf>,
+}
+
+impl Way {
+    const fn clear() -> Self {
+        Self {
+            is_clear: true,
+            is_locked: false,
+            locks: Vec::new(),
+        }
+    }
+
+    /// Tells whether an entry waits for a lock that is gone, while another one is there: what it says of itself misleads.
+    fn is_another_lock(&self, entry: &Entry) -> bool {
+        let reason = entry.reason.as_ref().map_or("", |reason| reason.as_str());
+        let names = |lock: &PathBuf| {
+            let name = lock.file_name().unwrap_or_default();
+            reason.contains(&*name.to_string_lossy())
+        };
+        reason.contains(".lock") && self.is_locked && !self.locks.iter().any(names)
+    }
+}
+
+/// Looks at a branch.
+fn way_of(cx: &Cx, entry: &Entry) -> Result<Way, Error> {
     let opened = cx.repos.open(cx, entry.admission.repo)?;
     let branch = opened.branch(&entry.admission.branch)?;
+    let is_locked = !opened.git.locks_of(&branch)?.is_empty();
     // Holding takes the index lock, which would now and then fail the very git command that cleans up.
-    Ok(opened.git.tip(&branch)?.is_some()
-        && opened.git.locks_of(&branch)?.is_empty()
+    let is_clear = opened.git.tip(&branch)?.is_some()
+        && !is_locked
         && opened
             .git
             .checkout_state(&branch)?
             .iter()
-            .all(|there| there.block.is_none()))
+            .all(|there| there.block.is_none());
+    Ok(Way {
+        is_clear,
+        is_locked,
+        locks: opened.git.locks_in_the_way(&branch)?,
+    })
 }
 
 /// Tells whether nothing is in the way of one entry.
-fn may_go_on(cx: &Cx, entry: &Entry, is_clear: bool) -> Result<bool, Error> {
+fn may_go_on(cx: &Cx, entry: &Entry, way: &Way) -> Result<bool, Error> {
     let opened = cx.repos.open(cx, entry.admission.repo)?;
     let Some(tip) = opened.tip_if_there(&entry.admission.branch)? else {
         return Ok(false);
     };
     let Some(candidate) = &entry.candidate else {
-        return Ok(is_clear);
+        return Ok(way.is_clear);
     };
     let landing = Landing {
         entry: entry.id.to_string(),
@@ -68,8 +105,9 @@ fn may_go_on(cx: &Cx, entry: &Entry, is_clear: bool) -> Result<bool, Error> {
     if tip != landing.expected {
         return Ok(true);
     }
-    if !is_clear {
-        return Ok(false);
+    if !way.is_clear {
+        // It tries, and says anew what is in its way.
+        return Ok(way.is_another_lock(entry));
     }
     match opened.git.hold_checkouts(&landing)? {
         Hold::Held => {

@@ -46,6 +46,33 @@ fn each_lock_of_git_is_waited_for_and_left_alone() {
     held.is_sound();
 }
 
+// C4, M5: whoever removes the lock that was named is told of the next one, and not of the first for ever.
+#[test]
+fn a_lock_behind_another_one_is_told_of_when_the_first_is_gone() {
+    let mut held = Held::at(&[], TempRepo::with_files(FILES));
+    let [first, second] = ["refs/heads/main.lock", "HEAD.lock"]
+        .map(|lock| held.world.repo.path().join(".git").join(lock));
+    let id = held.world.file(&change("first"));
+    held.said.filed.push(id.clone());
+    fs::write(&first, "a person's\n").unwrap();
+    held.say_yes(&id);
+    let entry = held.entry_when(&id, "blocked");
+    assert!(held.plain(&entry["reason"]).ends_with("main.lock"));
+    fs::write(&second, "a person's\n").unwrap();
+    fs::remove_file(&first).unwrap();
+    let told = || {
+        let entry = held.entry_when(&id, "blocked");
+        held.plain(&entry["reason"]).ends_with("HEAD.lock")
+    };
+    assert!(eventually(SOON, told));
+    let events = || held.world.list(&["events", "--limit", "500"]).len();
+    let before = events();
+    assert!(!eventually(TWO_LOOKS, || events() > before));
+    fs::remove_file(&second).unwrap();
+    held.ends(&id, "completed");
+    held.is_sound();
+}
+
 // C4, M5: the lock of packed refs keeps nothing from landing; what has to be deleted under it is deleted when it is gone.
 #[test]
 fn what_the_lock_of_packed_refs_protects_is_cleared_away_later() {
