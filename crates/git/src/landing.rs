@@ -177,6 +177,11 @@ impl RepoStore {
         Ok(())
     }
 
+    /// Lets the pack of a landing go that the branch keeps by now; a loss of power brings a note back that was removed.
+    pub fn release_landed(&self, landing: &Landing) -> Result<(), GitError> {
+        self.release_keep(&landing.candidate)
+    }
+
     /// The locks that keep a branch from being moved, as far as they are there: of a git at work, or of one that died.
     pub fn locks_of(&self, branch: &RefName) -> Result<Vec<PathBuf>, GitError> {
         let branch = self.user.true_name(branch)?;
@@ -426,6 +431,9 @@ const PACKED_REFS_LOCK_MS_MAX: u32 = 300;
 /// A note of ours is shorter.
 const KEEP_MAX_BYTES: u64 = 1024;
 
+/// An object's name is not shorter.
+const OID_HEX_MIN: usize = 40;
+
 const LANDING_PREFIX: &str = "refs/hyperion/landing/";
 
 fn landing_ref(entry: &str) -> Result<RefName, GitError> {
@@ -448,8 +456,76 @@ fn kept_for(path: &Path) -> Option<Oid> {
         .and_then(|text| Oid::parse(text.trim().strip_prefix("hyperion ")?).ok())
 }
 
+/// Removes notes of ours that a loss of power tore, from a folder of packs: nobody could tell any more what they are for.
+pub(crate) fn remove_torn_keeps(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_keep = path
+            .extension()
+            .is_some_and(|extension| extension == "keep");
+        let torn = || {
+            let content = read_bounded(&path, KEEP_MAX_BYTES).ok()?;
+            // An empty one may be a person's, who keeps that pack; where there is no pack there is nothing to keep.
+            Some(
+                is_torn_note(&content)
+                    || content.is_empty() && !path.with_extension("pack").exists(),
+            )
+        };
+        if is_keep && torn() == Some(true) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Tells whether this is what is left of a note: what is there of it is in its place, and the rest is missing or zero.
+fn is_torn_note(content: &[u8]) -> bool {
+    const BEGINS: &[u8] = b"hyperion ";
+    let content = content.strip_suffix(b"\n").unwrap_or(content);
+    let fits = content.iter().enumerate().all(|(at, byte)| {
+        *byte == 0
+            || match BEGINS.get(at) {
+                Some(expected) => byte == expected,
+                None => byte.is_ascii_hexdigit(),
+            }
+    });
+    let is_short = content.len() > BEGINS.len() && content.len() < BEGINS.len() + OID_HEX_MIN;
+    fits && (content.contains(&0) || is_short)
+}
+
 fn is_kept_with(path: &Path, note: &str) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "keep")
         && fs::read(path).is_ok_and(|content| content.trim_ascii() == note.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_notes_of_ours_that_were_torn_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = keep_note(&Oid::parse(&"a".repeat(40)).unwrap());
+        let zeros = "\0".repeat(49);
+        let half = format!("{}{}", &whole[..24], "\0".repeat(25));
+        let files: [(&str, &str, bool); 8] = [
+            ("zeros", &zeros, false),
+            ("half", &half, false),
+            ("short", &whole[..24], false),
+            ("empty-without-a-pack", "", false),
+            ("empty", "", true),
+            ("whole", &whole, true),
+            ("fetching", "fetch-pack 12 on ada", true),
+            ("a-persons", "mine", true),
+        ];
+        for (name, content, _) in files {
+            fs::write(dir.path().join(format!("{name}.keep")), content).unwrap();
+        }
+        fs::write(dir.path().join("empty.pack"), "").unwrap();
+        remove_torn_keeps(dir.path());
+        for (name, _, stays) in files {
+            let keep = dir.path().join(format!("{name}.keep"));
+            assert_eq!(keep.exists(), stays, "{name}");
+        }
+    }
 }

@@ -229,6 +229,7 @@ pub(super) fn finish(
         Landed::Yes => {
             // Died between git and the record, or somebody pushed it: either way it is there.
             opened.git.secure_branch()?;
+            opened.git.release_landed(&landing)?;
             opened.git.recover_checkouts()?;
             return record(queue, cx, opened, &landing, train, 0);
         }
