@@ -11,12 +11,18 @@ use serde_json::Value;
 
 pub mod filesystem;
 
-/// Opens a session: calls that are bound to one folder.
+/// Opens a session: calls that are bound to one place. On the wire it is an object with exactly one of these as its member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OpenSession {
-    /// The folder, absolute; nothing outside it is touched.
-    pub root: String,
+#[serde(rename_all = "snake_case")]
+pub enum OpenSession {
+    /// A folder, absolute; nothing outside it is touched.
+    Root(String),
+    /// A folder of a repository, absolute; nothing in it is touched.
+    Repo(String),
+    /// A folder of a repository, absolute: a clone of it is made, and the session is bound to the clone.
+    CloneOf(String),
+    /// The id of a clone that was made before.
+    Clone(String),
 }
 
 /// A session of tool calls.
@@ -24,8 +30,11 @@ pub struct OpenSession {
 pub struct Session {
     /// Names the session: calls carry it as `Authorization: Bearer …`. The engine forgets it when it leaves.
     pub token: String,
-    /// The folder, with links in it resolved.
+    /// The folder it is bound to, with links in it resolved; of a clone, the folder with its files.
     pub root: String,
+    /// The clone's id: a session opened with it as `clone` goes on there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clone: Option<String>,
 }
 
 /// What a tool answers.
@@ -115,11 +124,40 @@ impl Effect {
     }
 }
 
-/// Gives the tools of a server; none when there is no such server.
-pub fn tools(server: &str) -> Option<&'static [Tool]> {
+/// A server: a name, and the tools under it.
+pub struct Toolset {
+    /// Its name, as in `/api/tools/{server}/{tool}`.
+    pub name: &'static str,
+    /// What an agent is told about all of its tools.
+    pub instructions: &'static str,
     // Schemas are made once: it takes longer than most calls.
-    static FILESYSTEM: LazyLock<Vec<Tool>> = LazyLock::new(filesystem::tools);
-    (server == filesystem::SERVER).then(|| FILESYSTEM.as_slice())
+    tools: LazyLock<Vec<Tool>>,
+}
+
+impl Toolset {
+    /// Gives its tools.
+    pub fn tools(&self) -> &[Tool] {
+        &self.tools
+    }
+}
+
+impl std::fmt::Debug for Toolset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Toolset").field(&self.name).finish()
+    }
+}
+
+/// Every server there is.
+static SERVERS: [&Toolset; 1] = [&filesystem::TOOLSET];
+
+/// Gives a server; none when there is no such one.
+pub fn server(name: &str) -> Option<&'static Toolset> {
+    SERVERS.into_iter().find(|server| server.name == name)
+}
+
+/// Gives the tools of a server; none when there is no such server.
+pub fn tools(name: &str) -> Option<&'static [Tool]> {
+    server(name).map(Toolset::tools)
 }
 
 fn input<T: JsonSchema>() -> Value {
@@ -139,21 +177,13 @@ mod tests {
     // T1: the names and parameters that others depend on.
     #[test]
     fn the_parameters_are_the_promised_ones() {
-        let tools = tools("filesystem").unwrap().iter().map(|tool| {
-            let required = tool.input["required"].as_array();
-            let required: Vec<_> = required.into_iter().flatten().collect();
-            let properties = tool.input["properties"].as_object().unwrap();
-            let names = properties.keys().map(|name| {
-                let mark = if required.iter().any(|known| **known == **name) {
-                    ""
-                } else {
-                    "?"
-                };
-                format!("{name}{mark}")
-            });
-            format!("{}({})", tool.name, names.collect::<Vec<_>>().join(", "))
+        let tools = SERVERS.into_iter().flat_map(|server| {
+            let mut lines = vec![format!("{}:", server.name)];
+            lines.extend(server.tools().iter().map(signature));
+            lines
         });
         insta::assert_snapshot!(tools.collect::<Vec<_>>().join("\n"), @r"
+        filesystem:
         readFile(encoding?, endLine?, path, startLine?)
         writeFile(content, encoding?, path, sha256?)
         editFile(encoding?, endLine?, newContent?, newText?, oldText?, path, sha256, startLine?)
@@ -163,10 +193,28 @@ mod tests {
         ");
     }
 
+    fn signature(tool: &Tool) -> String {
+        let required = tool.input["required"].as_array();
+        let required: Vec<_> = required.into_iter().flatten().collect();
+        let properties = tool.input["properties"].as_object();
+        let names = properties
+            .into_iter()
+            .flat_map(serde_json::Map::keys)
+            .map(|name| {
+                let mark = if required.iter().any(|known| **known == **name) {
+                    ""
+                } else {
+                    "?"
+                };
+                format!("{name}{mark}")
+            });
+        format!("{}({})", tool.name, names.collect::<Vec<_>>().join(", "))
+    }
+
     // T1, T5: a client can check what it sends, and what it gets, by the schemas.
     #[test]
     fn every_tool_has_objects_as_schemas_and_refuses_unknown_parameters() {
-        for tool in tools("filesystem").unwrap() {
+        for tool in SERVERS.into_iter().flat_map(Toolset::tools) {
             assert_eq!(tool.input["type"], "object", "{}", tool.name);
             assert_eq!(tool.input["additionalProperties"], false, "{}", tool.name);
             assert_eq!(tool.output["type"], "object", "{}", tool.name);

@@ -9,7 +9,6 @@
 mod bounded;
 mod server;
 
-use hyperion_api::Client;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,10 +31,10 @@ impl std::fmt::Display for ServeError {
 
 impl std::error::Error for ServeError {}
 
-/// Serves the filesystem tools for one folder over standard input and output, until the client closes them.
-pub async fn serve_filesystem(client: Client, root: &str, version: &str) -> Result<(), ServeError> {
+/// Serves a server's tools over standard input and output, until the client closes them.
+pub async fn serve_stdio(server: Server) -> Result<(), ServeError> {
     let (input, output) = rmcp::transport::io::stdio_pipes();
-    serve(Server::filesystem(client, root, version), input, output).await
+    serve(server, input, output).await
 }
 
 /// Serves over any pair of streams, until the client closes its side.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyperion_api::tool::{self as wire, Content, Effect, OpenSession, ToolResult};
+use hyperion_api::tool::{self as wire, Content, Effect, OpenSession, ToolResult, Toolset};
 use hyperion_api::{Client, ClientError, Problem};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
@@ -14,15 +14,20 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-/// The tools of one server, for one folder.
+/// The tools of one server, bound to one place.
 pub struct Server {
-    name: &'static str,
+    toolset: &'static Toolset,
     version: String,
-    root: String,
     client: Client,
     tools: Vec<Tool>,
-    /// The engine's session; it is forgotten with the engine, and then opened again.
-    session: Mutex<Option<Opened>>,
+    session: Mutex<Sessions>,
+}
+
+/// The engine's session; it is forgotten with the engine, and then opened again.
+struct Sessions {
+    /// What the next one is to be bound to.
+    wanted: OpenSession,
+    opened: Option<Opened>,
 }
 
 /// A session that was opened.
@@ -33,41 +38,52 @@ struct Opened {
 }
 
 impl Server {
-    /// Makes the filesystem server; the folder is looked at when the first call comes.
-    pub fn filesystem(client: Client, root: &str, version: &str) -> Self {
+    /// Makes a server; what it is bound to is looked at when the first call comes.
+    pub fn new(
+        toolset: &'static Toolset,
+        bound_to: OpenSession,
+        client: Client,
+        version: &str,
+    ) -> Self {
         Self {
-            name: wire::filesystem::SERVER,
+            toolset,
             version: version.to_owned(),
-            root: root.to_owned(),
             client,
-            tools: tools_of(wire::filesystem::SERVER),
-            session: Mutex::new(None),
+            tools: toolset.tools().iter().map(told).collect(),
+            session: Mutex::new(Sessions {
+                wanted: bound_to,
+                opened: None,
+            }),
         }
     }
 
     /// Gives a client that speaks in a session; a session that the engine forgot is opened anew.
     async fn in_session(&self, forgotten: Option<u64>) -> Result<Opened, ClientError> {
         let mut session = self.session.lock().await;
-        let number = match session.as_ref() {
+        let number = match session.opened.as_ref() {
             None => 1,
             // Of several calls that find it forgotten, the first opens another.
             Some(opened) if forgotten != Some(opened.number) => return Ok(opened.clone()),
             Some(opened) => opened.number + 1,
         };
-        let wanted = OpenSession {
-            root: self.root.clone(),
-        };
-        let opened: wire::Session = self.client.post("/api/tools/sessions", &wanted).await?;
+        let told: wire::Session = self
+            .client
+            .post("/api/tools/sessions", &session.wanted)
+            .await?;
+        // Whoever was given a clone keeps it, also with the next engine.
+        if let Some(clone) = told.clone {
+            session.wanted = OpenSession::Clone(clone);
+        }
         let opened = Opened {
             number,
-            client: self.client.with_token(&opened.token),
+            client: self.client.with_token(&told.token),
         };
-        *session = Some(opened.clone());
+        session.opened = Some(opened.clone());
         Ok(opened)
     }
 
     async fn call(&self, tool: &str, parameters: &Value) -> Result<ToolResult, ClientError> {
-        let path = format!("/api/tools/{}/{tool}", self.name);
+        let path = format!("/api/tools/{}/{tool}", self.toolset.name);
         let session = self.in_session(None).await?;
         match session.client.post(&path, parameters).await {
             // Refused before anything was done, so it is safe to ask again.
@@ -84,12 +100,10 @@ impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(Implementation::new(
-                format!("hyperion-{}", self.name),
+                format!("hyperion-{}", self.toolset.name),
                 self.version.clone(),
             ))
-            .with_instructions(
-                "Paths are relative to the root. Read a file before you change it, and give back the sha256 that you got.",
-            )
+            .with_instructions(self.toolset.instructions)
     }
 
     async fn list_tools(
@@ -125,11 +139,6 @@ impl ServerHandler for Server {
         }
         .into())
     }
-}
-
-fn tools_of(server: &str) -> Vec<Tool> {
-    let tools = wire::tools(server).unwrap_or_default();
-    tools.iter().map(told).collect()
 }
 
 /// Words a tool for MCP.

@@ -2,13 +2,22 @@
 //!
 //! Parameters are in `camelCase`, as MCP clients know them; results are `snake_case`, as everywhere here.
 
+use std::sync::LazyLock;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Tool, input, output};
+use super::{Effect, Tool, Toolset, input, output};
 
 /// The server's name.
 pub const SERVER: &str = "filesystem";
+
+/// The server.
+pub(super) static TOOLSET: Toolset = Toolset {
+    name: SERVER,
+    instructions: "Paths are relative to the root. Read a file before you change it, and give back the sha256 that you got.",
+    tools: LazyLock::new(tools),
+};
 
 /// How bytes are told as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -302,7 +311,7 @@ pub struct Match {
 }
 
 /// Makes the list of this server's tools.
-pub(super) fn tools() -> Vec<Tool> {
+fn tools() -> Vec<Tool> {
     vec![
         Tool {
             name: "readFile",

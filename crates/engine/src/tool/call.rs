@@ -1,17 +1,17 @@
-//! Makes a call: reads its parameters, has the tool do it, and words the answer.
+//! Makes a call: has the server's part of this folder do it, and words what went wrong.
+
+use std::fmt::Write as _;
 
 use hyperion_api::Problem;
 use hyperion_api::problem::FieldError;
-use hyperion_api::tool::filesystem as wire;
-use hyperion_api::tool::{Content, Tool, ToolResult};
-use hyperion_tools::{Limits, Place, filesystem};
+use hyperion_api::tool::{self as wire, Content, Tool, ToolResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::filesystem;
 use super::oversee::Oversight;
 use super::session::Session;
-use super::words;
 use crate::{Cx, Error};
 
 /// What a call came to.
@@ -21,6 +21,9 @@ pub(super) struct Made {
     pub(super) path: Option<String>,
 }
 
+/// What a tool answers, in words and in its own shape; or why it did nothing.
+pub(super) type Done = Result<(String, Value), Problem>;
+
 pub(super) fn make(
     cx: &Cx,
     session: &Session,
@@ -28,51 +31,12 @@ pub(super) fn make(
     tool: &Tool,
     parameters: Value,
 ) -> Result<Made, Error> {
-    let limits = Limits {
-        read_bytes: cx.settings.tools.read_bytes,
-        write_bytes: cx.settings.tools.write_bytes,
-        file_bytes: cx.settings.sizes.max_file_bytes,
-        ..Limits::default()
-    };
     let oversight = Oversight::new(cx, session, server, tool.name);
-    let at = Place {
-        root: &session.folder,
-        limits: &limits,
-        overseer: &oversight,
-    };
     let path = ["path", "directory"]
         .iter()
         .find_map(|name| Some(parameters.get(name)?.as_str()?.to_owned()));
-    let done = match tool.name {
-        "readFile" => {
-            let done = filesystem::read_file(&at, &read(parameters)?);
-            if let Ok(found) = &done
-                && found.redacted
-            {
-                session.showed_masked(&found.path);
-            }
-            answer(done, words::read_file)
-        }
-        "writeFile" => answer(
-            filesystem::write_file(&at, &read::<wire::WriteFile>(parameters)?),
-            words::written,
-        ),
-        "editFile" => answer(
-            filesystem::edit_file(&at, &read::<wire::EditFile>(parameters)?),
-            words::written,
-        ),
-        "deleteFile" => answer(
-            filesystem::delete_file(&at, &read::<wire::DeleteFile>(parameters)?),
-            words::deleted,
-        ),
-        "listDirectory" => answer(
-            filesystem::list_directory(&at, &read::<wire::ListDirectory>(parameters)?),
-            words::listed,
-        ),
-        "searchFiles" => answer(
-            filesystem::search_files(&at, &read::<wire::SearchFiles>(parameters)?),
-            words::found,
-        ),
+    let done = match server {
+        wire::filesystem::SERVER => filesystem::make(&oversight, parameters)?,
         other => Err(Problem::new("internal", format!("{other} is not wired"))),
     };
     let result = match done {
@@ -90,7 +54,7 @@ pub(super) fn make(
             problem.detail = cx.redactor.redact(&problem.detail).into_owned();
             ToolResult {
                 content: vec![Content::Text {
-                    text: words::refused(&problem),
+                    text: refused(&problem),
                 }],
                 structured: serde_json::to_value(&problem).map_err(Error::Encode)?,
                 is_error: true,
@@ -100,11 +64,17 @@ pub(super) fn make(
     Ok(Made { result, path })
 }
 
+/// Words a refusal.
+fn refused(problem: &Problem) -> String {
+    let mut text = format!("{} ({})", problem.detail, problem.code);
+    if let Some(hint) = &problem.hint {
+        let _ = write!(text, "\nWhat to do: {hint}");
+    }
+    text
+}
+
 /// Words a tool's result, and gives it its wire form.
-fn answer<T: Serialize>(
-    done: Result<T, Problem>,
-    word: fn(&T) -> String,
-) -> Result<(String, Value), Problem> {
+pub(super) fn answer<T: Serialize>(done: Result<T, Problem>, word: fn(&T) -> String) -> Done {
     let done = done?;
     let structured =
         serde_json::to_value(&done).map_err(|error| Problem::new("internal", error.to_string()))?;
@@ -112,7 +82,7 @@ fn answer<T: Serialize>(
 }
 
 /// Reads parameters; says which one does not fit.
-fn read<T: DeserializeOwned>(parameters: Value) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(parameters: Value) -> Result<T, Error> {
     // A list would be taken for the fields in their order.
     if !parameters.is_object() {
         return Err(

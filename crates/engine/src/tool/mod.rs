@@ -1,6 +1,6 @@
 //! Tools for agents: who may call them where, how often, and what is kept about it.
 //!
-//! A caller opens a session, which binds it to one folder; until runs have tokens of their own, that caller is the home's
+//! A caller opens a session, which binds it to one place; until runs have tokens of their own, that caller is the home's
 //! owner. The tools themselves are in `hyperion-tools`; here is what decides: the path rules, the limits of calls, and what
 //! may be written. A change is noted durably before it is made; looks are noted together, once a second.
 //!
@@ -8,13 +8,13 @@
 //! them but the count of the last minute's calls, and the last second's looks.
 
 mod call;
+mod filesystem;
 mod limiter;
 mod looks;
 mod oversee;
 mod session;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,7 +64,7 @@ impl Tools {
         self.looks.stop();
     }
 
-    /// Binds somebody to a folder.
+    /// Binds somebody to a place.
     pub fn open(
         &self,
         cx: &Cx,
@@ -76,10 +76,11 @@ impl Tools {
                 .hint("start one with `hyperion up`")
                 .into());
         }
-        let session = Session::open(cx, actor, &wanted.root)?;
+        let session = Session::open(cx, actor, wanted)?;
         let answer = wire::Session {
             token: session.id.to_string(),
             root: session.root.clone(),
+            clone: None,
         };
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if sessions.len() >= SESSIONS_MAX {

@@ -104,7 +104,8 @@ impl Overseer for Oversight<'_> {
             Access::Read => hyperion_policy::Access::Read,
             Access::Write => hyperion_policy::Access::Write,
         };
-        let judged = judge_path(path, access, &self.cx.rules, &self.session.place);
+        let folder = self.session.folder().map_err(Problem::from)?;
+        let judged = judge_path(path, access, &self.cx.rules, &folder.place);
         // Nobody can be asked yet on a session's behalf: what asks is refused, with the way that can ask.
         if judged.judgement.is_allowed() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! A session: one caller, bound to one folder.
+//! A session: one caller, bound to one place.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyperion_api::Problem;
-use hyperion_api::tool::Effect;
+use hyperion_api::tool::{Effect, OpenSession};
 use hyperion_host::Root;
 use hyperion_model::{Actor, Time, Uuid};
 use hyperion_policy::{Access, Place, judge_path};
@@ -19,16 +19,37 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How many files are remembered as shown with masks; with more, every file is taken for one.
 const MASKED_MAX: usize = 10_000;
 
-/// One caller, bound to one folder.
+/// One caller, bound to one place.
 pub(super) struct Session {
     pub(super) id: Uuid,
     pub(super) actor: Actor,
+    /// What it is bound to, as records name it.
     pub(super) root: String,
-    pub(super) folder: Root,
-    /// The folder, for the path rules.
-    pub(super) place: Place,
+    bound: Bound,
     calls: Mutex<Calls>,
     masked: Mutex<BTreeSet<String>>,
+}
+
+/// What a session is bound to.
+enum Bound {
+    Folder(Folder),
+}
+
+/// A folder with files.
+pub(super) struct Folder {
+    pub(super) root: Root,
+    /// The folder, for the path rules.
+    pub(super) place: Place,
+}
+
+impl Folder {
+    fn open(path: &Path, name: &str) -> Result<Self, Error> {
+        let unusable = |detail: String| Error::from(Problem::new("input.invalid", detail));
+        Ok(Self {
+            place: Place::at(name, None).map_err(|error| unusable(error.to_string()))?,
+            root: Root::open(path).map_err(|error| unusable(format!("open {error}")))?,
+        })
+    }
 }
 
 struct Calls {
@@ -38,21 +59,23 @@ struct Calls {
 }
 
 impl Session {
-    pub(super) fn open(cx: &Cx, actor: &Actor, root: &str) -> Result<Self, Error> {
-        let folder = real_folder(cx, root)?;
-        let unusable = |detail: String| Error::from(Problem::new("input.invalid", detail));
-        let root = folder
-            .to_str()
-            .ok_or_else(|| unusable("the root's path is not UTF-8".to_owned()))?
-            .to_owned();
-        let place = Place::at(&root, None).map_err(|error| unusable(error.to_string()))?;
-        let opened = Root::open(&folder).map_err(|error| unusable(format!("open {error}")))?;
+    pub(super) fn open(cx: &Cx, actor: &Actor, wanted: &OpenSession) -> Result<Self, Error> {
+        let (root, bound) = match wanted {
+            OpenSession::Root(root) => {
+                let folder = real_folder(cx, root)?;
+                let root = text(&folder)?;
+                let bound = Bound::Folder(Folder::open(&folder, &root)?);
+                (root, bound)
+            }
+            OpenSession::Repo(_) | OpenSession::CloneOf(_) | OpenSession::Clone(_) => {
+                return Err(Problem::new("input.invalid", "there are no clones yet").into());
+            }
+        };
         Ok(Self {
             id: cx.ids.next(),
             actor: actor.clone(),
             root,
-            folder: opened,
-            place,
+            bound,
             calls: Mutex::new(Calls {
                 used: cx.now(),
                 looks: Limiter::new(cx.settings.tools.looks_per_minute, MINUTE),
@@ -60,6 +83,13 @@ impl Session {
             }),
             masked: Mutex::default(),
         })
+    }
+
+    /// The folder with files that it is bound to.
+    pub(super) fn folder(&self) -> Result<&Folder, Error> {
+        match &self.bound {
+            Bound::Folder(folder) => Ok(folder),
+        }
     }
 
     /// Tells when it was used last.
@@ -94,6 +124,11 @@ impl Session {
     fn calls(&self) -> std::sync::MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn text(path: &Path) -> Result<String, Error> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| Problem::new("input.invalid", "the root's path is not UTF-8").into())
 }
 
 /// Finds the folder behind the links in a path, and refuses those that no session is bound to.

@@ -22,7 +22,7 @@ impl Scene {
         let tools = Tools::start(&world.cx).unwrap();
         let root = world.repo.path().to_str().unwrap().to_owned();
         world.repo.git(&["switch", "--quiet", "main"]);
-        let opened = tools.open(&world.cx, &admin(), &OpenSession { root });
+        let opened = tools.open(&world.cx, &admin(), &OpenSession::Root(root));
         Self {
             token: opened.unwrap().token,
             tools,
@@ -34,7 +34,7 @@ impl Scene {
         let root = root.to_owned();
         let opened = self
             .tools
-            .open(&self.world.cx, &admin(), &OpenSession { root });
+            .open(&self.world.cx, &admin(), &OpenSession::Root(root));
         opened.map_err(Problem::from)
     }
 
@@ -100,7 +100,7 @@ fn a_change_that_nobody_ended_stays_intended() {
     let root = scene.world.repo.path().to_str().unwrap().to_owned();
     {
         let cx = &scene.world.cx;
-        let session = Session::open(cx, &admin(), &root).unwrap();
+        let session = Session::open(cx, &admin(), &OpenSession::Root(root)).unwrap();
         let oversight = oversee::Oversight::new(cx, &session, "filesystem", "writeFile");
         let planned = hyperion_tools::Planned {
             path: "a",

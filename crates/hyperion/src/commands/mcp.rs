@@ -1,9 +1,12 @@
 //! `hyperion mcp`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::Client;
+use hyperion_api::tool::{self, OpenSession};
+use hyperion_mcp::Server;
 
 use crate::context::Cx;
 use crate::exit::Exit;
@@ -45,27 +48,36 @@ struct FilesystemArgs {
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
-        Command::Filesystem(args) => filesystem(args, cx).await,
+        Command::Filesystem(args) => {
+            let root = OpenSession::Root(folder(cx, &args.root)?);
+            serve("filesystem", root, cx).await
+        }
         Command::Install(args) => install::run(args, cx).await,
     }
 }
 
-async fn filesystem(args: FilesystemArgs, cx: &Cx) -> anyhow::Result<Exit> {
-    let root = cx.current_dir().join(&args.root);
-    if !root.is_dir() {
-        let what = format!("{} is not a folder", root.display());
+/// Names a folder from `/` on.
+fn folder(cx: &Cx, named: &Path) -> anyhow::Result<String> {
+    let folder = cx.current_dir().join(named);
+    if !folder.is_dir() {
+        let what = format!("{} is not a folder", folder.display());
         return Err(Failure::new(Exit::Usage, what)
             .hint("name the folder that the agent works in")
             .into());
     }
-    let Some(root) = root.to_str() else {
-        return Err(Failure::new(Exit::Usage, "the root's path is not UTF-8").into());
-    };
+    match folder.to_str() {
+        Some(folder) => Ok(folder.to_owned()),
+        None => Err(Failure::new(Exit::Usage, "the folder's path is not UTF-8").into()),
+    }
+}
+
+/// Serves one of the API's servers over standard input and output.
+async fn serve(name: &str, bound_to: OpenSession, cx: &Cx) -> anyhow::Result<Exit> {
+    let toolset = tool::server(name).with_context(|| format!("find the server {name}"))?;
     let (relay, calls) = relay::relay();
-    let (root, version) = (root.to_owned(), env!("CARGO_PKG_VERSION"));
-    let serving = tokio::spawn(async move {
-        hyperion_mcp::serve_filesystem(Client::new(relay), &root, version).await
-    });
+    let client = Client::new(relay);
+    let server = Server::new(toolset, bound_to, client, env!("CARGO_PKG_VERSION"));
+    let serving = tokio::spawn(hyperion_mcp::serve_stdio(server));
     // Ends when the server does: it holds the other end.
     let answered = relay::answer(cx, calls).await;
     if answered.is_err() {

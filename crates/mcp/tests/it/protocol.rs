@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use hyperion_api::tool::{self as wire, OpenSession};
 use hyperion_mcp::{Server, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines};
@@ -27,7 +28,9 @@ impl Scene {
         let engine = Arc::new(Played::default());
         let (to, input) = tokio::io::duplex(pipe_bytes);
         let (output, from) = tokio::io::duplex(pipe_bytes);
-        let server = Server::filesystem(engine.client(), "/r", "1.2.3");
+        let filesystem = wire::server("filesystem").unwrap();
+        let root = OpenSession::Root("/r".to_owned());
+        let server = Server::new(filesystem, root, engine.client(), "1.2.3");
         let serving = tokio::spawn(async { serve(server, input, output).await.unwrap() });
         Self {
             engine,

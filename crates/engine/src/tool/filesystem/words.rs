@@ -1,8 +1,7 @@
-//! What tools answer, in words: for agents that read text.
+//! What the filesystem tools answer, in words: for agents that read text.
 
 use std::fmt::Write as _;
 
-use hyperion_api::Problem;
 use hyperion_api::tool::filesystem::{
     DeleteResult, Encoding, EntryKind, LineEnding, ListResult, ReadFileResult, SearchResult,
     WriteResult,
@@ -96,14 +95,6 @@ pub(super) fn found(found: &SearchResult) -> String {
             text,
             "There may be more: {why}. Narrow the pattern or the folder."
         );
-    }
-    text
-}
-
-pub(super) fn refused(problem: &Problem) -> String {
-    let mut text = format!("{} ({})", problem.detail, problem.code);
-    if let Some(hint) = &problem.hint {
-        let _ = write!(text, "\nWhat to do: {hint}");
     }
     text
 }
