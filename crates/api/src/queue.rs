@@ -103,9 +103,39 @@ pub struct Evidence {
     /// The paths that conflict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<ConflictFile>,
+    /// What is wrong, by the failed check's output: the first cause first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FoundError>,
     /// The end of the failed check's output; redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tail: Option<String>,
+}
+
+/// An error that a command's output tells of; redacted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FoundError {
+    /// What kind of error it is: compile, type, test_failure, … (docs/output-analysis.md).
+    pub kind: String,
+    /// What it says, in one line.
+    pub message: String,
+    /// The file; relative to the repository where it is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The line, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The column, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// Its code, or the exception's name: `E0308`, `KeyError`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// The test that failed, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// What could be done about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
 }
 
 /// An entry with its evidence and its runs.

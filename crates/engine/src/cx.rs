@@ -1,6 +1,6 @@
 //! What every part of the engine uses: store, clock, git, rules.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyperion_git::Git;
@@ -42,8 +42,8 @@ pub struct Cx {
     pub ids: Arc<dyn Ids>,
     /// The settings.
     pub settings: Settings,
-    /// The machine's rules, compiled.
-    pub rules: Rules,
+    /// The machine's rules, once somebody asked for them: compiling takes longer than most lists do.
+    pub(crate) rules: OnceLock<Rules>,
     /// Takes secrets out of what is shown.
     pub redactor: Redactor,
     /// The git program.
@@ -66,6 +66,20 @@ impl Cx {
     /// Gives the time now.
     pub fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// Gives the machine's rules, compiled.
+    pub fn rules(&self) -> Result<&Rules, Error> {
+        if let Some(rules) = self.rules.get() {
+            return Ok(rules);
+        }
+        let rules = Rules::compile(self.settings.rules.clone()).map_err(|error| {
+            hyperion_api::Problem::new(
+                "input.invalid",
+                format!("the setting {}: {error}", error.key()),
+            )
+        })?;
+        Ok(self.rules.get_or_init(|| rules))
     }
 
     /// Makes an id of any noun.

@@ -1,12 +1,12 @@
 //! The engine: what is used, wired together, and the life it has.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyperion_git::Git;
 use hyperion_host::Home;
 use hyperion_model::{Name, Uuid};
-use hyperion_policy::{Redactor, Rules};
+use hyperion_policy::Redactor;
 use hyperion_store::Store;
 use tokio::sync::watch;
 
@@ -171,27 +171,26 @@ pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
         home,
         boot_id,
     } = parts;
-    let rules = Rules::compile(settings.rules.clone()).map_err(|error| {
-        hyperion_api::Problem::new(
-            "input.invalid",
-            format!("the setting {}: {error}", error.key()),
-        )
-    })?;
     let name = |text: String| Name::new(text).map_err(|error| Error::Missing(error.to_string()));
     let instance: Uuid = ids.next();
-    Ok(Cx {
+    let cx = Cx {
         store,
         clock,
         boot_id: name(boot_id)?,
         instance: name(instance.to_string())?,
         ids,
         settings,
-        rules,
+        rules: OnceLock::new(),
         redactor,
         git,
         home,
         repos: Pool::default(),
         jobs: Jobs::default(),
         works,
-    })
+    };
+    if works {
+        // Rules that do not compile keep an engine from starting, and nobody from reading.
+        cx.rules()?;
+    }
+    Ok(cx)
 }

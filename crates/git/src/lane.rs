@@ -90,7 +90,7 @@ impl Lane {
         let place = Place {
             store,
             git: folder.join("git"),
-            work: folder.join("work"),
+            work: Self::folder_of(lanes, slot),
         };
         if !matches!(place.bring_to(commit), Ok(true)) {
             // Whatever was wrong with it, a fresh one is cheap against a false verdict.
@@ -108,6 +108,12 @@ impl Lane {
             commit: commit.clone(),
             _lock: file,
         })
+    }
+
+    /// Tells which folder a lane's files are in, also while nobody has it.
+    #[must_use]
+    pub fn folder_of(lanes: &Path, slot: u16) -> PathBuf {
+        lanes.join(slot.to_string()).join("work")
     }
 
     /// The folder.

@@ -5,6 +5,8 @@ use super::{Finding, Tree};
 use std::collections::BTreeSet;
 
 const TABLE: &str = "docs/requirements.md";
+/// The threat model, which names tests too.
+const THREATS: &str = "docs/security.md";
 
 /// Requirement ids that issues delivered so far: each needs a row.
 const DELIVERED: &[&str] = &[
@@ -14,7 +16,37 @@ const DELIVERED: &[&str] = &[
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    check_with(tree, DELIVERED)
+    let mut findings = check_with(tree, DELIVERED);
+    findings.extend(threats(tree));
+    findings
+}
+
+/// Every test that the threat model names has to exist.
+fn threats(tree: &Tree) -> Vec<Finding> {
+    let Some(text) = tree.text(THREATS) else {
+        return vec![Finding::new(
+            THREATS,
+            None,
+            "is missing",
+            "write what is protected from whom, and which test shows it",
+        )];
+    };
+    let named = (1..).zip(text.lines()).flat_map(|(line, text)| {
+        references(text)
+            .into_iter()
+            .map(move |reference| (line, reference))
+    });
+    named
+        .filter_map(|(line, reference)| {
+            let wrong = find_test(reference, tree).err()?;
+            Some(Finding::new(
+                THREATS,
+                line,
+                format!("`{reference}` {wrong}"),
+                "name a test that exists and runs",
+            ))
+        })
+        .collect()
 }
 
 fn check_with(tree: &Tree, delivered: &[&str]) -> Vec<Finding> {
@@ -231,6 +263,27 @@ mod landing {
             "{:?}",
             found(rows, &[])
         );
+    }
+
+    #[test]
+    fn a_threat_that_names_no_real_test_is_found() {
+        let file = "crates/git/tests/it/queue.rs";
+        let text =
+            format!("stopped: `{file}::lands_once`\n\nand `{file}::lands_twice`, `git -c`\n");
+        let tree = Tree::of_files(&[(THREATS, &text), (file, TESTS)]);
+        let found = threats(&tree);
+        let told: Vec<_> = found
+            .iter()
+            .map(|found| (found.line, found.wrong.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [(
+                Some(3),
+                "`crates/git/tests/it/queue.rs::lands_twice` does not exist"
+            )]
+        );
+        assert_eq!(threats(&Tree::of_files(&[]))[0].wrong, "is missing");
     }
 
     #[test]

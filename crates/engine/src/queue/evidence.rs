@@ -1,8 +1,8 @@
 //! What is kept of an entry that could not land: both sides of every conflict, or the check's output.
 
 use hyperion_api::change_request::{Failure, FailureCode};
-use hyperion_api::queue::{CausedBy, ConflictFile, ConflictHunk, Evidence};
-use hyperion_git::{ConflictSide, Mode, Oid, TreePath};
+use hyperion_api::queue::{CausedBy, ConflictFile, ConflictHunk, Evidence, FoundError};
+use hyperion_git::{ConflictSide, Lane, Mode, Oid, TreePath};
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::run::Run;
@@ -10,7 +10,7 @@ use hyperion_patch::{Merge, merge3};
 
 use crate::error::oid;
 use crate::repo::Opened;
-use crate::{Cx, Error};
+use crate::{Cx, Error, run};
 
 /// The most conflicting files whose hunks are kept.
 const MAX_FILES: usize = 50;
@@ -18,6 +18,10 @@ const MAX_FILES: usize = 50;
 const MAX_HUNKS: usize = 50;
 /// The most bytes of one side of a conflicting place that are kept.
 const MAX_SIDE_BYTES: usize = 8 * 1024;
+/// The most errors of a failed check that are kept.
+const MAX_ERRORS: usize = 20;
+/// How much of the end of a failed check's output is looked at.
+const MAX_READ_BYTES: u64 = 4 * 1024 * 1024;
 /// How far back the commit on the other side is looked for.
 const MAX_HISTORY: usize = 500;
 
@@ -83,6 +87,7 @@ pub(super) fn of_conflict(
         kind: "conflict".to_owned(),
         failure,
         conflicts,
+        errors: Vec::new(),
         output_tail: None,
     };
     Ok((evidence, detail))
@@ -174,6 +179,7 @@ fn cause(
 /// Collects how a check failed.
 pub(super) fn of_check(
     cx: &Cx,
+    opened: &Opened,
     entry: &Entry,
     task: &str,
     name: &str,
@@ -191,11 +197,13 @@ pub(super) fn of_check(
         .reason
         .as_ref()
         .map_or("it failed", |reason| reason.as_str());
-    let detail = format!("check {name:?} failed on the merged result: {why}");
+    let errors = errors_of(cx, opened, run)?;
+    let first = errors.first().and_then(first_cause).unwrap_or_default();
+    let detail = format!("check {name:?} failed on the merged result: {why}{first}");
     let failure = Failure {
         entry_id: Some(entry.id.to_string()),
         task_id: task.to_owned(),
-        path: None,
+        path: errors.first().and_then(|error| error.path.clone()),
         code: FailureCode::CheckFailed,
         detail: detail.clone(),
         exit_code: run.exit_code,
@@ -206,9 +214,53 @@ pub(super) fn of_check(
         kind: "check".to_owned(),
         failure,
         conflicts: Vec::new(),
+        errors,
         output_tail: Some(tail),
     };
     Ok((evidence, detail))
+}
+
+/// Reads what is wrong from a check's output; nothing of it when the output is gone.
+fn errors_of(cx: &Cx, opened: &Opened, run: &Run) -> Result<Vec<FoundError>, Error> {
+    let Some((output, _)) = run::read_log(cx, run, MAX_READ_BYTES)? else {
+        return Ok(Vec::new());
+    };
+    let output = String::from_utf8_lossy(&output);
+    let output = cx.redactor.redact(&output);
+    let lane = Lane::folder_of(&run::lanes(cx, opened), run::LANE);
+    let analysis = hyperion_analyze::output(&hyperion_analyze::Output {
+        bytes: output.as_bytes(),
+        exit_code: run.exit_code,
+        command: None,
+        folder: lane.to_str(),
+    });
+    let told = analysis.errors.into_iter().take(MAX_ERRORS).map(|error| {
+        let (path, line, column) = match error.place {
+            Some(place) => (Some(place.file), place.line, place.column),
+            None => (None, None, None),
+        };
+        FoundError {
+            kind: error.kind.name().to_owned(),
+            message: error.message,
+            path,
+            line,
+            column,
+            error_code: error.code,
+            test: error.test,
+            advice: error.advice.map(|advice| advice.what),
+        }
+    });
+    Ok(told.collect())
+}
+
+/// Words where it went wrong first; none where the output does not say where.
+fn first_cause(error: &FoundError) -> Option<String> {
+    let path = error.path.as_deref()?;
+    let line = error
+        .line
+        .map(|line| format!(":{line}"))
+        .unwrap_or_default();
+    Some(format!("; {path}{line}: {}", error.message))
 }
 
 /// Says why what would land is not what was judged.
@@ -228,6 +280,7 @@ pub(super) fn of_policy(entry: &Entry, set: &ChangeSet, why: &str) -> (Evidence,
         kind: "policy".to_owned(),
         failure,
         conflicts: Vec::new(),
+        errors: Vec::new(),
         output_tail: None,
     };
     (evidence, detail)

@@ -437,7 +437,7 @@ impl Queue {
             checks::Verdict::Failed { name, run } => {
                 let sets = sets_of(cx, entry)?;
                 let task = sets.first().map_or("", |set| set.proposal.task.as_str());
-                let (found, detail) = evidence::of_check(cx, entry, task, &name, &run)?;
+                let (found, detail) = evidence::of_check(cx, opened, entry, task, &name, &run)?;
                 self.log(cx, entry, "check", "failed", 0, Some(&found));
                 self.quarantine(cx, entry, Quarantine::Check, &found, &detail)
             }

@@ -7,4 +7,5 @@ mod register;
 pub use file::{RepoFile, RepoFileError};
 pub(crate) use pool::LOST_BASE;
 pub use pool::{Opened, Pool};
+pub(crate) use register::around;
 pub use register::{find, register};

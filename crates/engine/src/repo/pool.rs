@@ -185,7 +185,7 @@ impl Opened {
             return Ok(known.clone());
         }
         let file = RepoFile::read(&self.git, blob.as_ref())?;
-        let rules = file.rules(&cx.rules)?;
+        let rules = file.rules(cx.rules()?)?;
         let mut files = cx.repos.lock_files();
         if files.len() >= MAX_FILES {
             files.clear();

@@ -127,6 +127,14 @@ pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
     })
 }
 
+/// Finds the innermost repository whose work tree a folder is, or is part of; `folder` has no links in it.
+pub(crate) fn around(cx: &Cx, folder: &Path) -> Result<Option<Repo>, Error> {
+    let around = all(cx)?
+        .into_iter()
+        .filter(|repo| repo.status == Status::Active && folder.starts_with(&repo.path));
+    Ok(around.max_by_key(|repo| repo.path.len()))
+}
+
 fn all(cx: &Cx) -> Result<Vec<Repo>, Error> {
     Ok(cx.store.list::<Repo>(&Filter::default().limit(1000))?.rows)
 }

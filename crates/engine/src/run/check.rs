@@ -19,7 +19,7 @@ use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
 use hyperion_store::{Filter, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::log_path;
+use super::{LANE, lanes, log_path};
 use crate::error::{chain, oid};
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
@@ -286,16 +286,12 @@ impl Job {
             what: "no-new-privileges".to_owned(),
             source,
         })?;
-        let lanes = cx
-            .home
-            .cache()
-            .join("lanes")
-            .join(opened.repo.id.to_string());
+        let lanes = lanes(cx, &opened);
         create_private_dir(&lanes).map_err(|source| Error::Io {
             what: lanes.display().to_string(),
             source,
         })?;
-        let lane = Lane::prepare(&lanes, 0, &opened.git, &oid(&candidate.commit)?)?;
+        let lane = Lane::prepare(&lanes, LANE, &opened.git, &oid(&candidate.commit)?)?;
         reached(Point::LanePrepared);
         let logged = self.run_in(&lane, &spec)?;
         Ok(self.ending(&logged))

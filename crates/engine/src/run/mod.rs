@@ -13,11 +13,21 @@ use std::path::PathBuf;
 use hyperion_model::RunId;
 use hyperion_model::run::Run;
 
+use crate::repo::Opened;
 use crate::{Cx, Error};
 
 /// Gives the file that a run's output goes to.
 pub fn log_path(cx: &Cx, id: RunId) -> PathBuf {
     cx.home.runs().join(id.to_string()).join("output.log")
+}
+
+/// Which of a repository's lanes checks use: one after the other.
+pub(crate) const LANE: u16 = 0;
+
+/// Gives the folder that a repository's lanes are in.
+pub(crate) fn lanes(cx: &Cx, opened: &Opened) -> PathBuf {
+    let id = opened.repo.id.to_string();
+    cx.home.cache().join("lanes").join(id)
 }
 
 /// Reads the end of a run's output, and whether its beginning is left out; none while there is none.

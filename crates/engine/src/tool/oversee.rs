@@ -105,7 +105,8 @@ impl Overseer for Oversight<'_> {
             Access::Write => hyperion_policy::Access::Write,
         };
         let folder = self.session.folder().map_err(Problem::from)?;
-        let judged = judge_path(path, access, &self.cx.rules, &folder.place);
+        let rules = folder.rules(self.cx, access).map_err(Problem::from)?;
+        let judged = judge_path(path, access, &rules, &folder.place);
         // Nobody can be asked yet on a session's behalf: what asks is refused, with the way that can ask.
         if judged.judgement.is_allowed() {
             return Ok(());

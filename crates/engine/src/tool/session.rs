@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyperion_api::Problem;
 use hyperion_api::tool::{Effect, OpenSession};
 use hyperion_host::Root;
+use hyperion_model::repo::Repo;
 use hyperion_model::{Actor, Time, Uuid};
-use hyperion_policy::{Access, Place, judge_path};
+use hyperion_policy::{Access, Place, Rules, judge_path};
 
 use super::limiter::{Limiter, Turn};
-use crate::{Cx, Error};
+use crate::{Cx, Error, repo};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -40,16 +41,58 @@ pub(super) struct Folder {
     pub(super) root: Root,
     /// The folder, for the path rules.
     pub(super) place: Place,
+    /// The repository that it is, or is part of: it may narrow the rules.
+    repo: Option<Repo>,
+    narrowed: Mutex<Option<(Time, Arc<Rules>)>>,
 }
 
+/// For how long the tip of a branch is taken for the newest when a path is judged.
+const TIP_AGE: Duration = Duration::from_secs(2);
+
 impl Folder {
-    fn open(path: &Path, name: &str) -> Result<Self, Error> {
+    fn open(cx: &Cx, path: &Path, name: &str) -> Result<Self, Error> {
         let unusable = |detail: String| Error::from(Problem::new("input.invalid", detail));
+        let repo = repo::around(cx, path)?;
+        // A glob with a folder in it is meant from the repository's own folder on.
+        let outer = repo.as_ref().map_or(name, |repo| repo.path.as_str());
+        let place = Place::new([outer.to_owned()], name, None);
         Ok(Self {
-            place: Place::at(name, None).map_err(|error| unusable(error.to_string()))?,
+            place: place.map_err(|error| unusable(error.to_string()))?,
             root: Root::open(path).map_err(|error| unusable(format!("open {error}")))?,
+            repo,
+            narrowed: Mutex::default(),
         })
     }
+
+    /// Gives the rules for its paths: the machine's, narrowed by what the tip of the repository's branch says.
+    ///
+    /// A file there that cannot be read keeps everybody from changing anything; looking goes by the machine's rules.
+    pub(super) fn rules(&self, cx: &Cx, access: Access) -> Result<Arc<Rules>, Error> {
+        let now = cx.now();
+        let mut narrowed = self.narrowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((read, rules)) = narrowed.as_ref()
+            && Duration::try_from(now.duration_since(*read)).is_ok_and(|age| age < TIP_AGE)
+        {
+            return Ok(Arc::clone(rules));
+        }
+        let rules = match self.repo.as_ref().map(|repo| at_tip(cx, repo)) {
+            None | Some(Ok(None)) => Arc::new(cx.rules()?.clone()),
+            Some(Ok(Some(rules))) => Arc::new(rules),
+            Some(Err(_)) if access == Access::Read => return Ok(Arc::new(cx.rules()?.clone())),
+            Some(Err(error)) => return Err(error),
+        };
+        *narrowed = Some((now, Arc::clone(&rules)));
+        Ok(rules)
+    }
+}
+
+/// Reads the rules at the tip of a repository's branch; none while it has no commit.
+fn at_tip(cx: &Cx, repo: &Repo) -> Result<Option<Rules>, Error> {
+    let opened = cx.repos.open(cx, repo.id)?;
+    let Some(tip) = opened.tip_if_there(&repo.branch)? else {
+        return Ok(None);
+    };
+    Ok(Some(opened.file_and_rules(cx, &tip)?.1))
 }
 
 struct Calls {
@@ -64,7 +107,7 @@ impl Session {
             OpenSession::Root(root) => {
                 let folder = real_folder(cx, root)?;
                 let root = text(&folder)?;
-                let bound = Bound::Folder(Folder::open(&folder, &root)?);
+                let bound = Bound::Folder(Folder::open(cx, &folder, &root)?);
                 (root, bound)
             }
             OpenSession::Repo(_) | OpenSession::CloneOf(_) | OpenSession::Clone(_) => {
@@ -169,7 +212,7 @@ fn real_folder(cx: &Cx, root: &str) -> Result<PathBuf, Error> {
     }
     let whole = Place::at("/", None).map_err(|error| Error::Missing(error.to_string()))?;
     let shown = folder.display().to_string();
-    let judged = judge_path(&shown, Access::Read, &cx.rules, &whole);
+    let judged = judge_path(&shown, Access::Read, cx.rules()?, &whole);
     if judged.judgement.is_denied() {
         let why = judged.judgement.reasons.first();
         let why = why.map(|reason| reason.detail.clone()).unwrap_or_default();

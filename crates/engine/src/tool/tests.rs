@@ -183,6 +183,75 @@ fn denied_paths_are_refused_with_a_code() {
     assert_eq!(scene.log(false), []);
 }
 
+// X1, X2: the repository narrows what may be touched, by the tip of its branch, from its own folder on; also when the session
+// is bound to a part of it.
+#[test]
+fn the_repository_narrows_the_rules_for_tools() {
+    let config = "[policy.paths]\ndeny = [\"lib/private/**\"]\n";
+    let scene = Scene::new(&[
+        ("lib/private/a", "1"),
+        ("lib/b", "2"),
+        ("hyperion.toml", config),
+    ]);
+    let read = |path: &str| scene.try_call("readFile", json!({"path": path})).unwrap();
+    assert_eq!(
+        scene.refused("readFile", json!({"path": "lib/private/a"})),
+        "path.denied"
+    );
+    assert!(!read("lib/b").is_error);
+
+    // What stands in the files is nobody's rule before it landed.
+    let root = scene.world.repo.path();
+    fs::write(root.join("hyperion.toml"), "").unwrap();
+    scene.world.clock.advance(Duration::from_secs(3));
+    assert_eq!(
+        scene.refused("readFile", json!({"path": "lib/private/a"})),
+        "path.denied"
+    );
+
+    let part = scene.open(root.join("lib").to_str().unwrap()).unwrap();
+    let in_part = Scene {
+        token: part.token,
+        ..scene
+    };
+    assert_eq!(
+        in_part.refused("readFile", json!({"path": "private/a"})),
+        "path.denied"
+    );
+    assert_eq!(
+        in_part.call("readFile", json!({"path": "b"}))["content"],
+        "2"
+    );
+
+    in_part.world.repo.commit_all("Open it");
+    in_part.world.clock.advance(Duration::from_secs(3));
+    assert_eq!(
+        in_part.call("readFile", json!({"path": "private/a"}))["content"],
+        "1"
+    );
+
+    // Rules that cannot be read keep it from changing, and nobody from looking.
+    in_part
+        .world
+        .repo
+        .commit("Break it", &[("hyperion.toml", "[policy\n")]);
+    in_part.world.clock.advance(Duration::from_secs(3));
+    assert_eq!(
+        in_part.call("readFile", json!({"path": "b"}))["content"],
+        "2"
+    );
+    let write = json!({"path": "c", "content": "3"});
+    let refused = in_part.try_call("writeFile", write).unwrap();
+    assert!(
+        refused.is_error && !root_of(&in_part).join("lib/c").exists(),
+        "{refused:?}"
+    );
+}
+
+fn root_of(scene: &Scene) -> &std::path::Path {
+    scene.world.repo.path()
+}
+
 // X1: a session is bound to a folder that is nobody's secret, and never to the home.
 #[test]
 fn a_session_is_not_bound_to_the_home_nor_to_secrets() {

@@ -1,6 +1,8 @@
 //! The merge queue.
 
-use hyperion_api::queue::{ConflictFile, Entry, EntryDetail, Evidence, LogRecord, Metrics};
+use hyperion_api::queue::{
+    ConflictFile, Entry, EntryDetail, Evidence, FoundError, LogRecord, Metrics,
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -115,11 +117,40 @@ fn why(evidence: &Evidence) -> String {
         text.push('\n');
         text.push_str(&conflict(file));
     }
+    if !evidence.errors.is_empty() {
+        text.push_str("\n  What its output tells, the first cause first:\n");
+    }
+    for error in &evidence.errors {
+        text.push_str(&found(error));
+    }
     if let Some(tail) = &evidence.output_tail {
         text.push_str("\n  The end of the check's output:\n");
         for line in visible_text(tail).lines() {
             text.push_str(&format!("    {line}\n"));
         }
+    }
+    text
+}
+
+fn found(error: &FoundError) -> String {
+    let place = error.path.as_deref().map(|path| {
+        let numbers = [error.line, error.column];
+        let numbers: String = numbers.iter().flatten().map(|n| format!(":{n}")).collect();
+        format!("{}{numbers}: ", paint(style::STRONG, &visible(path)))
+    });
+    let code = error
+        .error_code
+        .as_deref()
+        .map(|code| format!(", {}", visible(code)));
+    let mut text = format!(
+        "    {}{} ({}{})\n",
+        place.unwrap_or_default(),
+        visible(&error.message),
+        visible(&error.kind),
+        code.unwrap_or_default()
+    );
+    if let Some(advice) = &error.advice {
+        text.push_str(&format!("      {}\n", visible(advice)));
     }
     text
 }

@@ -180,6 +180,53 @@ fn a_failed_check_is_quarantined_with_its_output_and_can_be_retried() {
     world.assert_sound();
 }
 
+// I2, M4: where it went wrong is said with the entry and with the request, not only where its output ends.
+#[test]
+fn a_failed_check_says_where_its_output_puts_the_cause() {
+    let world = World::up(&[
+        (
+            "hyperion.toml",
+            "[checks]\nbuild = \"rustc --crate-type lib --emit metadata -o /dev/null src/lib.rs\"\n",
+        ),
+        ("src/lib.rs", "pub fn seconds() -> u64 {\n    30\n}\n"),
+    ]);
+    let broken = task_request("Thirty")
+        .class("bugfix")
+        .task(task("T1", "in words").replace(
+            "src/lib.rs",
+            "pub fn seconds() -> u64 {\n    \"thirty\"\n}\n",
+        ));
+    let detail = world.carry_out(&broken, 1);
+    assert_eq!(
+        detail["summary"]["not_landed"][0]["detail"],
+        "check \"build\" failed on the merged result: it exited with 1; src/lib.rs:2: mismatched types"
+    );
+    let entry = text(&detail["entries"][0]["id"]);
+    let evidence = &world.entry(&entry)["evidence"];
+    assert_eq!(evidence["failure"]["path"], "src/lib.rs");
+    let found = &evidence["errors"][0];
+    assert_eq!(
+        (
+            &found["kind"],
+            &found["path"],
+            &found["line"],
+            &found["error_code"]
+        ),
+        (
+            &json!("type"),
+            &json!("src/lib.rs"),
+            &json!(2),
+            &json!("E0308")
+        )
+    );
+    let words = world.run(&["queue", "show", &entry]).code(0).stdout;
+    assert!(
+        words.contains("    src/lib.rs:2:5: mismatched types (type, E0308)\n"),
+        "{words}"
+    );
+    world.assert_sound();
+}
+
 // S3, S4: a process inside a run never decides. With its environment mended and the very program at hand, it
 // is turned away, by the socket and by the lock, and what it wanted to approve still waits.
 #[test]

@@ -27,7 +27,7 @@ async fn show(
     blocking(server, move |server| {
         let cx = server.cx();
         let (name, rules) = match wanted {
-            None => (None, cx.rules.clone()),
+            None => (None, cx.rules()?.clone()),
             Some(wanted) => {
                 let found = repo::find(cx, &wanted, None)?;
                 let opened = cx.repos.open(cx, found.id)?;
@@ -37,7 +37,7 @@ async fn show(
             }
         };
         let source = rules.source();
-        let of_machine = cx.rules.commands().len();
+        let of_machine = cx.rules()?.commands().len();
         let commands = source
             .commands
             .iter()
