@@ -122,7 +122,10 @@ impl Queue {
                 self.leases.insert(entry.id, renewed);
                 return Ok(true);
             }
-            self.leases.remove(&entry.id);
+            // Given back, not only forgotten: to a clock that is set back it would be alive again, and nobody's.
+            if let Some(ended) = self.leases.remove(&entry.id) {
+                cx.store.release(&ended)?;
+            }
         }
         if entry.status == Status::Dispatching {
             // The world may have changed already: this is finished or undone, never started over.

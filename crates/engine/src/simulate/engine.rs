@@ -203,7 +203,8 @@ impl World {
                     engine.pending = Some(next);
                 }
                 Refused::Stumble(entry) if why == NotTaken::LeaseLost => {
-                    engine.leases.remove(&entry);
+                    let ended = engine.leases.remove(&entry);
+                    ended.iter().for_each(|ended| self.facts.release(ended));
                 }
                 Refused::Stumble(entry) => self.stumble(engine, entry),
             },

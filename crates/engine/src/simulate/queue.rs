@@ -174,7 +174,8 @@ impl World {
                 engine.leases.insert(entry.id, renewed);
                 return Ok(None);
             }
-            engine.leases.remove(&entry.id);
+            let ended = engine.leases.remove(&entry.id);
+            ended.iter().for_each(|ended| self.facts.release(ended));
         }
         // Whoever holds it is at it: only what nobody holds is taken over.
         let Some(lease) = self
