@@ -71,7 +71,8 @@ pub struct Record {
     pub old_sha256: Option<String>,
     /// The SHA-256 of what it was to hold; null of one that was to be removed.
     pub new_sha256: Option<String>,
-    /// `looked`; of a change `intended` (not known to be made), `done`, or the code it failed with.
+    /// `looked`; of a change `intended` (not known to be made), `done`, or the code it failed with; after a crash
+    /// `done`, `undone` or `unknown`, as the file says.
     pub outcome: String,
 }
 

@@ -116,6 +116,14 @@ points! {
     RequestFinished "engine.request.finished" "A request has ended, with its summary."
     RollbackFiled "engine.rollback.filed" "The request that takes another one back is filed; whoever asked has no answer."
 
+    ToolNoted "engine.tool.noted" "A tool's change of a file is noted durably; the file is as it was."
+    FileDrafted "host.file.drafted" "The new content is durable beside the file; the file is as it was."
+    FileExchanged "host.file.exchanged" "The new content is in its place; the old one is beside it, and nobody has looked whether it is the expected one."
+    FileAside "host.file.aside" "A file that is to be removed has another name; nobody has looked whether it is the expected one."
+    FilePlaced "host.file.placed" "The new content is in its place; the old one may still be beside it."
+    ToolMade "engine.tool.made" "A tool's change is made; its record still says that it is intended."
+    LeftoverRemoved "host.file.leftover_removed" "What a dead tool call left beside a file is gone; its record still says that it is intended."
+
     PurgeContentReleased "store.purge.content_released" "Some requests have let go of their content; it is marked, and still there."
     PurgeMarked "engine.purge.marked" "Content past its time is marked; nothing is purged."
     StorePurgeRowsGone "store.purge.rows_gone" "Rows of purged content are gone or empty; files of large ones are still there."

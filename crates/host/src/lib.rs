@@ -22,7 +22,7 @@ mod process;
 mod run;
 mod wait;
 
-pub use beneath::{BeneathError, Expect, Found, Kind, Listed, Root};
+pub use beneath::{BeneathError, Expect, Found, Kind, Listed, Root, Settled};
 pub use cancel::CancelFlag;
 pub use confine::{confine_this_thread, is_confined};
 pub use coprocess::{CoProcess, CoProcessError};

@@ -1,7 +1,7 @@
 //! What tools were called to do: a bounded log without events.
 //!
-//! A change is noted before it is made, and its outcome after: a note that stayed `intended` was left by a crash, and the file's
-//! hash tells whether it was made. What only looked is noted in one record for many calls.
+//! A change is noted before it is made, and its outcome after: a note that stayed `intended` was left by a crash, and the next
+//! engine looks at the file whether it was made. What only looked is noted in one record for many calls.
 
 use hyperion_model::{Time, Uuid};
 use rusqlite::params;
@@ -79,6 +79,26 @@ impl Store {
             made: None::<()>,
             reply: Reply::Nobody,
         }))
+    }
+
+    /// Lists the oldest records of a server that are still `intended`, with what [`Store::end_tool`] names them by.
+    pub fn tools_intended(
+        &self,
+        server: &str,
+        limit: u32,
+    ) -> Result<Vec<(i64, ToolRecord)>, ReadError> {
+        self.read(|conn| {
+            let records = conn
+                .prepare_cached(
+                    "SELECT time_ms, session, actor, root, server, tool, calls, paths, old_sha256, new_sha256, outcome, id
+                     FROM tool_log WHERE outcome = 'intended' AND server = ?1 ORDER BY id LIMIT ?2",
+                )?
+                .query_map(params![server, limit.clamp(1, MAX_PAGE)], |row| {
+                    Ok((row.get(11)?, from_row(row)?))
+                })?
+                .collect::<Result<_, _>>()?;
+            Ok(records)
+        })
     }
 
     /// Lists the newest records; only those of changes, unless looks are wanted, too.

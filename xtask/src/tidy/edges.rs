@@ -93,7 +93,7 @@ const HOUSE: &[Room] = &[
     Room {
         name: "hyperion-host",
         floor: 2,
-        uses: &[],
+        uses: &["hyperion-fault"],
     },
     Room {
         name: "hyperion-api",

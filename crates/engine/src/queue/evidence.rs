@@ -186,13 +186,9 @@ pub(super) fn of_check(
     run: &Run,
 ) -> Result<(Evidence, String), Error> {
     let tail = match run.result {
-        Some(digest) => cx.store.blob(digest)?.unwrap_or_default(),
-        None => Vec::new(),
+        Some(digest) => cx.read_text(digest)?.unwrap_or_default(),
+        None => String::new(),
     };
-    let tail = cx
-        .redactor
-        .redact(&String::from_utf8_lossy(&tail))
-        .into_owned();
     let why = run
         .reason
         .as_ref()
@@ -225,8 +221,6 @@ fn errors_of(cx: &Cx, opened: &Opened, run: &Run) -> Result<Vec<FoundError>, Err
     let Some((output, _)) = run::read_log(cx, run, MAX_READ_BYTES)? else {
         return Ok(Vec::new());
     };
-    let output = String::from_utf8_lossy(&output);
-    let output = cx.redactor.redact(&output);
     let lane = Lane::folder_of(&run::lanes(cx, opened), run::LANE);
     let analysis = hyperion_analyze::output(&hyperion_analyze::Output {
         bytes: output.as_bytes(),

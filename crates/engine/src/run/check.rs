@@ -19,7 +19,7 @@ use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
 use hyperion_store::{Filter, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::{LANE, lanes, log_path};
+use super::{LANE, end_of, lanes, log_path};
 use crate::error::{chain, oid};
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
@@ -364,12 +364,9 @@ impl Job {
                 Some("nobody waits for it any more".to_owned()),
             ),
         };
-        let tail = logged
-            .tail
-            .get(logged.tail.len().saturating_sub(TAIL_BYTES)..)
-            .unwrap_or_default();
-        // Shown to people through the redactor; kept encrypted as it is.
-        let blob = NewBlob::new(tail);
+        // The log has it as it was written.
+        let tail = end_of(&self.cx.redactor, &logged.tail, TAIL_BYTES);
+        let blob = NewBlob::new(tail.as_bytes());
         Ended {
             kind,
             exit_code,

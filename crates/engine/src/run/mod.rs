@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use hyperion_model::RunId;
 use hyperion_model::run::Run;
+use hyperion_policy::Redactor;
 
 use crate::repo::Opened;
 use crate::{Cx, Error};
@@ -30,8 +31,46 @@ pub(crate) fn lanes(cx: &Cx, opened: &Opened) -> PathBuf {
     cx.home.cache().join("lanes").join(id)
 }
 
-/// Reads the end of a run's output, and whether its beginning is left out; none while there is none.
-pub fn read_log(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(Vec<u8>, bool)>, Error> {
+/// How much before the end that is wanted is read, too: a secret is known by how it begins.
+const BEFORE_BYTES: u64 = 256 * 1024;
+
+/// Gives the end of what a process wrote, from the beginning of a line on, without its secrets; about `keep` bytes of it.
+///
+/// What comes before is looked at as well, so that nothing of a secret shows whose beginning is cut off.
+pub(crate) fn end_of(redactor: &Redactor, bytes: &[u8], keep: usize) -> String {
+    let line_after = |at: usize| {
+        let rest = bytes.get(at..)?;
+        let line = at + rest.iter().position(|byte| *byte == b'\n')? + 1;
+        (line < bytes.len()).then_some(line)
+    };
+    let line_before = |at: usize| {
+        let line = bytes.get(..at)?.iter().rposition(|byte| *byte == b'\n');
+        line.map(|at| at + 1)
+    };
+    let from = match bytes.len().saturating_sub(keep) {
+        0 => 0,
+        at => line_after(at - 1).or_else(|| line_before(at)).unwrap_or(0),
+    };
+    let (before, shown) = bytes.split_at(from);
+    let mut stream = redactor.stream();
+    // Nobody sees it.
+    let _ = stream.push_bytes(before);
+    let mut text = stream.push_bytes(shown);
+    text.push_str(&stream.finish());
+    text
+}
+
+/// Reads the end of a run's output without its secrets, and whether its beginning is left out; none while there is none.
+pub fn read_log(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(String, bool)>, Error> {
+    let keep = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+    let read = read_raw(cx, run, max_bytes.saturating_add(BEFORE_BYTES))?;
+    Ok(read.map(|(bytes, truncated)| {
+        let text = end_of(&cx.redactor, &bytes, keep);
+        (text, truncated || bytes.len() > keep)
+    }))
+}
+
+fn read_raw(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(Vec<u8>, bool)>, Error> {
     use std::io::{Read as _, Seek as _, SeekFrom};
 
     let path = log_path(cx, run.id);
@@ -73,4 +112,36 @@ pub fn title(cx: &Cx, run: &Run) -> Result<String, Error> {
     Ok(spec
         .and_then(|spec| spec[field].as_str().map(str::to_owned))
         .unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "ghp_1234567890abcdefghijklmnopqrstuvABCD";
+
+    // C8: wherever somebody asks for an end to begin, no piece of a secret shows; and it begins with a line.
+    #[test]
+    fn the_end_of_an_output_shows_no_piece_of_a_secret() {
+        let redactor = Redactor::default();
+        let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n\
+                   QyNTUxOQAAACBq1Fxm2fY6b1kQ5mC4xk2Yt7p0l8w3JrUoVQnXo6kPzAAAAJg6ZkqJOmZK\n-----END OPENSSH PRIVATE KEY-----\n";
+        let output = format!("first\ntoken {TOKEN}\nbetween\n{key}last line\n");
+        for keep in 1..=output.len() + 1 {
+            let shown = end_of(&redactor, output.as_bytes(), keep);
+            assert!(shown.ends_with("last line\n"), "{keep}: {shown}");
+            for piece in ["qrstuvABCD", "QyNTUxOQ", "OmZK", "Zm2fY6b"] {
+                assert!(!shown.contains(piece), "{keep}: {shown}");
+            }
+            let first = shown.lines().next().unwrap();
+            let begins = ["first", "token ", "between", "[redacted", "last line"];
+            assert!(
+                begins.iter().any(|line| first.starts_with(line)),
+                "{keep}: {shown}"
+            );
+        }
+        assert_eq!(end_of(&redactor, b"", 10), "");
+        assert_eq!(end_of(&redactor, b"no end", 3), "no end");
+        assert_eq!(end_of(&redactor, b"a\nlong line\n", 3), "long line\n");
+    }
 }

@@ -13,6 +13,7 @@ mod limiter;
 mod looks;
 mod oversee;
 mod session;
+mod settle;
 #[cfg(test)]
 mod tests;
 
@@ -51,8 +52,11 @@ pub struct Admitted {
 }
 
 impl Tools {
-    /// Starts the thread that notes what was looked at.
+    /// Finds out what became of changes that a dead engine had begun, and starts the thread that notes what is looked at.
     pub(crate) fn start(cx: &Arc<Cx>) -> Result<Self, Error> {
+        if cx.works {
+            settle::settle(cx)?;
+        }
         Ok(Self {
             sessions: Mutex::default(),
             looks: Looks::start(cx)?,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use hyperion_api::Problem;
+use hyperion_fault::{Point, reached};
 use hyperion_policy::judge_path;
 use hyperion_store::ToolRecord;
 use hyperion_tools::filesystem::sha256;
@@ -44,9 +45,9 @@ impl<'a> Oversight<'a> {
 
     /// Notes how the change went, if one was begun.
     pub(super) fn ended(&self, outcome: &str) {
-        if let Some(id) = self.noted.take()
-            && let Err(error) = self.cx.store.end_tool(id, outcome)
-        {
+        let Some(id) = self.noted.take() else { return };
+        reached(Point::ToolMade);
+        if let Err(error) = self.cx.store.end_tool(id, outcome) {
             // It stays `intended`, which is true: the file tells the rest.
             tracing::warn!(%error, "could not note how a tool's change went");
         }
@@ -145,6 +146,7 @@ impl Overseer for Oversight<'_> {
         });
         let id = noted.map_err(|error| Problem::from(Error::from(error)))?;
         self.noted.set(Some(id));
+        reached(Point::ToolNoted);
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 mod error;
 mod folder;
 mod resolve;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -24,6 +25,7 @@ pub use error::BeneathError;
 use folder::Folder;
 pub use folder::{Found, Kind, Listed};
 use resolve::{Resolver, parts};
+pub use settle::Settled;
 pub use write::Expect;
 
 /// How a folder is opened that is only walked through.
@@ -101,6 +103,19 @@ impl Root {
     pub fn remove(&self, path: &str, expect: Expect<'_>) -> Result<(), BeneathError> {
         let (folder, name) = self.parent_of(path)?;
         write::remove(&folder, name, path, expect)
+    }
+
+    /// Clears what a writer of this file left beside it that died in the middle; see [`Settled`].
+    ///
+    /// `is_ours` tells the content that the writer expected, or wrote, from everybody else's.
+    pub fn settle(
+        &self,
+        path: &str,
+        is_ours: &dyn Fn(&[u8]) -> bool,
+        max_bytes: u64,
+    ) -> Result<Settled, BeneathError> {
+        let (folder, name) = self.parent_of(path)?;
+        settle::settle(&folder, name, path, is_ours, max_bytes)
     }
 
     fn folder(&self, path: &str) -> Result<Folder, BeneathError> {

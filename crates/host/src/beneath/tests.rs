@@ -248,6 +248,76 @@ fn a_hard_link_is_not_written_through() {
     assert_eq!(fs::metadata(place.at("out/d/f")).unwrap().nlink(), 1);
 }
 
+// C4, S9: what a dead writer left is told by its content: its own goes, somebody else's goes back where it was.
+#[test]
+fn what_a_dead_writer_left_goes_or_goes_back() {
+    const OLD: &[u8] = b"expected";
+    const NEW: &[u8] = b"written";
+    const EDIT: &[u8] = b"of a person";
+    let left = format!("{}7-0.tmp", write::prefix("f"));
+    // What it was doing, what is in the file, what lies beside it; what that comes to, and what is in the file then.
+    type Case<'a> = (
+        &'a str,
+        Option<&'a [u8]>,
+        &'a [u8],
+        Settled,
+        Option<&'a [u8]>,
+    );
+    let cases: &[Case<'_>] = &[
+        ("drafted", Some(OLD), NEW, Settled::Cleared, Some(OLD)),
+        ("exchanged", Some(NEW), OLD, Settled::Cleared, Some(NEW)),
+        ("drafted, of a new file", None, NEW, Settled::Cleared, None),
+        ("aside, to be removed", None, OLD, Settled::Cleared, None),
+        (
+            "aside, and an edit",
+            None,
+            EDIT,
+            Settled::PutBack,
+            Some(EDIT),
+        ),
+        (
+            "exchanged with an edit",
+            Some(NEW),
+            EDIT,
+            Settled::PutBack,
+            Some(EDIT),
+        ),
+        (
+            "two edits",
+            Some(b"another"),
+            EDIT,
+            Settled::Kept(left.clone()),
+            Some(b"another"),
+        ),
+    ];
+    for (what, file, beside, settled, then) in cases {
+        let place = Place::new();
+        let folder = place.at("in/d");
+        let neighbour = folder.join(format!("{}7-1.tmp", write::prefix("g")));
+        fs::write(&neighbour, OLD).unwrap();
+        fs::remove_file(folder.join("f")).unwrap();
+        if let Some(bytes) = file {
+            fs::write(folder.join("f"), bytes).unwrap();
+        }
+        fs::write(folder.join(&left), beside).unwrap();
+        let root = Root::open(&place.at("in")).unwrap();
+        let is_ours = |bytes: &[u8]| bytes == OLD || bytes == NEW;
+        assert_eq!(
+            &root.settle("d/f", &is_ours, MAX).unwrap(),
+            settled,
+            "{what}"
+        );
+        let now = fs::read(folder.join("f")).ok();
+        assert_eq!(now.as_deref(), *then, "{what}");
+        let is_kept = matches!(settled, Settled::Kept(_));
+        assert_eq!(folder.join(&left).exists(), is_kept, "{what}");
+        assert!(
+            neighbour.exists(),
+            "{what}: a neighbour's is the neighbour's"
+        );
+    }
+}
+
 // X1: names come in order, with their kinds, and not more than asked for.
 #[test]
 fn folders_are_listed_within_a_limit() {

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use hyperion_fault::{Point, reached};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
@@ -51,7 +52,8 @@ pub(super) fn write(
             Some(stat.st_mode & 0o7777)
         }
     };
-    let beside = make_beside(folder, path, bytes, mode)?;
+    let beside = make_beside(folder, name, path, bytes, mode)?;
+    reached(Point::FileDrafted);
     let placed = match expect {
         Expect::Absent => rustix::fs::renameat_with(
             folder.handle(),
@@ -63,6 +65,7 @@ pub(super) fn write(
         .map_err(|errno| BeneathError::of(path, errno)),
         Expect::Content { .. } => replace(folder, &beside, name, path, expect),
     };
+    reached(Point::FilePlaced);
     // Whatever it names now is not needed any more: the old content, or the new one that found no place.
     let cleared = match (&placed, expect) {
         (Ok(()), Expect::Absent) => Ok(()),
@@ -85,6 +88,7 @@ pub(super) fn remove(
     look(folder, name, path, expect)?;
     // Taken out of the way first: what was looked at may not be what is there by now.
     let aside = rename_aside(folder, name, path)?;
+    reached(Point::FileAside);
     if let Err(error) = look(folder, &aside, path, expect) {
         put_back(folder, &aside, name);
         return Err(error);
@@ -99,7 +103,7 @@ pub(super) fn remove(
     reason = "a lock on a file with a deadline has no event to wait for"
 )]
 /// Keeps other writers of Hyperion's, in whichever process, out of a folder until the handle is closed.
-fn take_turn(folder: &Folder, path: &str) -> Result<OwnedFd, BeneathError> {
+pub(super) fn take_turn(folder: &Folder, path: &str) -> Result<OwnedFd, BeneathError> {
     // Of its own: a lock belongs to the open handle.
     let failed = |errno| BeneathError::of(path, errno);
     let handle = rustix::fs::openat(folder.handle(), ".", FOLDER, Mode::empty()).map_err(failed)?;
@@ -133,7 +137,7 @@ fn replace(
         )
     };
     match exchange() {
-        Ok(()) => {}
+        Ok(()) => reached(Point::FileExchanged),
         // Some file systems cannot exchange; what was looked at a moment ago has to do there.
         Err(Errno::INVAL | Errno::NOSYS) => {
             rustix::fs::renameat(folder.handle(), beside, folder.handle(), name)
@@ -175,6 +179,7 @@ fn look(folder: &Folder, name: &str, path: &str, expect: Expect<'_>) -> Result<(
 /// Writes content under a name of its own, durably.
 fn make_beside(
     folder: &Folder,
+    beside: &str,
     path: &str,
     bytes: &[u8],
     mode: Option<u32>,
@@ -182,7 +187,7 @@ fn make_beside(
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut tries = 0;
     let (name, opened) = loop {
-        let name = fresh_name();
+        let name = fresh_name(beside);
         match rustix::fs::openat(folder.handle(), &name, flags, Mode::from_raw_mode(NEW_MODE)) {
             Err(Errno::EXIST) if tries < NAMES_MAX => tries += 1,
             opened => break (name, opened.map_err(|errno| BeneathError::of(path, errno))?),
@@ -208,7 +213,7 @@ fn make_beside(
 fn rename_aside(folder: &Folder, name: &str, path: &str) -> Result<String, BeneathError> {
     let mut tries = 0;
     loop {
-        let aside = fresh_name();
+        let aside = fresh_name(name);
         match rustix::fs::renameat_with(
             folder.handle(),
             name,
@@ -234,9 +239,19 @@ fn put_back(folder: &Folder, aside: &str, name: &str) {
     );
 }
 
-/// A name that nobody else uses: this process counts its own.
-fn fresh_name() -> String {
+/// A name beside another that nobody else uses: this process counts its own.
+fn fresh_name(name: &str) -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    format!(".hyperion-{}-{count}.tmp", std::process::id())
+    format!("{}{}-{count}.tmp", prefix(name), std::process::id())
+}
+
+/// How every name begins that a writer gives to something beside a file, so that it is found after a crash.
+///
+/// A name may be as long as names can be, so it is not told but hashed: FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>.
+pub(super) fn prefix(name: &str) -> String {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!(".hyperion-{hash:016x}-")
 }

@@ -73,6 +73,17 @@ impl Api {
         self.ask(self.client.post::<Value>(path, body))
     }
 
+    /// Posts a body in a session.
+    pub(crate) fn post_as(
+        &self,
+        token: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Result<Value, Problem>, NoAnswer> {
+        let client = self.client.with_token(token);
+        self.ask(client.post::<Value>(path, body))
+    }
+
     fn ask(
         &self,
         call: impl Future<Output = Result<Value, ClientError>>,

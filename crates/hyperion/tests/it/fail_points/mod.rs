@@ -9,6 +9,7 @@ mod landing;
 mod persons;
 mod places;
 mod scene;
+mod tools;
 
 use crate::backup_kills;
 use hyperion_fault::Point;
@@ -36,6 +37,8 @@ fn every_point_is_killed_at_in_some_scenario() {
         places::MIGRATION,
         places::PURGE,
         places::ARCHIVE,
+        tools::CHANGED,
+        &[tools::MADE_UP_FOR],
     ]
     .into_iter()
     .flatten()
