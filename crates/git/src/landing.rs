@@ -434,7 +434,7 @@ const KEEP_MAX_BYTES: u64 = 1024;
 /// An object's name is not shorter.
 const OID_HEX_MIN: usize = 40;
 
-const LANDING_PREFIX: &str = "refs/hyperion/landing/";
+pub(crate) const LANDING_PREFIX: &str = "refs/hyperion/landing/";
 
 fn landing_ref(entry: &str) -> Result<RefName, GitError> {
     RefName::new(format!("{LANDING_PREFIX}{entry}")).map_err(|_| {

@@ -34,7 +34,7 @@ use crate::call::{Call, ENGINE_MARK};
 use crate::error::GitError;
 use crate::git::Git;
 use crate::helper::Helper;
-use crate::landing::remove_torn_keeps;
+use crate::landing::{LANDING_PREFIX, remove_torn_keeps};
 use crate::loose::{remove_damaged_objects, remove_temporary};
 use crate::merge::Merger;
 use crate::oid::{Oid, RefName};
@@ -299,6 +299,8 @@ impl RepoStore {
             let _ = fs::remove_file(self.git_dir().join(lock));
         }
         remove_ref_locks(&self.git_dir().join("refs"));
+        // Of a landing that was recorded: its ref may be gone, so that nobody would come across the lock again.
+        remove_ref_locks(&self.user.git_dir().join(LANDING_PREFIX));
         remove_torn_keeps(&self.user.objects().join("pack"));
         write_atomic(&mark, boot_id.as_bytes(), 0o600).map_err(GitError::io(&mark))
     }

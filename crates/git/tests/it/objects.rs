@@ -272,6 +272,36 @@ fn objects_that_lost_their_content_in_a_power_loss_are_written_again() {
     });
 }
 
+// M5: what a loss of power brought back of a landing that was recorded long before is nobody's any more, in either repository;
+// what is the user's stays.
+#[test]
+fn locks_of_our_own_refs_that_a_power_loss_left_are_removed() {
+    with_each_git(|world| {
+        world.commit_all("one");
+        drop(world.store());
+        let own = world.root().join("own");
+        let of_git = world.user().join(".git/refs");
+        let ours = [
+            own.join("git/refs/hyperion/base/x.lock"),
+            of_git.join("hyperion/landing/x.lock"),
+        ];
+        let theirs = of_git.join("heads/main.lock");
+        for lock in ours.iter().chain([&theirs]) {
+            std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+            std::fs::write(lock, "").unwrap();
+        }
+        drop(world.store());
+        assert!(
+            ours.iter().all(|lock| lock.exists()),
+            "the boot is the same"
+        );
+        let repo = world.repo();
+        hyperion_git::RepoStore::open(&world.git, &own, &repo, "next boot").unwrap();
+        assert!(!ours.iter().any(|lock| lock.exists()));
+        assert!(theirs.exists());
+    });
+}
+
 #[test]
 fn a_repository_that_is_gone_is_said_so() {
     with_each_git(|world| {
