@@ -19,6 +19,8 @@ const TARGETS: &[&str] = &[
     "output",
     "report",
     "policy_shell",
+    "jsonrpc",
+    "jsonc",
 ];
 
 /// What the compiler adds so that libFuzzer sees which edges an input takes and what it compares.

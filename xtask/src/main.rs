@@ -10,6 +10,7 @@
 
 mod bench;
 mod chaos;
+mod conformance;
 mod fuzz;
 mod generate;
 mod process;
@@ -34,6 +35,8 @@ Commands:
                   sees that it works, and writes nothing
   chaos [--minutes N] [--seed S]
                   Run the seeded tests (kills, power loss, simulation) for N minutes in all
+  conformance     Let the conformance suite of MCP, the Inspector and the Python client try
+                  our servers; installs them below the target folder
   tidy            Check crate edges, file sizes, generated files, the requirement table,
                   links, walls between crates, paths and examples
   fuzz [TARGET…] [--minutes N]
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
             bench::run(&root, &names, extent)
         }
         ["chaos", wishes @ ..] => chaos::Wish::read(wishes).and_then(|wish| chaos::go(&root, wish)),
+        ["conformance"] => conformance::run(&root),
         ["tidy"] => tidy::run(&root),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         ["sabotage", names @ ..] => sabotage::run(&root, names),

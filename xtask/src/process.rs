@@ -1,9 +1,12 @@
 //! Starts other programs: the only place in `xtask` that does.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, PipeReader, Write};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// How many bytes of one line are kept; a longer line is forwarded whole and remembered cut.
 const KEPT_LINE_BYTES_MAX: usize = 4096;
@@ -76,6 +79,99 @@ pub(crate) fn run_keeping_stderr(
         Err(error) => Err(format!("wait for {}: {error}", shown(command))),
     };
     (outcome, kept)
+}
+
+/// How a command ended, and what it said.
+pub(crate) struct Ended {
+    /// Whether it ended well.
+    pub(crate) well: bool,
+    /// Its standard output.
+    pub(crate) stdout: String,
+    /// Its standard error.
+    pub(crate) stderr: String,
+}
+
+/// Runs to the end, whichever it is; one that takes longer than `limit` is killed.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<Ended, String> {
+    let mut child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let (stdout, stderr) = (read_all(child.stdout.take()), read_all(child.stderr.take()));
+    // Both ends close when it ends, and whatever it started: nobody else holds them.
+    let read = |from: &mpsc::Receiver<String>| from.recv_timeout(limit);
+    let (Ok(stdout), Ok(stderr)) = (read(&stdout), read(&stderr)) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(format!(
+            "{} took longer than {} s",
+            shown(command),
+            limit.as_secs()
+        ));
+    };
+    let status = child.wait();
+    let status = status.map_err(|error| format!("wait for {}: {error}", shown(command)))?;
+    Ok(Ended {
+        well: status.success(),
+        stdout,
+        stderr,
+    })
+}
+
+fn read_all(from: Option<impl io::Read + Send + 'static>) -> mpsc::Receiver<String> {
+    let (all, whole) = mpsc::channel();
+    thread::spawn(move || {
+        let mut read = Vec::new();
+        if let Some(mut from) = from {
+            let _ = from.read_to_end(&mut read);
+        }
+        let _ = all.send(String::from_utf8_lossy(&read).into_owned());
+    });
+    whole
+}
+
+/// A program that serves until its input is closed, or it is dropped.
+pub(crate) struct Service(Child);
+
+impl Service {
+    /// Starts it, and gives the first line that it says, to either stream, which has to come within `limit`.
+    pub(crate) fn start(command: &mut Command, limit: Duration) -> Result<(Self, String), String> {
+        let (said, to) = io::pipe().map_err(|error| format!("make a pipe: {error}"))?;
+        let too = to.try_clone();
+        let too = too.map_err(|error| format!("make a pipe: {error}"))?;
+        let child = spawn(command.stdin(Stdio::piped()).stdout(to).stderr(too))?;
+        // It holds the ends that the program writes to, and without it the reader sees when that is gone.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let service = Self(child);
+        let line = first_line(said).recv_timeout(limit).ok();
+        let line = line.filter(|line| !line.is_empty());
+        match line {
+            Some(line) => Ok((service, line)),
+            None => Err(format!("{} did not come up", shown(command))),
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Reads the first line, and goes on reading, so that whoever writes is never held up.
+fn first_line(said: PipeReader) -> mpsc::Receiver<String> {
+    let (first, line) = mpsc::channel();
+    thread::spawn(move || {
+        let mut said = BufReader::new(said);
+        let mut text = String::new();
+        let _ = said.read_line(&mut text);
+        let _ = first.send(text.trim().to_owned());
+        let _ = io::copy(&mut said, &mut io::sink());
+    });
+    line
+}
+
+fn spawn(command: &mut Command) -> Result<Child, String> {
+    let child = command.spawn();
+    child.map_err(|error| format!("start {}: {error}", shown(command)))
 }
 
 /// True if `program` can be started with `arguments` and ends well.

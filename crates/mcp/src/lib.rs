@@ -7,6 +7,8 @@
 //! standard error; what a client has sent and not yet been answered is bounded, also when it never reads.
 
 mod bounded;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod server;
 
 use rmcp::transport::async_rw::AsyncRwTransport;

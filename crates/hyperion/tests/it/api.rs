@@ -74,6 +74,7 @@ impl Api {
     }
 
     /// Posts a body in a session.
+    #[cfg(feature = "fail-points")]
     pub(crate) fn post_as(
         &self,
         token: &str,

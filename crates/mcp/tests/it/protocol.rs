@@ -111,6 +111,25 @@ async fn tools_are_listed_without_an_engine() {
     assert_eq!(scene.engine.sessions.load(Ordering::SeqCst), 0);
 }
 
+// T5: what a server does not say it has, it has not: no empty list pretends otherwise.
+#[tokio::test]
+async fn what_is_not_offered_is_not_there() {
+    let mut scene = Scene::agreed(64 * 1024).await;
+    let completion = json!({
+        "ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "a", "value": "b"}
+    });
+    for (id, method, params) in [
+        (1, "prompts/list", json!({})),
+        (2, "resources/list", json!({})),
+        (3, "resources/templates/list", json!({})),
+        (4, "completion/complete", completion),
+        (5, "logging/setLevel", json!({"level": "info"})),
+    ] {
+        let answer = scene.ask(id, method, params).await;
+        assert_eq!(answer["error"]["code"], -32601, "{method}: {answer}");
+    }
+}
+
 // T1: calls go to the engine in one session; a refusal is a result that says so, an unknown tool an error.
 #[tokio::test]
 async fn calls_go_to_the_engine_and_come_back() {

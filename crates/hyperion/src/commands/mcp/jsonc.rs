@@ -3,6 +3,9 @@
 use serde_json::Value;
 use thiserror::Error;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
+
 /// The deepest nesting that is read.
 const DEPTH_MAX: usize = 128;
 
@@ -363,7 +366,8 @@ fn remark(rest: &str, close: usize) -> usize {
         }
     }
     if left.is_empty() || left.starts_with("//") {
-        line.trim_end().len()
+        // Only blanks of JSON: whatever else ends a remark is a part of it.
+        line.trim_end_matches([' ', '\t', '\r']).len()
     } else {
         0
     }
