@@ -8,6 +8,7 @@ mod cli;
 mod git;
 mod landing;
 mod machine;
+mod mcp;
 mod program;
 mod report;
 mod store;
@@ -22,7 +23,13 @@ use program::Program;
 use report::Figures;
 
 /// Every benchmark; each has a file of its own beside this one.
-const BENCHES: &[Bench] = &[store::BENCH, git::BENCH, landing::BENCH, cli::BENCH];
+const BENCHES: &[Bench] = &[
+    store::BENCH,
+    git::BENCH,
+    landing::BENCH,
+    cli::BENCH,
+    mcp::BENCH,
+];
 
 /// Something of Hyperion that is measured, and what it is measured against.
 pub(crate) struct Bench {
@@ -110,7 +117,7 @@ fn measure(root: &Path, folder: &Path, bench: &Bench, extent: Extent) -> Result<
     let mut left_out = Vec::new();
     for (name, program) in bench.peers {
         match program.build(root) {
-            Ok(path) => contestants.push((name, path)),
+            Ok(built) => contestants.push((name, built)),
             // A peer that cannot be had here says nothing about us.
             Err(why) => left_out.push((*name, why)),
         }
@@ -119,11 +126,12 @@ fn measure(root: &Path, folder: &Path, bench: &Bench, extent: Extent) -> Result<
     let before = Moment::look(folder)?;
     let mut figures = Figures::default();
     for turn in 1..=extent.turns() {
-        for (name, path) in &contestants {
+        for (name, built) in &contestants {
             println!("turn {turn}: {name}");
             let scratch = folder.join(name);
             let said = capture(
-                crate::process::program(path, root)
+                crate::process::program(&built.path, root)
+                    .envs(built.variables.iter().map(|(name, value)| (name, value)))
                     .arg("--folder")
                     .arg(&scratch)
                     .args(["--seconds", extent.seconds()]),

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::process::{capture, cargo, run};
+use crate::test::target_folder;
+use crate::tools::{ensure_node, ensure_npm, ensure_python};
 
 /// A program that prints figures.
 pub(crate) enum Program {
@@ -18,14 +20,72 @@ pub(crate) enum Program {
         /// The folder.
         folder: &'static str,
     },
+    /// An MCP server that others wrote, at the hands of the same client as ours.
+    McpServer(McpServer),
+}
+
+/// A server that is installed, with what it needs, below the target folder.
+pub(crate) enum McpServer {
+    /// A package of npm, its version, and the file in it that Node starts.
+    Npm(&'static str, &'static str, &'static str),
+    /// A package of PyPI, its version, and the words behind `python3`.
+    Python(&'static str, &'static str, &'static [&'static str]),
+}
+
+/// A program that was built.
+pub(crate) struct Built {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// What it has to find in its environment.
+    pub(crate) variables: Vec<(&'static str, String)>,
 }
 
 impl Program {
-    /// Builds it for speed and gives its path.
-    pub(crate) fn build(&self, root: &Path) -> Result<PathBuf, String> {
+    /// Builds it for speed.
+    pub(crate) fn build(&self, root: &Path) -> Result<Built, String> {
+        let plain = |path| Built {
+            path,
+            variables: Vec::new(),
+        };
         match self {
-            Program::Target { package, bench } => build_target(root, package, bench),
-            Program::Workspace { folder } => build_workspace(root, folder),
+            Program::Target { package, bench } => build_target(root, package, bench).map(plain),
+            Program::Workspace { folder } => build_workspace(root, folder).map(plain),
+            Program::McpServer(server) => {
+                let (name, command) = server.install(root)?;
+                Ok(Built {
+                    path: build_target(root, "hyperion", "mcp")?,
+                    variables: vec![
+                        ("HYPERION_BENCH_SERVER", name),
+                        ("HYPERION_BENCH_COMMAND", command.join("\n")),
+                    ],
+                })
+            }
+        }
+    }
+}
+
+impl McpServer {
+    /// Gives its short name, and the words that start it, less the folder.
+    fn install(&self, root: &Path) -> Result<(String, Vec<String>), String> {
+        let target = target_folder(root)?;
+        match self {
+            McpServer::Npm(package, version, start) => {
+                let node = ensure_node(root, &target)?;
+                let folder = ensure_npm(&node, (package, version), root, &target)?;
+                let name = package.rsplit('/').next().unwrap_or(package);
+                let words = [node.program, folder.join(start)];
+                Ok((
+                    name.to_owned(),
+                    words.map(|word| word.display().to_string()).into(),
+                ))
+            }
+            McpServer::Python(package, version, words) => {
+                let folder = ensure_python((package, version), root, &target)?;
+                let path = format!("PYTHONPATH={}", folder.display());
+                let mut command = vec!["/usr/bin/env".to_owned(), path, "python3".to_owned()];
+                command.extend(words.iter().map(|word| (*word).to_owned()));
+                Ok(((*package).to_owned(), command))
+            }
         }
     }
 }

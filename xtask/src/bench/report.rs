@@ -75,6 +75,10 @@ impl Figures {
         })
     }
 
+    fn has_any(&self, who: &str) -> bool {
+        self.taken.keys().any(|(_, taken)| taken == who)
+    }
+
     /// Tells how many times as good ours is as a peer's.
     fn times(&self, case: &str, peer: &str) -> Option<f64> {
         let (ours, theirs) = (self.median(case, OURS)?, self.median(case, peer)?);
@@ -153,6 +157,10 @@ impl Figures {
                 Wanted::TimesEachPeer(least) => {
                     for peer in peers {
                         let times = self.times(case, peer);
+                        // It was measured, and does not do such a thing.
+                        if times.is_none() && self.has_any(peer) {
+                            continue;
+                        }
                         row(
                             case,
                             format!("≥ {least}× {peer}"),

@@ -1,0 +1,398 @@
+//! MCP servers as an agent's client meets them, over standard input and output: ours, or whichever `HYPERION_BENCH_SERVER`
+//! names, started by the words of `HYPERION_BENCH_COMMAND` (a line each). One client for all of them.
+
+#![allow(missing_docs, reason = "a program")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that fails has nothing to say"
+)]
+
+#[path = "../../../bench/harness.rs"]
+mod harness;
+#[path = "../../../bench/history.rs"]
+mod history;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::{Asked, Figure};
+use serde_json::{Value, json};
+
+/// The tree: so many folders, with so many files each.
+const FOLDERS: usize = 1000;
+const FILES: usize = 50;
+/// How often a server is started at least.
+const STARTS_MIN: usize = 5;
+/// How often something is asked at least.
+const CALLS_MIN: usize = 3;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ours,
+    /// npm's `@modelcontextprotocol/server-filesystem`.
+    Filesystem,
+    /// PyPI's `mcp-server-git`: it starts, and takes room.
+    Git,
+}
+
+fn main() {
+    let asked = Asked::read();
+    let scene = Scene::new(&asked);
+    let mut first = Vec::new();
+    let mut starts = Vec::new();
+    let begun = Instant::now();
+    while starts.len() < STARTS_MIN || (begun.elapsed() < asked.time && !asked.is_short()) {
+        let started = Instant::now();
+        let server = Server::start(&scene);
+        starts.push(started.elapsed());
+        server.leave();
+    }
+    figure("ms", starts).print("mcp", "init");
+    if scene.kind == Kind::Git {
+        let server = Server::start(&scene);
+        memory(&server).print("mcp", "memory, at rest");
+        server.leave();
+        return;
+    }
+    for _ in 0..STARTS_MIN {
+        let started = Instant::now();
+        let mut server = Server::start(&scene);
+        server.read("d0/f0.txt");
+        first.push(started.elapsed());
+        server.leave();
+    }
+    figure("ms", first).print("mcp", "init and a first file read, nothing else up");
+
+    let mut server = Server::start(&scene);
+    memory(&server).print("mcp", "memory, at rest");
+    let mut ask = |case: &str, call: &mut dyn FnMut(&mut Server)| {
+        if !asked.wants(case) {
+            return;
+        }
+        call(&mut server);
+        let begun = Instant::now();
+        let mut times = Vec::new();
+        while times.len() < CALLS_MIN || begun.elapsed() < asked.time {
+            let started = Instant::now();
+            call(&mut server);
+            times.push(started.elapsed());
+        }
+        figure("ms", times).print("mcp", case);
+    };
+    ask("read a file of 2 KB", &mut |server| {
+        server.read("d1/f1.txt");
+    });
+    let mut flag = false;
+    ask("edit a file of 2 KB", &mut |server| {
+        let words = [
+            ("is the middle", "was the middle"),
+            ("was the middle", "is the middle"),
+        ];
+        let (old, new) = words[usize::from(flag)];
+        server.edit("d2/f2.txt", old, new);
+        flag = !flag;
+    });
+    ask("list a folder of 50 files", &mut |server| {
+        server.list("d3", FILES);
+    });
+    ask("search by name, 50k files", &mut |server| {
+        server.search_name("d500_f7.txt");
+    });
+    if scene.kind == Kind::Ours {
+        ask("search by text, 50k files", &mut |server| {
+            server.search_text("needle");
+        });
+    }
+    memory(&server).print("mcp", "memory, after all of that");
+    server.leave();
+}
+
+/// Where everything is.
+struct Scene {
+    kind: Kind,
+    command: Vec<String>,
+    folder: PathBuf,
+    root: PathBuf,
+}
+
+impl Scene {
+    fn new(asked: &Asked) -> Self {
+        let folder = asked.fresh("m");
+        let root = folder.join("tree");
+        let kind = match std::env::var("HYPERION_BENCH_SERVER").as_deref() {
+            Ok("server-filesystem") => Kind::Filesystem,
+            Ok("mcp-server-git") => Kind::Git,
+            Ok(other) => panic!("there is no way to speak with {other}"),
+            Err(_) => Kind::Ours,
+        };
+        let mut command: Vec<String> = match kind {
+            Kind::Ours => [
+                env!("CARGO_BIN_EXE_hyperion"),
+                "mcp",
+                "filesystem",
+                "--root",
+            ]
+            .map(str::to_owned)
+            .into(),
+            Kind::Filesystem | Kind::Git => {
+                let words = std::env::var("HYPERION_BENCH_COMMAND").unwrap();
+                words.lines().map(str::to_owned).collect()
+            }
+        };
+        command.push(root.to_str().unwrap().to_owned());
+        let scene = Self {
+            kind,
+            command,
+            folder,
+            root,
+        };
+        let folders = if kind == Kind::Git { 1 } else { FOLDERS };
+        for folder in 0..folders {
+            let inside = scene.root.join(format!("d{folder}"));
+            fs::create_dir_all(&inside).unwrap();
+            for file in 0..FILES {
+                let mut text = "a line like any other, of some length\n".repeat(2);
+                if folder < 10 {
+                    text = text.repeat(13) + "here is the middle\n" + &text.repeat(13);
+                }
+                if (folder, file) == (500, 7) {
+                    text.push_str("a needle\n");
+                    fs::write(inside.join("d500_f7.txt"), &text).unwrap();
+                }
+                fs::write(inside.join(format!("f{file}.txt")), text).unwrap();
+            }
+        }
+        match kind {
+            Kind::Git => {
+                let git: &[&[&str]] = &[&["init", "--quiet"], &["add", "."]];
+                for words in git {
+                    history::run(scene.program("git").args(*words).current_dir(&scene.root));
+                }
+            }
+            // As many calls as it takes: it is not the limit that is measured.
+            Kind::Ours => {
+                let words = ["config", "set", "policy.file_ops_per_min", "10000"];
+                history::run(scene.program(&scene.command[0]).args(words));
+            }
+            Kind::Filesystem => {}
+        }
+        scene
+    }
+
+    fn program(&self, program: &str) -> Command {
+        let mut command = history::command(Path::new(program));
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", &self.folder)
+            .env("HYPERION_HOME", self.folder.join("h"))
+            .current_dir(&self.folder);
+        command
+    }
+
+    fn path(&self, path: &str) -> String {
+        match self.kind {
+            Kind::Ours => path.to_owned(),
+            Kind::Filesystem | Kind::Git => self.root.join(path).to_str().unwrap().to_owned(),
+        }
+    }
+}
+
+/// A server, and its client's side.
+struct Server<'s> {
+    scene: &'s Scene,
+    child: Child,
+    to: Option<ChildStdin>,
+    from: Lines<BufReader<ChildStdout>>,
+    last_id: u32,
+    /// The hash of the file that is edited.
+    sha256: String,
+}
+
+impl<'s> Server<'s> {
+    /// Starts it, and waits until both sides agree.
+    fn start(scene: &'s Scene) -> Self {
+        let (program, words) = scene.command.split_first().unwrap();
+        let mut child = scene
+            .program(program)
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut server = Self {
+            scene,
+            to: child.stdin.take(),
+            from: BufReader::new(child.stdout.take().unwrap()).lines(),
+            child,
+            last_id: 0,
+            sha256: String::new(),
+        };
+        server.ask(
+            "initialize",
+            &json!({
+                "protocolVersion": "2025-06-18", "capabilities": {},
+                "clientInfo": {"name": "bench", "version": "1"}
+            }),
+        );
+        server.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        server
+    }
+
+    fn send(&mut self, message: &Value) {
+        let to = self.to.as_mut().unwrap();
+        to.write_all(format!("{message}\n").as_bytes()).unwrap();
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) -> Value {
+        self.last_id += 1;
+        self.send(&json!({
+            "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params
+        }));
+        loop {
+            let line = self.from.next().expect("an answer").unwrap();
+            let mut answer: Value = serde_json::from_str(&line).unwrap();
+            if answer["id"] == self.last_id {
+                assert!(answer["result"].is_object(), "{answer}");
+                return answer["result"].take();
+            }
+        }
+    }
+
+    fn call(&mut self, tool: &str, arguments: &Value) -> Value {
+        let result = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}));
+        assert!(result["isError"] != true, "{tool}: {result}");
+        result
+    }
+
+    fn text(&mut self, tool: &str, arguments: &Value) -> String {
+        let mut result = self.call(tool, arguments);
+        match result["content"][0]["text"].take() {
+            Value::String(text) => text,
+            other => panic!("{tool} gave {other}"),
+        }
+    }
+
+    fn read(&mut self, path: &str) {
+        let tool = match self.scene.kind {
+            Kind::Ours => "readFile",
+            Kind::Filesystem | Kind::Git => "read_text_file",
+        };
+        let text = self.text(tool, &json!({"path": self.scene.path(path)}));
+        assert!(text.contains("here is the middle"), "{text}");
+    }
+
+    fn edit(&mut self, path: &str, old: &str, new: &str) {
+        match self.scene.kind {
+            Kind::Ours => {
+                if self.sha256.is_empty() {
+                    let read = self.call("readFile", &json!({"path": path}));
+                    self.sha256 = read["structuredContent"]["sha256"]
+                        .as_str()
+                        .unwrap()
+                        .to_owned();
+                }
+                let edit = json!({
+                    "path": path, "sha256": self.sha256, "oldText": old, "newText": new
+                });
+                let edited = self.call("editFile", &edit);
+                self.sha256 = edited["structuredContent"]["sha256"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+            }
+            Kind::Filesystem | Kind::Git => {
+                let edit = json!({
+                    "path": self.scene.path(path), "edits": [{"oldText": old, "newText": new}]
+                });
+                let said = self.text("edit_file", &edit);
+                assert!(said.contains(new), "{said}");
+            }
+        }
+    }
+
+    fn list(&mut self, path: &str, files: usize) {
+        let tool = match self.scene.kind {
+            Kind::Ours => "listDirectory",
+            Kind::Filesystem | Kind::Git => "list_directory",
+        };
+        let text = self.text(tool, &json!({"path": self.scene.path(path)}));
+        assert!(text.matches(".txt").count() >= files, "{text}");
+    }
+
+    fn search_name(&mut self, name: &str) {
+        let said = match self.scene.kind {
+            Kind::Ours => self.text(
+                "searchFiles",
+                &json!({"pattern": name, "directory": "", "kind": "glob"}),
+            ),
+            Kind::Filesystem | Kind::Git => self.text(
+                "search_files",
+                &json!({"path": self.scene.path(""), "pattern": format!("**/{name}")}),
+            ),
+        };
+        assert!(said.contains("d500/d500_f7.txt"), "{said}");
+    }
+
+    /// The peer cannot.
+    fn search_text(&mut self, text: &str) {
+        let said = self.text("searchFiles", &json!({"pattern": text, "directory": ""}));
+        assert!(said.contains("d500/f7.txt"), "{said}");
+    }
+
+    /// Closes its input and waits until it is gone.
+    fn leave(mut self) {
+        drop(self.to.take());
+        self.child.wait().unwrap();
+    }
+}
+
+/// The memory that is a server's own share, of all its processes.
+fn memory(server: &Server<'_>) -> Figure {
+    let pss = |pid: u32| -> f64 {
+        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+        kib.unwrap_or(0.0) / 1024.0
+    };
+    let mut family = vec![server.child.id()];
+    let mut seen = 0;
+    while let Some(pid) = family.get(seen).copied() {
+        seen += 1;
+        let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten();
+        for task in tasks.flatten() {
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            family.extend(
+                children
+                    .split_ascii_whitespace()
+                    .filter_map(|pid| pid.parse::<u32>().ok()),
+            );
+        }
+    }
+    Figure {
+        value: family.into_iter().map(pss).sum(),
+        unit: "MiB",
+        calls: Vec::new(),
+        cpu: None,
+        kib: None,
+    }
+}
+
+fn figure(unit: &'static str, mut times: Vec<Duration>) -> Figure {
+    times.sort_unstable();
+    Figure {
+        value: times[times.len() / 2].as_secs_f64() * 1e3,
+        unit,
+        calls: times,
+        cpu: None,
+        kib: None,
+    }
+}
