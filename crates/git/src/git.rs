@@ -101,7 +101,8 @@ impl ProbeError {
                 format!("install git {OLDEST_VERSION} or newer (2.45 and newer merge faster)")
             }
             Self::Broken(_) => {
-                "run `git --version` by hand, and check that the home is writable".to_owned()
+                "check that the home is writable and its disk not full, and run `git --version` by hand"
+                    .to_owned()
             }
         }
     }
