@@ -9,7 +9,9 @@ use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub mod control;
 pub mod filesystem;
+pub mod git;
 
 /// Opens a session: calls that are bound to one place. On the wire it is an object with exactly one of these as its member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -149,7 +151,7 @@ impl std::fmt::Debug for Toolset {
 }
 
 /// Every server there is.
-static SERVERS: [&Toolset; 1] = [&filesystem::TOOLSET];
+static SERVERS: [&Toolset; 3] = [&filesystem::TOOLSET, &git::TOOLSET, &control::TOOLSET];
 
 /// Gives a server; none when there is no such one.
 pub fn server(name: &str) -> Option<&'static Toolset> {
@@ -175,7 +177,7 @@ fn output<T: JsonSchema>() -> Value {
 mod tests {
     use super::*;
 
-    // T1: the names and parameters that others depend on.
+    // T1, T2, T4: the names and parameters that others depend on.
     #[test]
     fn the_parameters_are_the_promised_ones() {
         let tools = SERVERS.into_iter().flat_map(|server| {
@@ -191,6 +193,22 @@ mod tests {
         listDirectory(cursor?, includeIgnored?, limit?, path, recursive?)
         searchFiles(directory, kind?, limit?, pattern)
         deleteFile(path, sha256?)
+        git:
+        status()
+        diff(staged?)
+        log(limit?)
+        createBranch(base?, name)
+        checkout(branch)
+        add(files)
+        commit(message)
+        push(branch?, force?)
+        createPR(base, body, head, title)
+        resetFile(path)
+        control:
+        plan(request)
+        queue(request?)
+        approval(request)
+        propose(branch?, description, title)
         ");
     }
 

@@ -102,7 +102,7 @@ impl Lane {
                 });
             }
         }
-        place.give_own_repository(commit)?;
+        give_own_repository(store, &place.git, &place.work, commit)?;
         Ok(Self {
             work: place.work,
             commit: commit.clone(),
@@ -141,7 +141,7 @@ impl Place<'_> {
         if !self.is_our_folder() {
             self.start_over()?;
         }
-        self.point_at_store(&self.git)?;
+        point_at_store(self.store, &self.git)?;
         for leftover in [self.git.join("index.lock"), self.git.join("HEAD.lock")] {
             let _ = fs::remove_file(leftover);
         }
@@ -192,21 +192,6 @@ impl Place<'_> {
         self.git.join("hyperion-commit")
     }
 
-    /// Gives the tools in the lane a repository: this one commit, detached.
-    fn give_own_repository(&self, commit: &Oid) -> Result<(), GitError> {
-        let own = self.work.join(".git");
-        self.make_repository(&own)?;
-        self.point_at_store(&own)?;
-        let head = own.join("HEAD");
-        fs::write(&head, format!("{commit}\n")).map_err(GitError::io(&head))?;
-        let (from, to) = (self.git.join("index"), own.join("index"));
-        fs::copy(&from, &to).map_err(GitError::io(&from))?;
-        let config = own.join("config");
-        let text = fs::read_to_string(&config).map_err(GitError::io(&config))?;
-        fs::write(&config, text.replace("bare = true", "bare = false"))
-            .map_err(GitError::io(&config))
-    }
-
     /// Whether `work` is the folder that was made for this lane, and not something that was put in its place.
     fn is_our_folder(&self) -> bool {
         let noted = fs::read_to_string(self.identity_note()).ok();
@@ -228,7 +213,7 @@ impl Place<'_> {
                 .create(folder)
                 .map_err(GitError::io(folder))?;
         }
-        self.make_repository(&self.git)?;
+        make_repository(self.store, &self.git)?;
         let note = self.identity_note();
         let made = identity(&self.work).unwrap_or_default();
         fs::write(&note, made).map_err(GitError::io(&note))
@@ -236,36 +221,6 @@ impl Place<'_> {
 
     fn identity_note(&self) -> PathBuf {
         self.git.join("hyperion-work")
-    }
-
-    /// An empty repository of the right object format. Copying the store's configuration is quicker than `git init`, and
-    /// it was written by `git init` with no templates.
-    fn make_repository(&self, at: &Path) -> Result<(), GitError> {
-        for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
-            let folder = at.join(folder);
-            fs::create_dir_all(&folder).map_err(GitError::io(&folder))?;
-        }
-        let (from, to) = (self.store.git_dir().join("config"), at.join("config"));
-        fs::copy(&from, &to).map_err(GitError::io(&from))?;
-        let head = at.join("HEAD");
-        fs::write(&head, "ref: refs/heads/none\n").map_err(GitError::io(&head))
-    }
-
-    fn point_at_store(&self, git_dir: &Path) -> Result<(), GitError> {
-        let alternates = git_dir.join("objects/info/alternates");
-        let mut line = quoted(&self.store.objects());
-        line.push(b'\n');
-        fs::write(&alternates, line).map_err(GitError::io(&alternates))?;
-        let (theirs, ours) = (
-            self.store.git_dir().join("shallow"),
-            git_dir.join("shallow"),
-        );
-        if theirs.exists() {
-            fs::copy(&theirs, &ours).map_err(GitError::io(&ours))?;
-        } else {
-            let _ = fs::remove_file(&ours);
-        }
-        Ok(())
     }
 
     fn call(&self, name: &'static str) -> Call<'_> {
@@ -277,8 +232,55 @@ impl Place<'_> {
     }
 }
 
+/// Gives the tools in a folder a repository: this one commit, detached, with the index of ours.
+pub(crate) fn give_own_repository(
+    store: &RepoStore,
+    git: &Path,
+    work: &Path,
+    commit: &Oid,
+) -> Result<(), GitError> {
+    let own = work.join(".git");
+    make_repository(store, &own)?;
+    point_at_store(store, &own)?;
+    let head = own.join("HEAD");
+    fs::write(&head, format!("{commit}\n")).map_err(GitError::io(&head))?;
+    let (from, to) = (git.join("index"), own.join("index"));
+    fs::copy(&from, &to).map_err(GitError::io(&from))?;
+    let config = own.join("config");
+    let text = fs::read_to_string(&config).map_err(GitError::io(&config))?;
+    fs::write(&config, text.replace("bare = true", "bare = false")).map_err(GitError::io(&config))
+}
+
+/// An empty repository of the right object format. Copying the store's configuration is quicker than `git init`, and
+/// it was written by `git init` with no templates.
+pub(crate) fn make_repository(store: &RepoStore, at: &Path) -> Result<(), GitError> {
+    for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
+        let folder = at.join(folder);
+        fs::create_dir_all(&folder).map_err(GitError::io(&folder))?;
+    }
+    let (from, to) = (store.git_dir().join("config"), at.join("config"));
+    fs::copy(&from, &to).map_err(GitError::io(&from))?;
+    let head = at.join("HEAD");
+    fs::write(&head, "ref: refs/heads/none\n").map_err(GitError::io(&head))
+}
+
+/// Lets a repository read what the store has.
+pub(crate) fn point_at_store(store: &RepoStore, git_dir: &Path) -> Result<(), GitError> {
+    let alternates = git_dir.join("objects/info/alternates");
+    let mut line = quoted(&store.objects());
+    line.push(b'\n');
+    fs::write(&alternates, line).map_err(GitError::io(&alternates))?;
+    let (theirs, ours) = (store.git_dir().join("shallow"), git_dir.join("shallow"));
+    if theirs.exists() {
+        fs::copy(&theirs, &ours).map_err(GitError::io(&ours))?;
+    } else {
+        let _ = fs::remove_file(&ours);
+    }
+    Ok(())
+}
+
 /// Names a folder itself, wherever it is; nothing for a link or a file.
-fn identity(folder: &Path) -> Option<String> {
+pub(crate) fn identity(folder: &Path) -> Option<String> {
     let metadata = fs::symlink_metadata(folder).ok()?;
     metadata
         .is_dir()
@@ -286,7 +288,7 @@ fn identity(folder: &Path) -> Option<String> {
 }
 
 /// A check may have put anything in place of a folder: a link to somewhere, a file.
-fn remove_any(path: &Path) -> Result<(), GitError> {
+pub(crate) fn remove_any(path: &Path) -> Result<(), GitError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => remove_tree(path).map_err(GitError::io(path)),
         Ok(_) => fs::remove_file(path).map_err(GitError::io(path)),

@@ -8,6 +8,7 @@
 //! | put a change onto a tip | [`RepoStore::merge`] |
 //! | check the result | [`Lane::prepare`] |
 //! | make it part of a branch | [`RepoStore::publish_objects`], [`create_landing_ref`](RepoStore::create_landing_ref), [`move_branch`](RepoStore::move_branch) |
+//! | let an agent work on branches of its own | [`AgentClone::make`] |
 //! | come back after a crash | [`RepoStore::recover_checkouts`], [`RepoStore::landed`] |
 //!
 //! Invariants:
@@ -15,12 +16,13 @@
 //!   checkout only. Hooks and monitors never run.
 //! - Ids and paths are checked types; answers are read with `-z` and understood or refused, never guessed.
 //! - Nothing here has a clock or makes ids: the same input gives the same objects.
-//! - No work tree is touched except a lane's, and one that has the target branch checked out, while its lock is ours.
+//! - No work tree is touched except a lane's, an agent's clone's, and one that has the target branch checked out, while its lock is ours.
 
 mod base;
 mod behind;
 mod call;
 mod checkout;
+mod clone;
 mod commit;
 mod diff;
 mod edit;
@@ -45,6 +47,7 @@ pub use behind::{Behind, may_be_behind};
 pub use checkout::{
     BLOCK_FILES_MAX, BlockReason, Checkout, CheckoutBlock, Hold, Recovered, Recovery,
 };
+pub use clone::{AgentClone, CLONE_BRANCHES_MAX, CloneError, FileState};
 pub use commit::{CommitInfo, NewCommit, Signature, strip_trailers, with_trailers};
 pub use edit::{Content, EditError, TreeEdit};
 pub use error::GitError;

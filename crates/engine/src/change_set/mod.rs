@@ -1,6 +1,7 @@
 //! Change sets: making trees of them, judging them, deciding their items, showing them.
 
 mod assess;
+mod between;
 mod content;
 mod decide;
 mod facts;
@@ -8,6 +9,7 @@ mod materialise;
 
 pub use assess::AssessmentDocument;
 pub(crate) use assess::{Assess, cancel_question, dependency_failed, owned};
+pub(crate) use between::{changes_between, items_between};
 pub(crate) use content::item_diff;
 pub use content::{Preview, PreviewItem, accepted_lines, landed, preview, title, unified_diff};
 pub use decide::{decide_all, decide_item};

@@ -7,6 +7,7 @@ mod secrets;
 pub use history::mend;
 
 use std::path::Path;
+use std::time::Duration;
 
 use hyperion_api::doctor::{Finding, Health, Report};
 use hyperion_host::free_bytes;
@@ -15,12 +16,15 @@ use hyperion_model::repo::Repo;
 use hyperion_store::{Filter, Notice};
 
 use crate::error::chain;
-use crate::{Cx, Error};
+use crate::{Cx, Error, tool};
 
 /// Below this the disk is too full to work safely.
 const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Below this the disk will be full soon.
 const LOW_FREE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// An agent's clone that was not used for so long was left.
+const CLONE_LEFT_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
 /// What to do about a damaged structure.
 const RESTORE: &str = "nothing is worked on until it is whole: keep a copy of the home, then restore the latest backup; `hyperion audit verify` shows how far the damage goes";
@@ -36,6 +40,7 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.extend(repos(cx));
     findings.extend(history::landings(cx));
     findings.push(queue(cx));
+    findings.extend(clones(cx));
     findings.extend(backup::look(cx));
     findings.push(sandbox());
     findings.extend(root());
@@ -95,6 +100,23 @@ fn key(cx: &Cx) -> Finding {
     } else {
         finding("key", Health::Ok, "outside the home", None)
     }
+}
+
+/// Names agents' clones that somebody left: what they hold is nowhere else, so nobody else removes them.
+fn clones(cx: &Cx) -> Option<Finding> {
+    let left = tool::clones_left(cx, CLONE_LEFT_AFTER);
+    let (id, folder) = left.first()?;
+    let detail = format!(
+        "{} not used for a week, and may hold work that was not handed in; the first is {id}, at {}",
+        if left.len() == 1 {
+            "a clone was".to_owned()
+        } else {
+            format!("{} clones were", left.len())
+        },
+        folder.display()
+    );
+    let fix = format!("go on in it (`hyperion mcp git --clone {id}`), or delete that folder");
+    Some(finding("clones", Health::Warning, detail, Some(fix)))
 }
 
 fn notices(cx: &Cx) -> Vec<Finding> {

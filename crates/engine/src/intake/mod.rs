@@ -29,5 +29,6 @@ pub use errors::Errors;
 pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
 pub use roles::{PlanDocument, Questions};
+pub(crate) use submit::keyed_id;
 pub use submit::{Submitting, brief, plan_document, submit, submit_text};
 pub use validate::{Invalid, Limits, validate};

@@ -324,7 +324,7 @@ fn submission(
 /// Derives the id of a request with an idempotency key, so that the same key finds the same request.
 ///
 /// A dry run has its own: that it went well must not keep the real thing from being done.
-fn keyed_id(repo: Uuid, key: &str, dry_run: bool) -> RequestId {
+pub(crate) fn keyed_id(repo: Uuid, key: &str, dry_run: bool) -> RequestId {
     let kind = if dry_run { "dry run" } else { "request" };
     RequestId::new(Uuid::new_v5(&repo, format!("{kind}\n{key}").as_bytes()))
 }

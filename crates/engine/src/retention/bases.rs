@@ -11,7 +11,7 @@ use hyperion_model::{RepoId, Time};
 use hyperion_store::Filter;
 
 use super::dead_letters;
-use crate::{Cx, Error};
+use crate::{Cx, Error, tool};
 
 /// A request that was filed earlier than this, and is closed, is not retried any more.
 const RETRIED_WITHIN: Duration = Duration::from_secs(30 * 86_400);
@@ -65,9 +65,10 @@ fn look_after_one(cx: &Cx, id: RepoId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Collects the bases of requests that are open, or closed but may be retried: young ones, and those of dead letters.
+/// Collects the bases of requests that are open, or closed but may be retried: young ones, and those of dead letters; and
+/// those of agents' clones.
 fn needed(cx: &Cx, repo: RepoId) -> Result<BTreeSet<String>, Error> {
-    let mut needed = BTreeSet::new();
+    let mut needed: BTreeSet<String> = tool::clone_bases(cx, repo)?.into_iter().collect();
     for request in cx
         .store
         .open_rows::<Request>(&Filter::open().repo(repo))?

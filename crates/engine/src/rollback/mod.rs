@@ -7,24 +7,24 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine as _;
 use hyperion_api::Problem;
 use hyperion_api::assignment::{self, Assignment, Budget};
 use hyperion_api::change_request::{self, ChangeRequest};
-use hyperion_api::task_request::{self, Change, Encoding, Operation, TaskRequest};
+use hyperion_api::task_request::{self, TaskRequest};
 use hyperion_fault::{Point, reached};
-use hyperion_git::{ChangeStatus, MergeSides, Merged, Mode, Oid, RawChange, Renames};
+use hyperion_git::{MergeSides, Merged, Oid};
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::facts::{Class, Priority};
 use hyperion_model::request::{self, Request, Source, Submission};
 use hyperion_model::{Actor, Command, Level, PlanId, Refusal, RequestId, Subject};
 use hyperion_store::{Filter, Order};
 
+use crate::change_set::changes_between;
 use crate::cx::json_blob;
 use crate::error::{git_id, oid};
 use crate::look::Look;
 use crate::repo::Opened;
-use crate::{Cx, Error, Sizes};
+use crate::{Cx, Error};
 
 /// The id of the one task of a rollback.
 pub const TASK: &str = "rollback";
@@ -239,9 +239,8 @@ pub(crate) fn change(
             }
         }
     }
-    let changes = reverse(opened, &base, &tree)?;
-    Ok(match changes {
-        Err(why) => Err(why),
+    Ok(match changes_between(&opened.git, &base, &tree)? {
+        Err(why) => Err(format!("{why}: take it back by hand")),
         Ok(changes) if changes.is_empty() => {
             Err("there is nothing left of it to take back".to_owned())
         }
@@ -260,66 +259,4 @@ pub(crate) fn change(
             },
         )),
     })
-}
-
-/// Writes the difference between two trees as changes.
-fn reverse(opened: &Opened, from: &Oid, to: &Oid) -> Result<Result<Vec<Change>, String>, Error> {
-    let mut changes = Vec::new();
-    for raw in opened.git.diff_trees(from, to, Renames::Off)? {
-        match reverse_one(opened, &raw)? {
-            Ok(change) => changes.push(change),
-            Err(why) => return Ok(Err(why)),
-        }
-    }
-    Ok(Ok(changes))
-}
-
-fn reverse_one(opened: &Opened, raw: &RawChange) -> Result<Result<Change, String>, Error> {
-    let Some(path) = raw.path.as_str() else {
-        return Ok(Err(format!(
-            "{} is not UTF-8: take it back by hand",
-            raw.path
-        )));
-    };
-    let submodule = |mode: Option<Mode>| mode == Some(Mode::Submodule);
-    if submodule(raw.old_mode) || submodule(raw.new_mode) {
-        return Ok(Err(format!("{path} is a submodule: take it back by hand")));
-    }
-    let operation = match raw.status {
-        ChangeStatus::Added => Operation::Create,
-        ChangeStatus::Deleted => Operation::Delete,
-        ChangeStatus::Modified => Operation::Modify,
-        ChangeStatus::TypeChanged => {
-            return Ok(Err(format!(
-                "{path} turned from a link into a file or back: take it back by hand"
-            )));
-        }
-        ChangeStatus::Renamed | ChangeStatus::Copied => {
-            return Err(Error::Missing(format!("a plain difference for {path}")));
-        }
-    };
-    let (content, encoding) = match (&raw.new_oid, operation) {
-        (Some(oid), Operation::Create | Operation::Modify) => {
-            let bytes = opened.git.read_blob(oid, Sizes::ACCEPTED.max_file_bytes)?;
-            match String::from_utf8(bytes) {
-                Ok(text) => (Some(text), Encoding::Utf8),
-                Err(error) => {
-                    let text = base64::engine::general_purpose::STANDARD.encode(error.as_bytes());
-                    (Some(text), Encoding::Base64)
-                }
-            }
-        }
-        _ => (None, Encoding::Utf8),
-    };
-    Ok(Ok(Change {
-        operation,
-        path: path.to_owned(),
-        from_path: None,
-        mode: raw.new_mode.map(|mode| mode.octal().to_owned()),
-        base_hash: None,
-        patch: None,
-        content,
-        encoding,
-        result_hash: None,
-    }))
 }

@@ -9,9 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::filesystem;
+use super::clones::Clones;
 use super::oversee::Oversight;
 use super::session::Session;
+use super::{control, filesystem, git};
 use crate::{Cx, Error};
 
 /// What a call came to.
@@ -26,6 +27,7 @@ pub(super) type Done = Result<(String, Value), Problem>;
 
 pub(super) fn make(
     cx: &Cx,
+    clones: &Clones,
     session: &Session,
     server: &str,
     tool: &Tool,
@@ -37,6 +39,8 @@ pub(super) fn make(
         .find_map(|name| Some(parameters.get(name)?.as_str()?.to_owned()));
     let done = match server {
         wire::filesystem::SERVER => filesystem::make(&oversight, parameters)?,
+        wire::control::SERVER => control::make(clones, &oversight, parameters)?,
+        wire::git::SERVER => git::make(clones, &oversight, parameters)?,
         other => Err(Problem::new("internal", format!("{other} is not wired"))),
     };
     let result = match done {

@@ -8,7 +8,10 @@
 //! them but the count of the last minute's calls, and the last second's looks.
 
 mod call;
+mod clones;
+mod control;
 mod filesystem;
+mod git;
 mod limiter;
 mod looks;
 mod oversee;
@@ -26,10 +29,12 @@ use hyperion_api::tool::{self as wire, Effect};
 use hyperion_model::{Actor, Uuid};
 
 use crate::{Cx, Error};
+use clones::Clones;
 use limiter::Turn;
 use looks::Looks;
 use session::Session;
 
+pub(crate) use clones::{bases as clone_bases, left as clones_left};
 pub use limiter::WAIT_MAX;
 
 /// The most sessions at once; the one that was idle longest gives way.
@@ -39,6 +44,7 @@ const SESSIONS_MAX: usize = 1024;
 #[derive(Default)]
 pub struct Tools {
     sessions: Mutex<BTreeMap<Uuid, Arc<Session>>>,
+    clones: Clones,
     looks: Looks,
 }
 
@@ -59,6 +65,7 @@ impl Tools {
         }
         Ok(Self {
             sessions: Mutex::default(),
+            clones: Clones::default(),
             looks: Looks::start(cx)?,
         })
     }
@@ -80,11 +87,11 @@ impl Tools {
                 .hint("start one with `hyperion up`")
                 .into());
         }
-        let session = Session::open(cx, actor, wanted)?;
+        let session = Session::open(cx, &self.clones, actor, wanted)?;
         let answer = wire::Session {
             token: session.id.to_string(),
             root: session.root.clone(),
-            clone: None,
+            clone: session.clone_of().ok().map(|clone| clone.id.to_string()),
         };
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if sessions.len() >= SESSIONS_MAX {
@@ -160,7 +167,7 @@ impl Tools {
             tool,
             wait: _,
         } = admitted;
-        let made = call::make(cx, session, server, tool, parameters)?;
+        let made = call::make(cx, &self.clones, session, server, tool, parameters)?;
         if tool.effect == Effect::Reads {
             self.looks
                 .note(cx.now(), session, server, tool.name, made.path);

@@ -43,6 +43,31 @@ impl<'a> Oversight<'a> {
         }
     }
 
+    /// Notes durably what is about to be done; once for each call.
+    pub(super) fn note(&self, about: Vec<String>) -> Result<(), Error> {
+        let session = self.session;
+        let id = self.cx.store.log_tool(&ToolRecord {
+            time: self.cx.now(),
+            session: session.id,
+            actor: session.actor.to_string(),
+            root: session.root.clone(),
+            server: self.server.to_owned(),
+            tool: self.tool.to_owned(),
+            calls: 1,
+            paths: about,
+            old_sha256: None,
+            new_sha256: None,
+            outcome: "intended".to_owned(),
+        })?;
+        self.noted.set(Some(id));
+        Ok(())
+    }
+
+    /// Masks the secrets in a text that leaves.
+    pub(super) fn shown(&self, text: String) -> String {
+        self.mask(&text).unwrap_or(text)
+    }
+
     /// Notes how the change went, if one was begun.
     pub(super) fn ended(&self, outcome: &str) {
         let Some(id) = self.noted.take() else { return };

@@ -9,9 +9,10 @@ use hyperion_api::Problem;
 use hyperion_api::tool::{Effect, OpenSession};
 use hyperion_host::Root;
 use hyperion_model::repo::Repo;
-use hyperion_model::{Actor, Time, Uuid};
+use hyperion_model::{Actor, RepoId, Time, Uuid};
 use hyperion_policy::{Access, Place, Rules, judge_path};
 
+use super::clones::{self, Clones, OpenClone};
 use super::limiter::{Limiter, Turn};
 use crate::{Cx, Error, repo};
 
@@ -33,7 +34,9 @@ pub(super) struct Session {
 
 /// What a session is bound to.
 enum Bound {
-    Folder(Folder),
+    Folder(Box<Folder>),
+    Repo(RepoId),
+    Clone(Arc<OpenClone>),
 }
 
 /// A folder with files.
@@ -51,7 +54,9 @@ const TIP_AGE: Duration = Duration::from_secs(2);
 
 impl Folder {
     fn open(cx: &Cx, path: &Path, name: &str) -> Result<Self, Error> {
-        let unusable = |detail: String| Error::from(Problem::new("input.invalid", detail));
+        if let Some(repo) = clones::repo_of_work(cx, path)? {
+            return Self::of_clone(path, name, repo);
+        }
         let repo = repo::around(cx, path)?;
         // A glob with a folder in it is meant from the repository's own folder on.
         let outer = repo.as_ref().map_or(name, |repo| repo.path.as_str());
@@ -60,6 +65,17 @@ impl Folder {
             place: place.map_err(|error| unusable(error.to_string()))?,
             root: Root::open(path).map_err(|error| unusable(format!("open {error}")))?,
             repo,
+            narrowed: Mutex::default(),
+        })
+    }
+
+    /// The files of a clone: the repository's rules hold there as well.
+    pub(super) fn of_clone(path: &Path, name: &str, repo: Repo) -> Result<Self, Error> {
+        let place = Place::at(name, None);
+        Ok(Self {
+            place: place.map_err(|error| unusable(error.to_string()))?,
+            root: Root::open(path).map_err(|error| unusable(format!("open {error}")))?,
+            repo: Some(repo),
             narrowed: Mutex::default(),
         })
     }
@@ -102,16 +118,36 @@ struct Calls {
 }
 
 impl Session {
-    pub(super) fn open(cx: &Cx, actor: &Actor, wanted: &OpenSession) -> Result<Self, Error> {
+    pub(super) fn open(
+        cx: &Cx,
+        clones: &Clones,
+        actor: &Actor,
+        wanted: &OpenSession,
+    ) -> Result<Self, Error> {
         let (root, bound) = match wanted {
             OpenSession::Root(root) => {
                 let folder = real_folder(cx, root)?;
                 let root = text(&folder)?;
-                let bound = Bound::Folder(Folder::open(cx, &folder, &root)?);
+                let bound = Bound::Folder(Box::new(Folder::open(cx, &folder, &root)?));
                 (root, bound)
             }
-            OpenSession::Repo(_) | OpenSession::CloneOf(_) | OpenSession::Clone(_) => {
-                return Err(Problem::new("input.invalid", "there are no clones yet").into());
+            OpenSession::Repo(repo) => {
+                let repo = repo::find(cx, repo, None)?;
+                (repo.path.clone(), Bound::Repo(repo.id))
+            }
+            OpenSession::CloneOf(repo) => {
+                let clone = clones.make(cx, &repo::find(cx, repo, None)?)?;
+                (clone.work.clone(), Bound::Clone(clone))
+            }
+            OpenSession::Clone(id) => {
+                let id = id.parse::<Uuid>().map_err(|_| {
+                    Problem::new("input.invalid", format!("{id:?} is no id of a clone"))
+                        .hint("give it as `status` tells it")
+                })?;
+                let clone = clones.get(cx, id)?;
+                clone.git.check().map_err(clones::unusable)?;
+                clone.used(cx);
+                (clone.work.clone(), Bound::Clone(clone))
             }
         };
         Ok(Self {
@@ -132,6 +168,27 @@ impl Session {
     pub(super) fn folder(&self) -> Result<&Folder, Error> {
         match &self.bound {
             Bound::Folder(folder) => Ok(folder),
+            Bound::Clone(clone) => Ok(&clone.folder),
+            Bound::Repo(_) => Err(wrong("a folder", "open it with `root`, or with `clone`")),
+        }
+    }
+
+    /// The clone that it is bound to.
+    pub(super) fn clone_of(&self) -> Result<&Arc<OpenClone>, Error> {
+        match &self.bound {
+            Bound::Clone(clone) => Ok(clone),
+            Bound::Folder(_) | Bound::Repo(_) => {
+                Err(wrong("a clone", "open it with `clone_of`, or with `clone`"))
+            }
+        }
+    }
+
+    /// The repository that it is bound to, or whose clone.
+    pub(super) fn repo(&self) -> Result<RepoId, Error> {
+        match &self.bound {
+            Bound::Repo(repo) => Ok(*repo),
+            Bound::Clone(clone) => Ok(clone.note.repo),
+            Bound::Folder(_) => Err(wrong("a repository", "open it with `repo`")),
         }
     }
 
@@ -169,6 +226,15 @@ impl Session {
     }
 }
 
+fn wrong(wanted: &str, hint: &str) -> Error {
+    let detail = format!("the session is not bound to {wanted}, which this server works with");
+    Problem::new("input.invalid", detail).hint(hint).into()
+}
+
+fn unusable(detail: String) -> Error {
+    Problem::new("input.invalid", detail).into()
+}
+
 fn text(path: &Path) -> Result<String, Error> {
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| Problem::new("input.invalid", "the root's path is not UTF-8").into())
@@ -195,6 +261,9 @@ fn real_folder(cx: &Cx, root: &str) -> Result<PathBuf, Error> {
             return refused("input.invalid", detail, "name a folder that is there");
         }
     };
+    if clones::repo_of_work(cx, &folder)?.is_some() {
+        return Ok(folder);
+    }
     // Whoever reads the home reads its key, and whoever writes it decides what is approved.
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     for ours in [real(cx.home.path()), real(cx.home.cache())] {

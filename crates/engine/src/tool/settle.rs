@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hyperion_api::tool::filesystem::SERVER;
+use hyperion_api::tool::{control, git};
 use hyperion_host::{BeneathError, Root, Settled};
 use hyperion_store::ToolRecord;
 use hyperion_tools::filesystem::sha256;
@@ -26,6 +27,12 @@ pub(super) fn settle(cx: &Cx) -> Result<(), Error> {
             UNKNOWN
         });
         cx.store.end_tool(id, outcome)?;
+    }
+    // What became of these is told by branches and requests, and the agent makes the call again.
+    for server in [git::SERVER, control::SERVER] {
+        for (id, _) in cx.store.tools_intended(server, MAX_LEFT)? {
+            cx.store.end_tool(id, UNKNOWN)?;
+        }
     }
     Ok(())
 }

@@ -100,7 +100,8 @@ fn a_change_that_nobody_ended_stays_intended() {
     let root = scene.world.repo.path().to_str().unwrap().to_owned();
     {
         let cx = &scene.world.cx;
-        let session = Session::open(cx, &admin(), &OpenSession::Root(root)).unwrap();
+        let session =
+            Session::open(cx, &Clones::default(), &admin(), &OpenSession::Root(root)).unwrap();
         let oversight = oversee::Oversight::new(cx, &session, "filesystem", "writeFile");
         let planned = hyperion_tools::Planned {
             path: "a",

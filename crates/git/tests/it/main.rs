@@ -7,6 +7,7 @@
 )]
 
 mod checkout;
+mod clone;
 mod discover;
 mod edit;
 mod files;

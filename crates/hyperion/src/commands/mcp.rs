@@ -29,6 +29,8 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Filesystem(FilesystemArgs),
+    Git(GitArgs),
+    Control(ControlArgs),
     Install(install::InstallArgs),
 }
 
@@ -40,17 +42,73 @@ enum Command {
 #[command(after_help = "Examples:
   hyperion mcp filesystem --root .
   claude mcp add files -- hyperion mcp filesystem --root /path/to/project")]
+#[group(required = true, multiple = false)]
 struct FilesystemArgs {
     /// The folder
     #[arg(long, value_name = "DIR")]
-    root: PathBuf,
+    root: Option<PathBuf>,
+    /// The files of an agent's clone
+    #[arg(long, value_name = "ID")]
+    clone: Option<String>,
+}
+
+/// Serve git in a clone of a repository: branches, commits, and handing them in
+///
+/// Hyperion makes the clone, below its cache folder; `status` tells where. An agent works there on agent/ branches. A push hands a branch in: it
+/// becomes a request, which lands once it is approved and checked. Nothing that did not land ever shows in the repository itself.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion mcp git --repo .
+  hyperion mcp git --clone 0192f3a4-5b6c-7d8e-9f01-23456789abcd")]
+#[group(required = true, multiple = false)]
+struct GitArgs {
+    /// A folder of the repository: a clone of it is made
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
+    /// Go on in a clone that was made before
+    #[arg(long, value_name = "ID")]
+    clone: Option<String>,
+}
+
+/// Serve what became of work: plans, the queue, approvals, and proposing a branch
+///
+/// Nothing is decided through it: approvals are for people.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion mcp control --repo .
+  hyperion mcp control --clone 0192f3a4-5b6c-7d8e-9f01-23456789abcd")]
+#[group(required = true, multiple = false)]
+struct ControlArgs {
+    /// A folder of the repository
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
+    /// An agent's clone of the repository
+    #[arg(long, value_name = "ID")]
+    clone: Option<String>,
 }
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
-        Command::Filesystem(args) => {
-            let root = OpenSession::Root(folder(cx, &args.root)?);
-            serve("filesystem", root, cx).await
+        Command::Filesystem(FilesystemArgs { root, clone }) => {
+            let bound_to = match clone {
+                Some(clone) => OpenSession::Clone(clone),
+                None => OpenSession::Root(folder(cx, &root.unwrap_or_default())?),
+            };
+            serve("filesystem", bound_to, cx).await
+        }
+        Command::Git(GitArgs { repo, clone }) => {
+            let bound_to = match clone {
+                Some(clone) => OpenSession::Clone(clone),
+                None => OpenSession::CloneOf(folder(cx, &repo.unwrap_or_default())?),
+            };
+            serve("git", bound_to, cx).await
+        }
+        Command::Control(ControlArgs { repo, clone }) => {
+            let bound_to = match clone {
+                Some(clone) => OpenSession::Clone(clone),
+                None => OpenSession::Repo(folder(cx, &repo.unwrap_or_default())?),
+            };
+            serve("control", bound_to, cx).await
         }
         Command::Install(args) => install::run(args, cx).await,
     }

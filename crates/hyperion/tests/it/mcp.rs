@@ -22,8 +22,15 @@ struct Client {
 impl Client {
     #[track_caller]
     fn start(hyperion: &Hyperion, root: &str) -> Self {
+        Self::of(hyperion, "filesystem", &["--root", root])
+    }
+
+    /// Starts one of the servers.
+    #[track_caller]
+    fn of(hyperion: &Hyperion, name: &str, args: &[&str]) -> Self {
+        let args: Vec<_> = ["mcp", name].iter().chain(args).copied().collect();
         let mut server = hyperion
-            .command(&["mcp", "filesystem", "--root", root])
+            .command(&args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -42,7 +49,7 @@ impl Client {
                 "clientInfo": {"name": "test", "version": "1"}
             }),
         );
-        assert_eq!(told["serverInfo"]["name"], "hyperion-filesystem");
+        assert_eq!(told["serverInfo"]["name"], format!("hyperion-{name}"));
         client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         client
     }
@@ -222,6 +229,118 @@ fn fifty_clients_work_at_once() {
     );
 }
 
+// T2, T4, T5: an agent's work in a clone lands by an approval; until then nothing of it shows, and it outlives engines.
+#[test]
+fn an_agents_branch_lands_once_a_person_approves() {
+    let mut world = World::up(&[("src/a.rs", "fn main() {}\n")]);
+    let repo = world.repo.path().to_str().unwrap().to_owned();
+    let everything = |world: &World| {
+        world.repo.git(&["for-each-ref"]) + &world.repo.git(&["log", "--all", "--format=%s"])
+    };
+    let before = everything(&world);
+    let mut git = Client::of(&world.hyperion, "git", &["--repo", &repo]);
+    let status = git.call("status", &json!({}));
+    let (work, clone) = (
+        status["folder"].as_str().unwrap(),
+        status["clone"].as_str().unwrap(),
+    );
+    let mut files = Client::of(&world.hyperion, "filesystem", &["--root", work]);
+    git.call("createBranch", &json!({"name": "agent/T-1-run"}));
+    let read = files.call("readFile", &json!({"path": "src/a.rs"}));
+    files.call(
+        "editFile",
+        &json!({"path": "src/a.rs", "sha256": read["sha256"], "oldText": "{}", "newText": "{ run() }"}),
+    );
+    git.call("add", &json!({"files": ["src"]}));
+    // Whoever becomes the engine finds the clone as it was.
+    world.kill_engine();
+    let commit = git.call("commit", &json!({"message": "Run it\n\nIt did nothing."}));
+    let pushed = git.call("push", &json!({}));
+    assert_eq!(
+        (&pushed["commit"], &pushed["again"]),
+        (&commit["commit"], &json!(false))
+    );
+    let request = pushed["request"].as_str().unwrap().to_owned();
+    let mut control = Client::of(&world.hyperion, "control", &["--repo", &repo]);
+    let asked = || {
+        let api = Api::new(&world.hyperion);
+        api.rest().unwrap();
+    };
+    asked();
+    let question = control.call("approval", &json!({"request": request}));
+    assert_eq!(question["questions"][0]["status"], "pending", "{question}");
+    assert_eq!(everything(&world), before, "nothing shows before it landed");
+    let again = git.call("push", &json!({}));
+    assert_eq!(
+        (&again["again"], &again["request"]),
+        (&json!(true), &pushed["request"])
+    );
+    let approval = again["approval"].as_str().unwrap().to_owned();
+    world.run(&["approval", "approve", &approval]).code(0);
+    asked();
+    let plan = control.call("plan", &json!({"request": request}));
+    assert_eq!(plan["status"], "completed", "{plan}");
+    let queue = control.call("queue", &json!({"request": request}));
+    assert_eq!(queue["entries"][0]["status"], "landed");
+    let landed = world.repo.git(&["log", "-1", "--format=%B", "main"]);
+    for part in [
+        "Run it\n\nIt did nothing.\n",
+        "Hyperion-Request: ",
+        "Hyperion-Audit: ",
+    ] {
+        assert!(landed.contains(part), "{part}: {landed}");
+    }
+    assert_eq!(
+        world.repo.git(&["show", "main:src/a.rs"]),
+        "fn main() { run() }"
+    );
+    // Another server goes on in the same clone.
+    let mut next = Client::of(&world.hyperion, "git", &["--clone", clone]);
+    let status = next.call("status", &json!({}));
+    assert_eq!(
+        (&status["branch"], &status["folder"]),
+        (&json!("agent/T-1-run"), &json!(work))
+    );
+    for client in [git, files, control, next] {
+        client.leave();
+    }
+    assert_eq!(world.json(&["audit", "verify"])["ok"], true);
+}
+
+// T2: two agents on one repository at the same time, each with a server of its own.
+#[test]
+fn two_agents_work_on_one_repository() {
+    let world = World::up(&[("a", "1\n"), ("b", "1\n")]);
+    let repo = world.repo.path().to_str().unwrap().to_owned();
+    let work = |file: &str| {
+        let mut git = Client::of(&world.hyperion, "git", &["--repo", &repo]);
+        let folder = git.call("createBranch", &json!({"name": "agent/1-x"}));
+        assert_eq!(folder["branch"], "agent/1-x");
+        let status = git.call("status", &json!({}));
+        let folder = std::path::Path::new(status["folder"].as_str().unwrap()).to_owned();
+        fs::write(folder.join(file), "2\n").unwrap();
+        git.call("add", &json!({"files": ["."]}));
+        git.call("commit", &json!({"message": format!("Change {file}")}));
+        let pushed = git.call("push", &json!({}));
+        let said = git.refused("commit", &json!({"message": "Again"}));
+        assert!(said.contains("(git.nothing)"), "{said}");
+        git.call("checkout", &json!({"branch": "main"}));
+        fs::write(folder.join("a"), "on main\n").unwrap();
+        git.call("add", &json!({"files": ["a"]}));
+        let said = git.refused("commit", &json!({"message": "On main"}));
+        assert!(said.contains("(git.branch)"), "{said}");
+        git.leave();
+        (folder, pushed["request"].clone())
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| work("a"));
+        let other = scope.spawn(|| work("b"));
+        (one.join().unwrap(), other.join().unwrap())
+    });
+    assert_ne!(one, other);
+    assert_eq!(world.repo.git(&["branch", "--list", "agent/*"]), "");
+}
+
 // T1, X1: a root that is none, or Hyperion's own home, is refused.
 #[test]
 fn a_root_that_is_none_is_refused() {
@@ -268,6 +387,24 @@ fn a_server_is_made_known_to_an_agent_in_its_own_configuration() {
     let again = world.run(&["mcp", "install", "cursor", "--yes"]).code(0);
     assert!(again.stderr.contains("has it already"), "{}", again.stderr);
     assert_eq!(fs::read_to_string(&config).unwrap(), written);
+    let both = ["--server", "git", "--server", "control"];
+    let both: Vec<_> = ["mcp", "install", "cursor", "--yes"]
+        .into_iter()
+        .chain(both)
+        .collect();
+    world.run(&both).code(0);
+    let written = fs::read_to_string(&config).unwrap();
+    for kept in [
+        "\"hyperion-files\"",
+        "\"hyperion-git\"",
+        "\"hyperion-control\"",
+        "\"--repo\"",
+    ] {
+        assert!(written.contains(kept), "{kept}: {written}");
+    }
+    world
+        .run(&[both.as_slice(), &["--name", "x"]].concat())
+        .code(2);
     world.run(&["mcp", "install", "codex", "--yes"]).code(0);
     let codex = world.hyperion.user_home().join(".codex/config.toml");
     let codex = fs::read_to_string(codex).unwrap();

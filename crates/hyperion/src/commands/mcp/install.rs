@@ -17,13 +17,14 @@ use crate::view;
 /// The largest configuration that is edited.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Make the filesystem server known to an agent, in the agent's own configuration
+/// Make servers known to an agent, in the agent's own configuration
 ///
 /// Shows what would change and asks; comments and whatever else is there stay. The project's file is edited where the agent has one; codex
 /// has one for the person.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion mcp install claude-code
+  hyperion mcp install claude-code --server git --server control
   hyperion mcp install vscode --root ../web --yes")]
 pub(super) struct InstallArgs {
     /// The agent
@@ -32,9 +33,17 @@ pub(super) struct InstallArgs {
     /// The folder that the agent works in
     #[arg(long, value_name = "DIR", default_value = ".")]
     root: PathBuf,
-    /// The server's name in the configuration
-    #[arg(long, value_name = "NAME", default_value = "hyperion-files")]
-    name: String,
+    /// The server; may be given several times
+    #[arg(
+        long = "server",
+        value_enum,
+        value_name = "SERVER",
+        default_value = "filesystem"
+    )]
+    servers: Vec<Server>,
+    /// The server's name in the configuration, where only one is made known [default: hyperion-files, hyperion-git, hyperion-control]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// Write it without asking
     #[arg(long)]
     yes: bool,
@@ -60,13 +69,51 @@ enum Agent {
     Vscode,
 }
 
+/// Servers that an agent can start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Server {
+    /// The files of the folder
+    Filesystem,
+    /// Branches and commits in a clone of the folder's repository, and handing them in
+    Git,
+    /// Plan, queue and approvals of the folder's repository
+    Control,
+}
+
+impl Server {
+    /// Its name in a configuration, where nobody chose one.
+    const fn known_as(self) -> &'static str {
+        match self {
+            Self::Filesystem => "hyperion-files",
+            Self::Git => "hyperion-git",
+            Self::Control => "hyperion-control",
+        }
+    }
+
+    /// How it is started for a folder.
+    const fn arguments(self, folder: &str) -> [&str; 4] {
+        match self {
+            Self::Filesystem => ["mcp", "filesystem", "--root", folder],
+            Self::Git => ["mcp", "git", "--repo", folder],
+            Self::Control => ["mcp", "control", "--repo", folder],
+        }
+    }
+}
+
 pub(super) async fn run(args: InstallArgs, cx: &Cx) -> anyhow::Result<Exit> {
     let root = cx.current_dir().join(&args.root);
     let root = root
         .canonicalize()
         .with_context(|| format!("find the folder {}", root.display()))?;
-    if !is_plain(&args.name) {
-        let what = format!("{:?} is no name for a server", args.name);
+    let name_of = |server: Server| args.name.as_deref().unwrap_or(server.known_as());
+    if args.name.is_some() && args.servers.len() > 1 {
+        let what = "one name was given for several servers";
+        return Err(Failure::new(Exit::Usage, what)
+            .hint("leave --name out, or make them known one by one")
+            .into());
+    }
+    if let Some(name) = args.name.as_ref().filter(|name| !is_plain(name)) {
+        let what = format!("{name:?} is no name for a server");
         return Err(Failure::new(Exit::Usage, what)
             .hint("use letters, digits, `-` and `_`")
             .into());
@@ -76,13 +123,24 @@ pub(super) async fn run(args: InstallArgs, cx: &Cx) -> anyhow::Result<Exit> {
     let path = path.canonicalize().unwrap_or(path);
     let before = read(&path)?;
     let program = std::env::current_exe().context("find out where this program is")?;
-    let after = edit(args.agent, &before, &args.name, &program, &root).map_err(|why| {
-        Failure::new(
-            Exit::Usage,
-            format!("{} was left alone: {why}", path.display()),
-        )
-        .hint("mend it, or add the server by hand: docs/tools.md shows how")
-    })?;
+    let mut after = before.clone();
+    for server in &args.servers {
+        let edited = edit(
+            args.agent,
+            &after,
+            name_of(*server),
+            &program,
+            *server,
+            &root,
+        );
+        after = edited.map_err(|why| {
+            Failure::new(
+                Exit::Usage,
+                format!("{} was left alone: {why}", path.display()),
+            )
+            .hint("mend it, or add the server by hand: docs/tools.md shows how")
+        })?;
+    }
     if after == before {
         cx.output
             .say(&format!("{} has it already.", path.display()));
@@ -176,6 +234,7 @@ fn edit(
     before: &str,
     name: &str,
     program: &Path,
+    started: Server,
     root: &Path,
 ) -> Result<String, String> {
     let text = |path: &Path| {
@@ -183,7 +242,7 @@ fn edit(
         text.ok_or_else(|| format!("the path {} is not UTF-8", path.display()))
     };
     let (program, root) = (text(program)?, text(root)?);
-    let args = ["mcp", "filesystem", "--root", root.as_str()];
+    let args = started.arguments(&root);
     let (outer, server) = match agent {
         Agent::Codex => return edit_toml(before, name, &program, &args),
         Agent::ClaudeCode | Agent::Gemini | Agent::Cursor => {
@@ -262,8 +321,10 @@ mod tests {
 
     fn edited(agent: Agent, before: &str) -> String {
         let (program, root) = (Path::new("/bin/hyperion"), Path::new("/srv/web"));
-        let after = edit(agent, before, "files", program, root).unwrap();
-        assert_eq!(edit(agent, &after, "files", program, root).unwrap(), after);
+        let files = Server::Filesystem;
+        let after = edit(agent, before, "files", program, files, root).unwrap();
+        let again = edit(agent, &after, "files", program, files, root);
+        assert_eq!(again.unwrap(), after);
         after
     }
 
@@ -329,7 +390,8 @@ mod tests {
     #[test]
     fn what_cannot_be_edited_is_left_alone_and_said() {
         let refused = |agent, before| {
-            edit(agent, before, "files", Path::new("/h"), Path::new("/r")).unwrap_err()
+            let (program, root) = (Path::new("/h"), Path::new("/r"));
+            edit(agent, before, "files", program, Server::Filesystem, root).unwrap_err()
         };
         insta::assert_snapshot!(refused(Agent::Cursor, "{"), @"it is not JSON: no member where one has to be at byte 1");
         insta::assert_snapshot!(refused(Agent::Cursor, r#"{"mcpServers": []}"#), @r#""mcpServers" is not an object"#);

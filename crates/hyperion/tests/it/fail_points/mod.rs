@@ -4,6 +4,7 @@
 //! there and does what is missing. It is run by an engine that dies at a point, which it has to reach, and then by one that
 //! does not. Each scenario lists its points; together they are all points of `hyperion_fault`.
 
+mod clone;
 mod filing;
 mod landing;
 mod persons;
@@ -25,6 +26,7 @@ fn every_point_is_killed_at_in_some_scenario() {
         backup_kills::RESTORING,
     ];
     let listed: BTreeSet<_> = [
+        clone::POINTS,
         filing::POINTS,
         landing::APART,
         landing::CHECKED_OUT,

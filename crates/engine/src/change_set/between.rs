@@ -1,0 +1,113 @@
+//! What differs between two trees, as changes and as facts.
+
+use base64::Engine as _;
+use hyperion_api::task_request::{Change, Encoding, Operation};
+use hyperion_git::{ChangeStatus, Mode, Oid, RawChange, Renames, RepoStore};
+use hyperion_model::RepoPath;
+
+use super::{MadeItem, Side};
+use crate::{Error, Sizes};
+
+/// Writes the difference between two trees as changes; the inner error names a path that no change can be made of.
+pub(crate) fn changes_between(
+    git: &RepoStore,
+    from: &Oid,
+    to: &Oid,
+) -> Result<Result<Vec<Change>, String>, Error> {
+    let items = match items_between(git, from, to)? {
+        Ok(items) => items,
+        Err(why) => return Ok(Err(why)),
+    };
+    Ok(Ok(items.into_iter().map(change).collect()))
+}
+
+/// Reads both sides of every file that differs between two trees.
+pub(crate) fn items_between(
+    git: &RepoStore,
+    from: &Oid,
+    to: &Oid,
+) -> Result<Result<Vec<MadeItem>, String>, Error> {
+    let mut items = Vec::new();
+    for raw in git.diff_trees(from, to, Renames::Off)? {
+        match item(git, &raw)? {
+            Ok(item) => items.push(item),
+            Err(why) => return Ok(Err(why)),
+        }
+    }
+    Ok(Ok(items))
+}
+
+fn item(git: &RepoStore, raw: &RawChange) -> Result<Result<MadeItem, String>, Error> {
+    let Some(name) = raw.path.as_str() else {
+        return Ok(Err(format!("{} is not UTF-8", raw.path)));
+    };
+    let path = match RepoPath::new(name) {
+        Ok(path) => path,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let submodule = |mode: Option<Mode>| mode == Some(Mode::Submodule);
+    if submodule(raw.old_mode) || submodule(raw.new_mode) {
+        return Ok(Err(format!("{name} is a submodule")));
+    }
+    let operation = match raw.status {
+        ChangeStatus::Added => Operation::Create,
+        ChangeStatus::Deleted => Operation::Delete,
+        ChangeStatus::Modified if raw.old_oid == raw.new_oid => Operation::Chmod,
+        ChangeStatus::Modified => Operation::Modify,
+        ChangeStatus::TypeChanged => {
+            return Ok(Err(format!(
+                "{name} turned from a link into a file or back"
+            )));
+        }
+        ChangeStatus::Renamed | ChangeStatus::Copied => {
+            return Err(Error::Missing(format!("a plain difference for {name}")));
+        }
+    };
+    let side = |mode: Option<Mode>, oid: &Option<Oid>| -> Result<Option<Side>, Error> {
+        let Some((mode, oid)) = mode.and_then(Mode::file_mode).zip(oid.as_ref()) else {
+            return Ok(None);
+        };
+        let bytes = git.read_blob(oid, Sizes::ACCEPTED.max_file_bytes)?;
+        Ok(Some(Side { mode, bytes }))
+    };
+    Ok(Ok(MadeItem {
+        path,
+        from_path: None,
+        operation,
+        old: side(raw.old_mode, &raw.old_oid)?,
+        new: side(raw.new_mode, &raw.new_oid)?,
+    }))
+}
+
+fn change(item: MadeItem) -> Change {
+    let MadeItem {
+        path,
+        from_path,
+        operation,
+        old: _,
+        new,
+    } = item;
+    let mode = new
+        .as_ref()
+        .map(|new| Mode::from(new.mode).octal().to_owned());
+    let content = new.filter(|_| matches!(operation, Operation::Create | Operation::Modify));
+    let (content, encoding) = match content.map(|new| String::from_utf8(new.bytes)) {
+        None => (None, Encoding::Utf8),
+        Some(Ok(text)) => (Some(text), Encoding::Utf8),
+        Some(Err(error)) => {
+            let text = base64::engine::general_purpose::STANDARD.encode(error.as_bytes());
+            (Some(text), Encoding::Base64)
+        }
+    };
+    Change {
+        operation,
+        path: path.as_str().to_owned(),
+        from_path: from_path.map(|path| path.as_str().to_owned()),
+        mode,
+        base_hash: None,
+        patch: None,
+        content,
+        encoding,
+        result_hash: None,
+    }
+}
