@@ -10,7 +10,7 @@ use std::time::Duration;
 use apalis_core::backend::TaskResult;
 use apalis_core::task::{Task, status::Status};
 use apalis_core::worker::context::WorkerContext;
-use apalis_sqlite::queries::{ack_tasks, fetch_next, push_tasks};
+use apalis_sqlite::queries::{ack_tasks, fetch_next, push_tasks, register_worker};
 use apalis_sqlite::{
     Config, Error, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteStorage,
 };
@@ -36,6 +36,9 @@ fn main() {
             let figure = produce(producers, &asked, "/s", |number| {
                 let (pool, runtime) = (pool.clone(), &runtime);
                 let worker = WorkerContext::new(&format!("worker-{number}"));
+                let registered =
+                    runtime.block_on(register_worker(&pool, &config(), &worker, "bench"));
+                registered.expect("register the worker");
                 move || {
                     let done = runtime.block_on(async {
                         match name {
@@ -71,6 +74,14 @@ async fn open(path: &Path) -> Result<SqlitePool, Error> {
     Ok(pool)
 }
 
+fn config() -> Config {
+    Config {
+        queue: QUEUE.into(),
+        batch_size: A_LEASE,
+        ..Config::default()
+    }
+}
+
 async fn push(pool: &SqlitePool, jobs: usize) -> Result<u64, Error> {
     let tasks: Vec<_> = (0..jobs).map(|_| Task::new(vec![b'x'; 500])).collect();
     let mut tx = pool.begin().await?;
@@ -82,13 +93,8 @@ async fn push(pool: &SqlitePool, jobs: usize) -> Result<u64, Error> {
 /// Sixteen jobs in, sixteen taken, the taken ones acknowledged; whoever put them there.
 async fn lives(pool: &SqlitePool, worker: &WorkerContext) -> Result<u64, Error> {
     push(pool, A_LEASE).await?;
-    let config = Config {
-        queue: QUEUE.into(),
-        batch_size: A_LEASE,
-        ..Config::default()
-    };
     let mut tx = pool.begin().await?;
-    let taken = fetch_next(&mut *tx, &config, worker).await?;
+    let taken = fetch_next(&mut *tx, &config(), worker).await?;
     tx.commit().await?;
     let results: Vec<_> = taken
         .iter()
