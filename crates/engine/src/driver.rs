@@ -127,6 +127,8 @@ impl Loop {
         let mut passes = 0;
         while !self.stop.load(Ordering::SeqCst) {
             let seq = *commits.borrow_and_update();
+            // A job that ends while the pass goes on may have left something to do without a commit.
+            let jobs_before = self.cx.jobs.count();
             let pass = self.pass();
             if let Some(why) = &pass.halted {
                 tracing::error!(%why, "the engine works on nothing any more");
@@ -145,8 +147,8 @@ impl Loop {
             passes = 0;
             // A commit of somebody else since the pass began has not been looked at yet.
             let unseen = commits.has_changed().unwrap_or(false);
-            let idle =
-                !unseen && !pass.worked && pass.delayed.is_none() && self.cx.jobs.count() == 0;
+            let no_jobs = jobs_before == 0 && self.cx.jobs.count() == 0;
+            let idle = !unseen && !pass.worked && pass.delayed.is_none() && no_jobs;
             self.say(idle, seq, &pass);
             if unseen && pass.troubles.is_empty() {
                 continue;
@@ -242,5 +244,54 @@ fn is_structural(cx: &Cx, error: &Error) -> bool {
             .check_structure()
             .is_ok_and(|found| found.is_sound()),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyperion_host::CancelFlag;
+    use hyperion_model::RunId;
+
+    use super::*;
+    use crate::testing::World;
+
+    /// Looks for what a job left, as the reconciler of checks does; in the first pass the job ends right after that.
+    struct EndsInBetween(Option<RunId>);
+
+    impl Reconcile for EndsInBetween {
+        fn name(&self) -> &'static str {
+            "check"
+        }
+
+        fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
+            if let Some(error) = cx.jobs.take_unrecorded() {
+                return Err(error);
+            }
+            if let Some(job) = self.0.take() {
+                let unrecorded = Error::Missing("room on the disk".to_owned());
+                cx.jobs.note_unrecorded(unrecorded);
+                cx.jobs.remove(job);
+            }
+            Ok(Progress::Idle { wake_at: None })
+        }
+    }
+
+    // M1, O4: work whose end could not be recorded is not done because it ended in the middle of a look.
+    #[test]
+    fn a_job_that_ends_in_the_middle_of_a_pass_is_looked_at_before_anything_is_idle() {
+        let world = World::new(&[("a", "1")]);
+        let job = world.cx.id(RunId::new);
+        world.cx.jobs.add(job, CancelFlag::new().unwrap());
+        let reconcilers: Vec<Box<dyn Reconcile>> = vec![Box::new(EndsInBetween(Some(job)))];
+        let (driver, mut activity) = Driver::start(Arc::clone(&world.cx), reconcilers).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let idle = runtime
+            .block_on(activity.wait_for(|now| now.idle))
+            .unwrap()
+            .clone();
+        driver.stop();
+        assert_eq!(idle.troubles.len(), 1, "{idle:?}");
     }
 }

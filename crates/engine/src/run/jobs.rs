@@ -36,18 +36,18 @@ impl Jobs {
         self.lock().keys().copied().collect()
     }
 
-    pub(super) fn add(&self, id: RunId, cancel: CancelFlag) {
+    pub(crate) fn add(&self, id: RunId, cancel: CancelFlag) {
         self.lock().insert(id, cancel);
     }
 
-    pub(super) fn remove(&self, id: RunId) {
+    pub(crate) fn remove(&self, id: RunId) {
         self.lock().remove(&id);
         self.changed.notify_all();
         self.ended.notify_one();
     }
 
     /// Notes that how one of them went could not be recorded.
-    pub(super) fn note_unrecorded(&self, error: Error) {
+    pub(crate) fn note_unrecorded(&self, error: Error) {
         *self
             .unrecorded
             .lock()
@@ -55,7 +55,7 @@ impl Jobs {
     }
 
     /// Takes the note.
-    pub(super) fn take_unrecorded(&self) -> Option<Error> {
+    pub(crate) fn take_unrecorded(&self) -> Option<Error> {
         self.unrecorded
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
