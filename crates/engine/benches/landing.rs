@@ -318,6 +318,7 @@ fn settings() -> Settings {
             write_bytes: 500 * 1024,
             changes_per_minute: 100,
             looks_per_minute: 6000,
+            run_time: Duration::from_secs(60),
         },
         sizes: Sizes {
             max_content_bytes: 500 * 1024,

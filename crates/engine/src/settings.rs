@@ -69,6 +69,8 @@ pub struct ToolLimits {
     pub changes_per_minute: u32,
     /// The most looks in a minute.
     pub looks_per_minute: u32,
+    /// How long a call may run the project's tools (`policy.tool_run_timeout_sec`).
+    pub run_time: Duration,
 }
 
 impl ToolLimits {

@@ -89,6 +89,7 @@ fn settings() -> Settings {
             write_bytes: 500 * 1024,
             changes_per_minute: 100,
             looks_per_minute: 6000,
+            run_time: Duration::from_secs(60),
         },
         approval_ttl: Duration::from_secs(86_400),
         approval_warn_before: Duration::from_secs(3600),

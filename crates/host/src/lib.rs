@@ -13,6 +13,7 @@ mod coprocess;
 mod copy;
 mod files;
 mod home;
+mod kept;
 mod launch;
 mod locations;
 mod log;
@@ -32,6 +33,7 @@ pub use files::{
     remove_tree, sync_filesystem, write_atomic,
 };
 pub use home::{ContentHold, Home, HomeError, HomeLock, LockError};
+pub use kept::{KeepLimits, Kept, KeptRun, Streams, run_kept};
 pub use launch::{Input, Launch, SpawnError};
 pub use locations::{Locations, LocationsError, SOCKET_PATH_MAX, Surroundings};
 pub use log::{LOG_TAIL_BYTES, Logged, run_logged};

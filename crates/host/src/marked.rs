@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpgid, kill_process_group, pidfd_open, pidfd_send_signal,
+};
 
 use crate::files::read_bounded;
 use crate::wait::timespec;
@@ -25,7 +27,8 @@ const LAST_BREATH: Duration = Duration::from_secs(5);
 
 /// Kills every process that has the variable with one of these values; tells whether all are gone.
 ///
-/// It finds what left its process group, too, as long as it kept its environment.
+/// It finds what left its process group, too, as long as it kept its environment; and what a marked process leads, whatever its
+/// environment.
 pub fn kill_marked(name: &str, values: &[String]) -> io::Result<bool> {
     for _ in 0..LOOKS_MAX {
         let found = surely_marked(name, values)?;
@@ -33,8 +36,11 @@ pub fn kill_marked(name: &str, values: &[String]) -> io::Result<bool> {
             return Ok(true);
         }
         for process in &found {
-            // It may have ended by itself.
-            let _ = pidfd_send_signal(process, Signal::KILL);
+            // The group while its leader lives, so that the number is still its own; either may have ended by itself.
+            if getpgid(Some(process.pid)).is_ok_and(|group| group == process.pid) {
+                let _ = kill_process_group(process.pid, Signal::KILL);
+            }
+            let _ = pidfd_send_signal(&process.handle, Signal::KILL);
         }
         await_ends(&found, Instant::now() + LAST_BREATH)?;
     }
@@ -61,7 +67,7 @@ pub fn await_marked(name: &str, values: &[String], patience: Duration) -> io::Re
     reason = "the kernel tells nobody when a program was changed"
 )]
 /// Finds them, and looks again where one may be between two programs.
-fn surely_marked(name: &str, values: &[String]) -> io::Result<Vec<OwnedFd>> {
+fn surely_marked(name: &str, values: &[String]) -> io::Result<Vec<Marked>> {
     let mut look = marked(name, values)?;
     for _ in 0..BLINKS_MAX {
         if !look.found.is_empty() || !look.blinked {
@@ -73,11 +79,17 @@ fn surely_marked(name: &str, values: &[String]) -> io::Result<Vec<OwnedFd>> {
     Ok(look.found)
 }
 
+/// A process that has the variable.
+struct Marked {
+    pid: Pid,
+    /// Stays its own when the number is given to another.
+    handle: OwnedFd,
+}
+
 /// What one look at all processes came to.
 #[derive(Default)]
 struct Look {
-    /// Handles that stay theirs when the number is given to another.
-    found: Vec<OwnedFd>,
+    found: Vec<Marked>,
     /// A process showed no environment at all: it has none, or `execve` is just giving it one.
     blinked: bool,
 }
@@ -116,7 +128,7 @@ fn marked(name: &str, values: &[String]) -> io::Result<Look> {
         };
         // Looked at once more: the number may have been another's by the time of the handle.
         match has_one(&environment, &wanted) {
-            Some(true) => look.found.push(handle),
+            Some(true) => look.found.push(Marked { pid, handle }),
             Some(false) => {}
             None => look.blinked = true,
         }
@@ -138,10 +150,13 @@ fn has_one(environment: &Path, wanted: &[String]) -> Option<bool> {
     })
 }
 
-fn await_ends(processes: &[OwnedFd], deadline: Instant) -> io::Result<()> {
+fn await_ends(processes: &[Marked], deadline: Instant) -> io::Result<()> {
     for process in processes {
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut handle = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
+        let mut handle = [PollFd::from_borrowed_fd(
+            process.handle.as_fd(),
+            PollFlags::IN,
+        )];
         match poll(&mut handle, Some(&timespec(left))) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),

@@ -248,7 +248,7 @@ impl Own {
             if now.halted.is_some() {
                 return;
             }
-            if now.idle && now.seq == before.seq {
+            if now.idle && now.seq == before.seq && self.engine.0.tools().running() == 0 {
                 return;
             }
         }

@@ -236,6 +236,7 @@ fn engine_settings(
                 .tools
                 .file_ops_per_min
                 .saturating_mul(hyperion_engine::ToolLimits::LOOKS_PER_CHANGE),
+            run_time: Duration::from_secs(settings.tools.run_timeout_sec),
         },
         sizes: hyperion_engine::Sizes {
             max_content_bytes: kib.saturating_mul(1024),

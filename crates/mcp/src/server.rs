@@ -1,6 +1,8 @@
 //! One server: its tools, and the way of a call to the engine.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hyperion_api::tool::{self as wire, Content, Effect, OpenSession, ToolResult, Toolset};
 use hyperion_api::{Client, ClientError, Problem};
@@ -9,12 +11,15 @@ use rmcp::model::{
     CompleteRequestParams, CompleteResult, ContentBlock, Implementation, ListPromptsRequestMethod,
     ListPromptsResult, ListResourceTemplatesRequestMethod, ListResourceTemplatesResult,
     ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    ProgressNotificationParam, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+
+/// How often a client that asks for it hears that its call is still at work: many give up after a minute of silence.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// The tools of one server, bound to one place.
 pub struct Server {
@@ -23,6 +28,7 @@ pub struct Server {
     client: Client,
     tools: Vec<Tool>,
     session: Mutex<Sessions>,
+    sign_of_life: Duration,
 }
 
 /// The engine's session; it is forgotten with the engine, and then opened again.
@@ -56,7 +62,15 @@ impl Server {
                 wanted: bound_to,
                 opened: None,
             }),
+            sign_of_life: SIGN_OF_LIFE,
         }
+    }
+
+    /// Lets a client hear that its call is still at work so often, in the place of every 10 s.
+    #[must_use]
+    pub const fn with_sign_of_life(mut self, every: Duration) -> Self {
+        self.sign_of_life = every;
+        self
     }
 
     /// Gives a client that speaks in a session; a session that the engine forgot is opened anew.
@@ -134,6 +148,7 @@ impl ServerHandler for Server {
             () = context.ct.cancelled() => {
                 return Err(ErrorData::internal_error("the call was cancelled", None));
             }
+            never = signs_of_life(&context, name, self.sign_of_life) => match never {},
         };
         Ok(match called {
             Ok(result) => answered(result),
@@ -179,6 +194,26 @@ impl ServerHandler for Server {
     }
 }
 
+/// Tells a client that asked for it that its call is still at work.
+async fn signs_of_life(
+    context: &RequestContext<RoleServer>,
+    tool: &str,
+    every: Duration,
+) -> Infallible {
+    let Some(token) = context.meta.get_progress_token() else {
+        return std::future::pending().await;
+    };
+    let began = Instant::now();
+    loop {
+        tokio::time::sleep(every).await;
+        let took = began.elapsed();
+        let sign = ProgressNotificationParam::new(token.clone(), took.as_secs_f64())
+            .with_message(format!("{tool} has been at work for {} s", took.as_secs()));
+        // Whoever does not read it gets no answer either.
+        let _ = context.peer.notify_progress(sign).await;
+    }
+}
+
 /// Words a tool for MCP.
 fn told(tool: &wire::Tool) -> Tool {
     let object = |schema: &Value| match schema {
@@ -188,10 +223,10 @@ fn told(tool: &wire::Tool) -> Tool {
     };
     let mut annotations = ToolAnnotations::with_title(tool.title)
         .read_only(!tool.effect.changes())
-        .open_world(false);
+        .open_world(tool.effect == Effect::Runs);
     if tool.effect.changes() {
         annotations = annotations
-            .destructive(tool.effect == Effect::Removes)
+            .destructive(matches!(tool.effect, Effect::Removes | Effect::Runs))
             .idempotent(false);
     }
     let mut told = Tool::new(tool.name, tool.description, object(&tool.input));

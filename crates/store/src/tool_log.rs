@@ -38,13 +38,13 @@ pub struct ToolRecord {
     pub tool: String,
     /// How many calls it stands for.
     pub calls: u32,
-    /// Which paths they were about; of many, the first.
+    /// Which paths they were about, of many the first; of a run, its commands.
     pub paths: Vec<String>,
     /// The SHA-256 of what a changed file held; none of a new one.
     pub old_sha256: Option<String>,
     /// The SHA-256 of what it was to hold; none of one that was to be removed.
     pub new_sha256: Option<String>,
-    /// `looked`, or of a change `intended`, `done`, or the code it failed with.
+    /// `looked`, or of a change `intended`, `done`, or the code it failed with; of a run how it went.
     pub outcome: String,
 }
 

@@ -33,7 +33,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// Takes a path as agents write them: with the root before it, `./` before it, or a `/` behind it.
 ///
 /// Nothing rests on this text: it is walked from the root's handle, and refused there when it leads out.
-fn relative<'p>(place: &Place<'_>, path: &'p str) -> &'p str {
+pub(crate) fn relative<'p>(place: &Place<'_>, path: &'p str) -> &'p str {
     let root = place.root.path().to_str().unwrap_or_default();
     let inside = match path.strip_prefix(root) {
         Some("") if !root.is_empty() => "",

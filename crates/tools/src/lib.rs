@@ -8,6 +8,7 @@
 //! in with the overseer; a tool that fails says what to do next, and has changed nothing.
 
 pub mod filesystem;
+pub mod test_runner;
 
 mod text;
 mod walk;

@@ -73,7 +73,7 @@ const HOUSE: &[Room] = &[
     Room {
         name: "hyperion-tools",
         floor: 4,
-        uses: &["hyperion-api", "hyperion-host"],
+        uses: &["hyperion-analyze", "hyperion-api", "hyperion-host"],
     },
     Room {
         name: "hyperion-agent",

@@ -13,14 +13,9 @@ pub(super) fn read(bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Unreadab
             .as_str()
             .ok_or_else(|| malformed("a file without a path"))?;
         for found in file["messages"].as_array().into_iter().flatten() {
-            if found["severity"] != 2 {
-                reader.report.warnings += 1;
-                continue;
-            }
-            reader.report.failed += 1;
             let message = found["message"].as_str().unwrap_or_default();
             let parsing = message.strip_prefix("Parsing error: ");
-            reader.problem(FoundError {
+            let told = FoundError {
                 kind: if parsing.is_some() {
                     ErrorKind::Syntax
                 } else {
@@ -35,7 +30,13 @@ pub(super) fn read(bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Unreadab
                     json_number(&found["column"]),
                 ),
                 ..FoundError::default()
-            });
+            };
+            if found["severity"] == 2 {
+                reader.report.failed += 1;
+                reader.problem(told);
+            } else {
+                reader.warning(told);
+            }
         }
     }
     Ok(())

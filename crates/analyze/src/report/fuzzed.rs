@@ -9,6 +9,8 @@ pub fn any_report(data: &[u8]) {
         match report(format, data, Some("/project")) {
             Ok(found) => {
                 assert!(found.problems.len() <= MAX_PROBLEMS);
+                assert!(found.warned.len() <= MAX_PROBLEMS);
+                assert!(found.warnings >= found.warned.len() as u64);
                 assert_eq!(report(format, data, Some("/project")), Ok(found.clone()));
                 let one_by_one = matches!(
                     format,

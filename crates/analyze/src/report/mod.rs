@@ -10,7 +10,9 @@ use crate::output::{
 use crate::trace::{Frame, script_frame, traces};
 
 mod cargo;
+mod checker;
 mod eslint;
+mod formatter;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 mod go;
@@ -51,11 +53,17 @@ pub enum Format {
     Nextest,
     /// What pytest writes for people.
     Pytest,
+    /// What mypy writes.
+    Mypy,
+    /// What `tsc --pretty false` writes.
+    Tsc,
+    /// What formatters write that only look: rustfmt, ruff, prettier, gofmt.
+    Unformatted,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 9] = [
+    pub const ALL: [Format; 12] = [
         Format::Junit,
         Format::JestJson,
         Format::GoJson,
@@ -65,6 +73,9 @@ impl Format {
         Format::Libtest,
         Format::Nextest,
         Format::Pytest,
+        Format::Mypy,
+        Format::Tsc,
+        Format::Unformatted,
     ];
 }
 
@@ -81,6 +92,8 @@ pub struct Report {
     pub warnings: u64,
     /// What failed, in the report's order; at most [`MAX_PROBLEMS`].
     pub problems: Vec<FoundError>,
+    /// What a compiler or linter only warns of, in the report's order; at most [`MAX_PROBLEMS`].
+    pub warned: Vec<FoundError>,
 }
 
 /// Why a report cannot be read.
@@ -116,6 +129,9 @@ pub fn report(format: Format, bytes: &[u8], folder: Option<&str>) -> Result<Repo
         Format::Libtest => libtest::read(bytes, &mut reader)?,
         Format::Nextest => nextest::read(bytes, &mut reader)?,
         Format::Pytest => pytest::read(bytes, &mut reader)?,
+        Format::Mypy => checker::mypy(bytes, &mut reader)?,
+        Format::Tsc => checker::tsc(bytes, &mut reader)?,
+        Format::Unformatted => formatter::read(bytes, &mut reader)?,
     }
     Ok(reader.report)
 }
@@ -128,19 +144,16 @@ struct Reader<'f> {
 
 impl Reader<'_> {
     /// Keeps a problem, as long as there is room.
-    fn problem(&mut self, mut error: FoundError) {
-        if self.report.problems.len() >= MAX_PROBLEMS {
-            return;
-        }
-        error.message = one_line(&error.message);
-        if let Some(folder) = self.folder {
-            let frames = error.frames.iter_mut().map(|frame| &mut frame.place);
-            for place in error.place.iter_mut().chain(frames) {
-                place.below(folder);
-            }
-        }
-        error.at_line = 1 + u32::try_from(self.report.problems.len()).unwrap_or(u32::MAX);
-        self.report.problems.push(error);
+    fn problem(&mut self, error: FoundError) {
+        let folder = self.folder;
+        keep(&mut self.report.problems, folder, error);
+    }
+
+    /// Keeps a warning, as long as there is room.
+    fn warning(&mut self, error: FoundError) {
+        self.report.warnings += 1;
+        let folder = self.folder;
+        keep(&mut self.report.warned, folder, error);
     }
 
     /// Keeps a test that failed: what it threw, where its words tell it, and its file where they do not.
@@ -209,6 +222,22 @@ impl Reader<'_> {
             self.problem(error);
         }
     }
+}
+
+/// Adds to a list, as long as there is room.
+fn keep(list: &mut Vec<FoundError>, folder: Option<&str>, mut error: FoundError) {
+    if list.len() >= MAX_PROBLEMS {
+        return;
+    }
+    error.message = one_line(&error.message);
+    if let Some(folder) = folder {
+        let frames = error.frames.iter_mut().map(|frame| &mut frame.place);
+        for place in error.place.iter_mut().chain(frames) {
+            place.below(folder);
+        }
+    }
+    error.at_line = 1 + u32::try_from(list.len()).unwrap_or(u32::MAX);
+    list.push(error);
 }
 
 /// Finds the calls in what a failed test said, the project's own first.

@@ -17,10 +17,11 @@ fn told(format: Format, name: &str) -> String {
         skipped,
         warnings,
         problems,
+        warned,
     } = report(format, &bytes(name), Some("/project")).unwrap();
     let mut out =
         format!("{passed} passed, {failed} failed, {skipped} skipped, {warnings} warnings\n");
-    for problem in problems {
+    for problem in problems.into_iter().chain(warned) {
         let place = problem
             .place
             .map_or("-".to_owned(), |place| place.to_string());
@@ -108,6 +109,7 @@ fn json_of_compilers_and_linters_is_read() {
     compile src/a.js:2:11  eqeqeq: Expected '===' and instead saw '=='.
     compile src/a.js:3:3  no-undef: 'console' is not defined.
     syntax src/b.js:2:3  : Unexpected keyword 'return'
+    compile src/a.js:1:7  no-unused-vars: 'left' is assigned a value but never used.
     ");
     insta::assert_snapshot!(told(Format::RuffJson, "reports/ruff.json"), @"
     0 passed, 5 failed, 0 skipped, 0 warnings
@@ -116,6 +118,48 @@ fn json_of_compilers_and_linters_is_read() {
     compile bad.py:7:16  F821: Undefined name `undefined`
     syntax worse.py:1:7  : Expected a parameter or the end of the parameter list
     syntax worse.py:1:8  : Expected `)`, found newline
+    ");
+}
+
+// I2, T3: type checkers and formatters have no report, and are read as they write for people.
+#[test]
+fn type_checkers_and_formatters_are_read() {
+    insta::assert_snapshot!(told(Format::Mypy, "recorded/mypy-type.txt"), @r#"
+    0 passed, 3 failed, 0 skipped, 0 warnings
+    dependency bad.py:1  import-not-found: Cannot find implementation or library stub for module named "requests_of_nobody"
+    type bad.py:5  return-value: Incompatible return value type (got "str", expected "int")
+    type bad.py:8  arg-type: Argument 1 to "area" has incompatible type "str"; expected "int"
+    "#);
+    insta::assert_snapshot!(told(Format::Mypy, "recorded/mypy-syntax.txt"), @"
+    0 passed, 2 failed, 0 skipped, 0 warnings
+    syntax worse.py:1  syntax: Expected a parameter or the end of the parameter list
+    syntax worse.py:1  syntax: Expected `)`, found newline
+    ");
+    insta::assert_snapshot!(told(Format::Mypy, "reports/mypy-passed.txt"), @"0 passed, 0 failed, 0 skipped, 0 warnings");
+    insta::assert_snapshot!(told(Format::Tsc, "recorded/tsc-type.txt"), @"
+    0 passed, 3 failed, 0 skipped, 0 warnings
+    dependency src/cart.ts:1:21  TS2307: Cannot find module './tax.js' or its corresponding type declarations.
+    dependency src/cart.ts:2:21  TS2307: Cannot find module 'left-pad' or its corresponding type declarations.
+    type src/cart.ts:5:3  TS2322: Type 'string' is not assignable to type 'number'.
+    ");
+    insta::assert_snapshot!(told(Format::Unformatted, "reports/rustfmt.txt"), @"
+    0 passed, 2 failed, 0 skipped, 0 warnings
+    compile src/lib.rs:1  : it is not formatted
+    compile src/part.rs:1  : it is not formatted
+    ");
+    insta::assert_snapshot!(told(Format::Unformatted, "reports/ruff-format.txt"), @"
+    0 passed, 1 failed, 0 skipped, 0 warnings
+    compile odd.py:1:2  : it is not formatted
+    syntax worse.py:1:7  : Expected a parameter or the end of the parameter list
+    ");
+    insta::assert_snapshot!(told(Format::Unformatted, "reports/prettier.txt"), @"
+    0 passed, 1 failed, 0 skipped, 0 warnings
+    compile src/odd.js  : it is not formatted
+    ");
+    insta::assert_snapshot!(told(Format::Unformatted, "reports/gofmt.txt"), @"
+    0 passed, 1 failed, 0 skipped, 0 warnings
+    compile sub/b.go  : it is not formatted
+    syntax sub/c.go:3:13  : expected '}', found 'EOF'
     ");
 }
 
@@ -172,6 +216,9 @@ fn what_is_no_report_is_refused_with_the_reason() {
     the report is not what it should be: there is no line `test result:`
     the report is not what it should be: there is no line `Summary`
     the report is not what it should be: there is no sum of tests
+    the report is not what it should be: there is no sum of errors
+    the report is not what it should be: there is no error of the compiler
+    the report is not what it should be: it names no file
     the report is not what it should be: a document type, which no report needs
     the report has 16777217 bytes, over 16777216: run fewer tests at a time
     ");

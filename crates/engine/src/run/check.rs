@@ -31,8 +31,8 @@ const TAIL_BYTES: usize = 16 * 1024;
 /// The signals by which people and machines end what is at work: SIGHUP, SIGINT, SIGTERM.
 const HUNG_UP: [i32; 3] = [1, 2, 15];
 
-/// By which variable the processes of a check are known, also after their engine died.
-const RUN_MARK: &str = "HYPERION_RUN_ID";
+/// By which variable the processes of a check, or of a run of a tool, are known, also after their engine died.
+pub(crate) const RUN_MARK: &str = "HYPERION_RUN_ID";
 
 /// What a check runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

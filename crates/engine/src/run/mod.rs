@@ -3,7 +3,7 @@
 mod check;
 mod jobs;
 
-pub(crate) use check::{CheckSpec, Checks};
+pub(crate) use check::{CheckSpec, Checks, RUN_MARK};
 #[cfg(test)]
 pub(crate) use check::{Fate, fate};
 pub use jobs::Jobs;

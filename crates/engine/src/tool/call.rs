@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::clones::Clones;
 use super::oversee::Oversight;
 use super::session::Session;
+use super::test_runner::{self, Running};
 use super::{control, filesystem, git};
 use crate::{Cx, Error};
 
@@ -31,6 +32,7 @@ pub(super) fn make(
     session: &Session,
     server: &str,
     tool: &Tool,
+    running: &Running<'_>,
     parameters: Value,
 ) -> Result<Made, Error> {
     let oversight = Oversight::new(cx, session, server, tool.name);
@@ -41,6 +43,7 @@ pub(super) fn make(
         wire::filesystem::SERVER => filesystem::make(&oversight, parameters)?,
         wire::control::SERVER => control::make(clones, &oversight, parameters)?,
         wire::git::SERVER => git::make(clones, &oversight, parameters)?,
+        wire::test_runner::SERVER => test_runner::make(&oversight, running, parameters)?,
         other => Err(Problem::new("internal", format!("{other} is not wired"))),
     };
     let result = match done {

@@ -17,6 +17,7 @@ mod looks;
 mod oversee;
 mod session;
 mod settle;
+mod test_runner;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use hyperion_api::Problem;
 use hyperion_api::tool::{self as wire, Effect};
+use hyperion_host::CancelFlag;
 use hyperion_model::{Actor, Uuid};
 
 use crate::{Cx, Error};
@@ -33,6 +35,7 @@ use clones::Clones;
 use limiter::Turn;
 use looks::Looks;
 use session::Session;
+use test_runner::{Running, Runs, Sweep};
 
 pub(crate) use clones::{bases as clone_bases, left as clones_left};
 pub use limiter::WAIT_MAX;
@@ -40,12 +43,17 @@ pub use limiter::WAIT_MAX;
 /// The most sessions at once; the one that was idle longest gives way.
 const SESSIONS_MAX: usize = 1024;
 
+/// How long what runs gets to end when the engine leaves.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What tools need to know between calls.
 #[derive(Default)]
 pub struct Tools {
     sessions: Mutex<BTreeMap<Uuid, Arc<Session>>>,
     clones: Clones,
     looks: Looks,
+    runs: Runs,
+    sweep: Sweep,
 }
 
 /// A call that has its turn, once it has waited.
@@ -55,10 +63,13 @@ pub struct Admitted {
     tool: &'static wire::Tool,
     /// How long to wait before the call is made.
     pub wait: Duration,
+    /// Raised when nobody waits for its answer any more.
+    cancel: CancelFlag,
 }
 
 impl Tools {
-    /// Finds out what became of changes that a dead engine had begun, and starts the thread that notes what is looked at.
+    /// Finds out what became of changes that a dead engine had begun, ends what its calls left running, and starts the thread
+    /// that notes what is looked at.
     pub(crate) fn start(cx: &Arc<Cx>) -> Result<Self, Error> {
         if cx.works {
             settle::settle(cx)?;
@@ -67,12 +78,28 @@ impl Tools {
             sessions: Mutex::default(),
             clones: Clones::default(),
             looks: Looks::start(cx)?,
+            runs: Runs::default(),
+            sweep: Sweep::start(cx)?,
         })
     }
 
-    /// Notes what was looked at last, and ends the thread.
+    /// Ends what runs, notes what was looked at last, and ends the threads.
     pub(crate) fn stop(&self) {
+        if !self.runs.stop(PATIENCE) {
+            tracing::warn!("some runs of tools did not end in time; the next engine ends them");
+        }
+        self.sweep.stop();
         self.looks.stop();
+    }
+
+    /// Counts the calls that run something now, or wait to.
+    pub fn running(&self) -> usize {
+        self.runs.count()
+    }
+
+    /// Ends what a call runs: nobody waits for its answer any more.
+    pub fn abandon(&self, admitted: &Admitted) {
+        self.runs.cancel(&admitted.cancel);
     }
 
     /// Binds somebody to a place.
@@ -146,11 +173,16 @@ impl Tools {
                     .into());
             }
         };
+        let cancel = CancelFlag::new().map_err(|source| Error::Io {
+            what: "a pipe".to_owned(),
+            source,
+        })?;
         Ok(Admitted {
             session,
             server: server.to_owned(),
             tool,
             wait,
+            cancel,
         })
     }
 
@@ -166,8 +198,13 @@ impl Tools {
             server,
             tool,
             wait: _,
+            cancel,
         } = admitted;
-        let made = call::make(cx, &self.clones, session, server, tool, parameters)?;
+        let running = Running {
+            runs: &self.runs,
+            cancel,
+        };
+        let made = call::make(cx, &self.clones, session, server, tool, &running, parameters)?;
         if tool.effect == Effect::Reads {
             self.looks
                 .note(cx.now(), session, server, tool.name, made.path);

@@ -43,8 +43,17 @@ impl<'a> Oversight<'a> {
         }
     }
 
-    /// Notes durably what is about to be done; once for each call.
-    pub(super) fn note(&self, about: Vec<String>) -> Result<(), Error> {
+    /// Notes durably what is about to be done; once for each call. Gives the id of the note.
+    pub(super) fn note(&self, about: Vec<String>) -> Result<i64, Error> {
+        self.note_change(about, None, None)
+    }
+
+    fn note_change(
+        &self,
+        paths: Vec<String>,
+        old_sha256: Option<String>,
+        new_sha256: Option<String>,
+    ) -> Result<i64, Error> {
         let session = self.session;
         let id = self.cx.store.log_tool(&ToolRecord {
             time: self.cx.now(),
@@ -54,13 +63,14 @@ impl<'a> Oversight<'a> {
             server: self.server.to_owned(),
             tool: self.tool.to_owned(),
             calls: 1,
-            paths: about,
-            old_sha256: None,
-            new_sha256: None,
+            paths,
+            old_sha256,
+            new_sha256,
             outcome: "intended".to_owned(),
         })?;
         self.noted.set(Some(id));
-        Ok(())
+        reached(Point::ToolNoted);
+        Ok(id)
     }
 
     /// Masks the secrets in a text that leaves.
@@ -155,23 +165,12 @@ impl Overseer for Oversight<'_> {
 
     fn before_write(&self, planned: &Planned<'_>) -> Result<(), Problem> {
         self.check_secrets(planned)?;
-        let session = self.session;
-        let noted = self.cx.store.log_tool(&ToolRecord {
-            time: self.cx.now(),
-            session: session.id,
-            actor: session.actor.to_string(),
-            root: session.root.clone(),
-            server: self.server.to_owned(),
-            tool: self.tool.to_owned(),
-            calls: 1,
-            paths: vec![planned.path.to_owned()],
-            old_sha256: planned.before.map(sha256),
-            new_sha256: planned.after.map(sha256),
-            outcome: "intended".to_owned(),
-        });
-        let id = noted.map_err(|error| Problem::from(Error::from(error)))?;
-        self.noted.set(Some(id));
-        reached(Point::ToolNoted);
+        self.note_change(
+            vec![planned.path.to_owned()],
+            planned.before.map(sha256),
+            planned.after.map(sha256),
+        )
+        .map_err(Problem::from)?;
         Ok(())
     }
 

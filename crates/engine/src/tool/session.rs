@@ -203,7 +203,7 @@ impl Session {
         calls.used = now;
         match effect {
             Effect::Reads => calls.looks.turn(now),
-            Effect::Writes | Effect::Removes => calls.changes.turn(now),
+            Effect::Writes | Effect::Removes | Effect::Runs => calls.changes.turn(now),
         }
     }
 

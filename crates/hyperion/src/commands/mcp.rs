@@ -7,6 +7,7 @@ use clap::Subcommand;
 use hyperion_api::Client;
 use hyperion_api::tool::{self, OpenSession};
 use hyperion_mcp::Server;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::context::Cx;
 use crate::exit::Exit;
@@ -31,6 +32,7 @@ enum Command {
     Filesystem(FilesystemArgs),
     Git(GitArgs),
     Control(ControlArgs),
+    TestRunner(TestRunnerArgs),
     Install(install::InstallArgs),
 }
 
@@ -87,6 +89,24 @@ struct ControlArgs {
     clone: Option<String>,
 }
 
+/// Serve the project's own tools in one folder: type check, lint, test, build, check the formatting
+///
+/// Tool chains are found by the files at the top of the folder: Cargo, npm, pnpm, yarn and bun, Python, Go, Maven, Gradle, make. What they run
+/// may do anything that you may, so it is noted before; it ends after 5 minutes, and with the call.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion mcp test-runner --root .
+  claude mcp add tests -- hyperion mcp test-runner --root /path/to/project")]
+#[group(required = true, multiple = false)]
+struct TestRunnerArgs {
+    /// The folder
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The files of an agent's clone
+    #[arg(long, value_name = "ID")]
+    clone: Option<String>,
+}
+
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
         Command::Filesystem(FilesystemArgs { root, clone }) => {
@@ -109,6 +129,13 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 None => OpenSession::Repo(folder(cx, &repo.unwrap_or_default())?),
             };
             serve("control", bound_to, cx).await
+        }
+        Command::TestRunner(TestRunnerArgs { root, clone }) => {
+            let bound_to = match clone {
+                Some(clone) => OpenSession::Clone(clone),
+                None => OpenSession::Root(folder(cx, &root.unwrap_or_default())?),
+            };
+            serve("test-runner", bound_to, cx).await
         }
         Command::Install(args) => install::run(args, cx).await,
     }
@@ -135,9 +162,17 @@ async fn serve(name: &str, bound_to: OpenSession, cx: &Cx) -> anyhow::Result<Exi
     let (relay, calls) = relay::relay();
     let client = Client::new(relay);
     let server = Server::new(toolset, bound_to, client, env!("CARGO_PKG_VERSION"));
+    // Before anything is begun: clients end their servers so, and where this process is the engine, what it runs ends with it.
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let serving = tokio::spawn(hyperion_mcp::serve_stdio(server));
-    // Ends when the server does: it holds the other end.
-    let answered = relay::answer(cx, calls).await;
+    let answered = tokio::select! {
+        // Ends when the server does: it holds the other end.
+        answered = relay::answer(cx, calls) => answered,
+        _ = terminate.recv() => {
+            serving.abort();
+            return Ok(Exit::Done);
+        }
+    };
     if answered.is_err() {
         serving.abort();
     }

@@ -60,6 +60,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         ),
     },
     Setting {
+        key: "policy.tool_run_timeout_sec",
+        about: "How long a tool call may run the project's own tools (tests, linters, compilers) before they are ended.",
+        field: Field::Whole(
+            |settings| &mut settings.tools.run_timeout_sec,
+            1..=86_400,
+            "seconds",
+        ),
+    },
+    Setting {
         key: "policy.limits.max_change_kb",
         about: "The most that a whole change may write.",
         field: Field::Whole(

@@ -7,6 +7,8 @@ pub(crate) struct Tools {
     pub(crate) read_max_kb: u64,
     /// `policy.file_ops_per_min`
     pub(crate) file_ops_per_min: u32,
+    /// `policy.tool_run_timeout_sec`
+    pub(crate) run_timeout_sec: u64,
 }
 
 impl Default for Tools {
@@ -14,6 +16,7 @@ impl Default for Tools {
         Self {
             read_max_kb: 1024,
             file_ops_per_min: 100,
+            run_timeout_sec: 300,
         }
     }
 }

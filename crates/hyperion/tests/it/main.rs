@@ -41,5 +41,6 @@ mod road;
 mod surface;
 mod tasks;
 mod terminals;
+mod test_runner;
 mod words;
 mod world;

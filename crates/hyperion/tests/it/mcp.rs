@@ -387,7 +387,14 @@ fn a_server_is_made_known_to_an_agent_in_its_own_configuration() {
     let again = world.run(&["mcp", "install", "cursor", "--yes"]).code(0);
     assert!(again.stderr.contains("has it already"), "{}", again.stderr);
     assert_eq!(fs::read_to_string(&config).unwrap(), written);
-    let both = ["--server", "git", "--server", "control"];
+    let both = [
+        "--server",
+        "git",
+        "--server",
+        "control",
+        "--server",
+        "test-runner",
+    ];
     let both: Vec<_> = ["mcp", "install", "cursor", "--yes"]
         .into_iter()
         .chain(both)
@@ -398,6 +405,7 @@ fn a_server_is_made_known_to_an_agent_in_its_own_configuration() {
         "\"hyperion-files\"",
         "\"hyperion-git\"",
         "\"hyperion-control\"",
+        "\"hyperion-tests\"",
         "\"--repo\"",
     ] {
         assert!(written.contains(kept), "{kept}: {written}");

@@ -77,6 +77,9 @@ impl Transport for Engine {
         request: Request<Bytes>,
     ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
         let (status, answer) = self.answer(&request);
+        if answer["structured"]["echo"]["path"] == "endless" {
+            return Box::pin(std::future::pending());
+        }
         let body = Full::new(Bytes::from(answer.to_string()));
         let body = body.map_err(|never| match never {}).boxed_unsync();
         let mut response = Response::new(body);

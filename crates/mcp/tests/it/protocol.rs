@@ -30,7 +30,8 @@ impl Scene {
         let (output, from) = tokio::io::duplex(pipe_bytes);
         let filesystem = wire::server("filesystem").unwrap();
         let root = OpenSession::Root("/r".to_owned());
-        let server = Server::new(filesystem, root, engine.client(), "1.2.3");
+        let server = Server::new(filesystem, root, engine.client(), "1.2.3")
+            .with_sign_of_life(Duration::from_millis(20));
         let serving = tokio::spawn(async { serve(server, input, output).await.unwrap() });
         Self {
             engine,
@@ -152,6 +153,42 @@ async fn calls_go_to_the_engine_and_come_back() {
             .contains("readFile")
     );
     assert_eq!(scene.engine.sessions.load(Ordering::SeqCst), 1);
+}
+
+// T3, T5: a client that asked for it hears that a long call is still at work, and gives it up when it likes.
+#[tokio::test]
+async fn a_long_call_gives_signs_of_life() {
+    let mut scene = Scene::agreed(64 * 1024).await;
+    let params = json!({
+        "name": "readFile", "arguments": {"path": "endless"}, "_meta": {"progressToken": "mine"}
+    });
+    scene.send(&request(1, "tools/call", &params)).await;
+    let mut before = 0.0;
+    for _ in 0..3 {
+        let sign = scene.next().await;
+        assert_eq!(sign["method"], "notifications/progress", "{sign}");
+        assert_eq!(sign["params"]["progressToken"], "mine");
+        let progress = sign["params"]["progress"].as_f64().unwrap();
+        assert!(progress > before, "{sign}");
+        before = progress;
+    }
+    let enough = json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1, "reason": "enough"}
+    });
+    scene.send(&enough.to_string()).await;
+    let params = json!({"name": "readFile", "arguments": {"path": "a"}});
+    scene.send(&request(2, "tools/call", &params)).await;
+    // Signs that were on their way come first.
+    let answer = loop {
+        let next = scene.next().await;
+        if next["method"] != "notifications/progress" {
+            break next;
+        }
+    };
+    assert_eq!(
+        (&answer["id"], &answer["result"]["isError"]),
+        (&json!(2), &json!(false))
+    );
 }
 
 // T1: an engine that was started again knows no sessions: another is opened, and the call is made once.

@@ -1,5 +1,7 @@
 //! Tool calls, and what was kept about them.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
@@ -7,6 +9,7 @@ use axum::{Json, Router};
 use hyperion_api::list::{DEFAULT_LIMIT, MAX_LIMIT};
 use hyperion_api::tool::{OpenSession, Record, Session, ToolResult};
 use hyperion_api::{List, Problem};
+use hyperion_engine::tool::Admitted;
 use hyperion_store::ToolRecord;
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,16 +47,45 @@ async fn call(
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let tools = server.engine().tools();
-    let admitted = tools.admit(server.cx(), token, &name, &tool)?;
+    let admitted = Arc::new(tools.admit(server.cx(), token, &name, &tool)?);
+    // This future is dropped when the client leaves: then nobody waits for what its call runs.
+    let waits = Waits {
+        server: server.clone(),
+        admitted: Arc::clone(&admitted),
+    };
     // The place is taken; waiting holds no thread.
     if !admitted.wait.is_zero() {
         tokio::time::sleep(admitted.wait).await;
     }
-    blocking(server, move |server| {
+    let mut closed = server.closing();
+    let closing = async move {
+        // Nobody is left to say it when the engine is gone.
+        let _ = closed.wait_for(|closing| *closing).await;
+    };
+    let mut making = std::pin::pin!(blocking(server, move |server| {
         let tools = server.engine().tools();
         tools.call(server.cx(), &admitted, parameters)
-    })
-    .await
+    }));
+    tokio::select! {
+        made = &mut making => made,
+        // An engine that leaves waits for no suite of tests.
+        () = closing => {
+            drop(waits);
+            making.await
+        }
+    }
+}
+
+/// Somebody who waits for a call's answer.
+struct Waits {
+    server: Server,
+    admitted: Arc<Admitted>,
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.server.engine().tools().abandon(&self.admitted);
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -14,6 +14,8 @@ func main() {
 	total := "four" + 1
 	fmt.Println(totl)
 }'
+    record gofmt-check go 'mkdir -p sub; printf "package  sub\n" > sub/b.go; printf "package sub\n\nfunc  a() {\n" > sub/c.go; gofmt -l . > report 2>&1; rm -r sub; true'
+    report gofmt.txt
     record go-compile go 'go build ./...'
     put main.go <<< 'package main
 

@@ -122,6 +122,10 @@ def f(x):
     record ruff-syntax ruff 'ruff check --no-cache worse.py'
     record ruff-json ruff 'ruff check --no-cache --output-format json bad.py worse.py > report'
     report ruff.json
+    record ruff-check ruff 'printf "x=1\n" > odd.py; ruff format --no-cache --check bad.py odd.py worse.py > report 2>&1; rm odd.py; true'
+    report ruff-format.txt
+    record mypy-check mypy 'printf "x: int = 1\n" > fine.py; mypy --cache-dir /dev/null fine.py > report; rm fine.py'
+    report mypy-passed.txt
     put bad.py <<< 'import requests_of_nobody
 
 

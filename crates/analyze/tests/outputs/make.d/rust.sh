@@ -94,6 +94,15 @@ fn main() {
     if number == number { true } else { false }
 }'
     record clippy-deny clippy 'cargo clippy -q -- -D warnings'
+    mkdir -p src; put src/part.rs <<< 'pub fn a( ) {}
+'
+    put src/lib.rs <<< 'pub mod part;
+
+pub fn half(number: u32) -> u32 { number / 2 }
+pub fn ok() {}
+pub fn  twice(number: u32) -> u32 { number * 2 }'
+    record rustfmt-check cargo 'cargo fmt --all --check -- --color never > report 2>&1; true'
+    report rustfmt.txt
     put Cargo.toml <<< '[package]
 name = "shop"
 version = "0.1.0

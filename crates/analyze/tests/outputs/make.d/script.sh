@@ -30,6 +30,8 @@ if (wrong == 2) {
     record eslint-syntax eslint 'eslint src/b.js'
     record eslint-json eslint 'eslint -f json src > report'
     report eslint.json
+    record prettier-check prettier 'printf "let  x = 1\n" > src/odd.js; prettier --check --no-color src > report 2>&1; rm src/odd.js; true'
+    report prettier.txt
     record eslint-colour eslint 'FORCE_COLOR=1 eslint src'
     rm /srv/project/eslint.config.mjs
     record eslint-no-config eslint 'eslint src'

@@ -41,7 +41,7 @@ pub(super) struct InstallArgs {
         default_value = "filesystem"
     )]
     servers: Vec<Server>,
-    /// The server's name in the configuration, where only one is made known [default: hyperion-files, hyperion-git, hyperion-control]
+    /// The server's name in the configuration, where only one is made known [default: hyperion-files, hyperion-git, hyperion-tests, hyperion-control]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Write it without asking
@@ -76,6 +76,8 @@ enum Server {
     Filesystem,
     /// Branches and commits in a clone of the folder's repository, and handing them in
     Git,
+    /// The project's own tools in the folder: types, lint, tests, build, formatting
+    TestRunner,
     /// Plan, queue and approvals of the folder's repository
     Control,
 }
@@ -86,6 +88,7 @@ impl Server {
         match self {
             Self::Filesystem => "hyperion-files",
             Self::Git => "hyperion-git",
+            Self::TestRunner => "hyperion-tests",
             Self::Control => "hyperion-control",
         }
     }
@@ -95,6 +98,7 @@ impl Server {
         match self {
             Self::Filesystem => ["mcp", "filesystem", "--root", folder],
             Self::Git => ["mcp", "git", "--repo", folder],
+            Self::TestRunner => ["mcp", "test-runner", "--root", folder],
             Self::Control => ["mcp", "control", "--repo", folder],
         }
     }

@@ -92,10 +92,14 @@ fn hand_on(call: Call, session: &Session<'_>, unreached: &mpsc::Sender<Call>) {
     tokio::spawn(async move {
         let Call {
             request,
-            reply,
+            mut reply,
             tries,
         } = call;
-        let answer = transport.send(request.clone()).await;
+        let answer = tokio::select! {
+            answer = transport.send(request.clone()) => answer,
+            // The client called it off: the engine notices that nobody waits any more, and ends what it ran.
+            () = reply.closed() => return,
+        };
         if matches!(answer, Err(TransportError::Unreachable(_))) && tries < TRIES_MAX {
             let call = Call {
                 request,
