@@ -472,3 +472,120 @@ fn a_root_is_seen_with_its_own_programs() {
     assert_eq!((seen.text("Cargo.toml"), seen.text("Makefile")), ("x", ""));
     assert!(seen.has_own("venv/bin/pytest") && !seen.has_own(".venv/bin/pytest"));
 }
+
+// T3, I2: what real tools wrote (recorded by `analyze`), read as it is after a run: whose fault it is, how many, and the first cause.
+#[test]
+fn what_real_tools_wrote_is_read_as_what_it_is() {
+    let outputs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../analyze/tests/outputs");
+    let recorded = |name: &str| std::fs::read_to_string(outputs.join(name)).unwrap();
+    let projects: &[(&str, &str)] = &[
+        ("Cargo.toml", ""),
+        (
+            "package.json",
+            r#"{"devDependencies": {"jest": "29", "eslint": "9", "prettier": "3"}, "scripts": {"build": "tsc"}}"#,
+        ),
+        ("tsconfig.json", ""),
+        ("pyproject.toml", "ruff mypy"),
+        ("go.mod", ""),
+        ("pom.xml", ""),
+    ];
+    let seen = Seen::of(projects);
+    let wanted = Wanted::default();
+    let mut out = String::new();
+    for (verb, tool_chain, name, code) in [
+        (Verb::Typecheck, "cargo", "reports/cargo.jsonl", 101),
+        (Verb::Test, "cargo", "recorded/cargo-test.txt", 101),
+        (Verb::Test, "cargo", "recorded/cargo-unresolved.txt", 101),
+        (Verb::Test, "cargo", "recorded/cargo-no-version.txt", 101),
+        (Verb::FormatCheck, "cargo", "reports/rustfmt.txt", 1),
+        (Verb::Test, "node", "reports/jest.json", 1),
+        (Verb::Test, "node", "reports/vitest.json", 1),
+        (Verb::Test, "node", "recorded/jest-no-module.txt", 1),
+        (Verb::Lint, "node", "reports/eslint.json", 1),
+        (Verb::Lint, "node", "recorded/eslint-no-config.txt", 2),
+        (Verb::Typecheck, "node", "recorded/tsc-type.txt", 2),
+        (Verb::Build, "node", "recorded/npm-no-script.txt", 1),
+        (Verb::Build, "node", "recorded/tsc-syntax.txt", 1),
+        (Verb::FormatCheck, "node", "reports/prettier.txt", 2),
+        (Verb::Test, "python", "reports/pytest-junit.xml", 1),
+        (Verb::Test, "python", "recorded/pytest-no-file.txt", 4),
+        (Verb::Lint, "python", "reports/ruff.json", 1),
+        (Verb::Typecheck, "python", "recorded/mypy-type.txt", 1),
+        (Verb::Typecheck, "python", "reports/mypy-passed.txt", 0),
+        (Verb::FormatCheck, "python", "reports/ruff-format.txt", 2),
+        (Verb::Test, "go", "reports/go.jsonl", 1),
+        (Verb::Build, "go", "recorded/go-compile.txt", 2),
+        (Verb::Typecheck, "go", "recorded/go-vet.txt", 2),
+        (Verb::FormatCheck, "go", "reports/gofmt.txt", 2),
+        (Verb::Test, "maven", "reports/surefire.xml", 1),
+        (Verb::Test, "maven", "recorded/mvn-compile.txt", 1),
+        (Verb::Test, "maven", "recorded/mvn-dependency.txt", 1),
+    ] {
+        let planned = plan(verb, &seen, &wanted, "/reports", &nothing_else).unwrap();
+        let step = planned
+            .steps
+            .iter()
+            .find(|step| step.tool_chain == tool_chain);
+        let step = step.unwrap_or_else(|| panic!("{tool_chain} has nothing to {}", verb.name()));
+        let mut left = Left::default();
+        let is_file = matches!(step.report, ReportAt::File(_) | ReportAt::Project { .. });
+        if is_file && name.starts_with("reports/") {
+            left.reports.push(recorded(name));
+        } else {
+            left.stdout = recorded(name);
+        }
+        let read = read(verb, step, &wanted, "/project", Ended::Exited(code), &left);
+        let run = read.into_run(step, 0, 0);
+        let counts = run.counts.map_or("-".to_owned(), |counts| {
+            format!(
+                "{}/{}/{}/{}",
+                counts.passed, counts.failed, counts.skipped, counts.warnings
+            )
+        });
+        let first = run.problems.first().map_or("-".to_owned(), |first| {
+            format!(
+                "{} {}:{} {}",
+                first.kind,
+                first.file.as_deref().unwrap_or("-"),
+                first.line.unwrap_or(0),
+                first.message.chars().take(50).collect::<String>()
+            )
+        });
+        writeln!(
+            out,
+            "{} {name}: {} {counts} | {first}",
+            verb.name(),
+            run.outcome.name()
+        )
+        .unwrap();
+    }
+    insta::assert_snapshot!(out, @r#"
+    typecheck reports/cargo.jsonl: failed 0/2/0/0 | dependency src/lib.rs:1 unresolved import `serde`
+    test recorded/cargo-test.txt: failed 1/3/1/0 | not_found src/lib.rs:28 the price list: Os { code: 2, kind: NotFound, mess
+    test recorded/cargo-unresolved.txt: failed - | dependency src/lib.rs:1 unresolved import `serde`
+    test recorded/cargo-no-version.txt: broke - | dependency -:0 failed to select a version for the requirement `se
+    formatCheck reports/rustfmt.txt: failed 0/2/0/0 | compile src/lib.rs:1 it is not formatted
+    test reports/jest.json: failed 1/3/0/0 | assertion total.test.js:4 expect(received).toBe(expected) // Object.is equal
+    test reports/vitest.json: failed 1/3/1/0 | dependency src/other.test.js:0 Failed to load url ./absent.js (resolved id: ./abs
+    test recorded/jest-no-module.txt: failed - | dependency other.test.js:1 Cannot find module 'gone-for-good' from 'other.tes
+    lint reports/eslint.json: failed 0/4/0/1 | compile src/a.js:2 'wrong' is not defined.
+    lint recorded/eslint-no-config.txt: broke - | not_found -:0 ESLint couldn't find an eslint.config.(js|mjs|cjs)
+    typecheck recorded/tsc-type.txt: failed 0/3/0/0 | dependency src/cart.ts:1 Cannot find module './tax.js' or its corresponding
+    build recorded/npm-no-script.txt: broke - | not_found -:0 Missing script: "biuld"
+    build recorded/tsc-syntax.txt: failed - | syntax src/cart.ts:1 ',' expected.
+    formatCheck reports/prettier.txt: failed 0/1/0/0 | compile src/odd.js:0 it is not formatted
+    test reports/pytest-junit.xml: failed 1/5/1/0 | dependency tests/test_gone.py:1 ModuleNotFoundError: No module named 'shop.stock'
+    test recorded/pytest-no-file.txt: broke - | not_found -:0 file or directory not found: tests/absent.py
+    lint reports/ruff.json: failed 0/5/0/0 | compile bad.py:1 `os` imported but unused
+    typecheck recorded/mypy-type.txt: failed 0/3/0/0 | dependency bad.py:1 Cannot find implementation or library stub for mod
+    typecheck reports/mypy-passed.txt: passed 0/0/0/0 | -
+    formatCheck reports/ruff-format.txt: failed 0/1/0/0 | compile odd.py:1 it is not formatted
+    test reports/go.jsonl: failed 1/4/1/0 | assertion main_test.go:10 got 5, want 6
+    build recorded/go-compile.txt: failed - | compile main.go:5 imported and not used: "os"
+    typecheck recorded/go-vet.txt: failed - | type main.go:12 fmt.Printf format %d has arg "x" of wrong type str
+    formatCheck reports/gofmt.txt: failed 0/1/0/0 | compile sub/b.go:0 it is not formatted
+    test reports/surefire.xml: failed 1/2/1/0 | assertion org/example/ShopTest.java:8 expected:<6> but was:<7>
+    test recorded/mvn-compile.txt: failed - | type src/main/java/org/example/Shop.java:5 incompatible types: java.lang.String cannot be con
+    test recorded/mvn-dependency.txt: broke - | dependency -:0 Failed to execute goal on project shop: Could not
+    "#);
+}
