@@ -4,9 +4,13 @@ use base64::Engine as _;
 use hyperion_api::task_request::{Change, Encoding, Operation};
 use hyperion_git::{ChangeStatus, Mode, Oid, RawChange, Renames, RepoStore};
 use hyperion_model::RepoPath;
+use hyperion_model::change_set::MAX_ITEMS;
 
 use super::{MadeItem, Side};
 use crate::{Error, Sizes};
+
+/// The most bytes of both sides of all files of a difference.
+const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Writes the difference between two trees as changes; the inner error names a path that no change can be made of.
 pub(crate) fn changes_between(
@@ -27,14 +31,41 @@ pub(crate) fn items_between(
     from: &Oid,
     to: &Oid,
 ) -> Result<Result<Vec<MadeItem>, String>, Error> {
+    let raws = git.diff_trees(from, to, Renames::Off)?;
+    if let Some(why) = too_much(git, &raws)? {
+        return Ok(Err(why));
+    }
     let mut items = Vec::new();
-    for raw in git.diff_trees(from, to, Renames::Off)? {
+    for raw in raws {
         match item(git, &raw)? {
             Ok(item) => items.push(item),
             Err(why) => return Ok(Err(why)),
         }
     }
     Ok(Ok(items))
+}
+
+/// Says why a difference is more than one change can be, before any of it is read.
+fn too_much(git: &RepoStore, raws: &[RawChange]) -> Result<Option<String>, Error> {
+    if raws.len() > MAX_ITEMS {
+        let files = raws.len();
+        return Ok(Some(format!(
+            "{files} files differ, and one change has at most {MAX_ITEMS}"
+        )));
+    }
+    let mut bytes = 0;
+    for oid in raws
+        .iter()
+        .flat_map(|raw| [&raw.old_oid, &raw.new_oid])
+        .flatten()
+    {
+        bytes += git.object(oid)?.map_or(0, |(_, size)| size);
+    }
+    Ok((bytes > BYTES_MAX).then(|| {
+        format!(
+            "the files that differ have {bytes} bytes, and those of one change at most {BYTES_MAX}"
+        )
+    }))
 }
 
 fn item(git: &RepoStore, raw: &RawChange) -> Result<Result<MadeItem, String>, Error> {

@@ -135,8 +135,8 @@ pub(super) fn commit(at: &At<'_>, wanted: &Commit) -> Result<CommitResult, Error
         Ok(items) => items,
         Err(why) => {
             return Err(
-                Problem::new("policy.refused", format!("{why}, which cannot land"))
-                    .hint("give the file back with resetFile, and commit again")
+                Problem::new("policy.refused", format!("that cannot land: {why}"))
+                    .hint("take out what cannot go with resetFile, and commit again")
                     .into(),
             );
         }

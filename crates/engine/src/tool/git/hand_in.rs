@@ -92,8 +92,8 @@ pub(in crate::tool) fn hand_in(
         Ok(changes) => changes,
         Err(why) => {
             return Err(
-                Problem::new("policy.refused", format!("{why}, which cannot land"))
-                    .hint("take that file back, and commit again")
+                Problem::new("policy.refused", format!("that cannot land: {why}"))
+                    .hint("split it into several branches, or take that file back and commit again")
                     .into(),
             );
         }

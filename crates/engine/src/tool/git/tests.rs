@@ -403,6 +403,28 @@ fn what_could_not_land_is_not_committed() {
     assert_eq!(nothing.0, "git.nothing");
 }
 
+// X5: more than one change can be is not committed; it is told before any of it is read.
+#[test]
+fn too_much_is_not_committed() {
+    let scene = Scene::new(&[("a", "1\n")]);
+    let agent = scene.agent();
+    agent.call(&scene, "createBranch", json!({"name": "agent/1-x"}));
+    for number in 0..=2000 {
+        agent.write(&format!("many/{number}"), "x\n");
+    }
+    let added = agent.call(&scene, "add", json!({"files": ["many"]}));
+    assert_eq!(added["count"], 2001);
+    let (code, said) = agent.refused(&scene, "commit", json!({"message": "Add many"}));
+    assert!(
+        code == "policy.refused" && said.contains("2001 files"),
+        "{said}"
+    );
+    let reset = agent.call(&scene, "resetFile", json!({"path": "many/7"}));
+    assert_eq!(reset["restored"], false);
+    let status = agent.call(&scene, "status", json!({}));
+    assert_eq!(status["files_left_out"], 1001);
+}
+
 // T2: two agents on one repository meet neither each other nor the person.
 #[test]
 fn two_agents_have_a_clone_each() {
