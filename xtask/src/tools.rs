@@ -78,7 +78,7 @@ pub(crate) fn ensure(root: &Path, target: &Path) -> Result<Tools, String> {
     ensure_component("rustfmt", "fmt", root)?;
     ensure_component("clippy", "clippy", root)?;
     let shelf = target.join("tools");
-    if let Err(error) = ensure_python(&shelf, root) {
+    if let Err(error) = ensure_python_tools(&shelf, root) {
         println!("without the tests that run tools of Python: {error}");
     }
     Ok(Tools {
@@ -167,7 +167,7 @@ fn ensure_wheel(wheel: &Wheel, shelf: &Path, root: &Path) -> Result<PathBuf, Str
 }
 
 /// Installs the tools of Python projects; what is there is reused while it is what is wanted.
-fn ensure_python(shelf: &Path, root: &Path) -> Result<(), String> {
+fn ensure_python_tools(shelf: &Path, root: &Path) -> Result<(), String> {
     let home = shelf.join("python");
     let (note, wanted) = (home.join("installed"), PYTHON_TOOLS.join(" "));
     if fs::read_to_string(&note).is_ok_and(|installed| installed == wanted)
