@@ -18,8 +18,9 @@ use crate::wait::timespec;
 const ENVIRONMENT_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// How often those that are left are looked for again: one may start another in its last moment.
 const LOOKS_MAX: usize = 20;
-/// How often a process that shows no environment just now is looked at again before it is taken to have none.
-const BLINKS_MAX: usize = 5;
+/// How often a process that shows no environment just now is looked at again before it is taken to have none: on a busy machine it
+/// may be put aside in the middle of `execve`.
+const BLINKS_MAX: usize = 25;
 /// The time between two such looks.
 const BLINK: Duration = Duration::from_millis(2);
 /// How long a killed process may take to go.

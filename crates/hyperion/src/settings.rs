@@ -137,6 +137,7 @@ mod tests {
         policy.tool_write_max_kb = 500
         policy.tool_read_max_kb = 1024
         policy.file_ops_per_min = 100
+        policy.tool_run_timeout_sec = 300
         policy.limits.max_change_kb = 8192
         policy.limits.max_files = 1000
         approval.ttl_sec = 86400

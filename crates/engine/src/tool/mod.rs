@@ -204,7 +204,15 @@ impl Tools {
             runs: &self.runs,
             cancel,
         };
-        let made = call::make(cx, &self.clones, session, server, tool, &running, parameters)?;
+        let made = call::make(
+            cx,
+            &self.clones,
+            session,
+            server,
+            tool,
+            &running,
+            parameters,
+        )?;
         if tool.effect == Effect::Reads {
             self.looks
                 .note(cx.now(), session, server, tool.name, made.path);

@@ -89,7 +89,7 @@ struct ControlArgs {
     clone: Option<String>,
 }
 
-/// Serve the project's own tools in one folder: type check, lint, test, build, check the formatting
+/// Serve the tools of the project in one folder: types, lint, tests, build, format
 ///
 /// Tool chains are found by the files at the top of the folder: Cargo, npm, pnpm, yarn and bun, Python, Go, Maven, Gradle, make. What they run
 /// may do anything that you may, so it is noted before; it ends after 5 minutes, and with the call.
