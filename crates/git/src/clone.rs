@@ -28,7 +28,7 @@ use crate::error::GitError;
 use crate::lane::{give_own_repository, identity, make_repository, point_at_store, remove_any};
 use crate::oid::{Oid, RefName};
 use crate::path::TreePath;
-use crate::store::RepoStore;
+use crate::store::{RepoStore, remove_ref_locks};
 use crate::user_repo::oid_of;
 
 /// The most branches of a clone.
@@ -134,7 +134,7 @@ impl AgentClone {
         for lock in ["index.lock", "HEAD.lock", "packed-refs.lock"] {
             let _ = fs::remove_file(git.join(lock));
         }
-        clone.remove_ref_locks(&git.join("refs/heads"));
+        remove_ref_locks(&git.join("refs/heads"));
         clone.finish_switch()?;
         Ok(clone)
     }
@@ -469,17 +469,6 @@ impl AgentClone {
             }
         }
         Ok(())
-    }
-
-    fn remove_ref_locks(&self, folder: &Path) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                self.remove_ref_locks(&path);
-            } else if path.extension().is_some_and(|ending| ending == "lock") {
-                let _ = fs::remove_file(path);
-            }
-        }
     }
 
     fn call(&self, name: &'static str) -> Call<'_> {

@@ -306,8 +306,8 @@ impl RepoStore {
     }
 }
 
-/// Removes the locks of refs: the git that made them ended with the machine.
-fn remove_ref_locks(folder: &Path) {
+/// Removes the locks of refs, where the git that made them is known to have ended.
+pub(crate) fn remove_ref_locks(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

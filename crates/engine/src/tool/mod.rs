@@ -69,11 +69,9 @@ pub struct Admitted {
 
 impl Tools {
     /// Finds out what became of changes that a dead engine had begun, ends what its calls left running, and starts the thread
-    /// that notes what is looked at.
+    /// that notes what is looked at. Only an engine that works has tools to start: nobody else is at them.
     pub(crate) fn start(cx: &Arc<Cx>) -> Result<Self, Error> {
-        if cx.works {
-            settle::settle(cx)?;
-        }
+        settle::settle(cx)?;
         Ok(Self {
             sessions: Mutex::default(),
             clones: Clones::default(),

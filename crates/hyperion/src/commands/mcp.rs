@@ -108,37 +108,26 @@ struct TestRunnerArgs {
 }
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
-    match args.command {
+    let (server, clone, named, bound_to): (_, _, _, fn(String) -> OpenSession) = match args.command
+    {
         Command::Filesystem(FilesystemArgs { root, clone }) => {
-            let bound_to = match clone {
-                Some(clone) => OpenSession::Clone(clone),
-                None => OpenSession::Root(folder(cx, &root.unwrap_or_default())?),
-            };
-            serve("filesystem", bound_to, cx).await
+            ("filesystem", clone, root, OpenSession::Root)
         }
-        Command::Git(GitArgs { repo, clone }) => {
-            let bound_to = match clone {
-                Some(clone) => OpenSession::Clone(clone),
-                None => OpenSession::CloneOf(folder(cx, &repo.unwrap_or_default())?),
-            };
-            serve("git", bound_to, cx).await
-        }
+        Command::Git(GitArgs { repo, clone }) => ("git", clone, repo, OpenSession::CloneOf),
         Command::Control(ControlArgs { repo, clone }) => {
-            let bound_to = match clone {
-                Some(clone) => OpenSession::Clone(clone),
-                None => OpenSession::Repo(folder(cx, &repo.unwrap_or_default())?),
-            };
-            serve("control", bound_to, cx).await
+            ("control", clone, repo, OpenSession::Repo)
         }
         Command::TestRunner(TestRunnerArgs { root, clone }) => {
-            let bound_to = match clone {
-                Some(clone) => OpenSession::Clone(clone),
-                None => OpenSession::Root(folder(cx, &root.unwrap_or_default())?),
-            };
-            serve("test-runner", bound_to, cx).await
+            ("test-runner", clone, root, OpenSession::Root)
         }
-        Command::Install(args) => install::run(args, cx).await,
-    }
+        Command::Install(args) => return install::run(args, cx).await,
+    };
+    let bound_to = match clone {
+        Some(clone) => OpenSession::Clone(clone),
+        // One of the two is given: clap sees to it.
+        None => bound_to(folder(cx, &named.unwrap_or_default())?),
+    };
+    serve(server, bound_to, cx).await
 }
 
 /// Names a folder from `/` on.

@@ -32,6 +32,7 @@ mod invariants;
 mod kills;
 mod malformed;
 mod mcp;
+mod mcp_client;
 mod migrate;
 #[cfg(feature = "fail-points")]
 mod persons_git;

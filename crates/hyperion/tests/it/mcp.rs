@@ -1,107 +1,20 @@
 //! Agents at their tools: `hyperion mcp`, as a client starts it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Instant;
 
-use hyperion_testkit::Hyperion;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::api::Api;
+use crate::mcp_client::Client;
 use crate::world::{SOON, World};
-
-/// A client of one server.
-struct Client {
-    server: Child,
-    to: Option<ChildStdin>,
-    from: Lines<BufReader<ChildStdout>>,
-    last_id: u32,
-}
-
-impl Client {
-    #[track_caller]
-    fn start(hyperion: &Hyperion, root: &str) -> Self {
-        Self::of(hyperion, "filesystem", &["--root", root])
-    }
-
-    /// Starts one of the servers.
-    #[track_caller]
-    fn of(hyperion: &Hyperion, name: &str, args: &[&str]) -> Self {
-        let args: Vec<_> = ["mcp", name].iter().chain(args).copied().collect();
-        let mut server = hyperion
-            .command(&args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let from = BufReader::new(server.stdout.take().unwrap()).lines();
-        let mut client = Self {
-            to: server.stdin.take(),
-            server,
-            from,
-            last_id: 0,
-        };
-        let told = client.ask(
-            "initialize",
-            &json!({
-                "protocolVersion": "2025-06-18", "capabilities": {},
-                "clientInfo": {"name": "test", "version": "1"}
-            }),
-        );
-        assert_eq!(told["serverInfo"]["name"], format!("hyperion-{name}"));
-        client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        client
-    }
-
-    fn send(&mut self, message: &Value) {
-        let to = self.to.as_mut().unwrap();
-        writeln!(to, "{message}").unwrap();
-        to.flush().unwrap();
-    }
-
-    #[track_caller]
-    fn ask(&mut self, method: &str, params: &Value) -> Value {
-        self.last_id += 1;
-        let id = self.last_id;
-        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
-        let line = self.from.next().expect("an answer").unwrap();
-        let answer: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(answer["id"], id, "{answer}");
-        answer["result"].clone()
-    }
-
-    /// Calls a tool that has to work, and gives what it answers.
-    #[track_caller]
-    fn call(&mut self, tool: &str, arguments: &Value) -> Value {
-        let result = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}));
-        assert_eq!(result["isError"], false, "{tool}: {result}");
-        result["structuredContent"].clone()
-    }
-
-    /// Calls a tool that has to be refused, and gives what it says.
-    #[track_caller]
-    fn refused(&mut self, tool: &str, arguments: &Value) -> String {
-        let result = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}));
-        assert_eq!(result["isError"], true, "{tool}: {result}");
-        result["content"][0]["text"].as_str().unwrap().to_owned()
-    }
-
-    /// Closes the server's input and waits until it is gone.
-    #[track_caller]
-    fn leave(mut self) {
-        drop(self.to.take());
-        let status = self.server.wait().unwrap();
-        assert!(status.success(), "{status}");
-    }
-}
 
 // T1, T5, X1: an agent reads, writes, edits, lists, searches and deletes; what it did is on record, what is denied is refused.
 #[test]
 fn an_agent_works_on_files_and_what_it_did_is_on_record() {
     let world = World::up(&[("src/a.rs", "fn main() {}\n"), (".env", "KEY=1\n")]);
     let root = world.repo.path().to_str().unwrap().to_owned();
-    let mut client = Client::start(&world.hyperion, &root);
+    let mut client = Client::of(&world.hyperion, "filesystem", &["--root", &root]);
     let read = client.call("readFile", &json!({"path": "src/a.rs"}));
     assert_eq!(read["content"], "fn main() {}\n");
     let edited = client.call(
@@ -167,7 +80,7 @@ fn an_agent_works_on_files_and_what_it_did_is_on_record() {
 fn a_server_works_with_whichever_engine_there_is() {
     let mut world = World::up(&[("a", "1")]);
     let root = world.repo.path().to_str().unwrap().to_owned();
-    let mut client = Client::start(&world.hyperion, &root);
+    let mut client = Client::of(&world.hyperion, "filesystem", &["--root", &root]);
     assert_eq!(
         client.call("readFile", &json!({"path": "a"}))["content"],
         "1"
@@ -195,7 +108,7 @@ fn fifty_clients_work_at_once() {
         for number in 0..CLIENTS {
             let (hyperion, root) = (&world.hyperion, &root);
             scope.spawn(move || {
-                let mut client = Client::start(hyperion, root);
+                let mut client = Client::of(hyperion, "filesystem", &["--root", root]);
                 let own = format!("own/{number}");
                 client.call("writeFile", &json!({"path": own, "content": "x\n"}));
                 // All add a line to one file; who comes second is told, and looks again.
@@ -349,7 +262,7 @@ fn a_root_that_is_none_is_refused() {
     let ended = world.run(&["mcp", "filesystem", "--root", nowhere.to_str().unwrap()]);
     ended.code(2);
     let home = world.hyperion.home().to_str().unwrap().to_owned();
-    let mut client = Client::start(&world.hyperion, &home);
+    let mut client = Client::of(&world.hyperion, "filesystem", &["--root", &home]);
     let said = client.refused("readFile", &json!({"path": "key"}));
     assert!(said.contains("(path.denied)"), "{said}");
     client.leave();

@@ -1,91 +1,15 @@
 //! Agents that test: `hyperion mcp test-runner`, as a client starts it, on real projects with their real tools.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use hyperion_testkit::{Hyperion, eventually};
+use hyperion_testkit::eventually;
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::mcp_client::Client;
 use crate::world::{SOON, World, items};
-
-/// A client of one server.
-struct Client {
-    server: Child,
-    to: Option<ChildStdin>,
-    from: Lines<BufReader<ChildStdout>>,
-    last_id: u32,
-}
-
-impl Client {
-    #[track_caller]
-    fn start(hyperion: &Hyperion, root: &Path) -> Self {
-        let mut server = hyperion
-            .command(&["mcp", "test-runner", "--root", root.to_str().unwrap()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let from = BufReader::new(server.stdout.take().unwrap()).lines();
-        let mut client = Self {
-            to: server.stdin.take(),
-            server,
-            from,
-            last_id: 0,
-        };
-        let told = client.ask(
-            "initialize",
-            &json!({
-                "protocolVersion": "2025-06-18", "capabilities": {},
-                "clientInfo": {"name": "test", "version": "1"}
-            }),
-        );
-        assert_eq!(told["serverInfo"]["name"], "hyperion-test-runner");
-        client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        client
-    }
-
-    fn send(&mut self, message: &Value) {
-        let to = self.to.as_mut().unwrap();
-        writeln!(to, "{message}").unwrap();
-        to.flush().unwrap();
-    }
-
-    /// Sends a request without waiting; gives its id.
-    fn begin(&mut self, method: &str, params: &Value) -> u32 {
-        self.last_id += 1;
-        let id = self.last_id;
-        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
-        id
-    }
-
-    #[track_caller]
-    fn ask(&mut self, method: &str, params: &Value) -> Value {
-        let id = self.begin(method, params);
-        let line = self.from.next().expect("an answer").unwrap();
-        let answer: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(answer["id"], id, "{answer}");
-        answer["result"].clone()
-    }
-
-    #[track_caller]
-    fn call(&mut self, tool: &str, arguments: &Value) -> Value {
-        let result = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}));
-        assert_eq!(result["isError"], false, "{tool}: {result}");
-        result["structuredContent"].clone()
-    }
-
-    /// Closes the server's input and waits until it is gone.
-    #[track_caller]
-    fn leave(mut self) {
-        drop(self.to.take());
-        let status = self.server.wait().unwrap();
-        assert!(status.success(), "{status}");
-    }
-}
 
 /// A project that is no repository, with an engine to work on it.
 struct Project {
@@ -116,7 +40,8 @@ impl Project {
     }
 
     fn client(&self) -> Client {
-        Client::start(&self.world.hyperion, self.folder.path())
+        let folder = self.folder.path().to_str().unwrap();
+        Client::of(&self.world.hyperion, "test-runner", &["--root", folder])
     }
 
     /// How each run went, the newest first.

@@ -183,8 +183,8 @@ struct Work<'a> {
 impl Work<'_> {
     fn step(&self, verb: Verb, step: &Step, wanted: &Wanted) -> Result<Run, Problem> {
         let before = match &step.report {
-            ReportAt::Project { folder, begins } => self.project_reports(folder, begins),
-            _ => BTreeMap::new(),
+            ReportAt::Project { folder, begins } => self.project_reports(folder, begins).0,
+            ReportAt::Output | ReportAt::Lines | ReportAt::File(_) => BTreeMap::new(),
         };
         let ran = match self.launch(step) {
             Ok(ran) => ran,
@@ -201,8 +201,9 @@ impl Work<'_> {
             ran.stdout.written() + ran.stderr.written(),
             ran.stdout.dropped + ran.stderr.dropped,
         );
+        let (reports, all_read) = self.reports_of(step, &before);
         let left = Left {
-            reports: self.reports_of(step, &before),
+            reports,
             stdout: self.mask(ran.stdout),
             stderr: self.mask(ran.stderr),
             output_bytes,
@@ -217,6 +218,12 @@ impl Work<'_> {
             run.notes.push(format!(
                 "a call may take {} s in all, and everything that was started was ended; run fewer tests, with a pattern",
                 self.cx.settings.tools.run_time.as_secs()
+            ));
+        }
+        if !all_read {
+            run.notes.push(format!(
+                "it left more reports than are read ({REPORTS_MAX}, or {} MiB in all), so the counts may be too small",
+                REPORTS_MAX_BYTES / 1024 / 1024
             ));
         }
         Ok(run)
@@ -273,10 +280,10 @@ impl Work<'_> {
         })
     }
 
-    /// Reads the reports that a step left; a link in the place of one is not followed.
-    fn reports_of(&self, step: &Step, before: &BTreeMap<String, String>) -> Vec<String> {
+    /// Reads the reports that a step left, and tells whether these are all; a link in the place of one is not followed.
+    fn reports_of(&self, step: &Step, before: &BTreeMap<String, String>) -> (Vec<String>, bool) {
         match &step.report {
-            ReportAt::Output | ReportAt::Lines => vec![],
+            ReportAt::Output | ReportAt::Lines => (vec![], true),
             ReportAt::File(path) => {
                 let name = Path::new(path).file_name().and_then(|name| name.to_str());
                 let read = Root::open(self.reports)
@@ -284,55 +291,66 @@ impl Work<'_> {
                 // Where there is none, the output says why.
                 let found = read.ok().filter(|found| !found.bytes.is_empty());
                 let text = found.map(|found| self.masked(&found.bytes));
-                text.into_iter().collect()
+                (text.into_iter().collect(), true)
             }
             ReportAt::Project { folder, begins } => {
-                let mut room = REPORTS_MAX_BYTES;
+                let (found, mut all) = self.project_reports(folder, begins);
                 let mut texts = vec![];
-                for (path, hash) in self.project_reports(folder, begins) {
+                let mut room = REPORTS_MAX_BYTES;
+                for (path, hash) in found {
                     if before.get(&path) == Some(&hash) {
                         continue;
                     }
-                    let Ok(found) = self.place.root.read(&path, REPORT_MAX_BYTES) else {
-                        continue;
-                    };
-                    if found.bytes.len() > room {
-                        break;
+                    // It was read a moment ago; what grew since is as good as left out.
+                    let read = self.place.root.read(&path, REPORT_MAX_BYTES);
+                    match read.ok().filter(|found| found.bytes.len() <= room) {
+                        Some(found) => {
+                            room -= found.bytes.len();
+                            texts.push(self.masked(&found.bytes));
+                        }
+                        None => all = false,
                     }
-                    room -= found.bytes.len();
-                    texts.push(self.masked(&found.bytes));
                 }
-                texts
+                (texts, all)
             }
         }
     }
 
-    /// Lists the reports that are in the project, with their hashes: in the root, and in the folders at its top.
-    fn project_reports(&self, folder: &str, begins: &str) -> BTreeMap<String, String> {
+    /// Lists the reports that are in the project, with their hashes, and tells whether these are all: in the root, and in the
+    /// folders at its top.
+    fn project_reports(&self, folder: &str, begins: &str) -> (BTreeMap<String, String>, bool) {
         let root = self.place.root;
-        let top = root.list("", MODULES_MAX).map(|(top, _)| top);
-        let modules = top.unwrap_or_default().into_iter();
+        let (top, more) = root.list("", MODULES_MAX).unwrap_or_default();
+        let modules = top.into_iter();
         let modules = modules.filter(|entry| entry.kind == Kind::Folder && entry.nameable);
         let folders = modules.map(|module| format!("{}/{folder}", module.name));
-        let mut found = BTreeMap::new();
+        let (mut found, mut all) = (BTreeMap::new(), !more);
+        let mut room = REPORTS_MAX_BYTES;
         for folder in folders.chain([folder.to_owned()]) {
-            let Ok((names, _)) = root.list(&folder, REPORTS_MAX) else {
+            let Ok((names, more)) = root.list(&folder, REPORTS_MAX) else {
                 continue;
             };
+            all &= !more;
             for entry in names {
-                let path = format!("{folder}/{}", entry.name);
                 let is_one = entry.nameable
                     && entry.name.starts_with(begins)
                     && entry.name.ends_with(".xml");
-                if is_one
-                    && found.len() < REPORTS_MAX
-                    && let Ok(report) = root.read(&path, REPORT_MAX_BYTES)
-                {
-                    found.insert(path, sha256(&report.bytes));
+                if !is_one {
+                    continue;
+                }
+                let path = format!("{folder}/{}", entry.name);
+                let max = REPORT_MAX_BYTES.min(u64::try_from(room).unwrap_or(u64::MAX));
+                let report = (found.len() < REPORTS_MAX).then(|| root.read(&path, max).ok());
+                match report.flatten() {
+                    Some(report) => {
+                        room -= report.bytes.len().min(room);
+                        found.insert(path, sha256(&report.bytes));
+                    }
+                    None => all = false,
                 }
             }
         }
-        found
+        (found, all)
     }
 
     fn mask(&self, kept: Kept) -> String {
