@@ -14,14 +14,13 @@ use rustix::process::{
 use crate::files::read_bounded;
 use crate::wait::timespec;
 
-/// The most bytes of an environment that are read.
-const ENVIRONMENT_MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// The most bytes of an environment that are read: the kernel gives a program at most 6 MiB of arguments and environment.
+const ENVIRONMENT_MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// How often those that are left are looked for again: one may start another in its last moment.
 const LOOKS_MAX: usize = 20;
-/// How often a process that shows no environment just now is looked at again before it is taken to have none: on a busy machine it
-/// may be put aside in the middle of `execve`.
-const BLINKS_MAX: usize = 25;
-/// The time between two such looks.
+/// How long a process may stay in the middle of `execve`, where it shows no environment: a busy machine puts it aside there.
+const CHANGE_MAX: Duration = Duration::from_secs(5);
+/// The time between two looks at such a process.
 const BLINK: Duration = Duration::from_millis(2);
 /// How long a killed process may take to go.
 const LAST_BREATH: Duration = Duration::from_secs(5);
@@ -69,15 +68,14 @@ pub fn await_marked(name: &str, values: &[String], patience: Duration) -> io::Re
 )]
 /// Finds them, and looks again where one may be between two programs.
 fn surely_marked(name: &str, values: &[String]) -> io::Result<Vec<Marked>> {
-    let mut look = marked(name, values)?;
-    for _ in 0..BLINKS_MAX {
-        if !look.found.is_empty() || !look.blinked {
-            break;
+    let deadline = Instant::now() + CHANGE_MAX;
+    loop {
+        let look = marked(name, values)?;
+        if !look.found.is_empty() || !look.changing || Instant::now() >= deadline {
+            return Ok(look.found);
         }
         std::thread::sleep(BLINK);
-        look = marked(name, values)?;
     }
-    Ok(look.found)
 }
 
 /// A process that has the variable.
@@ -91,8 +89,8 @@ struct Marked {
 #[derive(Default)]
 struct Look {
     found: Vec<Marked>,
-    /// A process showed no environment at all: it has none, or `execve` is just giving it one.
-    blinked: bool,
+    /// A process was between two programs: what it will have is not known yet.
+    changing: bool,
 }
 
 /// Looks at every process once.
@@ -111,13 +109,12 @@ fn marked(name: &str, values: &[String]) -> io::Result<Look> {
         let Some(pid) = pid.filter(|pid: &u32| *pid != own) else {
             continue;
         };
-        let environment = entry.path().join("environ");
-        match has_one(&environment, &wanted) {
-            Some(true) => {}
-            Some(false) => continue,
-            None => {
-                // The kernel's own threads have no program either.
-                look.blinked |= fs::read_link(entry.path().join("exe")).is_ok();
+        let of = entry.path();
+        match has_one(&of, &wanted) {
+            Has::One => {}
+            Has::None => continue,
+            Has::NotYetKnown => {
+                look.changing = true;
                 continue;
             }
         }
@@ -128,27 +125,58 @@ fn marked(name: &str, values: &[String]) -> io::Result<Look> {
             continue;
         };
         // Looked at once more: the number may have been another's by the time of the handle.
-        match has_one(&environment, &wanted) {
-            Some(true) => look.found.push(Marked { pid, handle }),
-            Some(false) => {}
-            None => look.blinked = true,
+        match has_one(&of, &wanted) {
+            Has::One => look.found.push(Marked { pid, handle }),
+            Has::None => {}
+            Has::NotYetKnown => look.changing = true,
         }
     }
     Ok(look)
 }
 
-/// Whether an environment holds one of these; nothing where it is empty.
+/// What an environment tells.
+#[derive(Debug, PartialEq)]
+enum Has {
+    One,
+    None,
+    NotYetKnown,
+}
+
+/// Whether the environment of a process of `/proc` holds one of these.
 ///
 /// What cannot be read is somebody else's.
-fn has_one(environment: &Path, wanted: &[String]) -> Option<bool> {
-    let Ok(bytes) = read_bounded(environment, ENVIRONMENT_MAX_BYTES) else {
-        return Some(false);
+fn has_one(process: &Path, wanted: &[String]) -> Has {
+    let Ok(bytes) = read_bounded(&process.join("environ"), ENVIRONMENT_MAX_BYTES) else {
+        return Has::None;
     };
-    (!bytes.is_empty()).then(|| {
-        bytes
-            .split(|byte| *byte == 0)
-            .any(|variable| wanted.iter().any(|wanted| wanted.as_bytes() == variable))
-    })
+    let holds = bytes
+        .split(|byte| *byte == 0)
+        .any(|variable| wanted.iter().any(|wanted| wanted.as_bytes() == variable));
+    if holds {
+        return Has::One;
+    }
+    // The kernel's own threads and the dead have no program, and never will.
+    let is_over = || {
+        fs::read_link(process.join("exe"))
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    match fs::read_to_string(process.join("stat")) {
+        Ok(stat) if environment_bytes(&stat) == Some(bytes.len() as u64) => Has::None,
+        Err(_) => Has::None,
+        Ok(_) if is_over() => Has::None,
+        Ok(_) => Has::NotYetKnown,
+    }
+}
+
+/// The length of a process's environment, from its `stat` (proc_pid_stat(5), fields 50 and 51); nothing while `execve` has not yet
+/// made one.
+fn environment_bytes(stat: &str) -> Option<u64> {
+    // The program's name may hold anything; the fields after it hold neither spaces nor brackets. The first of them is field 3.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace().skip(50 - 3);
+    let start: u64 = fields.next()?.parse().ok()?;
+    let end: u64 = fields.next()?.parse().ok()?;
+    (end != 0).then(|| end.checked_sub(start)).flatten()
 }
 
 fn await_ends(processes: &[Marked], deadline: Instant) -> io::Result<()> {
@@ -164,4 +192,30 @@ fn await_ends(processes: &[Marked], deadline: Instant) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Has, environment_bytes, has_one};
+    use std::path::Path;
+
+    const STAT: &str = "7 (a ) b) S 1 7 7 0 -1 4194304 95 0 0 0 0 0 0 0 20 0 1 0 100 2707456 200 18446744073709551615 1 2 3 0 0 0 \
+        0 0 0 1 0 0 17 0 0 0 0 0 0 10 20 30 40 50 ";
+
+    #[test]
+    fn the_length_of_an_environment_is_what_the_kernel_says() {
+        let of = |start_and_end: &str| environment_bytes(&format!("{STAT}{start_and_end} 0\n"));
+        assert_eq!(of("100 164"), Some(64));
+        assert_eq!(of("100 100"), Some(0), "a program that was given none");
+        assert_eq!(of("0 0"), None, "between two programs");
+        assert_eq!(of("164 100"), None);
+        assert_eq!(environment_bytes("7 (a"), None);
+    }
+
+    #[test]
+    fn a_process_at_rest_and_one_that_is_not_there_are_known_at_once() {
+        let wanted = ["HYPERION_TEST_MARK=nobody has this".to_owned()];
+        assert_eq!(has_one(Path::new("/proc/self"), &wanted), Has::None);
+        assert_eq!(has_one(Path::new("/proc/0"), &wanted), Has::None);
+    }
 }
