@@ -369,7 +369,7 @@ fn what_a_killed_engine_ran_is_ended_by_the_next_one() {
     project.world.kill_engine();
     // The one that left the group is nobody's any more.
     assert!(is_at_work(&project.at("away")));
-    project.world.start_engine_anew();
+    project.world.start_engine();
     project.assert_nothing_sleeps();
     assert!(eventually(SOON, || project.outcomes() == ["lost"]));
     client.server.kill().unwrap();
