@@ -4,6 +4,7 @@
 //! which they are ended with it, wherever they went, and after a crash by the next engine; and "no new privileges", so that
 //! none of them decides anything.
 
+mod reports;
 mod runs;
 mod sweep;
 #[cfg(test)]

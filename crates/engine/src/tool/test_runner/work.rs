@@ -7,16 +7,16 @@ use std::time::Instant;
 use hyperion_api::Problem;
 use hyperion_api::tool::test_runner::{Outcome, Run, RunResult};
 use hyperion_host::{
-    Exit, KeepLimits, Kept, KeptRun, Kind, Launch, Root, SpawnError, Streams, confine_this_thread,
+    Exit, KeepLimits, Kept, KeptRun, Launch, Root, SpawnError, Streams, confine_this_thread,
     create_private_dir, kill_marked, remove_tree, run_kept,
 };
 use hyperion_tools::Place;
-use hyperion_tools::filesystem::sha256;
 use hyperion_tools::test_runner::{
     Ended, Left, Plan, Program, ReportAt, Seen, Step, Verb, Wanted, plan, read, shown,
 };
 
 use super::super::oversee::Oversight;
+use super::reports::{BOUNDS, Found, Reports};
 use super::{Running, runs, sweep};
 use crate::run::RUN_MARK;
 use crate::{Cx, Error};
@@ -25,13 +25,6 @@ use crate::{Cx, Error};
 const TEXT_BYTES: usize = 512 * 1024;
 /// How much is kept of an output for machines.
 const LINES_BYTES: usize = 8 * 1024 * 1024;
-/// The most bytes of a report in a file.
-const REPORT_MAX_BYTES: u64 = 16 * 1024 * 1024;
-/// The most bytes of all reports of a run, where it leaves several.
-const REPORTS_MAX_BYTES: usize = 64 * 1024 * 1024;
-/// The most reports that a run may leave in the project, and the most folders at its top that are looked into for them.
-const REPORTS_MAX: usize = 5_000;
-const MODULES_MAX: usize = 1_000;
 /// How much is redacted at a time.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -183,7 +176,9 @@ struct Work<'a> {
 impl Work<'_> {
     fn step(&self, verb: Verb, step: &Step, wanted: &Wanted) -> Result<Run, Problem> {
         let before = match &step.report {
-            ReportAt::Project { folder, begins } => self.project_reports(folder, begins).0,
+            ReportAt::Project { folder, begins } => {
+                self.in_project(folder, begins).hashes(&BOUNDS).reports
+            }
             ReportAt::Output | ReportAt::Lines | ReportAt::File(_) => BTreeMap::new(),
         };
         let ran = match self.launch(step) {
@@ -222,8 +217,9 @@ impl Work<'_> {
         }
         if !all_read {
             run.notes.push(format!(
-                "it left more reports than are read ({REPORTS_MAX}, or {} MiB in all), so the counts may be too small",
-                REPORTS_MAX_BYTES / 1024 / 1024
+                "it left more reports than are read ({}, or {} MiB in all), so the counts may be too small",
+                BOUNDS.count,
+                BOUNDS.all_bytes / 1024 / 1024
             ));
         }
         Ok(run)
@@ -287,70 +283,26 @@ impl Work<'_> {
             ReportAt::File(path) => {
                 let name = Path::new(path).file_name().and_then(|name| name.to_str());
                 let read = Root::open(self.reports)
-                    .and_then(|folder| folder.read(name.unwrap_or_default(), REPORT_MAX_BYTES));
+                    .and_then(|folder| folder.read(name.unwrap_or_default(), BOUNDS.each_bytes));
                 // Where there is none, the output says why.
                 let found = read.ok().filter(|found| !found.bytes.is_empty());
                 let text = found.map(|found| self.masked(&found.bytes));
                 (text.into_iter().collect(), true)
             }
             ReportAt::Project { folder, begins } => {
-                let (found, mut all) = self.project_reports(folder, begins);
-                let mut texts = vec![];
-                let mut room = REPORTS_MAX_BYTES;
-                for (path, hash) in found {
-                    if before.get(&path) == Some(&hash) {
-                        continue;
-                    }
-                    // It was read a moment ago; what grew since is as good as left out.
-                    let read = self.place.root.read(&path, REPORT_MAX_BYTES);
-                    match read.ok().filter(|found| found.bytes.len() <= room) {
-                        Some(found) => {
-                            room -= found.bytes.len();
-                            texts.push(self.masked(&found.bytes));
-                        }
-                        None => all = false,
-                    }
-                }
-                (texts, all)
+                let Found { reports, all } = self.in_project(folder, begins).since(before, &BOUNDS);
+                let texts = reports.values().map(|bytes| self.masked(bytes));
+                (texts.collect(), all)
             }
         }
     }
 
-    /// Lists the reports that are in the project, with their hashes, and tells whether these are all: in the root, and in the
-    /// folders at its top.
-    fn project_reports(&self, folder: &str, begins: &str) -> (BTreeMap<String, String>, bool) {
-        let root = self.place.root;
-        let (top, more) = root.list("", MODULES_MAX).unwrap_or_default();
-        let modules = top.into_iter();
-        let modules = modules.filter(|entry| entry.kind == Kind::Folder && entry.nameable);
-        let folders = modules.map(|module| format!("{}/{folder}", module.name));
-        let (mut found, mut all) = (BTreeMap::new(), !more);
-        let mut room = REPORTS_MAX_BYTES;
-        for folder in folders.chain([folder.to_owned()]) {
-            let Ok((names, more)) = root.list(&folder, REPORTS_MAX) else {
-                continue;
-            };
-            all &= !more;
-            for entry in names {
-                let is_one = entry.nameable
-                    && entry.name.starts_with(begins)
-                    && entry.name.ends_with(".xml");
-                if !is_one {
-                    continue;
-                }
-                let path = format!("{folder}/{}", entry.name);
-                let max = REPORT_MAX_BYTES.min(u64::try_from(room).unwrap_or(u64::MAX));
-                let report = (found.len() < REPORTS_MAX).then(|| root.read(&path, max).ok());
-                match report.flatten() {
-                    Some(report) => {
-                        room -= report.bytes.len().min(room);
-                        found.insert(path, sha256(&report.bytes));
-                    }
-                    None => all = false,
-                }
-            }
+    fn in_project<'s>(&'s self, folder: &'s str, begins: &'s str) -> Reports<'s> {
+        Reports {
+            root: self.place.root,
+            folder,
+            begins,
         }
-        (found, all)
     }
 
     fn mask(&self, kept: Kept) -> String {
