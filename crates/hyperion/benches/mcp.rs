@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use harness::{Asked, Figure};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// The tree: so many folders, with so many files each.
 const FOLDERS: usize = 1000;
@@ -42,7 +43,7 @@ enum Kind {
 
 fn main() {
     let asked = Asked::read();
-    let scene = Scene::new(&asked);
+    let scene = Scene::new();
     let mut first = Vec::new();
     let mut starts = Vec::new();
     let begun = Instant::now();
@@ -116,14 +117,15 @@ fn main() {
 struct Scene {
     kind: Kind,
     command: Vec<String>,
-    folder: PathBuf,
+    /// Outside of any repository: a home is refused there.
+    folder: TempDir,
     root: PathBuf,
 }
 
 impl Scene {
-    fn new(asked: &Asked) -> Self {
-        let folder = asked.fresh("m");
-        let root = folder.join("tree");
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("tree");
         let kind = match std::env::var("HYPERION_BENCH_SERVER").as_deref() {
             Ok("server-filesystem") => Kind::Filesystem,
             Ok("mcp-server-git") => Kind::Git,
@@ -189,8 +191,8 @@ impl Scene {
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", &self.folder)
-            .env("HYPERION_HOME", self.folder.join("h"))
+            .env("HOME", self.folder.path())
+            .env("HYPERION_HOME", self.folder.path().join("h"))
             .current_dir(&self.folder);
         command
     }

@@ -138,6 +138,16 @@ impl Failure {
         text
     }
 
+    /// Writes it in one line, for a program that reads it.
+    pub(crate) fn line(&self) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!("to mend it: {hint}"));
+        let parts = [&self.what].into_iter().chain(&self.details).chain(&hint);
+        parts
+            .map(|part| visible(part))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
     fn copy(&self) -> Self {
         Self {
             exit: self.exit,

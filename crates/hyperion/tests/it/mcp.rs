@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
+use hyperion_testkit::TempRepo;
 use serde_json::json;
 
 use crate::api::Api;
@@ -252,6 +253,27 @@ fn two_agents_work_on_one_repository() {
     });
     assert_ne!(one, other);
     assert_eq!(world.repo.git(&["branch", "--list", "agent/*"]), "");
+}
+
+// T4, C9: where there is no way to an engine each call is told why, and the server works as soon as that is mended.
+#[test]
+fn a_call_without_an_engine_is_told_why_and_the_next_one_tries_again() {
+    let world = World::unknown(TempRepo::with_files(&[("a.txt", "one\n")]));
+    let home = world.hyperion.home();
+    // A home where a file lies is none.
+    fs::write(&home, "a letter\n").unwrap();
+    let folder = world.repo.path().to_str().unwrap();
+    let mut client = Client::of(&world.hyperion, "filesystem", &["--root", folder]);
+    let read = json!({"path": "a.txt"});
+    for _ in 0..2 {
+        let said = client.refused("readFile", &read);
+        let why = format!("use {} as a home: it is not a folder", home.display());
+        assert!(said.contains(&why), "{said}");
+        assert!(said.contains("move that file away"), "{said}");
+    }
+    fs::remove_file(&home).unwrap();
+    assert_eq!(client.call("readFile", &read)["content"], "one\n");
+    client.leave();
 }
 
 // T1, X1: a root that is none, or Hyperion's own home, is refused.

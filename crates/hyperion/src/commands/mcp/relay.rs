@@ -1,11 +1,11 @@
 //! Hands the calls of a server on to the engine, whichever it is at the moment.
 //!
 //! The server is up at once, and the engine is reached, or become, when the first call needs it. An engine that left is
-//! looked for again; a call that never reached it is made again, one that may have is not.
+//! looked for again; a call that never reached it is made again, one that may have is not. Where there is no way to an
+//! engine the call is told why, and the next one tries again: a person may have mended it.
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::Access;
 use crate::context::Cx;
+use crate::failure::Failure;
 use crate::session::Session;
 
 /// The most calls that wait to be handed on.
@@ -59,14 +60,19 @@ impl Transport for Relay {
 
 /// Hands calls on until the other end is gone, then leaves in good order.
 pub(super) async fn answer(cx: &Cx, mut calls: mpsc::Receiver<Call>) -> anyhow::Result<()> {
-    let Some(first) = calls.recv().await else {
-        return Ok(());
-    };
-    let mut session = Session::open(cx, Access::Change)
-        .await
-        .context("reach the engine for the first call")?;
     let (unreached, mut again) = mpsc::channel::<Call>(WAITING_MAX);
-    hand_on(first, &session, &unreached);
+    let mut session = loop {
+        let Some(call) = calls.recv().await else {
+            return Ok(());
+        };
+        match Session::open(cx, Access::Change).await {
+            Ok(session) => {
+                hand_on(call, &session, &unreached);
+                break session;
+            }
+            Err(error) => refuse(call, &error),
+        }
+    };
     loop {
         tokio::select! {
             call = calls.recv() => match call {
@@ -75,14 +81,26 @@ pub(super) async fn answer(cx: &Cx, mut calls: mpsc::Receiver<Call>) -> anyhow::
             },
             Some(call) = again.recv() => {
                 // Several calls may have found it gone; the first of them brings another.
-                if session.health().await.is_err() {
-                    session.reopen().await.context("reach an engine again")?;
+                if session.health().await.is_err()
+                    && let Err(error) = session.reopen().await
+                {
+                    refuse(call, &error);
+                } else {
+                    hand_on(call, &session, &unreached);
                 }
-                hand_on(call, &session, &unreached);
             }
         }
     }
     session.close().await
+}
+
+/// Tells a call why there is no engine.
+fn refuse(call: Call, error: &anyhow::Error) {
+    let why = Failure::of(error).line();
+    // The server may have given the call up.
+    let _ = call
+        .reply
+        .send(Err(TransportError::Unreachable(why.into())));
 }
 
 /// Makes a call without waiting for it.
