@@ -72,6 +72,6 @@ pub use shipment::{
 pub use snapshot::{Positions, Snapshot, schema_version};
 pub use store::{Mode, Notice, Store, StoreConfig};
 pub use structure::Structure;
-pub use tool_log::{MAX_TOOL_RECORDS, ToolRecord};
+pub use tool_log::{Logging, MAX_TOOL_RECORDS, ToolRecord};
 pub use turn::QueuedPage;
 pub use verify::{BadEvent, HeadState, MAX_FINDINGS, RowDifference, Verification};

@@ -23,7 +23,7 @@ use crate::migrate;
 use crate::reader::Readers;
 use crate::redact::Redact;
 use crate::structure;
-use crate::sync::mpsc::{self, SyncSender, TrySendError};
+use crate::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use crate::sync::thread::{self, JoinHandle};
 use crate::writer::{Job, MAX_WAITING, Operation, Reply, Writer};
 
@@ -369,13 +369,23 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Writer) -> Result<T, StoreError> + Send + 'static,
     {
+        let receiver = self.begin(work)?;
+        receiver.recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// As [`Store::operate`], without waiting for it: the answer comes over the channel.
+    pub(crate) fn begin<T, F>(&self, work: F) -> Result<Receiver<Result<T, StoreError>>, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+    {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.send(Box::new(Operation {
             work,
             made: None,
             reply: Reply::Thread(sender),
         }))?;
-        receiver.recv().map_err(|_| StoreError::Closed)?
+        Ok(receiver)
     }
 }
 

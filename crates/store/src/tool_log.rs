@@ -13,6 +13,7 @@ use crate::lease::time;
 use crate::query::MAX_PAGE;
 use crate::redact::redact_value;
 use crate::store::Store;
+use crate::sync::mpsc::Receiver;
 use crate::writer::{Operation, Reply, Writer};
 
 /// The most records that are kept; the oldest give way.
@@ -48,11 +49,28 @@ pub struct ToolRecord {
     pub outcome: String,
 }
 
+/// A record on its way.
+#[derive(Debug)]
+#[must_use = "it is not durable yet"]
+pub struct Logging(Receiver<Result<i64, StoreError>>);
+
+impl Logging {
+    /// Waits until it is durable; gives what [`Store::end_tool`] names it by.
+    pub fn wait(self) -> Result<i64, StoreError> {
+        self.0.recv().map_err(|_| StoreError::Closed)?
+    }
+}
+
 impl Store {
     /// Adds a record, durably; gives what [`Store::end_tool`] names it by. Secrets in its paths are masked.
     pub fn log_tool(&self, record: &ToolRecord) -> Result<i64, StoreError> {
+        self.begin_tool(record)?.wait()
+    }
+
+    /// As [`Store::log_tool`], for whoever has something to do meanwhile.
+    pub fn begin_tool(&self, record: &ToolRecord) -> Result<Logging, StoreError> {
         let record = record.clone();
-        self.operate(move |writer| {
+        let answer = self.begin(move |writer| {
             let id = insert(writer, &record)?;
             writer
                 .conn
@@ -61,7 +79,8 @@ impl Store {
                 )?
                 .execute([MAX_TOOL_RECORDS])?;
             Ok(id)
-        })
+        })?;
+        Ok(Logging(answer))
     }
 
     /// Notes how a change went, soon: a crash before leaves it `intended`, as one in the middle of the change does.

@@ -10,7 +10,7 @@ mod tests;
 mod write_file;
 
 use hyperion_api::Problem;
-use hyperion_host::{BeneathError, Kind};
+use hyperion_host::{BeneathError, Expect, Kind};
 use sha2::{Digest as _, Sha256};
 
 use crate::Place;
@@ -134,14 +134,29 @@ fn read_expected(place: &Place<'_>, path: &str, expected: &str) -> Result<Vec<u8
 /// Puts new content in the place of what was read, if that is still there.
 fn replace(place: &Place<'_>, path: &str, before: &[u8], after: &[u8]) -> Result<(), Problem> {
     let is_it = |now: &[u8]| now == before;
-    let expect = hyperion_host::Expect::Content {
+    let expect = Expect::Content {
         is_it: &is_it,
         max_bytes: place.limits.file_bytes,
     };
-    place
-        .root
-        .write(path, after, expect)
-        .map_err(|error| since(error, before))
+    put(place, path, after, expect, |error| since(error, before))
+}
+
+/// Writes a file whose record was begun. Content and record become durable side by side, and only then the file changes.
+fn put(
+    place: &Place<'_>,
+    path: &str,
+    after: &[u8],
+    expect: Expect<'_>,
+    word: impl FnOnce(BeneathError) -> Problem,
+) -> Result<(), Problem> {
+    let mut recorded = Ok(());
+    let mut ready = || {
+        recorded = place.overseer.recorded();
+        recorded.is_ok()
+    };
+    let written = place.root.write_when(path, after, expect, &mut ready);
+    recorded?;
+    written.map_err(word)
 }
 
 /// As [`from_beneath`], with both hashes when the content is another one.

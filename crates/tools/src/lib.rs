@@ -43,8 +43,11 @@ pub trait Overseer {
     /// Says whether a path may be looked at or changed.
     fn judge(&self, path: &str, access: Access) -> Result<(), Problem>;
 
-    /// Says whether this very change may be made, and keeps a record of it first.
+    /// Says whether this very change may be made, and begins a record of it.
     fn before_write(&self, planned: &Planned<'_>) -> Result<(), Problem>;
+
+    /// Waits until the record that was begun is durable: nothing changes before.
+    fn recorded(&self) -> Result<(), Problem>;
 
     /// Masks the secrets in a text, line by line: a mask takes no line away. None when there is nothing to mask.
     fn mask(&self, text: &str) -> Option<String>;

@@ -82,7 +82,11 @@ impl McpServer {
             McpServer::Python(package, version, words) => {
                 let folder = ensure_python((package, version), root, &target)?;
                 let path = format!("PYTHONPATH={}", folder.display());
-                let mut command = vec!["/usr/bin/env".to_owned(), path, "python3".to_owned()];
+                // Itself, and not what chooses among several: that takes time which is not the server's.
+                let tell = ["-c", "import sys; print(sys.executable)"];
+                let python = capture(crate::process::program("python3", root).args(tell))?;
+                let python = String::from_utf8_lossy(&python).trim().to_owned();
+                let mut command = vec!["/usr/bin/env".to_owned(), path, python];
                 command.extend(words.iter().map(|word| (*word).to_owned()));
                 Ok(((*package).to_owned(), command))
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hyperion_api::Problem;
 use hyperion_fault::{Point, reached};
 use hyperion_policy::judge_path;
-use hyperion_store::ToolRecord;
+use hyperion_store::{Logging, StoreError, ToolRecord};
 use hyperion_tools::filesystem::sha256;
 use hyperion_tools::{Access, Overseer, Planned};
 
@@ -27,6 +27,8 @@ pub(super) struct Oversight<'a> {
     pub(super) server: &'a str,
     pub(super) tool: &'a str,
     began: Instant,
+    /// The note of the change that is to be made, on its way.
+    noting: Cell<Option<Logging>>,
     /// The note of the change that is being made.
     noted: Cell<Option<i64>>,
 }
@@ -39,23 +41,26 @@ impl<'a> Oversight<'a> {
             server,
             tool,
             began: Instant::now(),
+            noting: Cell::new(None),
             noted: Cell::new(None),
         }
     }
 
     /// Notes durably what is about to be done; once for each call. Gives the id of the note.
     pub(super) fn note(&self, about: Vec<String>) -> Result<i64, Error> {
-        self.note_change(about, None, None)
+        self.begin_note(about, None, None)?;
+        self.await_note()?.ok_or(Error::Store(StoreError::Closed))
     }
 
-    fn note_change(
+    /// Sends the note of what is about to be done on its way.
+    fn begin_note(
         &self,
         paths: Vec<String>,
         old_sha256: Option<String>,
         new_sha256: Option<String>,
-    ) -> Result<i64, Error> {
+    ) -> Result<(), Error> {
         let session = self.session;
-        let id = self.cx.store.log_tool(&ToolRecord {
+        let noting = self.cx.store.begin_tool(&ToolRecord {
             time: self.cx.now(),
             session: session.id,
             actor: session.actor.to_string(),
@@ -68,9 +73,19 @@ impl<'a> Oversight<'a> {
             new_sha256,
             outcome: "intended".to_owned(),
         })?;
+        self.noting.set(Some(noting));
+        Ok(())
+    }
+
+    /// Waits until the note is durable; gives its id, if one was on its way.
+    fn await_note(&self) -> Result<Option<i64>, Error> {
+        let Some(noting) = self.noting.take() else {
+            return Ok(None);
+        };
+        let id = noting.wait()?;
         self.noted.set(Some(id));
         reached(Point::ToolNoted);
-        Ok(id)
+        Ok(Some(id))
     }
 
     /// Masks the secrets in a text that leaves.
@@ -80,6 +95,8 @@ impl<'a> Oversight<'a> {
 
     /// Notes how the change went, if one was begun.
     pub(super) fn ended(&self, outcome: &str) {
+        // What was refused before anybody waited for the note; one that failed has nothing to be ended.
+        let _ = self.await_note();
         let Some(id) = self.noted.take() else { return };
         reached(Point::ToolMade);
         if let Err(error) = self.cx.store.end_tool(id, outcome) {
@@ -165,12 +182,16 @@ impl Overseer for Oversight<'_> {
 
     fn before_write(&self, planned: &Planned<'_>) -> Result<(), Problem> {
         self.check_secrets(planned)?;
-        self.note_change(
+        self.begin_note(
             vec![planned.path.to_owned()],
             planned.before.map(sha256),
             planned.after.map(sha256),
         )
-        .map_err(Problem::from)?;
+        .map_err(Problem::from)
+    }
+
+    fn recorded(&self) -> Result<(), Problem> {
+        self.await_note().map_err(Problem::from)?;
         Ok(())
     }
 

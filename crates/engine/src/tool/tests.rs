@@ -109,6 +109,7 @@ fn a_change_that_nobody_ended_stays_intended() {
             after: Some(b"2"),
         };
         hyperion_tools::Overseer::before_write(&oversight, &planned).unwrap();
+        hyperion_tools::Overseer::recorded(&oversight).unwrap();
     }
     scene.tools.stop();
     scene.tools = Tools::default();

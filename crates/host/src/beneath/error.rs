@@ -64,6 +64,12 @@ pub enum BeneathError {
         /// What it holds.
         found: Vec<u8>,
     },
+    /// Whoever was asked last did not allow it; it was left as it is.
+    #[error("{path}: it was called off")]
+    CalledOff {
+        /// The file.
+        path: String,
+    },
     /// The system refused.
     #[error("{path}")]
     Io {

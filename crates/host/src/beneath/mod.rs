@@ -91,12 +91,33 @@ impl Root {
     ///
     /// Folders on the way to a new file are made. The mode is kept from the old file; a new one gets `rw-r--r--` less the umask.
     pub fn write(&self, path: &str, bytes: &[u8], expect: Expect<'_>) -> Result<(), BeneathError> {
+        self.write_when(path, bytes, expect, &mut || true)
+    }
+
+    /// As [`Root::write`], in the moment that `ready` allows: it is asked once, when nothing has changed and nothing is left
+    /// by whoever dies, and may take its time. Where the system can do it, the new content is durable by then.
+    pub fn write_when(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        expect: Expect<'_>,
+        ready: &mut dyn FnMut() -> bool,
+    ) -> Result<(), BeneathError> {
         let (above, name) = split(path)?;
-        let folder = match expect {
-            Expect::Absent => self.make_folders(&above, path)?,
-            Expect::Content { .. } => self.parent_of(path)?.0,
-        };
-        write::write(&folder, name, path, bytes, expect)
+        match expect {
+            // Folders on the way are a change, too.
+            Expect::Absent if !ready() => Err(BeneathError::CalledOff {
+                path: path.to_owned(),
+            }),
+            Expect::Absent => {
+                let folder = self.make_folders(&above, path)?;
+                write::write(&folder, name, path, bytes, expect, &mut || true)
+            }
+            Expect::Content { .. } => {
+                let folder = self.parent_of(path)?.0;
+                write::write(&folder, name, path, bytes, expect, ready)
+            }
+        }
     }
 
     /// Removes a file.

@@ -188,6 +188,35 @@ fn only_regular_files_are_read() {
     );
 }
 
+// X7: whoever is asked last sees nothing changed, and may call it off; nothing is left beside.
+#[test]
+fn a_write_waits_until_it_is_allowed() {
+    let place = Place::new();
+    for root in place.roots() {
+        fs::write(place.at("in/waits"), b"one").unwrap();
+        let old = is(b"one");
+        for (name, expect) in [("waits", content(&old)), ("new/one", Expect::Absent)] {
+            let mut asked = 0;
+            let placed = root.write_when(name, b"two", expect, &mut || {
+                asked += 1;
+                assert_eq!(fs::read(place.at("in/waits")).unwrap(), b"one");
+                assert!(!place.at("in/new").exists());
+                false
+            });
+            assert!(
+                matches!(placed, Err(BeneathError::CalledOff { .. })),
+                "{placed:?}"
+            );
+            assert_eq!(asked, 1);
+        }
+        assert_eq!(fs::read(place.at("in/waits")).unwrap(), b"one");
+        assert_eq!(leftovers(&place.at("in")), 0);
+        root.write_when("waits", b"two", content(&old), &mut || true)
+            .unwrap();
+        assert_eq!(fs::read(place.at("in/waits")).unwrap(), b"two");
+    }
+}
+
 // T1, X1: content, permissions and folders on the way; nothing is left beside.
 #[test]
 fn files_are_made_replaced_and_removed() {

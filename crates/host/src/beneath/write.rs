@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,7 @@ pub(super) fn write(
     path: &str,
     bytes: &[u8],
     expect: Expect<'_>,
+    ready: &mut dyn FnMut() -> bool,
 ) -> Result<(), BeneathError> {
     let _turn = take_turn(folder, path)?;
     let mode = match expect {
@@ -52,7 +53,16 @@ pub(super) fn write(
             Some(stat.st_mode & 0o7777)
         }
     };
-    let beside = make_beside(folder, name, path, bytes, mode)?;
+    let nameless = make_nameless(folder, bytes, mode);
+    if !ready() {
+        return Err(BeneathError::CalledOff {
+            path: path.to_owned(),
+        });
+    }
+    let beside = match nameless.and_then(|file| give_name(folder, name, &file)) {
+        Some(beside) => beside,
+        None => make_beside(folder, name, path, bytes, mode)?,
+    };
     reached(Point::FileDrafted);
     let placed = match expect {
         Expect::Absent => rustix::fs::renameat_with(
@@ -176,6 +186,40 @@ fn look(folder: &Folder, name: &str, path: &str, expect: Expect<'_>) -> Result<(
     }
 }
 
+/// Writes content that has no name, and goes with whoever dies, durably; none where that cannot be.
+fn make_nameless(folder: &Folder, bytes: &[u8], mode: Option<u32>) -> Option<File> {
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(folder.handle(), ".", flags, Mode::from_raw_mode(NEW_MODE));
+    let mut file = File::from(opened.ok()?);
+    // Whatever is wrong shows when it is written under a name.
+    fill(&mut file, bytes, mode).ok()?;
+    Some(file)
+}
+
+/// Gives nameless content a name beside another; none where that cannot be.
+fn give_name(folder: &Folder, name: &str, file: &File) -> Option<String> {
+    let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
+    (0..NAMES_MAX).find_map(|_| {
+        let beside = fresh_name(name);
+        let named = rustix::fs::linkat(
+            rustix::fs::CWD,
+            &itself,
+            folder.handle(),
+            &beside,
+            AtFlags::SYMLINK_FOLLOW,
+        );
+        named.ok().map(|()| beside)
+    })
+}
+
+fn fill(file: &mut File, bytes: &[u8], mode: Option<u32>) -> std::io::Result<()> {
+    file.write_all(bytes)?;
+    if let Some(mode) = mode {
+        rustix::fs::fchmod(&*file, Mode::from_raw_mode(mode))?;
+    }
+    file.sync_all()
+}
+
 /// Writes content under a name of its own, durably.
 fn make_beside(
     folder: &Folder,
@@ -194,13 +238,7 @@ fn make_beside(
         }
     };
     let mut file = File::from(opened);
-    let written = file.write_all(bytes).and_then(|()| {
-        if let Some(mode) = mode {
-            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
-        }
-        file.sync_all()
-    });
-    written.map_err(|source| {
+    fill(&mut file, bytes, mode).map_err(|source| {
         let _ = rustix::fs::unlinkat(folder.handle(), &name, AtFlags::empty());
         BeneathError::Io {
             path: path.to_owned(),

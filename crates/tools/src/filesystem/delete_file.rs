@@ -23,6 +23,7 @@ pub fn delete_file(place: &Place<'_>, params: &DeleteFile) -> Result<DeleteResul
         before: Some(&before),
         after: None,
     })?;
+    place.overseer.recorded()?;
     let is_it = |now: &[u8]| now == before;
     let expect = Expect::Content {
         is_it: &is_it,

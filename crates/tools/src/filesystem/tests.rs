@@ -23,6 +23,7 @@ use crate::{Access, Limits, Overseer, Planned};
 struct Noting {
     planned: RefCell<Vec<String>>,
     refuses_writes: Cell<bool>,
+    records_nothing: Cell<bool>,
     elapsed: Cell<Duration>,
 }
 
@@ -44,6 +45,13 @@ impl Overseer for Noting {
         ));
         if self.refuses_writes.get() {
             return Err(Problem::new("secret.added", "no"));
+        }
+        Ok(())
+    }
+
+    fn recorded(&self) -> Result<(), Problem> {
+        if self.records_nothing.get() {
+            return Err(Problem::new("engine.unavailable", "the disk is full"));
         }
         Ok(())
     }
@@ -453,6 +461,25 @@ fn a_change_that_is_refused_at_the_last_moment_leaves_everything() {
     assert_eq!(code(delete_file(&scene.place(), &delete)), "secret.added");
     assert_eq!(scene.bytes("f"), b"old");
     assert!(!scene.at("new").exists());
+}
+
+// X7: what could not be put on record is not done, whichever change it is.
+#[test]
+fn a_change_without_a_durable_record_leaves_everything() {
+    let scene = Scene::new(&[("f", b"old")]);
+    scene.overseer.records_nothing.set(true);
+    assert_eq!(code(scene.edit("f", "old", "new")), "engine.unavailable");
+    let made = write_file(&scene.place(), &writing("new/f", "x", None));
+    assert_eq!(code(made), "engine.unavailable");
+    let delete = DeleteFile {
+        path: "f".to_owned(),
+        sha256: None,
+    };
+    let deleted = delete_file(&scene.place(), &delete);
+    assert_eq!(code(deleted), "engine.unavailable");
+    assert_eq!(scene.bytes("f"), b"old");
+    let names: Vec<_> = fs::read_dir(scene.folder.path()).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
 }
 
 // X1: 500 kB and no more are taken.

@@ -6,7 +6,7 @@ use hyperion_api::Problem;
 use hyperion_api::tool::filesystem::{Encoding, WriteFile, WriteResult};
 use hyperion_host::{BeneathError, Expect};
 
-use super::{exists, from_beneath, read_expected, refuse_larger, relative, replace, sha256};
+use super::{exists, from_beneath, put, read_expected, refuse_larger, relative, replace, sha256};
 use crate::text::{Text, count_lines, in_style, line_ending};
 use crate::{Access, Place, Planned};
 
@@ -48,10 +48,7 @@ fn create(place: &Place<'_>, path: &str, params: &WriteFile) -> Result<WriteResu
         before: None,
         after: Some(&after),
     })?;
-    place
-        .root
-        .write(path, &after, Expect::Absent)
-        .map_err(from_beneath)?;
+    put(place, path, &after, Expect::Absent, from_beneath)?;
     Ok(written(path, params, &after, true))
 }
 
