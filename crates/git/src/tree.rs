@@ -120,10 +120,10 @@ pub(crate) struct RawEntry {
 impl RawEntry {
     /// Compares two entries as git orders them in a tree: a folder by its name with a slash behind it.
     pub(crate) fn by_place(&self, other: &Self) -> Ordering {
-        let place = |entry: &Self| {
+        fn place(entry: &RawEntry) -> impl Iterator<Item = u8> {
             let slash = (entry.mode == Mode::Tree).then_some(b'/');
-            entry.name.clone().into_iter().chain(slash)
-        };
+            entry.name.iter().copied().chain(slash)
+        }
         place(self).cmp(place(other))
     }
 
