@@ -169,12 +169,15 @@ impl AgentClone {
 
     /// The branch that is checked out, and where it stands.
     pub fn head(&self) -> Result<(RefName, Oid), GitError> {
-        let name = one_line(&self.call("symbolic-ref").args(["-q", "HEAD"]).output()?);
-        let branch = RefName::new(name.clone())
-            .map_err(|_| GitError::unexpected("symbolic-ref", name.as_bytes()))?;
-        let tip = self.tip(&branch)?;
-        let tip = tip.ok_or_else(|| GitError::unexpected("symbolic-ref", name.as_bytes()))?;
-        Ok((branch, tip))
+        let answer = self
+            .call("rev-parse")
+            .args(["HEAD", "--symbolic-full-name", "HEAD"])
+            .output()?;
+        let lines = one_line(&answer);
+        let parsed = lines
+            .split_once('\n')
+            .and_then(|(tip, branch)| Some((RefName::new(branch).ok()?, Oid::parse(tip).ok()?)));
+        parsed.ok_or_else(|| GitError::unexpected("rev-parse", &answer))
     }
 
     /// Where one of its branches stands; none when there is no such branch.
@@ -221,6 +224,8 @@ impl AgentClone {
                 "--ignore-submodules=all",
                 "--no-renames",
             ])
+            // The index is the clone's own, and calls come one at a time: what was found out about its files may be kept.
+            .env("GIT_OPTIONAL_LOCKS", "1")
             .wall(LONG)
             .output()?;
         let mut states = Vec::new();

@@ -24,7 +24,7 @@ use harness::{Asked, Figure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The tree: so many folders, with so many files each.
+/// The tree: so many folders, with so many files each; and a tenth of the folders in the repository.
 const FOLDERS: usize = 1000;
 const FILES: usize = 50;
 /// How often a server is started at least.
@@ -37,53 +37,78 @@ enum Kind {
     Ours,
     /// npm's `@modelcontextprotocol/server-filesystem`.
     Filesystem,
-    /// PyPI's `mcp-server-git`: it starts, and takes room.
+    /// PyPI's `mcp-server-git`.
+    Git,
+}
+
+/// What a server is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Files,
     Git,
 }
 
 fn main() {
     let asked = Asked::read();
-    let scene = Scene::new();
-    let mut first = Vec::new();
+    let kind = match std::env::var("HYPERION_BENCH_SERVER").as_deref() {
+        Ok("server-filesystem") => Kind::Filesystem,
+        Ok("mcp-server-git") => Kind::Git,
+        Ok(other) => panic!("there is no way to speak with {other}"),
+        Err(_) => Kind::Ours,
+    };
+    if kind != Kind::Git {
+        files(&asked, &Scene::new(kind, Part::Files));
+    }
+    if kind != Kind::Filesystem {
+        git(&asked, &Scene::new(kind, Part::Git));
+    }
+}
+
+/// Measures how long a server takes to be there.
+fn start(asked: &Asked, scene: &Scene, case: &str) {
     let mut starts = Vec::new();
     let begun = Instant::now();
     while starts.len() < STARTS_MIN || (begun.elapsed() < asked.time && !asked.is_short()) {
         let started = Instant::now();
-        let server = Server::start(&scene);
+        let server = Server::start(scene);
         starts.push(started.elapsed());
         server.leave();
     }
-    figure("ms", starts).print("mcp", "init");
-    if scene.kind == Kind::Git {
-        let server = Server::start(&scene);
-        memory(&server).print("mcp", "memory, at rest");
-        server.leave();
+    figure("ms", starts).print("mcp", case);
+}
+
+/// Measures a call, if the case is wanted.
+fn ask(asked: &Asked, server: &mut Server<'_>, case: &str, call: &mut dyn FnMut(&mut Server<'_>)) {
+    if !asked.wants(case) {
         return;
     }
+    call(server);
+    let begun = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < CALLS_MIN || begun.elapsed() < asked.time {
+        let started = Instant::now();
+        call(server);
+        times.push(started.elapsed());
+    }
+    figure("ms", times).print("mcp", case);
+}
+
+fn files(asked: &Asked, scene: &Scene) {
+    start(asked, scene, "init");
+    let mut first = Vec::new();
     for _ in 0..STARTS_MIN {
         let started = Instant::now();
-        let mut server = Server::start(&scene);
+        let mut server = Server::start(scene);
         server.read("d0/f0.txt");
         first.push(started.elapsed());
         server.leave();
     }
     figure("ms", first).print("mcp", "init and a first file read, nothing else up");
 
-    let mut server = Server::start(&scene);
+    let mut server = Server::start(scene);
     memory(&server).print("mcp", "memory, at rest");
-    let mut ask = |case: &str, call: &mut dyn FnMut(&mut Server)| {
-        if !asked.wants(case) {
-            return;
-        }
-        call(&mut server);
-        let begun = Instant::now();
-        let mut times = Vec::new();
-        while times.len() < CALLS_MIN || begun.elapsed() < asked.time {
-            let started = Instant::now();
-            call(&mut server);
-            times.push(started.elapsed());
-        }
-        figure("ms", times).print("mcp", case);
+    let mut ask = |case: &str, call: &mut dyn FnMut(&mut Server<'_>)| {
+        ask(asked, &mut server, case, call);
     };
     ask("read a file of 2 KB", &mut |server| {
         server.read("d1/f1.txt");
@@ -113,6 +138,38 @@ fn main() {
     server.leave();
 }
 
+fn git(asked: &Asked, scene: &Scene) {
+    start(asked, scene, "git: init");
+    let mut server = Server::start(scene);
+    memory(&server).print("mcp", "git: memory, at rest");
+    let work = server.work_folder();
+    let mut ask = |case: &str, call: &mut dyn FnMut(&mut Server<'_>)| {
+        ask(asked, &mut server, case, call);
+    };
+    ask("git: status, 5k files", &mut |server| {
+        server.git("status", &json!({}));
+    });
+    ask("git: the last 10 commits", &mut |server| {
+        let most = match server.scene.kind {
+            Kind::Ours => "limit",
+            Kind::Filesystem | Kind::Git => "max_count",
+        };
+        server.git("log", &json!({most: 10}));
+    });
+    let mut number = 0;
+    ask("git: add and commit a file, 5k files", &mut |server| {
+        number += 1;
+        fs::write(work.join("d0/f0.txt"), format!("change {number}\n")).unwrap();
+        server.git("add", &json!({"files": ["d0/f0.txt"]}));
+        server.git(
+            "commit",
+            &json!({"message": format!("Change it once more: {number}")}),
+        );
+    });
+    memory(&server).print("mcp", "git: memory, after all of that");
+    server.leave();
+}
+
 /// Where everything is.
 struct Scene {
     kind: Kind,
@@ -123,24 +180,19 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    fn new(kind: Kind, part: Part) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("tree");
-        let kind = match std::env::var("HYPERION_BENCH_SERVER").as_deref() {
-            Ok("server-filesystem") => Kind::Filesystem,
-            Ok("mcp-server-git") => Kind::Git,
-            Ok(other) => panic!("there is no way to speak with {other}"),
-            Err(_) => Kind::Ours,
-        };
         let mut command: Vec<String> = match kind {
-            Kind::Ours => [
-                env!("CARGO_BIN_EXE_hyperion"),
-                "mcp",
-                "filesystem",
-                "--root",
-            ]
-            .map(str::to_owned)
-            .into(),
+            Kind::Ours => {
+                let (server, place) = match part {
+                    Part::Files => ("filesystem", "--root"),
+                    Part::Git => ("git", "--repo"),
+                };
+                [env!("CARGO_BIN_EXE_hyperion"), "mcp", server, place]
+                    .map(str::to_owned)
+                    .into()
+            }
             Kind::Filesystem | Kind::Git => {
                 let words = std::env::var("HYPERION_BENCH_COMMAND").unwrap();
                 words.lines().map(str::to_owned).collect()
@@ -153,7 +205,10 @@ impl Scene {
             folder,
             root,
         };
-        let folders = if kind == Kind::Git { 1 } else { FOLDERS };
+        let folders = match part {
+            Part::Files => FOLDERS,
+            Part::Git => FOLDERS / 10,
+        };
         for folder in 0..folders {
             let inside = scene.root.join(format!("d{folder}"));
             fs::create_dir_all(&inside).unwrap();
@@ -169,19 +224,30 @@ impl Scene {
                 fs::write(inside.join(format!("f{file}.txt")), text).unwrap();
             }
         }
-        match kind {
-            Kind::Git => {
-                let git: &[&[&str]] = &[&["init", "--quiet"], &["add", "."]];
-                for words in git {
-                    history::run(scene.program("git").args(*words).current_dir(&scene.root));
-                }
+        if part == Part::Git {
+            let git: &[&[&str]] = &[
+                &["init", "--quiet", "--initial-branch=main"],
+                &["config", "user.name", "Bench"],
+                &["config", "user.email", "bench@hyperion.invalid"],
+                &["add", "."],
+                &["commit", "--quiet", "--message=Everything"],
+            ];
+            for words in git {
+                history::run(scene.program("git").args(*words).current_dir(&scene.root));
             }
+        }
+        if kind == Kind::Ours {
             // As many calls as it takes: it is not the limit that is measured.
-            Kind::Ours => {
-                let words = ["config", "set", "policy.file_ops_per_min", "10000"];
-                history::run(scene.program(&scene.command[0]).args(words));
-            }
-            Kind::Filesystem => {}
+            let words = ["config", "set", "policy.file_ops_per_min", "10000"];
+            history::run(scene.program(&scene.command[0]).args(words));
+        }
+        if (kind, part) == (Kind::Ours, Part::Git) {
+            history::run(
+                scene
+                    .program(&scene.command[0])
+                    .arg("init")
+                    .current_dir(&scene.root),
+            );
         }
         scene
     }
@@ -279,6 +345,26 @@ impl<'s> Server<'s> {
             Value::String(text) => text,
             other => panic!("{tool} gave {other}"),
         }
+    }
+
+    /// Calls a tool of a git server.
+    fn git(&mut self, tool: &str, arguments: &Value) -> Value {
+        if self.scene.kind == Kind::Ours {
+            return self.call(tool, arguments)["structuredContent"].take();
+        }
+        let mut arguments = arguments.clone();
+        arguments["repo_path"] = json!(self.scene.root.to_str().unwrap());
+        self.call(&format!("git_{tool}"), &arguments)
+    }
+
+    /// Where a git server's files are, on a branch that may be committed to.
+    fn work_folder(&mut self) -> PathBuf {
+        if self.scene.kind != Kind::Ours {
+            return self.scene.root.clone();
+        }
+        self.git("createBranch", &json!({"name": "agent/T-1-bench"}));
+        let status = self.git("status", &json!({}));
+        status["folder"].as_str().unwrap().into()
     }
 
     fn read(&mut self, path: &str) {

@@ -26,10 +26,13 @@ use hyperion_model::{RepoId, Time, Uuid};
 use hyperion_policy::Redactor;
 use hyperion_store::{Filter, KeySource, Mode, Store, StoreConfig};
 
-/// Does some units of work against a repository and tells how many.
-type Work = fn(&Store, RepoId) -> u64;
+/// A producer's next call: it waits for one commit, and tells how many units of work are done by it.
+type Call = Box<dyn FnMut() -> u64>;
 
-const WORKS: [(&str, Work); 3] = [("commits", commit), ("intakes", intake), ("lives", lives)];
+/// Makes a producer for a store and a repository.
+type Work = fn(Store, RepoId) -> Call;
+
+const WORKS: [(&str, Work); 3] = [("commits", commits), ("intakes", intakes), ("lives", lives)];
 
 /// What stands behind the name of a case that is measured over the archive.
 const OVER_ARCHIVE: &str = "1,000,000 archived rows";
@@ -92,10 +95,7 @@ fn over_archive(asked: &Asked) {
 
 fn measure(store: &Store, work: Work, case: &str, producers: usize, asked: &Asked) {
     let repo = RepoId::new(Uuid::now_v7());
-    let figure = produce(producers, asked, "/s", |_| {
-        let store = store.clone();
-        move || work(&store, repo)
-    });
+    let figure = produce(producers, asked, "/s", |_| work(store.clone(), repo));
     figure.print("store", case);
 }
 
@@ -115,22 +115,30 @@ fn open(folder: &Path) -> Store {
 }
 
 /// One row, one event.
-fn commit(store: &Store, _: RepoId) -> u64 {
-    store.execute(work::registration()).unwrap();
-    1
+fn commits(store: Store, _: RepoId) -> Call {
+    Box::new(move || {
+        store.execute(work::registration()).unwrap();
+        1
+    })
 }
 
 /// Four rows, five events, five encrypted blobs.
-fn intake(store: &Store, repo: RepoId) -> u64 {
-    let (_, batch) = work::intake(repo);
-    store.execute(batch).unwrap();
-    1
+fn intakes(store: Store, repo: RepoId) -> Call {
+    Box::new(move || {
+        let (_, batch) = work::intake(repo);
+        store.execute(batch).unwrap();
+        1
+    })
 }
 
 /// Sixteen queue entries from enqueued to landed: seven events each, in three commits together.
-fn lives(store: &Store, repo: RepoId) -> u64 {
-    for batch in work::lives(repo) {
-        store.execute(batch).unwrap();
-    }
-    work::A_LEASE
+fn lives(store: Store, repo: RepoId) -> Call {
+    let mut left = Vec::new().into_iter();
+    Box::new(move || {
+        if left.len() == 0 {
+            left = Vec::from(work::lives(repo)).into_iter();
+        }
+        store.execute(left.next().unwrap()).unwrap();
+        if left.len() == 0 { work::A_LEASE } else { 0 }
+    })
 }

@@ -43,5 +43,11 @@ pub(super) const BENCH: Bench = Bench {
         ahead("edit a file of 2 KB"),
         ahead("list a folder of 50 files"),
         ahead("search by name, 50k files"),
+        ahead("git: init"),
+        ahead("git: memory, at rest"),
+        ahead("git: status, 5k files"),
+        ahead("git: the last 10 commits"),
+        ahead("git: add and commit a file, 5k files"),
+        ahead("git: memory, after all of that"),
     ],
 };

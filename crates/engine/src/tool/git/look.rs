@@ -1,5 +1,6 @@
 //! What the git server shows: status, differences, history.
 
+use std::panic::resume_unwind;
 use std::time::{Duration, SystemTime};
 
 use hyperion_api::tool::git::{
@@ -50,19 +51,15 @@ pub(super) fn others(cx: &Cx, clones: &Clones, own: &OpenClone) -> Result<Vec<Ot
 }
 
 pub(super) fn status(at: &At<'_>, other_clones: Vec<OtherClone>) -> Result<StatusResult, Error> {
-    let (head, commit) = at.clone.git.head()?;
-    let states = at.clone.git.states().map_err(unusable)?;
-    let mut branches = Vec::new();
-    for (name, tip) in at.clone.git.branches()? {
-        let ahead = own_commits(at, &tip)?;
-        let request = at.clone.request_of(at.cx, &tip)?;
-        branches.push(Branch {
-            name: name.short().to_owned(),
-            commit: tip.to_string(),
-            ahead: u32::try_from(ahead.len()).unwrap_or(u32::MAX),
-            request: request.map(|request| request.id.to_string()),
-        });
-    }
+    let git = &at.clone.git;
+    // Looking at all files takes longest: branches are looked at meanwhile.
+    let (states, head, branches) = std::thread::scope(|scope| {
+        let states = scope.spawn(|| git.states());
+        let others = (git.head(), branches(at));
+        let states = states.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (states, others.0, others.1)
+    });
+    let (states, (head, commit), branches) = (states.map_err(unusable)?, head?, branches?);
     let left_out = states.len().saturating_sub(FILES_MAX);
     let files = states.iter().take(FILES_MAX).map(|state| StatusEntry {
         path: at.oversight.shown(state.path.to_string()),
@@ -81,6 +78,21 @@ pub(super) fn status(at: &At<'_>, other_clones: Vec<OtherClone>) -> Result<Statu
         branches,
         other_clones,
     })
+}
+
+fn branches(at: &At<'_>) -> Result<Vec<Branch>, Error> {
+    let mut branches = Vec::new();
+    for (name, tip) in at.clone.git.branches()? {
+        let ahead = own_commits(at, &tip)?;
+        let request = at.clone.request_of(at.cx, &tip)?;
+        branches.push(Branch {
+            name: name.short().to_owned(),
+            commit: tip.to_string(),
+            ahead: u32::try_from(ahead.len()).unwrap_or(u32::MAX),
+            request: request.map(|request| request.id.to_string()),
+        });
+    }
+    Ok(branches)
 }
 
 fn word(letter: char) -> String {
