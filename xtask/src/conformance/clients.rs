@@ -1,4 +1,4 @@
-//! Clients that others wrote, at `hyperion mcp filesystem` over standard input and output.
+//! Clients that others wrote, at `hyperion mcp` over standard input and output.
 
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ pub(super) fn inspector(scene: &Scene) -> Result<Vec<Case>, String> {
 
 /// Runs the script of the Python client, which says what went well.
 pub(super) fn python(scene: &Scene) -> Result<Vec<Case>, String> {
-    const EXPECTED: usize = 22;
+    const EXPECTED: usize = 29;
     let path = ensure_python(PYTHON, &scene.root, &scene.target)?;
     let script = scene.root.join("crates/mcp/tests/conformance/client.py");
     let mut command = scene.in_home(program("python3", &scene.folder));
@@ -113,6 +113,7 @@ pub(super) fn python(scene: &Scene) -> Result<Vec<Case>, String> {
         .arg(script)
         .arg(scene.binary())
         .arg(scene.files())
+        .arg(scene.folder.join("repo"))
         .env("PYTHONPATH", path)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let ended = run_within(&mut command, SESSION)?;

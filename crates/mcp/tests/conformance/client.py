@@ -1,10 +1,12 @@
-"""The Python client of the protocol against `hyperion mcp filesystem`: `client.py HYPERION ROOT`.
+"""The Python client of the protocol against `hyperion mcp`: `client.py HYPERION ROOT REPO`, where REPO is a folder to make a repository in.
 
 Prints a line for each case that went well, and ends with an error at the first that did not.
 """
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import anyio
 from mcp import MCPError, StdioServerParameters
@@ -65,14 +67,62 @@ async def agree(server: StdioServerParameters, mode: str, version: str):
         well("a call that is called off")
 
 
+def make_repository(program: str, repo: Path):
+    repo.mkdir()
+    (repo / "Makefile").write_text("test:\n\t@echo fine\n")
+
+    def run(*words: str):
+        subprocess.run(words, cwd=repo, check=True, stdout=subprocess.DEVNULL)
+
+    run("git", "init", "--quiet", "--initial-branch=main")
+    run("git", "config", "user.name", "Ada")
+    run("git", "config", "user.email", "ada@hyperion.invalid")
+    run("git", "add", ".")
+    run("git", "commit", "--quiet", "--message=Begin")
+    run(program, "init")
+
+
+async def work_together(start, repo: Path):
+    """One piece of work through the other servers; the client holds each answer against the schema it was told."""
+
+    def well(case: str):
+        print(f"together\t{case}", flush=True)
+
+    async with Client(start("git", "--repo", str(repo))) as git:
+        status = await works(git, "status")
+        well("git: status")
+        await works(git, "createBranch", name="agent/T-1-python")
+        (Path(status["folder"]) / "made.txt").write_text("made\n")
+        assert (await works(git, "add", files=["made.txt"]))["added"] == ["made.txt"]
+        assert "+made" in (await works(git, "diff", staged=True))["diff"]
+        well("git: branch, add, diff")
+        commit = (await works(git, "commit", message="Make it"))["commit"]
+        assert (await works(git, "log", limit=1))["commits"][0]["commit"] == commit
+        well("git: commit, log")
+        request = (await works(git, "push"))["request"]
+        well("git: push")
+    async with Client(start("test-runner", "--root", status["folder"])) as tests:
+        ran = await works(tests, "test")
+        assert ran["passed"] is True, ran
+        well("test-runner: test")
+    async with Client(start("control", "--repo", str(repo))) as control:
+        assert (await works(control, "plan", request=request))["status"]
+        well("control: plan")
+        await works(control, "queue", request=request)
+        well("control: queue")
+
+
 async def main():
-    program, root = sys.argv[1:]
-    server = StdioServerParameters(
-        command=program, args=["mcp", "filesystem", "--root", root], env=dict(os.environ)
-    )
-    with anyio.fail_after(120):
-        await agree(server, "legacy", "2025-11-25")
-        await agree(server, "auto", "2026-07-28")
+    program, root, repo = sys.argv[1:]
+
+    def start(*words: str):
+        return StdioServerParameters(command=program, args=["mcp", *words], env=dict(os.environ))
+
+    with anyio.fail_after(150):
+        await agree(start("filesystem", "--root", root), "legacy", "2025-11-25")
+        await agree(start("filesystem", "--root", root), "auto", "2026-07-28")
+        make_repository(program, Path(repo))
+        await work_together(start, Path(repo))
 
 
 anyio.run(main)
