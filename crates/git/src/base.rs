@@ -91,8 +91,7 @@ impl RepoStore {
     /// A copy is one pack, so the commit stands for all of it.
     pub(crate) fn has_copy_of(&self, commit: &Oid) -> Result<bool, GitError> {
         Ok(self
-            .own_call("cat-file")
-            .env("GIT_OBJECT_DIRECTORY", self.written())
+            .writing_call("cat-file")
             .args(["-e", commit.as_str()])
             .outcome()?
             .exit

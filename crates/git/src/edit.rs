@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::fs;
 use std::sync::Arc;
 
 use crate::error::GitError;
@@ -127,7 +128,20 @@ pub enum EditError {
 impl RepoStore {
     /// Writes the content of a file into Hyperion's own folder.
     pub fn write_blob(&self, content: &[u8]) -> Result<Oid, GitError> {
-        self.write_object(ObjectKind::Blob, content)
+        let draft = self.scratch().join("blob");
+        self.blob_writer.ask(
+            || {
+                self.writing_call("hash-object")
+                    .args(["-w", "--no-filters", "--stdin-paths"])
+                    .start()
+            },
+            |talk| {
+                fs::write(&draft, content).map_err(GitError::io(&draft))?;
+                talk.say(b"blob\n")?;
+                let answer = talk.hear_until(b'\n')?;
+                crate::user_repo::oid_of("hash-object", &answer)
+            },
+        )
     }
 
     /// Applies edits to a tree (or the tree of a commit) and writes the result into Hyperion's own folder.
@@ -193,14 +207,37 @@ impl RepoStore {
     /// Writes one tree.
     fn write_tree(&self, mut entries: Vec<RawEntry>) -> Result<Oid, GitError> {
         entries.sort_by(RawEntry::by_place);
-        let mut content = Vec::new();
-        for entry in &entries {
-            content.extend(format!("{:o} ", entry.bits).as_bytes());
-            content.extend(&entry.name);
-            content.push(0);
-            content.extend(entry.oid.to_raw());
+        let mut request = Vec::new();
+        for RawEntry {
+            name,
+            bits,
+            mode,
+            oid,
+        } in &entries
+        {
+            let kind = match mode {
+                Mode::Tree => "tree",
+                Mode::Submodule => "commit",
+                Mode::File | Mode::Executable | Mode::Symlink => "blob",
+            };
+            request.extend(format!("{bits:06o} {kind} {oid}\t").as_bytes());
+            request.extend(name);
+            request.push(0);
         }
-        let made = self.write_object(ObjectKind::Tree, &content)?;
+        request.push(0);
+        let made = self.tree_writer.ask(
+            // The objects are known to exist, some of them where this process does not look.
+            || {
+                self.writing_call("mktree")
+                    .args(["--batch", "-z", "--missing"])
+                    .start()
+            },
+            |talk| {
+                talk.say(&request)?;
+                let answer = talk.hear_until(b'\n')?;
+                crate::user_repo::oid_of("mktree", &answer)
+            },
+        )?;
         // Whoever made it asks for it next: to judge it, and to merge it.
         self.trees().keep(&made, &Arc::new(entries));
         Ok(made)

@@ -40,7 +40,7 @@ impl ObjectKind {
         }
     }
 
-    pub(crate) fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Self::Blob => "blob",
             Self::Tree => "tree",
