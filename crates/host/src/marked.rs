@@ -173,10 +173,15 @@ fn has_one(process: &Path, wanted: &[String]) -> Has {
 fn environment_bytes(stat: &str) -> Option<u64> {
     // The program's name may hold anything; the fields after it hold neither spaces nor brackets. The first of them is field 3.
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(50 - 3);
+    let mut fields = fields.split_ascii_whitespace().skip(27 - 3);
+    // The end of the code is told last: before, an environment on its way looks like an empty one.
+    let end_of_code: u64 = fields.next()?.parse().ok()?;
+    let mut fields = fields.skip(50 - 28);
     let start: u64 = fields.next()?.parse().ok()?;
     let end: u64 = fields.next()?.parse().ok()?;
-    (end != 0).then(|| end.checked_sub(start)).flatten()
+    (end_of_code > 1 && end != 0)
+        .then(|| end.checked_sub(start))
+        .flatten()
 }
 
 fn await_ends(processes: &[Marked], deadline: Instant) -> io::Result<()> {
@@ -199,12 +204,18 @@ mod tests {
     use super::{Has, environment_bytes, has_one};
     use std::path::Path;
 
-    const STAT: &str = "7 (a ) b) S 1 7 7 0 -1 4194304 95 0 0 0 0 0 0 0 20 0 1 0 100 2707456 200 18446744073709551615 1 2 3 0 0 0 \
-        0 0 0 1 0 0 17 0 0 0 0 0 0 10 20 30 40 50 ";
+    const UP_TO_CODE: &str = "7 (a ) b) S 1 7 7 0 -1 4194304 95 0 0 0 0 0 0 0 20 0 1 0 100 2707456 200 18446744073709551615 1";
+    const FROM_STACK: &str = "3 0 0 0 0 0 0 1 0 0 17 0 0 0 0 0 0 10 20 30 40 50";
 
     #[test]
     fn the_length_of_an_environment_is_what_the_kernel_says() {
-        let of = |start_and_end: &str| environment_bytes(&format!("{STAT}{start_and_end} 0\n"));
+        let stat = |end_of_code: &str, environment: &str| {
+            environment_bytes(&format!(
+                "{UP_TO_CODE} {end_of_code} {FROM_STACK} {environment} 0\n"
+            ))
+        };
+        let of = |environment: &str| stat("2", environment);
+        assert_eq!(stat("0", "100 100"), None, "its environment is on its way");
         assert_eq!(of("100 164"), Some(64));
         assert_eq!(of("100 100"), Some(0), "a program that was given none");
         assert_eq!(of("0 0"), None, "between two programs");
