@@ -90,12 +90,8 @@ impl Root {
     /// Writes a file: the old content or the new one is there at any moment, whole.
     ///
     /// Folders on the way to a new file are made. The mode is kept from the old file; a new one gets `rw-r--r--` less the umask.
-    pub fn write(&self, path: &str, bytes: &[u8], expect: Expect<'_>) -> Result<(), BeneathError> {
-        self.write_when(path, bytes, expect, &mut || true)
-    }
-
-    /// As [`Root::write`], in the moment that `ready` allows: it is asked once, when nothing has changed and nothing is left
-    /// by whoever dies, and may take its time. Where the system can do it, the new content is durable by then.
+    /// `ready` is asked once, when nothing has changed and nothing is left by whoever dies, and may take its time; where the
+    /// system can do it, new content of an old file is durable by then.
     pub fn write_when(
         &self,
         path: &str,

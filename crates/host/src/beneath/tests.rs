@@ -38,6 +38,13 @@ impl Place {
     }
 }
 
+impl Root {
+    /// Writes without asking anybody.
+    fn write(&self, path: &str, bytes: &[u8], expect: Expect<'_>) -> Result<(), BeneathError> {
+        self.write_when(path, bytes, expect, &mut || true)
+    }
+}
+
 fn is(expected: &'static [u8]) -> impl Fn(&[u8]) -> bool {
     move |found| found == expected
 }
@@ -211,9 +218,24 @@ fn a_write_waits_until_it_is_allowed() {
         }
         assert_eq!(fs::read(place.at("in/waits")).unwrap(), b"one");
         assert_eq!(leftovers(&place.at("in")), 0);
-        root.write_when("waits", b"two", content(&old), &mut || true)
-            .unwrap();
+        root.write("waits", b"two", content(&old)).unwrap();
         assert_eq!(fs::read(place.at("in/waits")).unwrap(), b"two");
+    }
+}
+
+// T1: where a file system knows no files without names, content gets one of its own, with the mode of what it replaces.
+#[test]
+fn content_is_written_beside_where_files_need_names() {
+    let place = Place::new();
+    for root in place.roots() {
+        let (folder, name) = root.parent_of("f").unwrap();
+        let beside = super::write::make_beside(&folder, name, "f", b"two", Some(0o640)).unwrap();
+        let beside = place.at("in").join(beside);
+        assert_eq!(fs::read(&beside).unwrap(), b"two");
+        let mode = fs::metadata(&beside).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o640);
+        assert_eq!(leftovers(&place.at("in")), 1, "it is known for what it is");
+        fs::remove_file(beside).unwrap();
     }
 }
 

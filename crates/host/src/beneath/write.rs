@@ -220,8 +220,8 @@ fn fill(file: &mut File, bytes: &[u8], mode: Option<u32>) -> std::io::Result<()>
     file.sync_all()
 }
 
-/// Writes content under a name of its own, durably.
-fn make_beside(
+/// Writes content under a name of its own, durably: where a file system knows no files without names.
+pub(super) fn make_beside(
     folder: &Folder,
     beside: &str,
     path: &str,

@@ -55,9 +55,9 @@ pub(super) fn status(at: &At<'_>, other_clones: Vec<OtherClone>) -> Result<Statu
     // Looking at all files takes longest: branches are looked at meanwhile.
     let (states, head, branches) = std::thread::scope(|scope| {
         let states = scope.spawn(|| git.states());
-        let others = (git.head(), branches(at));
+        let (head, branches) = (git.head(), branches(at));
         let states = states.join().unwrap_or_else(|panic| resume_unwind(panic));
-        (states, others.0, others.1)
+        (states, head, branches)
     });
     let (states, (head, commit), branches) = (states.map_err(unusable)?, head?, branches?);
     let left_out = states.len().saturating_sub(FILES_MAX);
