@@ -16,6 +16,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How long the last processes of a home may take to go once killed.
 const LAST_KILL_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a process may stay in the middle of `execve`: a busy machine puts it aside there.
+const EXECVE_LIMIT: Duration = Duration::from_secs(5);
+
 /// The variables of this machine a started program may see.
 const PASSED_ON: &[&str] = &["PATH", "TMPDIR", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
 
@@ -247,23 +250,66 @@ impl World {
     }
 
     /// Finds them by their environment, which a process keeps whoever its parent is.
+    ///
+    /// None are found only when every process could be looked at: one in the middle of `execve` shows no environment.
     fn processes(&self) -> Vec<u32> {
-        let home = format!("HYPERION_HOME={}", self.top().join("hyperion").display());
-        let Ok(entries) = fs::read_dir("/proc") else {
-            return vec![];
-        };
-        entries
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-                let environment = fs::read(entry.path().join("environ")).ok()?;
-                let mut variables = environment.split(|&byte| byte == 0);
-                variables
-                    .any(|variable| variable == home.as_bytes())
-                    .then_some(pid)
-            })
-            .collect()
+        let deadline = Instant::now() + EXECVE_LIMIT;
+        loop {
+            let looked = self.look_at_processes();
+            if !looked.found.is_empty() || !looked.changing || Instant::now() > deadline {
+                return looked.found;
+            }
+            std::thread::yield_now();
+        }
     }
+
+    fn look_at_processes(&self) -> Looked {
+        let home = format!("HYPERION_HOME={}", self.top().join("hyperion").display());
+        let mut looked = Looked::default();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let Ok(environment) = fs::read(entry.path().join("environ")) else {
+                continue;
+            };
+            let mut variables = environment.split(|&byte| byte == 0);
+            if variables.any(|variable| variable == home.as_bytes()) {
+                looked.found.push(pid);
+            } else {
+                looked.changing |= !has_all_of(&entry.path(), &environment);
+            }
+        }
+        looked
+    }
+}
+
+/// What one look at all processes came to.
+#[derive(Default)]
+struct Looked {
+    found: Vec<u32>,
+    changing: bool,
+}
+
+/// Whether a process of `/proc` has this many bytes of environment; one in the middle of `execve` has none yet.
+///
+/// Told by proc_pid_stat(5): fields 50 and 51 are where the environment begins and ends, and field 27 is the end of the code, which
+/// `execve` sets last. The kernel's own threads and the dead have neither, and no program.
+fn has_all_of(process: &Path, environment: &[u8]) -> bool {
+    let laid_out = |stat: String| {
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<u64> = fields
+            .split_ascii_whitespace()
+            .map(|field| field.parse().unwrap_or_default())
+            .collect();
+        let [end_of_code, start, end] = [27, 50, 51].map(|field| fields.get(field - 3).copied());
+        let bytes = end?.checked_sub(start?)?;
+        (end_of_code? != 0).then_some(bytes)
+    };
+    let stat = fs::read_to_string(process.join("stat"));
+    stat.ok().and_then(laid_out) == Some(environment.len() as u64)
+        || fs::read_link(process.join("exe")).is_err()
 }
 
 impl Drop for World {
