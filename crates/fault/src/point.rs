@@ -70,6 +70,7 @@ points! {
     ToolHandedIn "engine.tool.handed_in" "A branch is handed in as a request; the agent has no answer."
     PlanMade "engine.plan.made" "A request has a plan; no step has begun."
     RunStarted "engine.run.started" "An agent's run has begun, says the record; the agent did nothing."
+    ObjectDrafted "git.object.drafted" "An object is written under a draft's name; it may not be durable, and nothing has its id."
     ChangeMade "engine.change.made" "A change is made in the own folder; its objects may not be durable, no fact names them."
     ChangeDurable "engine.change.durable" "A change's objects are durable; no fact names them."
     ChangeProposed "engine.change.proposed" "A change set is proposed and its run is finished; it is not judged."

@@ -42,7 +42,9 @@ fn main() {
         let patches = figure(CHANGES, |change| {
             let edit = edit(change, files);
             let began = Instant::now();
-            trees.push(store.build_tree(&tip, &[edit]).unwrap());
+            let draft = store.draft_tree(&tip, vec![edit]).unwrap();
+            store.keep(&draft).unwrap();
+            trees.push(draft.tree().clone());
             began.elapsed()
         });
         patches.print("git", &case("patch to tree"));

@@ -91,7 +91,8 @@ impl RepoStore {
     /// A copy is one pack, so the commit stands for all of it.
     pub(crate) fn has_copy_of(&self, commit: &Oid) -> Result<bool, GitError> {
         Ok(self
-            .writing_call("cat-file")
+            .own_call("cat-file")
+            .env("GIT_OBJECT_DIRECTORY", self.written())
             .args(["-e", commit.as_str()])
             .outcome()?
             .exit

@@ -487,7 +487,7 @@ impl AgentClone {
     /// A command whose objects go to the store, and are written there also where the user's repository has them.
     fn writing(&self, name: &'static str) -> Call<'_> {
         self.call(name)
-            .env("GIT_OBJECT_DIRECTORY", self.store.own.join("written"))
+            .env("GIT_OBJECT_DIRECTORY", self.store.written())
     }
 }
 

@@ -1,9 +1,8 @@
 //! Commits, written so that the same input always has the same id.
 
-use std::fs;
-
 use crate::error::GitError;
 use crate::oid::Oid;
+use crate::read::ObjectKind;
 use crate::store::RepoStore;
 
 /// Who did something, and when.
@@ -55,21 +54,8 @@ impl RepoStore {
     /// Writes a commit into Hyperion's own folder.
     pub fn commit(&self, commit: &NewCommit) -> Result<Oid, GitError> {
         let content = commit.content();
-        // One file, because the process is asked one question at a time.
-        let draft = self.scratch().join("commit");
-        let made = self.commit_writer.ask(
-            || {
-                self.writing_call("hash-object")
-                    .args(["-t", "commit", "-w", "--stdin-paths"])
-                    .start()
-            },
-            |talk| {
-                fs::write(&draft, &content).map_err(GitError::io(&draft))?;
-                talk.say(b"commit\n")?;
-                let answer = talk.hear_until(b'\n')?;
-                crate::user_repo::oid_of("hash-object", &answer)
-            },
-        )?;
+        let made = self.id_of(ObjectKind::Commit, &content)?;
+        self.write_object(ObjectKind::Commit, &made, &content)?;
         self.trees().keep_commit(&made, &commit.tree);
         Ok(made)
     }

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
-use std::fs;
 use std::sync::Arc;
 
 use crate::error::GitError;
@@ -125,30 +124,36 @@ pub enum EditError {
     Git(#[from] GitError),
 }
 
-impl RepoStore {
-    /// Writes the content of a file into Hyperion's own folder.
-    pub fn write_blob(&self, content: &[u8]) -> Result<Oid, GitError> {
-        let draft = self.scratch().join("blob");
-        self.blob_writer.ask(
-            || {
-                self.writing_call("hash-object")
-                    .args(["-w", "--no-filters", "--stdin-paths"])
-                    .start()
-            },
-            |talk| {
-                fs::write(&draft, content).map_err(GitError::io(&draft))?;
-                talk.say(b"blob\n")?;
-                let answer = talk.hear_until(b'\n')?;
-                crate::user_repo::oid_of("hash-object", &answer)
-            },
-        )
-    }
+/// A tree that was made of edits, in memory: nothing of it is in a folder until [`RepoStore::keep`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeDraft {
+    tree: Oid,
+    blobs: Vec<(Oid, Vec<u8>)>,
+    trees: Vec<NewTree>,
+}
 
-    /// Applies edits to a tree (or the tree of a commit) and writes the result into Hyperion's own folder.
-    pub fn build_tree(&self, base: &Oid, edits: &[TreeEdit]) -> Result<Oid, EditError> {
+/// A tree that the base did not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NewTree {
+    oid: Oid,
+    content: Vec<u8>,
+    entries: Arc<Vec<RawEntry>>,
+}
+
+impl TreeDraft {
+    /// The id that the tree has, or will have.
+    #[must_use]
+    pub fn tree(&self) -> &Oid {
+        &self.tree
+    }
+}
+
+impl RepoStore {
+    /// Applies edits to a tree (or the tree of a commit), and writes nothing.
+    pub fn draft_tree(&self, base: &Oid, edits: Vec<TreeEdit>) -> Result<TreeDraft, EditError> {
         let mut root = Folder::Untouched(self.tree_of(base)?);
         let mut moved = Vec::new();
-        for edit in edits {
+        for edit in &edits {
             match edit {
                 TreeEdit::Remove { path } => drop(root.take(self, path)?),
                 TreeEdit::Rename { from, to } => moved.push((to, root.take(self, from)?)),
@@ -158,6 +163,7 @@ impl RepoStore {
         for (to, file) in moved {
             root.place(self, to, file, Onto::Nothing)?;
         }
+        let mut blobs = Vec::new();
         for edit in edits {
             match edit {
                 TreeEdit::Put {
@@ -165,82 +171,67 @@ impl RepoStore {
                     mode,
                     content,
                 } => {
-                    // The place first: an edit that is refused writes nothing.
-                    let placeholder = Leaf {
-                        bits: Mode::from(*mode).bits(),
-                        oid: None,
+                    let oid = match content {
+                        Content::Bytes(bytes) => {
+                            let oid = self.id_of(ObjectKind::Blob, &bytes)?;
+                            blobs.push((oid.clone(), bytes));
+                            oid
+                        }
+                        Content::Blob(oid) => self.present_blob(oid)?,
                     };
-                    root.place(self, path, placeholder, Onto::File)?;
-                    let oid = self.blob_of(content)?;
-                    root.place(
-                        self,
-                        path,
-                        Leaf {
-                            bits: Mode::from(*mode).bits(),
-                            oid: Some(oid),
-                        },
-                        Onto::File,
-                    )?;
+                    let bits = Mode::from(mode).bits();
+                    root.place(self, &path, Leaf { bits, oid }, Onto::File)?;
                 }
-                TreeEdit::Chmod { path, mode } => root.chmod(self, path, *mode)?,
+                TreeEdit::Chmod { path, mode } => root.chmod(self, &path, mode)?,
                 TreeEdit::Remove { .. } | TreeEdit::Rename { .. } => {}
             }
         }
-        Ok(root.write(self)?)
+        let mut trees = Vec::new();
+        let tree = root.close(self, &mut trees)?;
+        Ok(TreeDraft { tree, blobs, trees })
     }
 
-    fn blob_of(&self, content: &Content) -> Result<Oid, GitError> {
-        match content {
-            Content::Bytes(bytes) => self.write_blob(bytes),
-            Content::Blob(oid) => match self.object(oid)? {
-                Some((ObjectKind::Blob, _)) => Ok(oid.clone()),
-                Some(_) => Err(GitError::WrongKind {
-                    oid: oid.clone(),
-                    expected: "blob",
-                    found: "structure".to_owned(),
-                }),
-                None => Err(GitError::MissingObject { oid: oid.clone() }),
-            },
+    /// Writes a tree, and what it is made of, into Hyperion's own folder; it can be repeated.
+    ///
+    /// [`RepoStore::sync`] makes it survive the machine.
+    pub fn keep(&self, draft: &TreeDraft) -> Result<(), GitError> {
+        for (oid, content) in &draft.blobs {
+            self.write_object(ObjectKind::Blob, oid, content)?;
+        }
+        for tree in &draft.trees {
+            self.write_object(ObjectKind::Tree, &tree.oid, &tree.content)?;
+            // Whoever made it asks for it next: to judge it, and to merge it.
+            self.trees().keep(&tree.oid, &tree.entries);
+        }
+        Ok(())
+    }
+
+    fn present_blob(&self, oid: Oid) -> Result<Oid, GitError> {
+        match self.object(&oid)? {
+            Some((ObjectKind::Blob, _)) => Ok(oid),
+            Some(_) => Err(GitError::WrongKind {
+                oid,
+                expected: "blob",
+                found: "structure".to_owned(),
+            }),
+            None => Err(GitError::MissingObject { oid }),
         }
     }
 
-    /// Writes one tree.
-    fn write_tree(&self, mut entries: Vec<RawEntry>) -> Result<Oid, GitError> {
+    fn draft_folder(&self, mut entries: Vec<RawEntry>) -> Result<NewTree, GitError> {
         entries.sort_by(RawEntry::by_place);
-        let mut request = Vec::new();
-        for RawEntry {
-            name,
-            bits,
-            mode,
-            oid,
-        } in &entries
-        {
-            let kind = match mode {
-                Mode::Tree => "tree",
-                Mode::Submodule => "commit",
-                Mode::File | Mode::Executable | Mode::Symlink => "blob",
-            };
-            request.extend(format!("{bits:06o} {kind} {oid}\t").as_bytes());
-            request.extend(name);
-            request.push(0);
+        let mut content = Vec::new();
+        for entry in &entries {
+            content.extend(format!("{:o} ", entry.bits).as_bytes());
+            content.extend(&entry.name);
+            content.push(0);
+            content.extend(entry.oid.to_raw());
         }
-        request.push(0);
-        let made = self.tree_writer.ask(
-            // The objects are known to exist, some of them where this process does not look.
-            || {
-                self.writing_call("mktree")
-                    .args(["--batch", "-z", "--missing"])
-                    .start()
-            },
-            |talk| {
-                talk.say(&request)?;
-                let answer = talk.hear_until(b'\n')?;
-                crate::user_repo::oid_of("mktree", &answer)
-            },
-        )?;
-        // Whoever made it asks for it next: to judge it, and to merge it.
-        self.trees().keep(&made, &Arc::new(entries));
-        Ok(made)
+        Ok(NewTree {
+            oid: self.id_of(ObjectKind::Tree, &content)?,
+            content,
+            entries: Arc::new(entries),
+        })
     }
 }
 
@@ -254,8 +245,7 @@ enum Onto {
 /// A file on its way.
 struct Leaf {
     bits: u32,
-    /// `None` only until its blob is written.
-    oid: Option<Oid>,
+    oid: Oid,
 }
 
 enum Folder {
@@ -284,10 +274,9 @@ impl Folder {
                     let node = match mode {
                         Mode::Tree => Node::Folder(Self::Untouched(oid)),
                         Mode::Submodule => Node::Submodule(oid),
-                        Mode::File | Mode::Executable | Mode::Symlink => Node::Leaf(Leaf {
-                            bits,
-                            oid: Some(oid),
-                        }),
+                        Mode::File | Mode::Executable | Mode::Symlink => {
+                            Node::Leaf(Leaf { bits, oid })
+                        }
                     };
                     (name, node)
                 },
@@ -405,35 +394,32 @@ impl Folder {
         matches!(self, Self::Open(entries) if entries.is_empty())
     }
 
-    fn write(self, store: &RepoStore) -> Result<Oid, GitError> {
-        let entries = match self {
+    /// Names it, and gathers the folders that the base did not have, what lies deepest first.
+    fn close(self, store: &RepoStore, new: &mut Vec<NewTree>) -> Result<Oid, GitError> {
+        let open = match self {
             Self::Untouched(oid) => return Ok(oid),
             Self::Open(entries) => entries,
         };
-        let mut written = Vec::with_capacity(entries.len());
-        for (name, node) in entries {
+        let mut entries = Vec::with_capacity(open.len());
+        for (name, node) in open {
             let (bits, mode, oid) = match node {
-                Node::Folder(folder) => (Mode::Tree.bits(), Mode::Tree, folder.write(store)?),
+                Node::Folder(folder) => (Mode::Tree.bits(), Mode::Tree, folder.close(store, new)?),
                 Node::Submodule(oid) => (Mode::Submodule.bits(), Mode::Submodule, oid),
-                Node::Leaf(Leaf {
-                    bits,
-                    oid: Some(oid),
-                }) => (bits, Mode::from_bits(bits).unwrap_or(Mode::File), oid),
-                Node::Leaf(Leaf { oid: None, .. }) => {
-                    return Err(GitError::unexpected(
-                        "mktree",
-                        b"a file without its content",
-                    ));
+                Node::Leaf(Leaf { bits, oid }) => {
+                    (bits, Mode::from_bits(bits).unwrap_or(Mode::File), oid)
                 }
             };
-            written.push(RawEntry {
+            entries.push(RawEntry {
                 name,
                 bits,
                 mode,
                 oid,
             });
         }
-        store.write_tree(written)
+        let made = store.draft_folder(entries)?;
+        let oid = made.oid.clone();
+        new.push(made);
+        Ok(oid)
     }
 }
 

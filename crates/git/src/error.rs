@@ -71,6 +71,9 @@ pub enum GitError {
         /// What happened to it.
         source: CoProcessError,
     },
+    /// The content was made to have the id of another.
+    #[error("name an object: its SHA-1 is part of an attack by collision")]
+    Collision,
     /// Another git process, or one that died, holds a lock.
     #[error("take git's lock {}: it exists already", lock.display())]
     Locked {
@@ -119,6 +122,10 @@ impl GitError {
             Self::DiskFull { .. } => {
                 Some("free some space; nothing was lost, and it goes on by itself".to_owned())
             }
+            Self::Collision => Some(
+                "leave this content out, or use a repository with SHA-256 (`git init --object-format=sha256`)"
+                    .to_owned(),
+            ),
             Self::TimedOut { .. } => Some("check that the disk answers, then try again".to_owned()),
             Self::Spawn(_)
             | Self::Failed { .. }

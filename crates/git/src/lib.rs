@@ -49,7 +49,7 @@ pub use checkout::{
 };
 pub use clone::{AgentClone, CLONE_BRANCHES_MAX, CloneError, FileState};
 pub use commit::{CommitInfo, NewCommit, Signature, strip_trailers, with_trailers};
-pub use edit::{Content, EditError, TreeEdit};
+pub use edit::{Content, EditError, TreeDraft, TreeEdit};
 pub use error::GitError;
 pub use folder::{FolderFile, FolderScan, check_folder, complete_folder};
 pub use git::{Features, Git, GitOptions, OLDEST_VERSION, ProbeError, Version};

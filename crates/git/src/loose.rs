@@ -1,17 +1,117 @@
-//! Loose objects that a loss of power damaged.
+//! Loose objects: written as git writes them, and looked through for those that a loss of power damaged.
+//!
+//! The file of an object is one zlib stream of its kind, its size and its content, and is named by the hash of these (Git's
+//! user manual, "Object storage format"). SHA-1 is computed as git does it, refusing what looks like a collision made on purpose.
 //!
 //! What was written and not synced comes back empty, as zeroes, or in part, under the name of the whole. Git looks at the
-//! name alone before it writes an object again, and so would never mend it. The stream's own checksum tells: each file is
-//! one zlib stream and nothing else.
+//! name alone before it writes an object again, and so would never mend it. The stream's own checksum tells.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
+use hyperion_fault::{Point, reached};
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZFlush, MZStatus};
+use sha1_checked::Digest as _;
+
+use crate::error::GitError;
+use crate::oid::Oid;
+use crate::read::ObjectKind;
+use crate::store::RepoStore;
+use crate::user_repo::ObjectFormat;
+
+/// How hard objects are pressed: as little as git does it for loose ones (`core.looseCompression`).
+const COMPRESSION: u8 = 1;
+/// Nobody changes an object.
+const OBJECT_MODE: u32 = 0o444;
+
+impl RepoStore {
+    /// The name that an object has, or would have; nothing is written.
+    pub(crate) fn id_of(&self, kind: ObjectKind, content: &[u8]) -> Result<Oid, GitError> {
+        id_of(self.user.object_format(), kind, content)
+    }
+
+    /// Writes an object into Hyperion's own folder under its name, unless it is there.
+    ///
+    /// It is whole or not there whenever this process dies; [`RepoStore::sync`] makes it survive the machine.
+    pub(crate) fn write_object(
+        &self,
+        kind: ObjectKind,
+        oid: &Oid,
+        content: &[u8],
+    ) -> Result<(), GitError> {
+        let (shelf, name) = oid.as_str().split_at(2);
+        let shelf = self.written().join(shelf);
+        let object = shelf.join(name);
+        if object.try_exists().map_err(GitError::io(&object))? {
+            return Ok(());
+        }
+        let packed = compress_to_vec_zlib(&[&header(kind, content), content].concat(), COMPRESSION);
+        let draft = self.fresh_draft();
+        write_whole(&draft, &packed).map_err(GitError::io(&draft))?;
+        reached(Point::ObjectDrafted);
+        place(&draft, &object, &shelf).map_err(GitError::io(&object))
+    }
+}
+
+fn header(kind: ObjectKind, content: &[u8]) -> Vec<u8> {
+    format!("{} {}\0", kind.word(), content.len()).into_bytes()
+}
+
+fn write_whole(draft: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(OBJECT_MODE);
+    let written = options.open(draft)?.write_all(bytes);
+    or_removed(draft, written)
+}
+
+fn place(draft: &Path, object: &Path, shelf: &Path) -> io::Result<()> {
+    let placed = fs::rename(draft, object).or_else(|error| {
+        if error.kind() != io::ErrorKind::NotFound {
+            return Err(error);
+        }
+        // The first of its shelf. Another thread may make that, too.
+        fs::create_dir_all(shelf)?;
+        fs::rename(draft, object)
+    });
+    or_removed(draft, placed)
+}
+
+/// A draft that came to nothing would stay, perhaps on a full disk, until this process ends.
+fn or_removed(draft: &Path, done: io::Result<()>) -> io::Result<()> {
+    done.inspect_err(|_| {
+        let _ = fs::remove_file(draft);
+    })
+}
+
+fn id_of(format: ObjectFormat, kind: ObjectKind, content: &[u8]) -> Result<Oid, GitError> {
+    let header = header(kind, content);
+    let hash = match format {
+        ObjectFormat::Sha1 => {
+            let mut hasher = sha1_checked::Sha1::new();
+            hasher.update(&header);
+            hasher.update(content);
+            let found = hasher.try_finalize();
+            if found.has_collision() {
+                return Err(GitError::Collision);
+            }
+            found.hash().to_vec()
+        }
+        ObjectFormat::Sha256 => {
+            use sha2::Digest as _;
+            let mut hasher = sha2::Sha256::new();
+            hasher.update(&header);
+            hasher.update(content);
+            hasher.finalize().to_vec()
+        }
+    };
+    Oid::from_raw(&hash).ok_or_else(|| GitError::unexpected("hash-object", &hash))
+}
 
 /// How much is unpacked at once, to be looked at and dropped.
 const UNPACKED_BYTES: usize = 64 * 1024;
@@ -87,7 +187,6 @@ fn is_whole(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use miniz_oxide::deflate::compress_to_vec_zlib;
 
     // M5: each of these is what power loss leaves of an object, and only the whole one stays.
     #[test]
@@ -122,6 +221,23 @@ mod tests {
             .collect();
         assert_eq!(left, ["whole"]);
         assert!(dir.path().join("packs").exists());
+    }
+
+    // The ids are what `git hash-object -t blob` says, with either format.
+    #[test]
+    fn an_object_has_the_id_that_git_gives_it() {
+        let id = |format| {
+            let oid = id_of(format, ObjectKind::Blob, b"probe\n");
+            oid.unwrap().to_string()
+        };
+        assert_eq!(
+            id(ObjectFormat::Sha1),
+            "da0c4eb8d9a48d171a33574b380752e183286751"
+        );
+        assert_eq!(
+            id(ObjectFormat::Sha256),
+            "733245b5d445558d5ed9c69892db5cacb18a05c6de8f70d8f13b762b3da220a1"
+        );
     }
 
     // M5: what is half-written and old goes; what may be in work, and what is no such file, stays.

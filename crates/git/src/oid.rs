@@ -35,6 +35,18 @@ impl Oid {
         Self::parse(&text).ok()
     }
 
+    /// The raw bytes, as a tree holds them.
+    pub(crate) fn to_raw(&self) -> Vec<u8> {
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => byte - b'0',
+            _ => byte - b'a' + 10,
+        };
+        let pairs = self.0.as_bytes().chunks_exact(2);
+        pairs
+            .map(|pair| pair.iter().fold(0, |value, byte| value << 4 | digit(*byte)))
+            .collect()
+    }
+
     /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -3,7 +3,7 @@
 //! ```text
 //! own/
 //!   git/          a bare repository; its alternates are the two below it in this list
-//!   written/      what Hyperion writes by `hash-object` and `mktree`
+//!   written/      what Hyperion writes itself
 //!   scratch/      a folder of throw-away files for each opening: readers open what an engine works in
 //!   boot          the boot in which this was last opened
 //! <user>/objects  read only
@@ -14,7 +14,7 @@
 //!
 //! Why `written/` is apart: git does not write an object that it can already read, also from an alternate. A blob that
 //! lies unreferenced in the user's repository (somebody ran `git add` and thought better of it) would then exist
-//! nowhere else, and the user's `git gc --prune=now` would take it away. The processes that write see `written/` only.
+//! nowhere else, and the user's `git gc --prune=now` would take it away. Whoever writes looks into `written/` only.
 
 use std::fs::{self, File};
 use std::io;
@@ -49,10 +49,9 @@ pub struct RepoStore {
     pub(crate) user: UserRepo,
     pub(crate) own: PathBuf,
     scratch: PathBuf,
+    /// How many objects were drafted in this opening.
+    drafts: AtomicU64,
     pub(crate) reader: Helper,
-    pub(crate) blob_writer: Helper,
-    pub(crate) commit_writer: Helper,
-    pub(crate) tree_writer: Helper,
     pub(crate) merger: Merger,
     /// Held while a ref of our own is written: a lock of git's that is there then has nobody behind it.
     own_refs: Mutex<()>,
@@ -74,9 +73,7 @@ impl RepoStore {
             own: own.to_path_buf(),
             scratch: own.join("scratch").join(scratch_name(&us)),
             reader: Helper::new("cat-file"),
-            blob_writer: Helper::new("hash-object"),
-            commit_writer: Helper::new("hash-object"),
-            tree_writer: Helper::new("mktree"),
+            drafts: AtomicU64::new(0),
             merger: Merger::new(),
             own_refs: Mutex::new(()),
             trees: Mutex::default(),
@@ -113,7 +110,7 @@ impl RepoStore {
     /// Nothing ever names such a file. Those in the user's repository are their own `gc`'s.
     pub fn sweep_temporary(&self, before: SystemTime) -> Result<u64, GitError> {
         let mut removed = 0;
-        for folder in [self.own.join("written"), self.objects()] {
+        for folder in [self.written(), self.objects()] {
             removed += remove_temporary(&folder, before).map_err(GitError::io(&folder))?;
         }
         Ok(removed)
@@ -121,14 +118,7 @@ impl RepoStore {
 
     /// Ends the git processes that serve this folder; the next question starts them again.
     pub fn rest(&self) {
-        for helper in [
-            &self.reader,
-            &self.blob_writer,
-            &self.commit_writer,
-            &self.tree_writer,
-        ] {
-            helper.stop();
-        }
+        self.reader.stop();
         self.merger.stop();
         *self.trees.lock().unwrap_or_else(PoisonError::into_inner) = KnownTrees::default();
     }
@@ -161,12 +151,15 @@ impl RepoStore {
         lock.starts_with(self.git_dir()) || lock.starts_with(in_theirs)
     }
 
-    /// A command that writes objects and must not lean on the user's copies.
-    pub(crate) fn writing_call(&self, name: &'static str) -> Call<'_> {
-        self.git
-            .call(name, self.scratch())
-            .git_dir(&self.git_dir())
-            .env("GIT_OBJECT_DIRECTORY", self.own.join("written"))
+    /// Where Hyperion's own objects are.
+    pub(crate) fn written(&self) -> PathBuf {
+        self.own.join("written")
+    }
+
+    /// A name for an object that is not in its place yet.
+    pub(crate) fn fresh_draft(&self) -> PathBuf {
+        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+        self.scratch().join(format!("object-{number}"))
     }
 
     pub(crate) fn git_dir(&self) -> PathBuf {
@@ -210,12 +203,7 @@ impl RepoStore {
     /// Every step can be repeated: a crash in the middle is completed by the next opening.
     fn lay_out(&self, boot_id: &str, us: &ProcessMark) -> Result<(), GitError> {
         let all_scratch = self.own.join("scratch");
-        for folder in [
-            &self.own,
-            &self.own.join("written"),
-            &all_scratch,
-            &self.scratch,
-        ] {
+        for folder in [&self.own, &self.written(), &all_scratch, &self.scratch] {
             create_private_dir(folder).map_err(GitError::io(folder))?;
         }
         clear_scratch(&all_scratch, us)?;
@@ -269,7 +257,7 @@ impl RepoStore {
         let info = self.objects().join("info");
         create_private_dir(&info).map_err(GitError::io(&info))?;
         let mut lines = Vec::new();
-        for folder in [self.own.join("written"), self.user.objects()] {
+        for folder in [self.written(), self.user.objects()] {
             lines.extend(quoted(&folder));
             lines.push(b'\n');
         }
@@ -287,7 +275,7 @@ impl RepoStore {
         if fs::read(&mark).is_ok_and(|seen| seen == boot_id.as_bytes()) {
             return Ok(());
         }
-        for folder in [self.own.join("written"), self.objects()] {
+        for folder in [self.written(), self.objects()] {
             remove_damaged_objects(&folder).map_err(GitError::io(&folder))?;
         }
         for lock in [

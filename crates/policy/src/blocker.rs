@@ -252,6 +252,13 @@ fn resolve(path: &str, target: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
+/// Tells whether a change with this item is refused for a secret in it.
+pub fn adds_secret(item: &ItemFacts, rules: &Rules, redactor: &Redactor) -> bool {
+    let mut blockers = Vec::new();
+    secrets(item, rules, redactor, &mut blockers, &mut Risks::default());
+    !blockers.is_empty()
+}
+
 fn secrets(
     item: &ItemFacts,
     rules: &Rules,

@@ -29,7 +29,7 @@ mod signals;
 mod weakened;
 
 pub use assess::{Assessment, assess};
-pub use blocker::{Blocker, BlockerCode};
+pub use blocker::{Blocker, BlockerCode, adds_secret};
 pub use command::{CommandRule, RuleVerdict, Shape, judge_argv, judge_command};
 pub use commit::{judge_commit, judge_push};
 pub use judgement::{Judgement, Reason};

@@ -116,12 +116,16 @@ impl Assess {
             assessment = assessment.at_least(Level::TeamLead, "the request asks for an approval");
         }
         let review = review(&facts, &rules, &assessment);
-        let tree = preview.accepted_tree(opened, set, accepted)?;
-        // The fact about to be committed names this tree: it has to be durable first.
-        opened.git.sync()?;
+        let draft = preview.accepted_tree(opened, set, accepted)?;
+        if assessment.allowed() {
+            // The fact about to be committed names this tree: it has to be durable first. What is refused is never written.
+            opened.git.keep(&draft)?;
+            opened.git.sync()?;
+        }
         reached(Point::ChangeJudged);
+        let tree = draft.tree();
         let diff = unified_diff(accepted);
-        let payload = payload(set, request, &tree, &diff);
+        let payload = payload(set, request, tree, &diff);
         let document = AssessmentDocument { assessment, review };
         let blob = json_blob(&document)?;
         let assessed = Assessed {
@@ -129,7 +133,7 @@ impl Assess {
             level: document.assessment.level,
             risk: risk(document.assessment.severity),
             document: blob.digest,
-            tree: git_id(&tree)?,
+            tree: git_id(tree)?,
             payload,
             policy: rules.digest(),
         };

@@ -1,7 +1,7 @@
 //! What a change set looks like: its files on both sides, its hunks, its diff.
 
 use hyperion_api::change_request::ChangeRequest;
-use hyperion_git::{Oid, TreePath};
+use hyperion_git::{Oid, TreeDraft, TreePath};
 use hyperion_model::RepoPath;
 use hyperion_model::change_set::{ChangeSet, Item, item};
 use hyperion_model::facts::Operation;
@@ -194,16 +194,16 @@ impl Preview {
         Ok(accepted)
     }
 
-    /// Makes the tree of what is accepted.
+    /// Makes the tree of what is accepted, in memory.
     pub fn accepted_tree(
         &self,
         opened: &Opened,
         set: &ChangeSet,
         accepted: &[MadeItem],
-    ) -> Result<Oid, Error> {
+    ) -> Result<TreeDraft, Error> {
         let base = oid(&set.proposal.base_tree)?;
         let edits: Vec<_> = accepted.iter().flat_map(edits).collect();
-        Ok(opened.git.build_tree(&base, &edits)?)
+        Ok(opened.git.draft_tree(&base, edits)?)
     }
 }
 

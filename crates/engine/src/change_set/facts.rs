@@ -4,6 +4,7 @@ use hyperion_git::FileMode;
 use hyperion_model::ChangeFacts;
 use hyperion_model::facts::{Class, ItemFacts, Operation};
 use hyperion_patch::{DiffOptions, LineKind, diff, is_binary};
+use hyperion_policy::{Redactor, Rules, adds_secret};
 
 use super::MadeItem;
 use super::materialise::mode_bits;
@@ -23,6 +24,13 @@ pub(crate) fn change_facts(
         from_outside,
         is_rollback,
     }
+}
+
+/// Tells whether a change with these items would be refused for a secret.
+pub(super) fn add_secret(items: &[MadeItem], rules: &Rules, redactor: &Redactor) -> bool {
+    items
+        .iter()
+        .any(|item| adds_secret(&item_facts(item), rules, redactor))
 }
 
 fn item_facts(item: &MadeItem) -> ItemFacts {

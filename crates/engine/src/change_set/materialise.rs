@@ -1,16 +1,19 @@
 //! From changes as they are written to a tree: in memory, exactly, or not at all.
+//!
+//! Nothing of it is on a disk before somebody writes it: what is refused leaves nothing in git's folder.
 
 use std::collections::BTreeSet;
 
 use hyperion_api::change_request::FailureCode;
 use hyperion_api::task_request::{Change, Operation};
 use hyperion_git::{
-    Content, EditError, FileMode, MergeSides, Merged, Mode, Oid, RepoStore, TreeEdit, TreePath,
+    Content, EditError, FileMode, Mode, Oid, RepoStore, TreeDraft, TreeEdit, TreePath,
 };
 use hyperion_model::{Digest, RepoPath};
 
+use super::facts::add_secret;
 use crate::intake::change::{changed_mode, decode, parse_mode, read_patch};
-use crate::{Error, Sizes};
+use crate::{Cx, Error, Sizes};
 
 /// The most bytes of the path a symbolic link leads to; systems take no more.
 const MAX_LINK_BYTES: usize = 4095;
@@ -42,10 +45,21 @@ pub struct MadeItem {
 /// Changes, carried out on a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
-    /// The new tree.
-    pub tree: Oid,
+    /// The new tree, in memory.
+    pub draft: TreeDraft,
     /// What was done, change by change.
     pub items: Vec<MadeItem>,
+}
+
+impl Made {
+    /// Writes the tree, for another change to be made on top; none where it adds a secret, of which nothing is to be left.
+    pub fn write(&self, cx: &Cx, git: &RepoStore) -> Result<Option<Oid>, Error> {
+        if add_secret(&self.items, cx.rules()?, &cx.redactor) {
+            return Ok(None);
+        }
+        git.keep(&self.draft)?;
+        Ok(Some(self.draft.tree().clone()))
+    }
 }
 
 /// A change that does not fit its base.
@@ -101,8 +115,8 @@ pub fn materialise(
         return Ok(Err(failures));
     }
     let edits: Vec<TreeEdit> = items.iter().flat_map(edits).collect();
-    match git.build_tree(base_tree, &edits) {
-        Ok(tree) => Ok(Ok(Made { tree, items })),
+    match git.draft_tree(base_tree, edits) {
+        Ok(draft) => Ok(Ok(Made { draft, items })),
         Err(EditError::Git(error)) => Err(error.into()),
         Err(error) => Ok(Err(vec![place(&error, changes)])),
     }
@@ -453,40 +467,6 @@ fn new_mode(
         }
     }
     Ok(mode)
-}
-
-/// Puts the trees of several changes on one base, one after the other.
-///
-/// Gives the path where they contradict each other.
-pub fn stack<'a>(
-    git: &RepoStore,
-    base: &Oid,
-    trees: impl Iterator<Item = &'a Oid>,
-) -> Result<Result<Oid, String>, Error> {
-    let mut at = base.clone();
-    for tree in trees {
-        if at == *base {
-            at = tree.clone();
-            continue;
-        }
-        let sides = MergeSides {
-            base,
-            ours: &at,
-            theirs: tree,
-            attributes: base,
-        };
-        match git.merge(&sides)? {
-            Merged::Clean { tree } => at = tree,
-            Merged::Conflict(files) => {
-                let path = files
-                    .first()
-                    .map(|file| file.path.to_string())
-                    .unwrap_or_default();
-                return Ok(Err(path));
-            }
-        }
-    }
-    Ok(Ok(at))
 }
 
 /// Gives the git mode of a file as a number.

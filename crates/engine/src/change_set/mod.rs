@@ -6,6 +6,7 @@ mod content;
 mod decide;
 mod facts;
 mod materialise;
+mod stack;
 
 pub use assess::AssessmentDocument;
 pub(crate) use assess::{Assess, cancel_question, dependency_failed, owned};
@@ -15,4 +16,5 @@ pub use content::{Preview, PreviewItem, accepted_lines, landed, preview, title, 
 pub use decide::{decide_all, decide_item};
 pub(crate) use facts::{change_facts, operation};
 pub(crate) use materialise::mode_bits;
-pub use materialise::{ItemFailure, Made, MadeItem, Side, materialise, stack};
+pub use materialise::{ItemFailure, Made, MadeItem, Side, materialise};
+pub use stack::stack;

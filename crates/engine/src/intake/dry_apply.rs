@@ -8,7 +8,7 @@ use hyperion_model::TaskId;
 use super::draft::{Draft, DraftTask};
 use super::errors::Errors;
 use crate::change_set::{ItemFailure, Made, MadeItem, materialise, stack};
-use crate::{Error, Sizes};
+use crate::{Cx, Error};
 
 /// What came of it.
 #[derive(Default)]
@@ -20,16 +20,23 @@ pub(super) struct Applied {
 }
 
 /// Applies every change in memory, each task on top of those it depends on.
+///
+/// Only what others build on is written, and not where it adds a secret: of these tasks nothing can be said until it is refused.
 pub(super) fn dry_apply(
+    cx: &Cx,
     git: &RepoStore,
     base: &Oid,
     draft: &Draft,
-    sizes: &Sizes,
 ) -> Result<Applied, Error> {
     let base_tree = git.tree_of(base)?;
     let mut trees: HashMap<&TaskId, Oid> = HashMap::new();
     let mut failed: HashSet<&TaskId> = HashSet::new();
     let mut applied = Applied::default();
+    let built_on: HashSet<&TaskId> = draft
+        .tasks
+        .iter()
+        .flat_map(|task| &task.depends_on)
+        .collect();
     for task in &draft.tasks {
         // What it builds on is not there, so nothing can be said about it.
         if task.depends_on.iter().any(|on| failed.contains(on)) {
@@ -51,9 +58,12 @@ pub(super) fn dry_apply(
                 continue;
             }
         };
-        let made = materialise(git, &before, &task.changes, sizes)?;
-        let tree = applied.take(made, task, &at);
-        match tree {
+        let made = materialise(git, &before, &task.changes, &cx.settings.sizes)?;
+        let made = applied.take(made, task, &at);
+        if !built_on.contains(&task.id) {
+            continue;
+        }
+        match made.map(|made| made.write(cx, git)).transpose()?.flatten() {
             Some(tree) => drop(trees.insert(&task.id, tree)),
             None => drop(failed.insert(&task.id)),
         }
@@ -62,21 +72,22 @@ pub(super) fn dry_apply(
 }
 
 impl Applied {
-    /// Notes what does not fit; gives the tree where everything does.
+    /// Notes what does not fit; gives what was made where everything does.
     fn take(
         &mut self,
         made: Result<Made, Vec<ItemFailure>>,
         task: &DraftTask,
         at: &str,
-    ) -> Option<Oid> {
+    ) -> Option<Made> {
         let pointer = |index: usize, field: Option<&str>| {
             let field = field.map(|field| format!("/{field}")).unwrap_or_default();
             format!("{at}/changes/{index}{field}")
         };
         match made {
-            Ok(Made { tree, items }) => {
-                let idle: Vec<_> = (0..items.len())
-                    .filter(|index| items.get(*index).is_some_and(changes_nothing))
+            Ok(made) => {
+                let idle: Vec<_> = (0..)
+                    .zip(&made.items)
+                    .filter_map(|(index, item)| changes_nothing(item).then_some(index))
                     .collect();
                 for index in &idle {
                     let path = task.changes.get(*index).map(|change| change.path.as_str());
@@ -88,7 +99,7 @@ impl Applied {
                         ),
                     );
                 }
-                idle.is_empty().then_some(tree)
+                idle.is_empty().then_some(made)
             }
             Err(failures) => {
                 for failure in failures {

@@ -180,7 +180,7 @@ impl Filing {
                 return Ok(());
             }
         };
-        let applied = dry_apply(&place.opened.git, &place.base, &draft, &cx.settings.sizes)?;
+        let applied = dry_apply(cx, &place.opened.git, &place.base, &draft)?;
         self.errors.extend(applied.errors);
         self.stale += applied.stale;
         self.ids.push(id);
@@ -354,7 +354,7 @@ pub(super) fn read_again(cx: &Cx, request: &Request) -> Result<(Checked, Vec<Str
         Ok(draft) => {
             let opened = cx.repos.open(cx, request.submission.repo)?;
             let base = crate::error::oid(&request.submission.base)?;
-            let applied = dry_apply(&opened.git, &base, &draft, &cx.settings.sizes)?;
+            let applied = dry_apply(cx, &opened.git, &base, &draft)?;
             if applied.errors.is_empty() {
                 Ok(draft)
             } else {

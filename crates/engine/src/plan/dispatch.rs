@@ -15,7 +15,8 @@ use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::Request;
 use hyperion_model::run::{self, Ending, Run, Work};
 use hyperion_model::{
-    ChangeSetId, Command, Digest, ItemId, LineageId, Name, NewBlob, RequestId, RunId, ShortText,
+    ChangeSetId, Command, Decision, Digest, ItemId, LineageId, Name, NewBlob, RequestId, RunId,
+    ShortText,
 };
 
 use crate::change_set::{Made, MadeItem, dependency_failed, materialise, stack};
@@ -286,7 +287,11 @@ fn hand_in(
         .iter()
         .filter_map(|on| plan.step(*on)?.change_set)
         .map(|set| tree_of_change(cx, &brief.opened, set))
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Result<Vec<_>, _>, _>>()?;
+    let before = match before {
+        Ok(before) => before,
+        Err(why) => return Ok(Err(why)),
+    };
     let base = git.tree_of(&oid(&brief.request.submission.base)?)?;
     let base_tree = match stack(git, &base, before.iter())? {
         Ok(tree) => tree,
@@ -320,19 +325,32 @@ fn first_failure(failures: &[crate::change_set::ItemFailure]) -> String {
         .unwrap_or_default()
 }
 
-/// Gives the tree of a change as it was handed in, with every part of it.
-fn tree_of_change(cx: &Cx, opened: &Opened, id: ChangeSetId) -> Result<hyperion_git::Oid, Error> {
+/// Gives the tree of a change as it was handed in, with every part of it; the inner error says why nothing can be made on top of it.
+fn tree_of_change(
+    cx: &Cx,
+    opened: &Opened,
+    id: ChangeSetId,
+) -> Result<Result<hyperion_git::Oid, String>, Error> {
     let set = cx
         .store
         .get::<ChangeSet>(id)?
         .ok_or_else(|| Error::Missing(format!("change set {id}")))?;
+    let refused = || {
+        format!(
+            "task {}, which it depends on, was refused",
+            set.proposal.task
+        )
+    };
     if let Some(assessed) = &set.assessed {
-        return oid(&assessed.tree);
+        return match assessed.decision {
+            Decision::Deny => Ok(Err(refused())),
+            Decision::Allow | Decision::Ask(_) => oid(&assessed.tree).map(Ok),
+        };
     }
     let request: ChangeRequest = cx.require_json(set.proposal.document)?;
     let base = oid(&set.proposal.base_tree)?;
     match materialise(&opened.git, &base, &request.changes, &Sizes::ACCEPTED)? {
-        Ok(made) => Ok(made.tree),
+        Ok(made) => Ok(made.write(cx, &opened.git)?.ok_or_else(refused)),
         Err(failures) => Err(Error::Missing(first_failure(&failures))),
     }
 }

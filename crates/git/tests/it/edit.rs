@@ -2,7 +2,7 @@ use hyperion_git::{Content, EditError, FileMode, Mode, Oid, RepoStore, TreeEdit,
 use proptest::prelude::*;
 
 use crate::files::{Files, by_index, files, mode};
-use crate::world::{World, gits, put, remove, rename, with_each_git};
+use crate::world::{World, built, gits, put, remove, rename, with_each_git};
 
 fn listing(world: &World, tree: &Oid) -> String {
     let listed = world.run(
@@ -29,26 +29,26 @@ fn edits_make_a_tree() {
         world.write("dir/sub/c", "one\n");
         let base = world.commit_all("base");
         let store = world.store();
-        let tree = store
-            .build_tree(
-                &base,
-                &[
-                    put("a", "two\n"),
-                    put("deep/er/new", "x"),
-                    remove("dir/sub/c"),
-                    rename("dir/b", "moved/b"),
-                    TreeEdit::Put {
-                        path: "link".into(),
-                        mode: FileMode::Symlink,
-                        content: Content::Bytes(b"a".to_vec()),
-                    },
-                    TreeEdit::Chmod {
-                        path: "moved/b".into(),
-                        mode: FileMode::Executable,
-                    },
-                ],
-            )
-            .unwrap();
+        let tree = built(
+            &store,
+            &base,
+            &[
+                put("a", "two\n"),
+                put("deep/er/new", "x"),
+                remove("dir/sub/c"),
+                rename("dir/b", "moved/b"),
+                TreeEdit::Put {
+                    path: "link".into(),
+                    mode: FileMode::Symlink,
+                    content: Content::Bytes(b"a".to_vec()),
+                },
+                TreeEdit::Chmod {
+                    path: "moved/b".into(),
+                    mode: FileMode::Executable,
+                },
+            ],
+        )
+        .unwrap();
         assert_eq!(
             listing(world, &tree),
             "blob f719 a\nblob c1b0 deep/er/new\nblob 2e65 link\nblob 5626 moved/b\n"
@@ -62,14 +62,17 @@ fn edits_make_a_tree() {
             Mode::Executable
         );
         assert_eq!(
-            store.build_tree(&base, &[]).unwrap(),
+            built(&store, &base, &[]).unwrap(),
             store.tree_of(&base).unwrap()
         );
-        let nothing = store
-            .build_tree(&base, &[remove("a"), remove("dir/b"), remove("dir/sub/c")])
-            .unwrap();
+        let nothing = built(
+            &store,
+            &base,
+            &[remove("a"), remove("dir/b"), remove("dir/sub/c")],
+        )
+        .unwrap();
         assert!(store.read_tree(&nothing).unwrap().is_empty());
-        let again = store.build_tree(&nothing, &[put("a", "one\n")]).unwrap();
+        let again = built(&store, &nothing, &[put("a", "one\n")]).unwrap();
         assert_eq!(store.read_tree(&again).unwrap().len(), 1);
     });
 }
@@ -88,12 +91,51 @@ fn the_order_of_edits_does_not_matter() {
             put("file/inside", "y\n"),
             remove("file"),
         ];
-        let tree = store.build_tree(&base, &swap).unwrap();
+        let tree = built(&store, &base, &swap).unwrap();
         let back: Vec<TreeEdit> = swap.iter().rev().cloned().collect();
-        assert_eq!(store.build_tree(&base, &back).unwrap(), tree);
+        assert_eq!(built(&store, &base, &back).unwrap(), tree);
         let one = store.lookup(&tree, &"one".into()).unwrap().unwrap().oid;
         assert_eq!(store.read_blob(&one, 10).unwrap(), b"2\n");
     });
+}
+
+// X4: of a change that is refused nothing is left behind, and so nothing is written before it is judged.
+#[test]
+fn a_draft_is_in_no_folder_until_it_is_kept() {
+    with_each_git(|world| {
+        world.write("dir/file", "one\n");
+        let base = world.commit_all("base");
+        let store = world.store();
+        let written = || walked(&world.root().join("own/written"));
+        let before = written();
+        let edits = vec![put("dir/file", "two\n"), put("new", "three\n")];
+        let draft = store.draft_tree(&base, edits).unwrap();
+        assert_eq!(written(), before);
+        assert!(!store.exists(draft.tree()).unwrap());
+        assert!(store.lookup(draft.tree(), &"new".into()).is_err());
+
+        store.keep(&draft).unwrap();
+        let kept = written();
+        assert_eq!(kept.len(), before.len() + 4, "two files and two folders");
+        let file = store.lookup(draft.tree(), &"dir/file".into()).unwrap();
+        assert_eq!(store.read_blob(&file.unwrap().oid, 10).unwrap(), b"two\n");
+        store.keep(&draft).unwrap();
+        assert_eq!(written(), kept);
+    });
+}
+
+/// Every file below a folder.
+fn walked(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(walked(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    found
 }
 
 // "A path that escapes": each kind of refusal.
@@ -114,7 +156,7 @@ fn edits_that_do_not_fit_are_refused_by_name() {
         world.user_git(&["commit", "-qm", "module"]);
         let base = world.head();
         let store = world.store();
-        let refused = |edit: TreeEdit| store.build_tree(&base, &[edit]).unwrap_err().to_string();
+        let refused = |edit: TreeEdit| built(&store, &base, &[edit]).unwrap_err().to_string();
         let chmod = |path: &str, mode| TreeEdit::Chmod {
             path: path.into(),
             mode,
@@ -168,11 +210,11 @@ fn edits_that_do_not_fit_are_refused_by_name() {
             );
         }
         assert!(matches!(
-            store.build_tree(&base, &[chmod("link", FileMode::Executable)]),
+            built(&store, &base, &[chmod("link", FileMode::Executable)]),
             Err(EditError::LinkMode { .. })
         ));
         assert!(matches!(
-            store.build_tree(&base, &[chmod("file", FileMode::Symlink)]),
+            built(&store, &base, &[chmod("file", FileMode::Symlink)]),
             Err(EditError::LinkMode { .. })
         ));
         let missing = Oid::parse(&"1".repeat(40)).unwrap();
@@ -227,8 +269,8 @@ fn what_is_strange_beside_an_edit_survives() {
             .to_owned();
         let store = world.store();
         let top = Oid::parse(&top).unwrap();
-        let edited = store.build_tree(&top, &[put("dir/zzz", "new")]).unwrap();
-        let back = store.build_tree(&edited, &[remove("dir/zzz")]).unwrap();
+        let edited = built(&store, &top, &[put("dir/zzz", "new")]).unwrap();
+        let back = built(&store, &edited, &[remove("dir/zzz")]).unwrap();
         assert_eq!(back, top, "byte for byte as it was");
         assert_eq!(
             store
@@ -286,7 +328,7 @@ fn a_built_tree_is_the_tree_of_gits_index() {
                 let base = by_index(&world, &old);
                 let expected = by_index(&world, &new);
                 prop_assert_eq!(
-                    store.build_tree(&base, &edits_between(&old, &new)).unwrap(),
+                    built(&store, &base, &edits_between(&old, &new)).unwrap(),
                     expected
                 );
                 Ok(())

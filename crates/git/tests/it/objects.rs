@@ -1,6 +1,13 @@
-use hyperion_git::{ChangeStatus, GitError, Mode, ObjectKind, Oid, Renames, UserRepo};
+use hyperion_git::{ChangeStatus, GitError, Mode, ObjectKind, Oid, Renames, RepoStore, UserRepo};
 
-use crate::world::{candidate, commit, put, remove, with_each_git};
+use crate::world::{built, candidate, commit, put, remove, with_each_git};
+
+/// Writes a file's content beside what a commit holds.
+fn blob(store: &RepoStore, base: &Oid, content: &str) -> Oid {
+    let tree = built(store, base, &[put("new", content)]).unwrap();
+    let file = store.lookup(&tree, &"new".into()).unwrap();
+    file.unwrap().oid
+}
 
 #[test]
 fn objects_and_history_are_read() {
@@ -247,7 +254,7 @@ fn objects_that_lost_their_content_in_a_power_loss_are_written_again() {
     with_each_git(|world| {
         let first = world.commit_all("one");
         let store = world.store();
-        let blob = store.write_blob(b"content").unwrap();
+        let blob = blob(&store, &first, "content");
         let file = world
             .root()
             .join("own/written")
@@ -339,7 +346,7 @@ fn a_shallow_clone_is_a_repository_like_any_other() {
         let store = world.store_of(&repo);
         let tip = repo.tip_of(&world.main()).unwrap();
         assert_eq!(store.log(&tip, 10).unwrap().len(), 2);
-        let tree = store.build_tree(&tip, &[put("b", "x")]).unwrap();
+        let tree = built(&store, &tip, &[put("b", "x")]).unwrap();
         let landing = crate::world::landing(world, &tip, &commit(&store, tree, &tip));
         crate::world::publish(&store, &landing);
         assert_eq!(
@@ -427,15 +434,15 @@ fn openings_at_the_same_time_do_not_mix_up_what_they_write() {
     const WRITES: usize = 50;
     with_each_git(|world| {
         world.write("file", "one\n");
-        world.commit_all("First");
+        let first = world.commit_all("First");
         std::thread::scope(|scope| {
             for opening in 0..3 {
-                let world = &world;
+                let (world, first) = (&world, &first);
                 scope.spawn(move || {
                     for write in 0..WRITES {
                         let store = world.store();
                         let content = format!("{opening} {write}\n");
-                        let oid = store.write_blob(content.as_bytes()).unwrap();
+                        let oid = blob(&store, first, &content);
                         assert_eq!(store.read_blob(&oid, 100).unwrap(), content.as_bytes());
                     }
                 });

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyperion_git::{
-    Content, FileMode, Git, GitOptions, Landing, NewCommit, Oid, RefName, RepoStore, Signature,
-    TreeEdit, UserRepo,
+    Content, EditError, FileMode, Git, GitOptions, Landing, NewCommit, Oid, RefName, RepoStore,
+    Signature, TreeEdit, UserRepo,
 };
 use hyperion_host::{Launch, Limits, Outcome};
 
@@ -198,7 +198,14 @@ pub(crate) fn signature() -> Signature {
 
 /// A commit with the edits on a parent.
 pub(crate) fn candidate(store: &RepoStore, parent: &Oid, edits: &[TreeEdit]) -> Oid {
-    commit(store, store.build_tree(parent, edits).unwrap(), parent)
+    commit(store, built(store, parent, edits).unwrap(), parent)
+}
+
+/// The tree that edits make of another, written.
+pub(crate) fn built(store: &RepoStore, base: &Oid, edits: &[TreeEdit]) -> Result<Oid, EditError> {
+    let draft = store.draft_tree(base, edits.to_vec())?;
+    store.keep(&draft)?;
+    Ok(draft.tree().clone())
 }
 
 pub(crate) fn commit(store: &RepoStore, tree: Oid, parent: &Oid) -> Oid {

@@ -28,6 +28,24 @@ fn leaks(folder: &std::path::Path, secrets: &[&str]) -> Vec<std::path::PathBuf> 
     found
 }
 
+/// Gives the content of every git object that a home holds itself.
+fn own_objects(home: &std::path::Path) -> String {
+    let repos = fs::read_dir(home.join("repos")).unwrap();
+    repos
+        .map(|own| {
+            let folder = own.unwrap().path().join("git");
+            let written = folder.with_file_name("written");
+            let objects = format!("--git-dir={}", folder.display());
+            let listed = hyperion_testkit::git(
+                &folder,
+                &[&objects, "cat-file", "--batch-all-objects", "--batch"],
+            );
+            assert!(written.is_dir(), "{} is among them", written.display());
+            listed
+        })
+        .collect()
+}
+
 // S4, X7: a secret that was typed into a request shows nowhere, and lands nowhere.
 #[test]
 fn a_secret_shows_nowhere() {
@@ -90,9 +108,12 @@ fn a_secret_shows_nowhere() {
         "# Retry\n",
         &format!("# {HELD}\n"),
     ));
+    let built_on = task_request("Use it")
+        .task(task("T1", "x").create("d.txt", &format!("token = {TOKEN:?}\n")))
+        .task(task("T2", "y").create("e.txt", "e\n").depends_on(&["T1"]));
     let mut shown = String::new();
     let landed = world.carry_out(&told, 0);
-    for refused in [&added, &patched] {
+    for refused in [&added, &patched, &built_on] {
         let ended = world.file_with(refused, &["--wait"]).code(4);
         shown.push_str(&format!("{}{}", ended.stdout, ended.stderr));
     }
@@ -127,6 +148,12 @@ fn a_secret_shows_nowhere() {
         leaks(top.parent().unwrap(), &secrets),
         [table.world.hyperion.user_home().join("request.json")]
     );
+    // What git stores is packed, so that its bytes show nothing.
+    let objects = own_objects(&top);
+    assert!(objects.contains("\nb\n"), "{objects}");
+    for secret in secrets {
+        assert!(!objects.contains(secret), "{secret} in {objects}");
+    }
     table.world.start_engine();
 }
 

@@ -19,6 +19,7 @@ pub(super) const POINTS: &[At] = &[
     At(Point::RequestFiled, 1),
     At(Point::PlanMade, 1),
     At(Point::RunStarted, 1),
+    At(Point::ObjectDrafted, 2),
     At(Point::ChangeMade, 1),
     At(Point::ChangeDurable, 1),
     At(Point::ChangeProposed, 1),
