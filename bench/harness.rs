@@ -70,12 +70,20 @@ impl Asked {
                 .any(|start| case.starts_with(start.as_str()))
     }
 
-    /// Makes an empty folder of a name below [`Asked::folder`]; what was there goes.
+    /// Makes an empty folder below [`Asked::folder`], with a name that begins so; those that were made before stay.
+    ///
+    /// ext4 without a journal does not take a deleted file's inode again for minutes, and looks at each of them when a file is made:
+    /// what is removed in a benchmark slows down what it measures next.
     pub(crate) fn fresh(&self, name: &str) -> PathBuf {
-        let folder = self.folder.join(name);
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).expect("make a folder");
-        folder
+        std::fs::create_dir_all(&self.folder).expect("make a folder");
+        (1..)
+            .map(|number| self.folder.join(format!("{name}-{number}")))
+            .find(|folder| match std::fs::create_dir(folder) {
+                Ok(()) => true,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
+                Err(error) => panic!("make {}: {error}", folder.display()),
+            })
+            .expect("a number that is free")
     }
 }
 

@@ -125,10 +125,13 @@ fn measure(root: &Path, folder: &Path, bench: &Bench, extent: Extent) -> Result<
     let machine = Machine::look(folder);
     let before = Moment::look(folder)?;
     let mut figures = Figures::default();
+    let scratch = folder.join("scratch");
+    let _ = fs::remove_dir_all(&scratch);
     for turn in 1..=extent.turns() {
         for (name, built) in &contestants {
             println!("turn {turn}: {name}");
-            let scratch = folder.join(name);
+            // Removed after the last turn: removing thousands of files slows down whoever makes some next.
+            let scratch = scratch.join(format!("{name}-{turn}"));
             let said = capture(
                 crate::process::program(&built.path, root)
                     .envs(built.variables.iter().map(|(name, value)| (name, value)))
@@ -136,7 +139,6 @@ fn measure(root: &Path, folder: &Path, bench: &Bench, extent: Extent) -> Result<
                     .arg(&scratch)
                     .args(["--seconds", extent.seconds()]),
             );
-            let _ = fs::remove_dir_all(&scratch);
             match said {
                 Ok(lines) => figures.take(name, &lines)?,
                 Err(why) if *name == "hyperion" => return Err(why),
@@ -146,6 +148,7 @@ fn measure(root: &Path, folder: &Path, bench: &Bench, extent: Extent) -> Result<
         }
     }
     let after = Moment::look(folder)?;
+    let _ = fs::remove_dir_all(&scratch);
     let peers: Vec<&str> = bench.peers.iter().map(|(name, _)| *name).collect();
     let mut section = machine.lines(&before, &after, extent);
     section.push_str(&figures.table(&peers));
