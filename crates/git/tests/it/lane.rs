@@ -143,6 +143,15 @@ fn whatever_a_check_did_to_a_lane_is_undone() {
                 fs::remove_dir_all(slot).unwrap();
                 symlink("../../outside", slot).unwrap();
             },
+            // In the way of what the next commit adds, and of what it takes away.
+            |work| fs::write(work.join("c"), "mine").unwrap(),
+            link_for_folder,
+            link_for_folder,
+            |_| {},
+            |work| {
+                fs::create_dir_all(work.join("c/deep")).unwrap();
+                fs::write(work.join("c/deep/x"), "mine").unwrap();
+            },
         ];
         for (number, attack) in attacks.iter().enumerate() {
             let commit = if number % 2 == 0 { &second } else { &first };
@@ -173,7 +182,15 @@ fn whatever_a_check_did_to_a_lane_is_undone() {
                 "after attack {number}"
             );
         }
+        let outside: Vec<_> = fs::read_dir(&outside).unwrap().collect();
+        assert_eq!(outside.len(), 1, "{outside:?}");
     });
+}
+
+/// Has a folder of the commit lead to somewhere else.
+fn link_for_folder(work: &std::path::Path) {
+    fs::remove_dir_all(work.join("dir")).unwrap();
+    symlink("../../../../outside", work.join("dir")).unwrap();
 }
 
 #[test]
