@@ -32,6 +32,10 @@ use hyperion_store::{EventFilter, Filter, KeySource, Mode, Store, StoreConfig};
 use hyperion_testkit::{task, task_request};
 use queued::{Come, Place};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sizes of repositories.
 const SIZES: [(&str, usize); 2] = [("5k", 5_000), ("50k", 50_000)];
 

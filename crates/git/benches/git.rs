@@ -21,6 +21,10 @@ use hyperion_git::{
     RepoStore, Signature, TreeEdit, TreePath, UserRepo,
 };
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sizes of repositories.
 const SIZES: [(&str, usize); 2] = [("5k", 5_000), ("50k", 50_000)];
 /// How many trees are made.

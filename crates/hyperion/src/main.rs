@@ -36,6 +36,10 @@ mod view;
 mod wait;
 mod wiring;
 
+/// An engine makes and drops many small things; see decision 0032.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long an interrupted command may take to put its threads away.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 

@@ -32,6 +32,10 @@ type Call = Box<dyn FnMut() -> u64>;
 /// Makes a producer for a store and a repository.
 type Work = fn(Store, RepoId) -> Call;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const WORKS: [(&str, Work); 3] = [("commits", commits), ("intakes", intakes), ("lives", lives)];
 
 /// What stands behind the name of a case that is measured over the archive.
