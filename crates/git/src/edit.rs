@@ -119,6 +119,12 @@ pub enum EditError {
         /// Which.
         path: TreePath,
     },
+    /// The content was made to have the id of another.
+    #[error("edit {path}: its content is part of an attack on SHA-1, by collision")]
+    Collision {
+        /// Which.
+        path: TreePath,
+    },
     /// Git itself failed.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -173,7 +179,12 @@ impl RepoStore {
                 } => {
                     let oid = match content {
                         Content::Bytes(bytes) => {
-                            let oid = self.id_of(ObjectKind::Blob, &bytes)?;
+                            let oid = match self.id_of(ObjectKind::Blob, &bytes) {
+                                Err(GitError::Collision) => {
+                                    return Err(EditError::Collision { path });
+                                }
+                                named => named?,
+                            };
                             blobs.push((oid.clone(), bytes));
                             oid
                         }

@@ -17,7 +17,6 @@
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use hyperion_host::{create_private_dir, remove_tree};
@@ -147,57 +146,21 @@ impl Place<'_> {
             let _ = fs::remove_file(leftover);
         }
         remove_any(&self.work.join(".git"))?;
-        let is_exact = self.move_to(commit)? || self.reset_to(commit)?;
+        // First of all: a `.gitattributes` that a check left would decide how git writes the next commit's files, and reads them.
+        self.call("clean").args(["-ffdxq"]).wall(LONG).output()?;
+        // Moving from what the lane held before touches only what differs and does not look at the rest. So the files are
+        // compared afterwards, and a lane that a check has edited is set right by looking at all of them.
+        let moved = match self.held_before() {
+            Some(before) => self.read_tree(&["-m", "-u", before.as_str(), commit.as_str()])?,
+            None => false,
+        };
+        let is_exact = (moved && self.is_exactly(commit)?)
+            || (self.read_tree(&["--reset", "-u", commit.as_str()])? && self.is_exactly(commit)?);
         if is_exact {
             let note = self.commit_note();
             fs::write(&note, format!("{commit}\n")).map_err(GitError::io(&note))?;
         }
         Ok(is_exact)
-    }
-
-    /// Moves from what the lane held before, which touches only what differs and does not look at the rest.
-    ///
-    /// So all of it is looked at afterwards: where a check edited something, or left something in the way, it did not come to this.
-    fn move_to(&self, commit: &Oid) -> Result<bool, GitError> {
-        let Some(before) = self.held_before() else {
-            return Ok(false);
-        };
-        Ok(
-            self.read_tree(&["-m", "-u", before.as_str(), commit.as_str()])?
-                && self.cleaned_is_exactly(commit)?,
-        )
-    }
-
-    /// Writes whatever is not as the commit has it, after taking away what no commit had.
-    fn reset_to(&self, commit: &Oid) -> Result<bool, GitError> {
-        self.clean()?;
-        Ok(self.read_tree(&["--reset", "-u", commit.as_str()])?
-            && self.cleaned_is_exactly(commit)?)
-    }
-
-    /// Takes away what the commit does not have, and answers whether all that it has is there; both go through all files.
-    fn cleaned_is_exactly(&self, commit: &Oid) -> Result<bool, GitError> {
-        std::thread::scope(|scope| {
-            let indexed = scope.spawn(|| {
-                self.clean()?;
-                self.call("diff-index")
-                    .args(["--cached", "--quiet", commit.as_str()])
-                    .wall(LONG)
-                    .answer()
-            });
-            let on_disk = self
-                .call("diff-files")
-                .args(["--quiet", "--ignore-submodules=all"])
-                .wall(LONG)
-                .answer();
-            let indexed = indexed.join().unwrap_or_else(|panic| resume_unwind(panic));
-            Ok(indexed? && on_disk?)
-        })
-    }
-
-    fn clean(&self) -> Result<(), GitError> {
-        self.call("clean").args(["-ffdxq"]).wall(LONG).output()?;
-        Ok(())
     }
 
     fn read_tree(&self, args: &[&str]) -> Result<bool, GitError> {
@@ -207,6 +170,18 @@ impl Place<'_> {
             .wall(LONG)
             .outcome()?;
         Ok(outcome.exit.success())
+    }
+
+    fn is_exactly(&self, commit: &Oid) -> Result<bool, GitError> {
+        let files = self
+            .call("diff-files")
+            .args(["--quiet", "--ignore-submodules=all"])
+            .wall(LONG);
+        let index = self
+            .call("diff-index")
+            .args(["--cached", "--quiet", commit.as_str()])
+            .wall(LONG);
+        Ok(files.answer()? && index.answer()?)
     }
 
     /// The commit this lane was last brought to; a hint, as everything is compared afterwards.

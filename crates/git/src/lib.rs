@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | find git and a repository | [`Git::probe`], [`UserRepo::discover`] |
 //! | keep unlanded work out of it | [`RepoStore::open`] |
-//! | turn edits into a tree, a tree into a commit | [`RepoStore::build_tree`], [`RepoStore::commit`] |
+//! | turn edits into a tree, a tree into a commit | [`RepoStore::draft_tree`], [`RepoStore::keep`], [`RepoStore::commit`] |
 //! | put a change onto a tip | [`RepoStore::merge`] |
 //! | check the result | [`Lane::prepare`] |
 //! | make it part of a branch | [`RepoStore::publish_objects`], [`create_landing_ref`](RepoStore::create_landing_ref), [`move_branch`](RepoStore::move_branch) |

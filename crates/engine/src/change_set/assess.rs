@@ -120,6 +120,7 @@ impl Assess {
         if assessment.allowed() {
             // The fact about to be committed names this tree: it has to be durable first. What is refused is never written.
             opened.git.keep(&draft)?;
+            reached(Point::ChangeKept);
             opened.git.sync()?;
         }
         reached(Point::ChangeJudged);

@@ -132,7 +132,8 @@ fn place(error: &EditError, changes: &[Change]) -> ItemFailure {
         | EditError::LinkMode { path }
         | EditError::NotAFolder { path, .. }
         | EditError::SymlinkParent { path, .. }
-        | EditError::InSubmodule { path, .. } => path.to_string(),
+        | EditError::InSubmodule { path, .. }
+        | EditError::Collision { path } => path.to_string(),
         EditError::Git(_) | _ => String::new(),
     };
     let index = changes
@@ -141,6 +142,7 @@ fn place(error: &EditError, changes: &[Change]) -> ItemFailure {
     let code = match error {
         EditError::SymlinkParent { .. }
         | EditError::InSubmodule { .. }
+        | EditError::Collision { .. }
         | EditError::BadPath { .. } => FailureCode::PermissionDenied,
         _ => FailureCode::TargetMissing,
     };

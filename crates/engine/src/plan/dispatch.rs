@@ -114,7 +114,7 @@ impl Dispatch {
             items: made.items.iter().map(|made| item_of(cx, made)).collect(),
             dry_run: brief.request.submission.dry_run,
         };
-        // The change set names these objects: they have to be durable first.
+        // The change set names the tree it builds on, which may have been made for it: that has to be durable first.
         reached(Point::ChangeMade);
         brief.opened.git.sync()?;
         reached(Point::ChangeDurable);
@@ -335,22 +335,19 @@ fn tree_of_change(
         .store
         .get::<ChangeSet>(id)?
         .ok_or_else(|| Error::Missing(format!("change set {id}")))?;
-    let refused = || {
-        format!(
-            "task {}, which it depends on, was refused",
-            set.proposal.task
-        )
-    };
+    let on = |why| format!("task {}, which it depends on, {why}", set.proposal.task);
     if let Some(assessed) = &set.assessed {
         return match assessed.decision {
-            Decision::Deny => Ok(Err(refused())),
+            Decision::Deny => Ok(Err(on("was refused"))),
             Decision::Allow | Decision::Ask(_) => oid(&assessed.tree).map(Ok),
         };
     }
     let request: ChangeRequest = cx.require_json(set.proposal.document)?;
     let base = oid(&set.proposal.base_tree)?;
     match materialise(&opened.git, &base, &request.changes, &Sizes::ACCEPTED)? {
-        Ok(made) => Ok(made.write(cx, &opened.git)?.ok_or_else(refused)),
+        Ok(made) => Ok(made
+            .write(cx, &opened.git)?
+            .ok_or_else(|| on("adds a secret"))),
         Err(failures) => Err(Error::Missing(first_failure(&failures))),
     }
 }

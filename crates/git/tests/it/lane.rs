@@ -152,6 +152,9 @@ fn whatever_a_check_did_to_a_lane_is_undone() {
                 fs::create_dir_all(work.join("c/deep")).unwrap();
                 fs::write(work.join("c/deep/x"), "mine").unwrap();
             },
+            |_| {},
+            // Git asks it how to write what the next commit changes.
+            |work| fs::write(work.join(".gitattributes"), "* text eol=crlf\n").unwrap(),
         ];
         for (number, attack) in attacks.iter().enumerate() {
             let commit = if number % 2 == 0 { &second } else { &first };

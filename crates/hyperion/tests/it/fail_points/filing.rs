@@ -23,6 +23,7 @@ pub(super) const POINTS: &[At] = &[
     At(Point::ChangeMade, 1),
     At(Point::ChangeDurable, 1),
     At(Point::ChangeProposed, 1),
+    At(Point::ChangeKept, 1),
     At(Point::ChangeJudged, 1),
     At(Point::ChangeAssessed, 1),
     At(Point::ApprovalDecided, 1),
