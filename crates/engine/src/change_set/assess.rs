@@ -118,7 +118,7 @@ impl Assess {
         let review = review(&facts, &rules, &assessment);
         let draft = preview.accepted_tree(opened, set, accepted)?;
         if assessment.allowed() {
-            // The fact about to be committed names this tree: it has to be durable first. What is refused is never written.
+            // The fact about to be committed names this tree: it has to be durable first. That of what is refused nobody reads.
             opened.git.keep(&draft)?;
             reached(Point::ChangeKept);
             opened.git.sync()?;

@@ -1,6 +1,6 @@
 //! From changes as they are written to a tree: in memory, exactly, or not at all.
 //!
-//! Nothing of it is on a disk before somebody writes it: what is refused leaves nothing in git's folder.
+//! Nothing of it is on a disk before somebody writes it: judging, or whoever has another change to make on top.
 
 use std::collections::BTreeSet;
 
