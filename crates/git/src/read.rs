@@ -1,5 +1,6 @@
 //! Reading objects and history.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use crate::call::{LONG, one_line};
@@ -12,6 +13,9 @@ use crate::tree::{KnownTrees, Mode, RawEntry, TreeEntry, parse_tree};
 
 /// The largest commit or tree that is read.
 const STRUCTURE_MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The longest target of a link that is read; systems take at most 4096 bytes.
+const LINK_MAX_BYTES: u64 = 64 * 1024;
 
 /// The most commits that one look into history answers.
 pub const LOG_MAX: usize = 10_000;
@@ -136,6 +140,29 @@ impl RepoStore {
             }
         }
         Ok(None)
+    }
+
+    /// Lists the symbolic links of a tree or commit with their targets, by path; what is not UTF-8 is replaced.
+    pub fn links(&self, treeish: &Oid) -> Result<BTreeMap<String, String>, GitError> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![(Vec::new(), self.tree_of(treeish)?)];
+        while let Some((prefix, tree)) = folders.pop() {
+            for entry in self.raw_tree(&tree)?.iter() {
+                let path = [prefix.as_slice(), &entry.name].concat();
+                match entry.mode {
+                    Mode::Tree => {
+                        folders.push(([&path, b"/".as_slice()].concat(), entry.oid.clone()))
+                    }
+                    Mode::Symlink => {
+                        let target = self.read_blob(&entry.oid, LINK_MAX_BYTES)?;
+                        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                        found.insert(text(&path), text(&target));
+                    }
+                    Mode::File | Mode::Executable | Mode::Submodule => {}
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The tree of a commit; a tree is its own.

@@ -65,6 +65,25 @@ impl Assessment {
         matches!(self.decision, Decision::Ask(_))
     }
 
+    /// Refuses it for these reasons as well; none changes nothing.
+    #[must_use]
+    pub fn refused_for(mut self, blockers: Vec<Blocker>) -> Self {
+        if blockers.is_empty() {
+            return self;
+        }
+        let reasons = blockers
+            .iter()
+            .map(|blocker| format!("refused: {}", blocker.detail));
+        self.reasons.splice(0..0, reasons);
+        for blocker in blockers {
+            if self.blockers.len() < blocker::MAX_BLOCKERS && !self.blockers.contains(&blocker) {
+                self.blockers.push(blocker);
+            }
+        }
+        self.decision = Decision::Deny;
+        self
+    }
+
     /// Raises the level where it is lower, for instance to the one a landing was stored with.
     #[must_use]
     pub fn at_least(mut self, level: Level, reason: &str) -> Self {

@@ -25,6 +25,7 @@ pub mod rules;
 mod exports;
 mod formatting;
 mod language;
+pub mod links;
 mod signals;
 mod weakened;
 

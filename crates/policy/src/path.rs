@@ -6,7 +6,7 @@
 //! | is below none of the roots | refused |
 //! | is on the list of secrets (`policy.paths.deny`), in any spelling some file system takes for it | refused |
 //! | is outside the allow list (`policy.paths.allow`), to be written | refused |
-//! | is git's own folder, to be written | refused |
+//! | is git's own folder | refused |
 //! | guards the repository (`policy.protected`), to be written | asks an admin |
 //! | anything else below a root | allowed |
 
@@ -75,10 +75,12 @@ pub fn judge_path(path: &str, access: Access, rules: &Rules, place: &Place) -> P
         root,
         relative: relative.to_owned(),
     };
-    let mut findings = Vec::new();
-    if access == Access::Write {
-        findings.extend(written(relative, rules));
-    }
+    let findings = match access {
+        Access::Write => written(relative, rules),
+        // Its settings hold addresses with tokens in them, its objects hold what no work tree shows.
+        Access::Read => in_git(relative),
+    };
+    let findings = findings.into_iter().collect();
     PathJudgement {
         judgement: conclude(findings, None),
         inside: Some(inside),
@@ -160,9 +162,8 @@ pub(crate) fn secret(absolute: &str, rules: &Rules, place: &Place) -> Option<&'s
 
 /// Says what speaks against writing a path below a root.
 pub(crate) fn written(relative: &str, rules: &Rules) -> Option<Finding> {
-    if relative.split('/').any(is_git) {
-        let detail = format!("{} is git's own folder; use git", shown(relative));
-        return Some(Finding::new(Weight::Deny, "path.git", detail));
+    if let Some(finding) = in_git(relative) {
+        return Some(finding);
     }
     if !relative.is_empty() && !rules.allows(relative) {
         let detail = format!(
@@ -180,6 +181,13 @@ pub(crate) fn written(relative: &str, rules: &Rules) -> Option<Finding> {
         return Some(Finding::new(weight, "path.protected", detail));
     }
     None
+}
+
+fn in_git(relative: &str) -> Option<Finding> {
+    relative.split('/').any(is_git).then(|| {
+        let detail = format!("{} is git's own folder; use git", shown(relative));
+        Finding::new(Weight::Deny, "path.git", detail)
+    })
 }
 
 /// Tells whether a name is `.git` to some file system.

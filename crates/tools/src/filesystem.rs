@@ -14,6 +14,7 @@ use hyperion_host::{BeneathError, Expect, Kind};
 use sha2::{Digest as _, Sha256};
 
 use crate::Place;
+use crate::text::Text;
 
 pub use delete_file::delete_file;
 pub use edit_file::edit_file;
@@ -106,9 +107,31 @@ fn exists(path: &str) -> Problem {
     )
 }
 
+/// Names a content, so that a later call can say which content it is about.
+fn name_of(place: &Place<'_>, path: &str, bytes: &[u8]) -> String {
+    let hash = sha256(bytes);
+    if holds_secrets(place, path, bytes) {
+        place.overseer.seal(&hash)
+    } else {
+        hash
+    }
+}
+
+/// Tells whether a content would be shown with masks, whatever encoding it is read in.
+fn holds_secrets(place: &Place<'_>, path: &str, bytes: &[u8]) -> bool {
+    let masked = |text: &str| place.overseer.mask(text).is_some();
+    match std::str::from_utf8(bytes) {
+        Ok(text) => masked(text),
+        Err(_) => {
+            masked(&String::from_utf8_lossy(bytes))
+                || Text::read(path, bytes, None).is_ok_and(|text| masked(&text.text))
+        }
+    }
+}
+
 /// Says that a file is not what the caller had seen: with both hashes.
-fn changed(path: &str, expected: &str, found: &[u8]) -> Problem {
-    let found = sha256(found);
+fn changed(place: &Place<'_>, path: &str, expected: &str, found: &[u8]) -> Problem {
+    let found = name_of(place, path, found);
     Problem::new(
         "file.changed",
         format!(
@@ -124,10 +147,10 @@ fn read_expected(place: &Place<'_>, path: &str, expected: &str) -> Result<Vec<u8
         .root
         .read(path, place.limits.file_bytes)
         .map_err(from_beneath)?;
-    if sha256(&found.bytes).eq_ignore_ascii_case(expected) {
+    if name_of(place, path, &found.bytes).eq_ignore_ascii_case(expected) {
         Ok(found.bytes)
     } else {
-        Err(changed(path, expected, &found.bytes))
+        Err(changed(place, path, expected, &found.bytes))
     }
 }
 
@@ -138,7 +161,9 @@ fn replace(place: &Place<'_>, path: &str, before: &[u8], after: &[u8]) -> Result
         is_it: &is_it,
         max_bytes: place.limits.file_bytes,
     };
-    put(place, path, after, expect, |error| since(error, before))
+    put(place, path, after, expect, |error| {
+        since(place, error, before)
+    })
 }
 
 /// Writes a file whose record was begun. Content and record become durable side by side, and only then the file changes.
@@ -160,9 +185,12 @@ fn put(
 }
 
 /// As [`from_beneath`], with both hashes when the content is another one.
-fn since(error: BeneathError, before: &[u8]) -> Problem {
+fn since(place: &Place<'_>, error: BeneathError, before: &[u8]) -> Problem {
     match error {
-        BeneathError::Changed { path, found } => changed(&path, &sha256(before), &found),
+        BeneathError::Changed { path, found } => {
+            let seen = name_of(place, &path, before);
+            changed(place, &path, &seen, &found)
+        }
         error => from_beneath(error),
     }
 }

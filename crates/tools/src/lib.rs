@@ -52,6 +52,10 @@ pub trait Overseer {
     /// Masks the secrets in a text, line by line: a mask takes no line away. None when there is nothing to mask.
     fn mask(&self, text: &str) -> Option<String>;
 
+    /// Turns the hash of a content that holds masked secrets into a name that only this session can make: with the hash
+    /// itself, whoever knows all but the secret could try out what the secret is.
+    fn seal(&self, sha256: &str) -> String;
+
     /// Tells how long the call has taken, by a clock that nobody sets.
     fn elapsed(&self) -> Duration;
 }

@@ -15,10 +15,11 @@ use hyperion_policy::{Assessment, Review, Severity, assess, review};
 use hyperion_store::Filter;
 use serde::{Deserialize, Serialize};
 
+use super::links::led_astray;
 use super::{MadeItem, Preview, change_facts, preview, unified_diff};
 use crate::approval::QuestionDocument;
 use crate::cx::json_blob;
-use crate::error::{chain, git_id};
+use crate::error::{chain, git_id, oid};
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
@@ -104,7 +105,9 @@ impl Assess {
             request.submission.source.is_outside(),
             rolls_back,
         );
-        let mut assessment = assess(&facts, &rules, &cx.redactor);
+        let base_tree = oid(&set.proposal.base_tree)?;
+        let astray = led_astray(opened, &base_tree, accepted, &rules)?;
+        let mut assessment = assess(&facts, &rules, &cx.redactor).refused_for(astray);
         if rolls_back {
             let level = rollback::level(cx, request)?;
             assessment = assessment.at_least(

@@ -5,6 +5,7 @@ mod between;
 mod content;
 mod decide;
 mod facts;
+mod links;
 mod materialise;
 mod stack;
 
@@ -15,6 +16,7 @@ pub(crate) use content::item_diff;
 pub use content::{Preview, PreviewItem, accepted_lines, landed, preview, title, unified_diff};
 pub use decide::{decide_all, decide_item};
 pub(crate) use facts::{change_facts, operation};
+pub(crate) use links::{led_astray, led_astray_by_merge};
 pub(crate) use materialise::mode_bits;
 pub use materialise::{ItemFailure, Made, MadeItem, Side, materialise};
 pub use stack::stack;

@@ -10,7 +10,7 @@ use hyperion_model::{Decision, Level};
 use hyperion_policy::assess;
 
 use super::message;
-use crate::change_set::{change_facts, owned, preview};
+use crate::change_set::{change_facts, led_astray, led_astray_by_merge, owned, preview};
 use crate::error::{git_id, oid};
 use crate::look::Look;
 use crate::repo::Opened;
@@ -86,7 +86,7 @@ pub(super) fn merge(
     if tree == tip_tree {
         return Ok(Outcome::Nothing);
     }
-    if let Some((set, why)) = astray(opened, entry, sets, &tip_tree, &tree)? {
+    if let Some((set, why)) = astray(cx, opened, entry, sets, onto, &tip_tree, &tree)? {
         return Ok(Outcome::Policy {
             set: Box::new(set),
             why,
@@ -128,11 +128,13 @@ fn commit(
 }
 
 /// Finds a path that the merge changes and nobody judged: git follows a file that the branch moved meanwhile,
-/// and where it went may be denied, protected, or somebody else's.
+/// and where it went may be denied, protected, or somebody else's. Or a link that leads out now.
 fn astray(
+    cx: &Cx,
     opened: &Opened,
     entry: &Entry,
     sets: &[ChangeSet],
+    onto: &Oid,
     tip_tree: &Oid,
     tree: &Oid,
 ) -> Result<Option<(ChangeSet, String)>, Error> {
@@ -150,6 +152,12 @@ fn astray(
         judged.extend(changes.into_iter().map(|change| change.path));
     }
     let changes = opened.git.diff_trees(tip_tree, tree, Renames::Off)?;
+    let (_, rules) = opened.file_and_rules(cx, onto)?;
+    let links = led_astray_by_merge(opened, tip_tree, tree, &changes, &rules)?;
+    if let Some((link, set)) = links.first().zip(sets.first()) {
+        let why = format!("merged with {}, {}", entry.admission.branch, link.detail);
+        return Ok(Some((set.clone(), why)));
+    }
     let stray = changes
         .into_iter()
         .find(|change| !judged.contains(&change.path));
@@ -188,14 +196,17 @@ fn stricter(
             .get::<hyperion_model::request::Request>(entry.admission.request)?;
         let Some(request) = request else { continue };
         let submission = &request.submission;
+        let accepted = preview.accepted()?;
         let facts = change_facts(
             submission.class,
-            &preview.accepted()?,
+            &accepted,
             owned(cx, set)?,
             submission.source.is_outside(),
             submission.rolls_back.is_some(),
         );
-        let now = assess(&facts, &rules, &cx.redactor);
+        let base_tree = oid(&set.proposal.base_tree)?;
+        let astray = led_astray(opened, &base_tree, &accepted, &rules)?;
+        let now = assess(&facts, &rules, &cx.redactor).refused_for(astray);
         let level = match now.decision {
             Decision::Allow => Level::Auto,
             Decision::Ask(level) => level,

@@ -221,6 +221,11 @@ impl Overseer for Oversight<'_> {
         masked
     }
 
+    fn seal(&self, hash: &str) -> String {
+        let key: &[u8] = &self.session.seal;
+        sha256(&[key, hash.as_bytes()].concat())
+    }
+
     fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }

@@ -27,6 +27,8 @@ pub(super) struct Session {
     pub(super) actor: Actor,
     /// What it is bound to, as records name it.
     pub(super) root: String,
+    /// Keys the names of contents that hold secrets; nobody outside of the engine knows it.
+    pub(super) seal: [u8; 32],
     bound: Bound,
     calls: Mutex<Calls>,
     masked: Mutex<BTreeSet<String>>,
@@ -150,8 +152,13 @@ impl Session {
                 (clone.work.clone(), Bound::Clone(clone))
             }
         };
+        let mut seal = [0; 32];
+        getrandom::fill(&mut seal).map_err(|_| {
+            unusable("the machine gave no random bytes; check /dev/urandom".to_owned())
+        })?;
         Ok(Self {
             id: cx.ids.next(),
+            seal,
             actor: actor.clone(),
             root,
             bound,

@@ -345,6 +345,57 @@ fn secrets_neither_leave_nor_come_in() {
     assert_eq!(found["matches"], json!([]));
 }
 
+// C8, X1: no answer tells whether a guess of a masked secret is right.
+#[test]
+fn a_guess_of_a_masked_secret_is_answered_like_any_other() {
+    let text = format!("# settings\ntoken = {TOKEN}\nport = 1\n");
+    let scene = Scene::new(&[("conf", &text)]);
+    let read = scene.call("readFile", json!({"path": "conf"}));
+    let named = read["sha256"].clone();
+    assert_ne!(
+        named,
+        json!(hyperion_tools::filesystem::sha256(text.as_bytes()))
+    );
+    let wrong = TOKEN.replace("ABCD", "XYZW");
+    for guess in [TOKEN, wrong.as_str()] {
+        let line = format!("token = {guess}");
+        let edit = |more: serde_json::Value| {
+            let mut parameters = json!({"path": "conf", "sha256": named});
+            let fields = more.as_object().unwrap().clone();
+            parameters.as_object_mut().unwrap().extend(fields);
+            scene.refused("editFile", parameters)
+        };
+        let same = json!({"oldText": line, "newText": line});
+        let other = json!({"oldText": line, "newText": "token = none"});
+        let part = json!({"oldText": &guess[..12], "newText": "x"});
+        let lines = json!({"startLine": 2, "endLine": 2, "newContent": line});
+        let whole = json!({"path": "conf", "sha256": named, "content": text.replace(TOKEN, guess)});
+        let hash = hyperion_tools::filesystem::sha256(text.replace(TOKEN, guess).as_bytes());
+        let hash = json!({"path": "conf", "sha256": hash});
+        let part = edit(part);
+        assert_eq!(
+            [
+                edit(same),
+                edit(other),
+                edit(lines),
+                scene.refused("writeFile", whole),
+                scene.refused("deleteFile", hash)
+            ],
+            [
+                "input.invalid",
+                "edit.no_match",
+                "secret.masked",
+                "secret.masked",
+                "file.changed"
+            ],
+            "{guess}"
+        );
+        assert_eq!(part, "edit.no_match", "{guess}");
+    }
+    let file = fs::read_to_string(scene.world.repo.path().join("conf")).unwrap();
+    assert_eq!(file, text);
+}
+
 // C8: a key block becomes one mask, and lines keep their numbers.
 #[test]
 fn a_mask_takes_no_line_away() {

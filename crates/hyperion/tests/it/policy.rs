@@ -1,7 +1,7 @@
 //! What policy lets pass by itself, what it asks about, and what it refuses.
 
 use crate::world::{World, text};
-use hyperion_testkit::{RequestFile, TempRepo, task, task_request};
+use hyperion_testkit::{RequestFile, TaskEntry, TempRepo, task, task_request};
 use serde_json::json;
 
 const FILES: &[(&str, &str)] = &[
@@ -155,6 +155,44 @@ fn what_policy_refuses_nobody_can_approve() {
         );
     }
     assert_eq!(world.repo.subjects("main"), ["Begin"]);
+    world.assert_sound();
+}
+
+fn link(task: TaskEntry, path: &str, target: &str) -> TaskEntry {
+    task.change(json!({"operation": "create", "path": path, "mode": "120000", "content": target}))
+}
+
+// X1: links are judged by where they lead through one another, in the tree that would land.
+#[test]
+fn links_that_lead_out_together_are_refused() {
+    let repo = TempRepo::with_files(FILES);
+    repo.write("one/here.txt", "here\n");
+    repo.write("p/q/here.txt", "here\n");
+    repo.commit_all("Add folders");
+    let world = World::up_with(repo, &[]);
+    let base = world.repo.tip("main");
+    let refused = |request: &RequestFile| {
+        let detail = world.file_to_end(request, 4);
+        text(&detail["change_sets"][0]["assessment"]["blockers"][0]["detail"])
+    };
+    let chained = request("docs", |task| {
+        link(link(task, "a", "b/../../etc"), "b", "one")
+    });
+    assert_eq!(refused(&chained), "the link a leads out of the repository");
+    // Harmless while there is no `deep` ...
+    let leaning = request("docs", |task| link(task, "a", "p/q/deep/../../x"));
+    world.carry_out(&leaning, 0);
+    // ... and not when it is a link to a folder that lies higher.
+    let lifted = request("docs", |task| link(task, "p/q/deep", "../../one"));
+    assert_eq!(refused(&lifted), "the link a leads out of the repository");
+    // The same, made on the commit before `a`: only the merge shows it.
+    let asked = world.ask(&lifted.base(&base));
+    let detail = world.approve(&asked, 4);
+    let why = detail["summary"]["not_landed"][0]["detail"].to_string();
+    assert!(
+        why.contains("the link a leads out of the repository"),
+        "{detail:#}"
+    );
     world.assert_sound();
 }
 

@@ -4,7 +4,7 @@ use hyperion_api::Problem;
 use hyperion_api::tool::filesystem::{DeleteFile, DeleteResult};
 use hyperion_host::Expect;
 
-use super::{from_beneath, read_expected, relative, sha256, since};
+use super::{from_beneath, name_of, read_expected, relative, since};
 use crate::{Access, Place, Planned};
 
 /// Deletes a file: what was read, or what is there now.
@@ -32,9 +32,9 @@ pub fn delete_file(place: &Place<'_>, params: &DeleteFile) -> Result<DeleteResul
     place
         .root
         .remove(path, expect)
-        .map_err(|error| since(error, &before))?;
+        .map_err(|error| since(place, error, &before))?;
     Ok(DeleteResult {
         path: path.to_owned(),
-        sha256: sha256(&before),
+        sha256: name_of(place, path, &before),
     })
 }

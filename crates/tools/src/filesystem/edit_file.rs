@@ -1,9 +1,11 @@
 //! `editFile`
 
+use std::collections::BTreeSet;
+
 use hyperion_api::Problem;
 use hyperion_api::tool::filesystem::{EditFile, LineEnding, WriteResult};
 
-use super::{read_expected, refuse_larger, relative, replace, sha256};
+use super::{name_of, read_expected, refuse_larger, relative, replace};
 use crate::text::{Text, count_lines, in_style, line_ending};
 use crate::{Access, Place, Planned};
 
@@ -23,9 +25,23 @@ pub fn edit_file(place: &Place<'_>, params: &EditFile) -> Result<WriteResult, Pr
     )?;
     let before = read_expected(place, path, &params.sha256)?;
     let text = Text::read(path, &before, params.encoding)?;
+    let masked = place.overseer.mask(&text.text);
+    let shown = masked.as_deref().unwrap_or(&text.text);
     let edited = match edit {
-        Edit::Lines { first, last, new } => by_lines(path, &text.text, first, last, new)?,
-        Edit::Match { old, new } => by_match(path, &text.text, old, new)?,
+        Edit::Lines { first, last, new } => {
+            let edited = by_lines(path, &text.text, first, last, new)?;
+            let hidden = masked_lines(&text.text, shown).any(|line| (first..=last).contains(&line));
+            // Writing the very secret that stands there would change nothing, and so tell a guess that is right.
+            if hidden && (edited == text.text || place.overseer.mask(new).is_some()) {
+                return Err(Problem::new(
+                    "secret.masked",
+                    format!("a line from {first} to {last} of {path} holds a masked secret, and the new text holds one, too"),
+                )
+                .hint("take the secret out of the new text, or leave those lines alone"));
+            }
+            edited
+        }
+        Edit::Match { old, new } => by_match(path, &text.text, shown, old, new)?,
     };
     if edited == text.text {
         return Err(
@@ -49,7 +65,7 @@ pub fn edit_file(place: &Place<'_>, params: &EditFile) -> Result<WriteResult, Pr
     Ok(WriteResult {
         path: path.to_owned(),
         created: false,
-        sha256: sha256(&after),
+        sha256: name_of(place, path, &after),
         bytes: after.len() as u64,
         total_lines: count_lines(&edited),
     })
@@ -80,6 +96,12 @@ impl<'p> Edit<'p> {
                 last: *last,
                 new,
             }),
+            // Said before the file is looked at: the answer must not tell whether the text is in it.
+            (None, None, None, Some(old), Some(new)) if old == new => Err(Problem::new(
+                "input.invalid",
+                "oldText and newText are the same, so there is nothing to change",
+            )
+            .hint("give the text as it should be afterwards as newText")),
             (None, None, None, Some(old), Some(new)) if !old.is_empty() => {
                 Ok(Self::Match { old, new })
             }
@@ -100,13 +122,30 @@ impl<'p> Edit<'p> {
     }
 }
 
-fn by_match(path: &str, text: &str, old: &str, new: &str) -> Result<String, Problem> {
+/// Gives the numbers of the lines that are shown otherwise than they are; a mask takes no line away.
+fn masked_lines(text: &str, shown: &str) -> impl Iterator<Item = u64> {
+    let pairs = text.split('\n').zip(shown.split('\n')).zip(1..);
+    pairs.filter_map(|((is, shown), number)| (is != shown).then_some(number))
+}
+
+/// Replaces the only place where `old` stands. A line that is shown masked never matches: whether a guess is right would
+/// be told by the answer.
+fn by_match(path: &str, text: &str, shown: &str, old: &str, new: &str) -> Result<String, Problem> {
     let ending = line_ending(text);
     // A caller who was shown the lines may not have seen how they end.
     let respelled = in_style(old, ending);
     let old = if text.contains(old) { old } else { &respelled };
     let new = in_style(new, ending);
-    let found: Vec<usize> = occurrences(text, old).take(PLACES_MAX + 1).collect();
+    let hidden: BTreeSet<u64> = masked_lines(text, shown).collect();
+    let is_shown = |at: &usize| {
+        let first = count_lines_before(text, *at) as u64;
+        let last = first + old.trim_end_matches('\n').matches('\n').count() as u64;
+        hidden.range(first..=last).next().is_none()
+    };
+    let found: Vec<usize> = occurrences(text, old)
+        .filter(is_shown)
+        .take(PLACES_MAX + 1)
+        .collect();
     match found.as_slice() {
         [at] => Ok(format!(
             "{}{new}{}",
@@ -245,7 +284,7 @@ mod tests {
     #[test]
     fn a_text_that_occurs_twice_is_refused_with_its_lines() {
         let refused = |text: &str, old: &str| {
-            let problem = by_match("f", text, old, "x").unwrap_err();
+            let problem = by_match("f", text, text, old, "x").unwrap_err();
             format!("{} ({})", problem.detail, problem.code)
         };
         insta::assert_snapshot!(refused("one\ntwo\none\n", "one"), @"oldText occurs more than once in f: at lines 1, 3 (edit.ambiguous)");
@@ -258,7 +297,8 @@ mod tests {
     // T1: a caller that was shown lines need not know how they end.
     #[test]
     fn a_match_over_lines_fits_a_file_with_other_line_endings() {
-        let edited = by_match("f", "a\r\nb\r\nc\r\n", "a\nb\n", "x\ny\n").unwrap();
+        let text = "a\r\nb\r\nc\r\n";
+        let edited = by_match("f", text, text, "a\nb\n", "x\ny\n").unwrap();
         assert_eq!(edited, "x\r\ny\r\nc\r\n");
     }
 }

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use hyperion_api::Problem;
 use hyperion_api::tool::filesystem::{Encoding, LineEnding, ReadFile, ReadFileResult};
 
-use super::{from_beneath, refuse_larger, relative, sha256};
+use super::{from_beneath, name_of, refuse_larger, relative};
 use crate::text::{Text, count_lines, line_ending};
 use crate::{Access, Place};
 
@@ -41,7 +41,7 @@ pub fn read_file(place: &Place<'_>, params: &ReadFile) -> Result<ReadFileResult,
         path: path.to_owned(),
         content: content.to_owned(),
         redacted: masked.is_some(),
-        sha256: sha256(&bytes),
+        sha256: name_of(place, path, &bytes),
         bytes: bytes.len() as u64,
         start_line: if wanted == 0 { 0 } else { lines.first },
         end_line: if wanted == 0 {
@@ -97,7 +97,7 @@ fn whole(
         path: path.to_owned(),
         content: BASE64_STANDARD.encode(bytes),
         redacted: false,
-        sha256: sha256(bytes),
+        sha256: name_of(place, path, bytes),
         bytes: bytes.len() as u64,
         start_line: 0,
         end_line: 0,

@@ -61,6 +61,10 @@ impl Overseer for Noting {
             .then(|| text.replace("s3cret", "[redacted:known]"))
     }
 
+    fn seal(&self, sha256: &str) -> String {
+        format!("sealed-{}", &sha256[..4])
+    }
+
     fn elapsed(&self) -> Duration {
         self.elapsed.get()
     }
@@ -518,7 +522,8 @@ fn a_secret_is_masked_in_whatever_leaves() {
     let read = read_file(&scene.place(), &lines("f", 2, 2)).unwrap();
     assert_eq!(read.content, "key [redacted:known]\n");
     assert!(read.redacted);
-    assert_eq!(read.sha256, scene.hash("f"));
+    // With the hash itself, whoever knows the other letters could try out what the secret is.
+    assert!(read.sha256.starts_with("sealed-"), "{}", read.sha256);
     for encoding in [Encoding::Base64, Encoding::Utf16Le, Encoding::Utf16Be] {
         let params = ReadFile {
             encoding: Some(encoding),

@@ -6,7 +6,10 @@ use hyperion_api::Problem;
 use hyperion_api::tool::filesystem::{Encoding, WriteFile, WriteResult};
 use hyperion_host::{BeneathError, Expect};
 
-use super::{exists, from_beneath, put, read_expected, refuse_larger, relative, replace, sha256};
+use super::{
+    exists, from_beneath, holds_secrets, name_of, put, read_expected, refuse_larger, relative,
+    replace,
+};
 use crate::text::{Text, count_lines, in_style, line_ending};
 use crate::{Access, Place, Planned};
 
@@ -49,7 +52,7 @@ fn create(place: &Place<'_>, path: &str, params: &WriteFile) -> Result<WriteResu
         after: Some(&after),
     })?;
     put(place, path, &after, Expect::Absent, from_beneath)?;
-    Ok(written(path, params, &after, true))
+    Ok(written(place, path, params, &after, true))
 }
 
 fn overwrite(
@@ -71,13 +74,21 @@ fn overwrite(
             was.bytes_of(&in_style(&params.content, line_ending(&was.text)))?
         }
     };
+    // A secret that is there already would pass, and so tell whoever guesses that the guess was right.
+    if holds_secrets(place, path, &before) && holds_secrets(place, path, &after) {
+        return Err(Problem::new(
+            "secret.masked",
+            format!("{path} holds secrets, and so would the new content"),
+        )
+        .hint("change the other lines with editFile, by their numbers, and leave the masked ones alone"));
+    }
     place.overseer.before_write(&Planned {
         path,
         before: Some(&before),
         after: Some(&after),
     })?;
     replace(place, path, &before, &after)?;
-    Ok(written(path, params, &after, false))
+    Ok(written(place, path, params, &after, false))
 }
 
 fn bytes_of_base64(content: &str) -> Result<Vec<u8>, Problem> {
@@ -89,12 +100,18 @@ fn bytes_of_base64(content: &str) -> Result<Vec<u8>, Problem> {
         })
 }
 
-fn written(path: &str, params: &WriteFile, after: &[u8], created: bool) -> WriteResult {
+fn written(
+    place: &Place<'_>,
+    path: &str,
+    params: &WriteFile,
+    after: &[u8],
+    created: bool,
+) -> WriteResult {
     let is_text = params.encoding != Some(Encoding::Base64);
     WriteResult {
         path: path.to_owned(),
         created,
-        sha256: sha256(after),
+        sha256: name_of(place, path, after),
         bytes: after.len() as u64,
         total_lines: if is_text {
             count_lines(&params.content)

@@ -33,6 +33,10 @@ impl Overseer for Rules {
         None
     }
 
+    fn seal(&self, sha256: &str) -> String {
+        sha256.to_owned()
+    }
+
     fn elapsed(&self) -> Duration {
         Duration::ZERO
     }
