@@ -3,6 +3,12 @@
 //! The file may hold one value, an array, or several values one after the other (JSON lines); in the
 //! last two cases the pointer's first part is the number of the value.
 
+use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use serde::de::IgnoredAny;
+use serde_json::Deserializer;
+
 /// Gives the line, from 1, of the value that a pointer names, or of the nearest that is there.
 pub(crate) fn line_of(text: &str, pointer: &str) -> Option<usize> {
     let parts: Vec<String> = pointer
@@ -10,154 +16,56 @@ pub(crate) fn line_of(text: &str, pointer: &str) -> Option<usize> {
         .skip(1)
         .map(|part| part.replace("~1", "/").replace("~0", "~"))
         .collect();
-    let mut scan = Scan {
-        text: text.as_bytes(),
-        at: 0,
-    };
-    let mut starts = Vec::new();
-    loop {
-        scan.space();
-        if scan.at >= scan.text.len() {
-            break;
-        }
-        starts.push(scan.at);
-        scan.value(0)?;
+    let mut values = Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    let mut ends = vec![0];
+    while let Some(value) = values.next() {
+        value.ok()?;
+        ends.push(values.byte_offset());
     }
-    let (start, parts) = match starts.as_slice() {
-        [] => return None,
-        [one] => (*one, parts.as_slice()),
-        several => {
+    let (number, parts) = match ends.len() {
+        0 | 1 => return None,
+        2 => (0, parts.as_slice()),
+        _ => {
             let (first, rest) = parts.split_first()?;
-            (*several.get(first.parse::<usize>().ok()?)?, rest)
+            (first.parse::<usize>().ok()?, rest)
         }
     };
-    scan.at = start;
-    let found = scan.find(parts)?;
+    let (from, to) = (*ends.get(number)?, *ends.get(number.checked_add(1)?)?);
+    let one = text.get(from..to)?;
+    let parsed = parse_to_ast(one, &CollectOptions::default(), &ParseOptions::default()).ok()?;
+    let found = from + find(parsed.value.as_ref()?, parts);
     let before = text.as_bytes().get(..found)?;
     Some(before.iter().filter(|&&byte| byte == b'\n').count() + 1)
 }
 
-/// Deeper than this nobody nests by hand.
-const DEPTH_MAX: usize = 128;
-
-struct Scan<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl Scan<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    fn space(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_whitespace()) {
-            self.at += 1;
+/// Gives the place of the value that the parts lead to, as far as they lead.
+fn find(value: &Value<'_>, parts: &[String]) -> usize {
+    let here = value.start();
+    let Some((first, rest)) = parts.split_first() else {
+        return here;
+    };
+    match value {
+        Value::Object(object) => match object
+            .properties
+            .iter()
+            .find(|prop| prop.name.as_str() == first)
+        {
+            // The name's line is where a person looks, even if the value begins below it.
+            Some(prop) if rest.is_empty() => prop.start(),
+            Some(prop) => find(&prop.value, rest),
+            None => here,
+        },
+        Value::Array(array) => {
+            let item = first
+                .parse()
+                .ok()
+                .and_then(|index: usize| array.elements.get(index));
+            item.map_or(here, |item| find(item, rest))
         }
-    }
-
-    fn take(&mut self, byte: u8) -> bool {
-        self.space();
-        let there = self.peek() == Some(byte);
-        self.at += usize::from(there);
-        there
-    }
-
-    /// Gives the place of the value that the parts lead to, as far as they lead.
-    fn find(&mut self, parts: &[String]) -> Option<usize> {
-        self.space();
-        let here = self.at;
-        let Some((first, rest)) = parts.split_first() else {
-            return Some(here);
-        };
-        let mut index = 0_usize;
-        match self.peek()? {
-            b'{' => {
-                self.at += 1;
-                while !self.take(b'}') {
-                    self.space();
-                    let name_at = self.at;
-                    let name = self.string()?;
-                    if !self.take(b':') {
-                        return Some(here);
-                    }
-                    if name == *first {
-                        // The name's line is where a person looks, even if the value begins below it.
-                        return if rest.is_empty() {
-                            Some(name_at)
-                        } else {
-                            self.find(rest)
-                        };
-                    }
-                    self.value(0)?;
-                    self.take(b',');
-                }
-                Some(here)
-            }
-            b'[' => {
-                let wanted: usize = first.parse().ok()?;
-                self.at += 1;
-                while !self.take(b']') {
-                    if index == wanted {
-                        return self.find(rest);
-                    }
-                    self.value(0)?;
-                    self.take(b',');
-                    index += 1;
-                }
-                Some(here)
-            }
-            _ => Some(here),
-        }
-    }
-
-    /// Passes over a value; none where the text is no JSON.
-    fn value(&mut self, depth: usize) -> Option<()> {
-        self.space();
-        match self.peek()? {
-            b'"' => self.string().map(drop),
-            open @ (b'{' | b'[') if depth < DEPTH_MAX => {
-                let close = if open == b'{' { b'}' } else { b']' };
-                self.at += 1;
-                while !self.take(close) {
-                    if open == b'{' {
-                        self.space();
-                        self.string()?;
-                        self.take(b':').then_some(())?;
-                    }
-                    self.value(depth + 1)?;
-                    self.take(b',');
-                }
-                Some(())
-            }
-            byte if byte.is_ascii_alphanumeric() || byte == b'-' => {
-                while self
-                    .peek()
-                    .is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-                {
-                    self.at += 1;
-                }
-                Some(())
-            }
-            _ => None,
-        }
-    }
-
-    fn string(&mut self) -> Option<String> {
-        let start = self.at;
-        if self.peek()? != b'"' {
-            return None;
-        }
-        self.at += 1;
-        loop {
-            match self.peek()? {
-                b'\\' => self.at += 2,
-                b'"' => break,
-                _ => self.at += 1,
-            }
-        }
-        self.at += 1;
-        serde_json::from_slice(self.text.get(start..self.at)?).ok()
+        Value::StringLit(_)
+        | Value::NumberLit(_)
+        | Value::BooleanLit(_)
+        | Value::NullKeyword(_) => here,
     }
 }
 

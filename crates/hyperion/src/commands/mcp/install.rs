@@ -339,12 +339,7 @@ mod tests {
         {
           "mcpServers": {
             "files": {
-              "args": [
-                "mcp",
-                "filesystem",
-                "--root",
-                "/srv/web"
-              ],
+              "args": ["mcp", "filesystem", "--root", "/srv/web"],
               "command": "/bin/hyperion"
             }
           }
@@ -354,13 +349,7 @@ mod tests {
         {
           "mcp": {
             "files": {
-              "command": [
-                "/bin/hyperion",
-                "mcp",
-                "filesystem",
-                "--root",
-                "/srv/web"
-              ],
+              "command": ["/bin/hyperion", "mcp", "filesystem", "--root", "/srv/web"],
               "enabled": true,
               "type": "local"
             }
@@ -397,7 +386,7 @@ mod tests {
             let (program, root) = (Path::new("/h"), Path::new("/r"));
             edit(agent, before, "files", program, Server::Filesystem, root).unwrap_err()
         };
-        insta::assert_snapshot!(refused(Agent::Cursor, "{"), @"it is not JSON: no member where one has to be at byte 1");
+        insta::assert_snapshot!(refused(Agent::Cursor, "{"), @"it is not JSON: Unterminated object on line 1 column 2");
         insta::assert_snapshot!(refused(Agent::Cursor, r#"{"mcpServers": []}"#), @r#""mcpServers" is not an object"#);
         insta::assert_snapshot!(refused(Agent::Codex, "mcp_servers = 1"), @"`mcp_servers` is not a table");
     }
