@@ -51,6 +51,7 @@ pub(crate) struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(commands::init::Args),
+    Status(commands::status::Args),
     Demo(commands::demo::Args),
     Request(commands::request::Args),
     Approval(commands::approval::Args),
@@ -92,6 +93,7 @@ pub(crate) async fn run(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
     };
     match command {
         Command::Init(args) => commands::init::run(args, cx).await,
+        Command::Status(args) => commands::status::run(args, cx).await,
         Command::Demo(args) => commands::demo::run(args, cx).await,
         Command::Request(args) => commands::request::run(args, cx).await,
         Command::Approval(args) => commands::approval::run(args, cx).await,
@@ -174,6 +176,10 @@ const OVERVIEW: &[(&str, &[(&str, &str)])] = &[
     (
         "Look",
         &[
+            (
+                "hyperion status",
+                "what waits for you, what is stuck, what landed",
+            ),
             ("hyperion request list", "what was asked for"),
             ("hyperion queue list", "what is on its way"),
             ("hyperion history", "what landed, and who let it"),

@@ -22,5 +22,6 @@ pub(crate) mod repo;
 pub(crate) mod request;
 pub(crate) mod restore;
 pub(crate) mod rollback;
+pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod worker;

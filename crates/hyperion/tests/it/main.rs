@@ -39,6 +39,7 @@ mod persons_git;
 mod policy;
 mod power;
 mod road;
+mod status;
 mod surface;
 mod tasks;
 mod terminals;

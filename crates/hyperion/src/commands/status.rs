@@ -1,0 +1,137 @@
+//! `hyperion status`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hyperion_api::Client;
+use hyperion_api::list::List;
+use hyperion_api::queue::{Entry, Metrics};
+use hyperion_api::request::Request;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use crate::connection::Access;
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::output::{Format, FormatArgs};
+use crate::route::Route;
+use crate::time::Since;
+use crate::view;
+use crate::view::status::{SHOWN, Status};
+
+/// How far back the first look goes.
+const FIRST_LOOK_HOURS: i64 = 24;
+/// States of entries that go no further without a person, the most pressing first.
+const STUCK: [&str; 4] = ["blocked", "quarantined", "dead", "failed"];
+/// States in which the engine is working at an entry.
+const AT_WORK: [&str; 6] = [
+    "leased",
+    "merging",
+    "checking",
+    "ready",
+    "dispatching",
+    "queued",
+];
+
+/// See what waits for you, what is stuck and why, and what landed
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion status
+  hyperion status --since 1d --format json")]
+pub(crate) struct Args {
+    /// What landed and failed since then, instead of since the last look: 30m, 1h, 2d, 2026-11-01, or a time
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    since: Option<Since>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let note = session.locations().cache.join("last-look");
+        let now = cx.now();
+        let since = match &args.since {
+            Some(since) => since.moment(&cx.now_here()),
+            None => last_look(&note, now),
+        };
+        let engine = session
+            .health()
+            .await
+            .is_ok_and(|health| health.engine && health.pid != std::process::id());
+        let status = look(session.client(), engine, since).await?;
+        cx.output.show(args.format.format, &status, |status| {
+            view::status::page(status, now, cx.output.width())
+        })?;
+        // A script's look is nobody's.
+        if args.format.format == Format::Table && args.since.is_none() {
+            remember(&note, now);
+        }
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn look(client: &Client, engine: bool, since: Timestamp) -> anyhow::Result<Status> {
+    let queue = |status: &str| Route::new("/api/queue").query("status", status);
+    let mut stuck: Vec<Entry> = Vec::new();
+    for status in STUCK {
+        stuck.extend(some(client, queue(status)).await?);
+    }
+    let mut on_the_way: Vec<Entry> = Vec::new();
+    for status in AT_WORK {
+        on_the_way.extend(some(client, queue(status)).await?);
+    }
+    let metrics: Metrics = client.get("/api/queue/metrics").await?;
+    let is_new = |moment: &Option<String>| {
+        let moment = moment
+            .as_deref()
+            .and_then(|moment| moment.parse::<Timestamp>().ok());
+        moment.is_some_and(|moment| moment >= since)
+    };
+    let mut landed: Vec<Entry> = some(client, queue("landed")).await?;
+    landed.retain(|entry| is_new(&entry.ended_at));
+    let request = |status: &str| Route::new("/api/requests").query("status", status);
+    let mut failed: Vec<Request> = some(client, request("failed")).await?;
+    failed.retain(|request| {
+        is_new(&request.finished_at) && !stuck.iter().any(|entry| entry.request_id == request.id)
+    });
+    Ok(Status {
+        engine,
+        approvals: some(
+            client,
+            Route::new("/api/approvals").query("status", "pending"),
+        )
+        .await?,
+        questions: some(client, request("needs_clarification")).await?,
+        queue_depth: metrics.depth,
+        stuck,
+        on_the_way,
+        since,
+        failed,
+        landed,
+    })
+}
+
+async fn some<T: DeserializeOwned>(client: &Client, route: Route) -> anyhow::Result<Vec<T>> {
+    // One more than is shown, so that it can be said that there are more.
+    let route = route.query("limit", (SHOWN + 1).to_string());
+    let list: List<T> = client.get(route.as_str()).await?;
+    Ok(list.items)
+}
+
+/// Reads when the person looked last; the note may be lost at any time, and then a day is told.
+fn last_look(note: &Path, now: Timestamp) -> Timestamp {
+    let noted = fs::read_to_string(note)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    noted.unwrap_or_else(|| now - jiff::SignedDuration::from_hours(FIRST_LOOK_HOURS))
+}
+
+/// Notes when the person looked; without the note, the next look tells too much rather than too little.
+fn remember(note: &Path, now: Timestamp) {
+    let folder = note.parent().map(PathBuf::from).unwrap_or_default();
+    if let Err(error) = fs::create_dir_all(&folder).and_then(|()| fs::write(note, now.to_string()))
+    {
+        tracing::debug!(%error, "could not note when status was looked at");
+    }
+}

@@ -1,0 +1,200 @@
+//! What a person looks for first.
+
+use hyperion_api::approval::Approval;
+use hyperion_api::queue::Entry;
+use hyperion_api::request::Request;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::id::{short, short_commit};
+use crate::output::style::{self, paint};
+use crate::output::table::{Cell, Column, Table, fixed, prose};
+use crate::time::ago;
+
+/// How many of each kind are shown.
+pub(crate) const SHOWN: usize = 10;
+
+/// All that a person looks for first.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    /// Whether an engine is up.
+    pub(crate) engine: bool,
+    /// What waits for a decision.
+    pub(crate) approvals: Vec<Approval>,
+    /// Requests that wait for an answer.
+    pub(crate) questions: Vec<Request>,
+    /// Entries that go no further without a person.
+    pub(crate) stuck: Vec<Entry>,
+    /// Entries on their way, the next first.
+    pub(crate) on_the_way: Vec<Entry>,
+    /// How many entries are on their way, also those that are not listed.
+    pub(crate) queue_depth: u64,
+    /// Since when the following is told.
+    pub(crate) since: Timestamp,
+    /// Requests that failed and left nothing in the queue.
+    pub(crate) failed: Vec<Request>,
+    /// Entries that landed.
+    pub(crate) landed: Vec<Entry>,
+}
+
+/// Writes all of it; where there is nothing of a kind, one line for all such.
+pub(crate) fn page(status: &Status, now: Timestamp, width: Option<usize>) -> String {
+    let mut page = Page {
+        text: String::new(),
+        width,
+    };
+    let rows = status.approvals.iter().map(|approval| {
+        vec![
+            short(&approval.id).into(),
+            (&approval.level).into(),
+            (&approval.summary).into(),
+            ago(&approval.expires_at, now).into(),
+        ]
+    });
+    page.part(
+        "Waits for you",
+        "hyperion approval show ID",
+        [
+            fixed("APPROVAL"),
+            fixed("LEVEL"),
+            prose("SUMMARY"),
+            fixed("EXPIRES"),
+        ]
+        .into(),
+        rows,
+    );
+    let rows = status.questions.iter().map(|request| {
+        vec![
+            short(&request.id).into(),
+            (&request.title).into(),
+            ago(&request.submitted_at, now).into(),
+        ]
+    });
+    page.part(
+        "Asks you",
+        "hyperion request show ID",
+        [fixed("REQUEST"), prose("TITLE"), fixed("AGE")].into(),
+        rows,
+    );
+    let rows = status.stuck.iter().map(|entry| {
+        vec![
+            short(&entry.id).into(),
+            Cell::status(&entry.status),
+            (&entry.title).into(),
+            entry.reason.as_deref().unwrap_or_default().into(),
+        ]
+    });
+    page.part(
+        "Is stuck",
+        "hyperion queue show ID",
+        [
+            fixed("ENTRY"),
+            fixed("STATUS"),
+            prose("TITLE"),
+            prose("WHY"),
+        ]
+        .into(),
+        rows,
+    );
+    let rows = status.failed.iter().map(|request| {
+        vec![
+            short(&request.id).into(),
+            (&request.title).into(),
+            request.reason.as_deref().unwrap_or_default().into(),
+        ]
+    });
+    page.part(
+        "Failed",
+        "hyperion request show ID",
+        [fixed("REQUEST"), prose("TITLE"), prose("WHY")].into(),
+        rows,
+    );
+    let rows = status.on_the_way.iter().map(|entry| {
+        vec![
+            short(&entry.id).into(),
+            Cell::status(&entry.status),
+            (&entry.repo).into(),
+            (&entry.title).into(),
+            ago(&entry.enqueued_at, now).into(),
+        ]
+    });
+    let heading = match status.queue_depth {
+        0 => "On its way".to_owned(),
+        depth => format!("On its way ({depth})"),
+    };
+    page.part(
+        &heading,
+        "hyperion queue list",
+        [
+            fixed("ENTRY"),
+            fixed("STATUS"),
+            fixed("REPO"),
+            prose("TITLE"),
+            fixed("AGE"),
+        ]
+        .into(),
+        rows,
+    );
+    let rows = status.landed.iter().map(|entry| {
+        vec![
+            entry.commit.as_deref().map_or("", short_commit).into(),
+            (&entry.repo).into(),
+            (&entry.title).into(),
+            entry
+                .ended_at
+                .as_deref()
+                .map_or_else(String::new, |ended| ago(ended, now))
+                .into(),
+        ]
+    });
+    page.part(
+        &format!("Landed in the last {}", ago(&status.since.to_string(), now)),
+        "hyperion history",
+        [fixed("COMMIT"), fixed("REPO"), prose("TITLE"), fixed("AGE")].into(),
+        rows,
+    );
+    if page.text.is_empty() {
+        page.text = format!(
+            "Nothing waits for you, nothing is stuck, and nothing landed in the last {}.\n",
+            ago(&status.since.to_string(), now)
+        );
+    }
+    page.text.push_str(if status.engine {
+        "The engine is up.\n"
+    } else {
+        "No engine is up; the next command that changes something starts one.\n"
+    });
+    page.text
+}
+
+struct Page {
+    text: String,
+    width: Option<usize>,
+}
+
+impl Page {
+    /// Writes one kind, with the command that shows more; nothing where there is none.
+    fn part(
+        &mut self,
+        heading: &str,
+        command: &str,
+        columns: Vec<Column>,
+        rows: impl ExactSizeIterator<Item = Vec<Cell>>,
+    ) {
+        if rows.len() == 0 {
+            return;
+        }
+        let more = rows.len() > SHOWN;
+        let mut table = Table::new(columns);
+        for row in rows.take(SHOWN) {
+            table.row(row);
+        }
+        let more = if more { "  and more" } else { "" };
+        self.text.push_str(&format!(
+            "{}{more}  {}\n{}\n",
+            paint(style::STRONG, heading),
+            paint(style::HINT, command),
+            table.render(self.width)
+        ));
+    }
+}
