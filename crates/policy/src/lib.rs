@@ -39,7 +39,7 @@ pub use path::{Access, Inside, PathJudgement, judge_path};
 pub use path_set::{Anchor, Case, PathSet};
 pub use permit::{Action, ActionKind, Basis, DecisionId, Permit, Purpose, Refused, permit};
 pub use place::{Place, PlaceError};
-pub use redact::{RedactStream, Redactor, SecretFinding};
+pub use redact::{MaskedDiff, RedactStream, Redactor, SecretFinding};
 pub use review::{Review, review};
 pub use risk::{Risk, RiskKind, Severity};
 pub use rule_error::RuleError;

@@ -7,19 +7,15 @@ use super::tokens::ANY;
 const MAX_JUDGED: usize = 2048;
 /// The most characters of a name of code.
 const MAX_NAME: usize = 80;
-/// The most bytes between a key block's first line and the key: headers, blank lines.
-const MAX_KEY_HEAD: usize = 1024;
 /// The most characters of a token's head, which only names its algorithm and key.
 const MAX_JWT_HEAD: usize = 512;
-/// The most bytes of a private key block.
-const MAX_KEY_BLOCK: usize = 16 * 1024;
 /// The most bytes of what stands before the host in a URL.
 const MAX_USERINFO: usize = 512;
 /// Below this many bits a character a token is a filler such as `xxxx…`.
 const MIN_ENTROPY: f64 = 2.5;
 
 /// Names of the shapes that are no [`Format`].
-pub(super) const SHAPES: [&str; 3] = ["private-key", "jwt", "connection-string"];
+pub(super) const SHAPES: [&str; 2] = ["jwt", "connection-string"];
 
 /// Which characters a token has after its prefix.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +41,7 @@ impl Chars {
             Chars::Word => c.is_ascii_alphanumeric() || c == b'_',
             Chars::Url => c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'),
             Chars::Dotted => c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.'),
-            Chars::Base64 => is_base64(c) || matches!(c, b'_' | b'-'),
+            Chars::Base64 => super::key::is_base64(c) || matches!(c, b'_' | b'-'),
         }
     }
 }
@@ -165,111 +161,6 @@ fn is_random(body: &str) -> bool {
         && body.bytes().any(|c| c.is_ascii_alphanumeric())
 }
 
-/// Finds a private key block that really holds a key.
-///
-/// It is the only rule that reads past a line's end: see [`ends_in_key`].
-pub(super) fn private_key(text: &str, at: usize) -> Option<Found> {
-    let rest = &text[at..text.floor_char_boundary((at + MAX_KEY_BLOCK).min(text.len()))];
-    let label = rest.strip_prefix("-----BEGIN")?;
-    let close = label
-        .get(..label.floor_char_boundary(64))
-        .unwrap_or(label)
-        .find("-----")?;
-    let name = label[..close].trim();
-    if !(name.ends_with("PRIVATE KEY") || name.ends_with("PRIVATE KEY BLOCK")) {
-        return None;
-    }
-    let body_at = "-----BEGIN".len() + close + "-----".len();
-    let body = one_block(&rest[body_at..]);
-    // A parser's constant or a test's label is no key: the key itself begins soon.
-    if !holds_key(&body[..body.floor_char_boundary(MAX_KEY_HEAD.min(body.len()))]) {
-        return None;
-    }
-    let (inner, len) = match body.find("-----END") {
-        Some(end) => {
-            let tail = &body[end + "-----END".len()..];
-            let tail_len = tail
-                .find("-----")
-                .filter(|len| *len <= 64)
-                .map_or(0, |len| len + 5);
-            (&body[..end], end + "-----END".len() + tail_len)
-        }
-        None => {
-            // Cut off: as far as the lines look like a key.
-            let lines = body.split_inclusive('\n').enumerate();
-            let key = lines.take_while(|(at, line)| *at == 0 || is_key_line(line));
-            let len = key.map(|(_, line)| line.len()).sum();
-            (&body[..len], len)
-        }
-    };
-    holds_key(inner).then_some(Found::by_shape(SHAPES[0], at, at + body_at + len))
-}
-
-/// Tells whether a text ends within a key block, or within what may become one.
-pub(super) fn ends_in_key(text: &str) -> bool {
-    let mut blocks = text.match_indices("-----BEGIN");
-    blocks.any(|(at, _)| key_is_open(text, at))
-}
-
-/// Tells whether text that comes later could make a key of what begins at `at`, or lengthen it.
-fn key_is_open(text: &str, at: usize) -> bool {
-    // What is looked at, and a last line's dashes.
-    if text.len() - at > MAX_KEY_BLOCK + 128 {
-        return false;
-    }
-    let Some(label) = text.get(at + "-----BEGIN".len()..) else {
-        return true;
-    };
-    let close = label[..label.floor_char_boundary(64.min(label.len()))].find("-----");
-    let Some(close) = close else {
-        return label.len() < 64;
-    };
-    let name = label[..close].trim();
-    if !(name.ends_with("PRIVATE KEY") || name.ends_with("PRIVATE KEY BLOCK")) {
-        return false;
-    }
-    let after = &label[close + "-----".len()..];
-    let body = one_block(after);
-    let head = &body[..body.floor_char_boundary(MAX_KEY_HEAD.min(body.len()))];
-    if body.len() > MAX_KEY_HEAD && !holds_key(head) {
-        return false;
-    }
-    match body.find("-----END") {
-        Some(end) => {
-            let tail = &body[end + "-----END".len()..];
-            tail.len() < 128 && tail.find("-----").is_none()
-        }
-        // Where the next block begins this one is cut off.
-        None => body.len() == after.len(),
-    }
-}
-
-/// Cuts a text where the next block begins: no block stands in another.
-fn one_block(text: &str) -> &str {
-    &text[..text.find("-----BEGIN").unwrap_or(text.len())]
-}
-
-fn is_key_line(line: &str) -> bool {
-    let line = line.trim().trim_matches(['"', '\'', ',', '+']).trim();
-    line.is_empty()
-        || line.starts_with("Proc-Type:")
-        || line.starts_with("DEK-Info:")
-        || (line.len() >= 4 && line.bytes().all(is_base64))
-}
-
-/// Tells whether a text has a stretch of base64 as long as half a line of a key.
-fn holds_key(text: &str) -> bool {
-    let mut len = 0;
-    text.bytes().any(|c| {
-        len = if is_base64(c) { len + 1 } else { 0 };
-        len >= 32
-    })
-}
-
-const fn is_base64(c: u8) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'=')
-}
-
 /// Finds a signed JSON web token.
 pub(super) fn jwt(text: &str, at: usize) -> Option<Found> {
     if !text[at..].starts_with("eyJ") || !begins(text, at) {
@@ -295,7 +186,7 @@ pub(super) fn jwt(text: &str, at: usize) -> Option<Found> {
     let len = text[at..at + run(rest, Chars::Dotted, ANY)]
         .trim_end_matches('.')
         .len();
-    Some(Found::by_shape(SHAPES[1], at, at + len))
+    Some(Found::by_shape(SHAPES[0], at, at + len))
 }
 
 /// Finds the password in a URL.
@@ -312,7 +203,7 @@ pub(super) fn connection(text: &str, at: usize) -> Option<Found> {
     let (userinfo, host) = authority.rsplit_once('@')?;
     let start = at + 3;
     let found = |from: usize, len: usize| {
-        Some(Found::by_shape(SHAPES[2], start + from, start + from + len))
+        Some(Found::by_shape(SHAPES[1], start + from, start + from + len))
     };
     match userinfo.split_once(':') {
         Some((user, password)) => {

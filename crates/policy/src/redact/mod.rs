@@ -8,12 +8,12 @@
 //! | --- | --- |
 //! | `known` | any secret that Hyperion itself holds, wherever it stands, also as JSON, XML, addresses and base64 write it |
 //! | one a provider, see the table in `tokens.rs` | tokens with a prefix of their own |
-//! | `private-key` | a PEM or OpenSSH private key block |
+//! | `private-key` | a block of a private key, one without its first line, and one in base64 |
 //! | `connection-string` | the password in `scheme://user:password@host` |
 //! | `authorization` | the credentials of an `Authorization` header |
 //! | `password`, `token`, `high-entropy` | a value given to a name that says what it is, when it looks random |
 //!
-//! Every rule but `private-key` stays within a line, so that a stream can be redacted line by line,
+//! Every rule but `private-key` stays within a line, and that one takes only lines that are a key's, so that a stream can be redacted line by line,
 //! holding back an open key block: [`Redactor::stream`].
 
 use std::borrow::Cow;
@@ -24,11 +24,13 @@ use hyperion_model::Digest;
 use serde_json::Value;
 
 mod assignment;
+mod diff;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 
 mod format;
 mod found;
+mod key;
 mod known;
 mod stream;
 mod tokens;
@@ -36,8 +38,9 @@ mod words;
 
 use assignment::NameKind;
 use found::Found;
-use words::Words;
+use words::{Hit, Words};
 
+pub use diff::MaskedDiff;
 pub use known::MIN_KNOWN_BYTES;
 pub use stream::{MAX_HELD_BYTES, RedactStream};
 
@@ -53,6 +56,9 @@ const MARKER_START: &str = "[redacted:";
 enum Trigger {
     Format(usize),
     PrivateKey,
+    PuttyKey,
+    /// A key without a line that announces it; it begins so many characters before.
+    KeyBody(usize),
     Jwt,
     Connection,
     Authorization,
@@ -77,6 +83,10 @@ static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| {
         }
     }
     add("-----begin", Trigger::PrivateKey);
+    add("private-lines:", Trigger::PuttyKey);
+    for (start, before) in key::BODY_STARTS {
+        add(start, Trigger::KeyBody(before));
+    }
     add("eyj", Trigger::Jwt);
     add("://", Trigger::Connection);
     add("bearer ", Trigger::Authorization);
@@ -255,6 +265,22 @@ impl Redactor {
         }
     }
 
+    /// Tells whether a text ends within a private key, or within what may become one.
+    fn ends_in_key(&self, text: &str) -> bool {
+        let builtin = &*BUILTIN;
+        key::may_hold(text)
+            && builtin
+                .words
+                .hits(text)
+                .into_iter()
+                .any(|Hit { word, start, end }| {
+                    let trigger = builtin.triggers.get(word);
+                    trigger
+                        .and_then(|trigger| key_at(*trigger, text, start, end))
+                        .is_some_and(|(_, key)| key.open)
+                })
+    }
+
     /// Tells whether a text, which ends where a line does, ends within a known secret of several lines.
     fn ends_in_known(&self, text: &str) -> bool {
         self.several_lines.iter().any(|known| {
@@ -306,7 +332,9 @@ impl Redactor {
             let (at, end) = (hit.start - low, hit.end - low);
             let found = match builtin.triggers.get(hit.word) {
                 Some(Trigger::Format(index)) => tokens::FORMATS[*index].find(part, at),
-                Some(Trigger::PrivateKey) => format::private_key(part, at),
+                Some(trigger @ (Trigger::PrivateKey | Trigger::PuttyKey | Trigger::KeyBody(_))) => {
+                    key_at(*trigger, part, at, end).and_then(|(at, key)| key.found(at))
+                }
                 Some(Trigger::Jwt) => format::jwt(part, at),
                 Some(Trigger::Connection) => format::connection(part, at),
                 Some(Trigger::Authorization) => assignment::authorization(part, at, end),
@@ -327,6 +355,25 @@ impl fmt::Debug for Redactor {
         // Never the secrets themselves.
         let known = self.known.as_ref().map_or(0, |known| known.len());
         f.debug_struct("Redactor").field("known", &known).finish()
+    }
+}
+
+/// Reads the private key that a word announces, and gives where it begins.
+fn key_at(trigger: Trigger, text: &str, at: usize, end: usize) -> Option<(usize, key::Key)> {
+    match trigger {
+        Trigger::PrivateKey => Some((at, key::block(text, at)?)),
+        Trigger::PuttyKey => key::putty(text, end),
+        Trigger::KeyBody(before) => {
+            let start = at
+                .checked_sub(before)
+                .filter(|at| text.is_char_boundary(*at))?;
+            Some((start, key::body(text, start)?))
+        }
+        Trigger::Format(_)
+        | Trigger::Jwt
+        | Trigger::Connection
+        | Trigger::Authorization
+        | Trigger::Assignment => None,
     }
 }
 
@@ -360,7 +407,7 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
     formats
         .chain(format::SHAPES)
         .chain(NameKind::ALL.map(NameKind::rule))
-        .chain([KNOWN, assignment::AUTHORIZATION])
+        .chain([KNOWN, key::RULE, assignment::AUTHORIZATION])
 }
 
 fn fingerprint(secret: &str) -> String {

@@ -6,8 +6,8 @@
 
 use std::fmt;
 
+use super::Redactor;
 use super::found::Found;
-use super::{Redactor, format};
 
 /// The most bytes that are held back: of a line that does not end, or of what may be a key block.
 pub const MAX_HELD_BYTES: usize = 128 * 1024;
@@ -112,7 +112,7 @@ impl RedactStream {
         if self.held.len() < self.closed_from && !line.contains("-----END") {
             return;
         }
-        if format::ends_in_key(&self.held) {
+        if self.redactor.ends_in_key(&self.held) {
             self.closed_from = self.held.len() + LOOK_AGAIN_BYTES;
             return;
         }

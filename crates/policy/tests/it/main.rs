@@ -11,6 +11,7 @@ mod corpus;
 mod permit;
 mod redact;
 mod redact_corpus;
+mod redact_diff;
 mod redact_stream;
 mod refusals;
 mod risks;
