@@ -1,96 +1,10 @@
 //! The lists that hold when nobody set anything.
 
-/// Paths that no change may touch: what usually holds secrets.
-///
-/// The samples that people do commit are taken out again at the end.
-pub const DENY: &[&str] = &[
-    ".env",
-    ".env.*",
-    "*.key",
-    "*.pem",
-    "*.p12",
-    "*.pfx",
-    "*.jks",
-    "*.keystore",
-    "*.kdbx",
-    "*.ppk",
-    "credentials.*",
-    "**/.cargo/credentials",
-    "id_rsa*",
-    "id_dsa*",
-    "id_ecdsa*",
-    "id_ed25519*",
-    ".ssh",
-    ".gnupg",
-    ".aws",
-    ".kube",
-    "**/.docker/config.json",
-    ".netrc",
-    "_netrc",
-    ".pypirc",
-    ".pgpass",
-    ".my.cnf",
-    ".htpasswd",
-    ".git-credentials",
-    "*.tfstate",
-    "*.tfstate.*",
-    "**/etc/shadow",
-    "!.env.example",
-    "!.env.sample",
-    "!.env.template",
-    "!.env.dist",
-    "!.env.schema",
-    "!id_*.pub",
-];
+mod deny;
+mod protected;
 
-/// Paths that guard the repository: who owns what, what is checked, what runs by itself.
-pub const PROTECTED: &[&str] = &[
-    "hyperion.toml",
-    ".gitattributes",
-    ".gitmodules",
-    ".github",
-    ".gitlab",
-    ".gitlab-ci.yml",
-    ".gitlab-ci.yaml",
-    ".ci",
-    ".circleci",
-    ".buildkite",
-    ".woodpecker",
-    ".woodpecker.yml",
-    ".drone.yml",
-    ".travis.yml",
-    ".cirrus.yml",
-    ".appveyor.yml",
-    "appveyor.yml",
-    "azure-pipelines.yml",
-    "bitbucket-pipelines.yml",
-    "cloudbuild.yaml",
-    "Jenkinsfile",
-    ".husky",
-    ".githooks",
-    "lefthook.yml",
-    ".pre-commit-config.yaml",
-    "CODEOWNERS",
-    // These redirect registries or wrap the compiler: a green check then proves nothing.
-    "**/.cargo/config",
-    "**/.cargo/config.toml",
-    ".npmrc",
-    ".yarnrc",
-    ".yarnrc.yml",
-    ".pnpmfile.cjs",
-    "pip.conf",
-    // Runs when somebody enters the folder.
-    ".envrc",
-    "**/.vscode/tasks.json",
-    // Tell agents what to do: the next agent obeys what the last one wrote.
-    "AGENTS.md",
-    "CLAUDE.md",
-    "GEMINI.md",
-    ".cursorrules",
-    ".cursor",
-    ".claude",
-    ".codex",
-];
+pub use deny::DENY;
+pub use protected::PROTECTED;
 
 /// Paths that shape stored data.
 pub const SCHEMA: &[&str] = &[
@@ -198,6 +112,9 @@ pub const TESTS: &[&str] = &[
     "*_test.py",
     "test_*.py",
     "*_test.rs",
+    "*_tests.rs",
+    "tests.rs",
+    "testdata",
     "*.test.js",
     "*.test.jsx",
     "*.test.ts",
@@ -254,7 +171,11 @@ pub const SECURITY: &[&str] = &[
     "login.*",
     "permissions.*",
     "sudoers",
-    "!*.md",
+    // What only speaks of it, or shows it.
+    "!*.{md,mdx,rst,adoc,css,scss,less,svg,png,jpg,jpeg,gif,ico,webp,po,pot}",
+    "!**/locales/**",
+    "!**/i18n/**",
+    "!**/translations/**",
 ];
 
 /// Places outside of every root by which one gets at something else: no rule about the thing itself would see it.

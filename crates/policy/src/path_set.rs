@@ -86,7 +86,10 @@ impl PathSet {
                 } else {
                     text
                 };
-                let built = GlobBuilder::new(&text).literal_separator(true).build();
+                let built = GlobBuilder::new(&text)
+                    .literal_separator(true)
+                    .empty_alternates(true)
+                    .build();
                 let built = built.map_err(|source| RuleError::BadGlob {
                     key: key.to_owned(),
                     glob: glob.clone(),

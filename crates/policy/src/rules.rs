@@ -11,7 +11,7 @@ use crate::path_set::{Anchor, Case, PathSet};
 use crate::rule_error::RuleError;
 
 /// Rises whenever the meaning of a rule changes, so that the digest of a policy changes too.
-pub const POLICY_VERSION: u32 = 2;
+pub const POLICY_VERSION: u32 = 3;
 
 /// Says which paths may change (`[policy.paths]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Builds the facts of a change as a test wants them.
 
+use std::sync::LazyLock;
+
 use hyperion_model::facts::{ChangeFacts, Class, ItemFacts, Operation};
 use hyperion_model::{Decision, RepoPath};
 use hyperion_policy::{Assessment, AutoApprove, Redactor, RuleSource, Rules, assess};
@@ -92,7 +94,8 @@ pub(crate) fn shipped_rules() -> Rules {
 
 /// Judges by the shipped rules with auto-approval switched on.
 pub(crate) fn judge(facts: &ChangeFacts) -> Assessment {
-    assess(facts, &auto_rules(), &Redactor::default())
+    static RULES: LazyLock<Rules> = LazyLock::new(auto_rules);
+    assess(facts, &RULES, &Redactor::default())
 }
 
 /// Writes an assessment as a person would want to read it.

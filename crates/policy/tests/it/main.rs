@@ -9,6 +9,7 @@ mod commands;
 mod commit;
 mod corpus;
 mod permit;
+mod places;
 mod redact;
 mod redact_corpus;
 mod redact_diff;
