@@ -104,8 +104,6 @@ pub fn assess(facts: &ChangeFacts, rules: &Rules, redactor: &Redactor) -> Assess
     let mut risks = Risks::default();
     let blockers = blocker::read(facts, rules, redactor, &mut risks);
     for item in &facts.items {
-        let is_test = rules.tests.covers(item.path.as_str());
-        signals::read(item, is_test, &mut risks);
         for path in item.from_path.iter().chain([&item.path]) {
             place(path, rules, &mut risks);
         }
@@ -118,6 +116,7 @@ pub fn assess(facts: &ChangeFacts, rules: &Rules, redactor: &Redactor) -> Assess
             );
         }
     }
+    signals::read(&facts.items, rules, &mut risks);
     exports::read(&facts.items, rules, &mut risks);
     weakened::read(&facts.items, rules, &mut risks);
     let changed_lines = facts

@@ -26,6 +26,7 @@ mod exports;
 mod formatting;
 mod language;
 pub mod links;
+mod runs_text;
 mod signals;
 mod weakened;
 

@@ -8,6 +8,7 @@ mod change;
 mod commands;
 mod commit;
 mod corpus;
+mod everyday;
 mod permit;
 mod places;
 mod redact;
