@@ -1,4 +1,4 @@
-//! Work trees that could not follow a landing, because somebody edited them in that very moment.
+//! Work trees that could not follow a landing, because somebody edited them in that very moment, or because git failed.
 //!
 //! The branch has moved by then, and their files and index are still those of the commit before. If `HEAD` went on naming the
 //! branch, git would show the inverse of the landing as staged, and the person's next commit would undo it. So `HEAD` is made
@@ -32,9 +32,21 @@ pub struct Behind {
     pub branch: RefName,
     /// The commit its files are from, which `HEAD` names now.
     pub at: Oid,
+    /// What kept git from moving it; none when somebody edited it.
+    pub cause: Option<String>,
 }
 
 impl Behind {
+    /// Says what to do: what is to be mended, if anything is, and the [command](Self::remedy).
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let first = match &self.cause {
+            Some(_) => "mend that, then bring it along",
+            None => "bring it along",
+        };
+        format!("{first}: {}", self.remedy())
+    }
+
     /// Gives the command that brings it along, with what the person did to it.
     #[must_use]
     pub fn remedy(&self) -> String {
@@ -51,12 +63,19 @@ impl fmt::Display for Behind {
             entry: _,
             branch: _,
             at,
+            cause,
         } = self;
         let place = work_tree.display();
-        write!(
-            f,
-            "{place} was edited in the moment of the landing and stayed at {at:.10}"
-        )
+        match cause {
+            None => write!(
+                f,
+                "{place} was edited in the moment of the landing and stayed at {at:.10}"
+            ),
+            Some(cause) => write!(
+                f,
+                "{place} could not follow the landing and stayed at {at:.10} ({cause})"
+            ),
+        }
     }
 }
 
@@ -94,6 +113,9 @@ fn has_note(git_dir: &Path) -> bool {
 /// The note's name, beside the index.
 const NOTE: &str = "hyperion-behind";
 
+/// How much of what git said a note keeps.
+const CAUSE_MAX_CHARS: usize = 500;
+
 /// A note is shorter.
 const NOTE_MAX_BYTES: u64 = 4096;
 
@@ -107,6 +129,7 @@ impl WorkTree {
         &self,
         store: &RepoStore,
         landing: &Landing,
+        cause: Option<String>,
     ) -> Result<Behind, GitError> {
         let Landing {
             entry,
@@ -115,12 +138,16 @@ impl WorkTree {
             candidate: _,
         } = landing;
         let note = self.behind_note();
-        let text = format!("entry {entry}\nbranch {branch}\nat {expected}\n");
+        let mut text = format!("entry {entry}\nbranch {branch}\nat {expected}\n");
+        let cause = cause.map(|cause| cause.chars().take(CAUSE_MAX_CHARS).collect::<String>());
+        if let Some(cause) = &cause {
+            text.push_str(&format!("cause {cause}\n"));
+        }
         write_atomic(&note, text.as_bytes(), 0o600).map_err(GitError::io(&note))?;
         reached(Point::CheckoutLeftNoted);
         self.call(store, "update-ref", &self.git_dir.join("index"))
             .setting("core.fsync=reference")
-            .args(["-m", &format!("hyperion: edited while {entry} landed")])
+            .args(["-m", &format!("hyperion: stayed while {entry} landed")])
             .args(["--no-deref", "HEAD", expected.as_str()])
             .output()?;
         fsync_dir(&self.git_dir).map_err(GitError::io(&self.git_dir))?;
@@ -130,6 +157,7 @@ impl WorkTree {
             entry: entry.clone(),
             branch: branch.clone(),
             at: expected.clone(),
+            cause,
         })
     }
 
@@ -162,6 +190,7 @@ impl WorkTree {
                 entry: value("entry ")?,
                 branch: RefName::new(value("branch ")?).ok()?,
                 at: Oid::parse(&value("at ")?).ok()?,
+                cause: value("cause "),
             })
         })();
         Ok(told)
@@ -218,6 +247,7 @@ mod tests {
                 entry: String::new(),
                 branch: RefName::branch("main").unwrap(),
                 at: Oid::parse(&"a".repeat(40)).unwrap(),
+                cause: None,
             };
             behind.remedy()
         };

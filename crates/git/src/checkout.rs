@@ -28,6 +28,7 @@ use hyperion_host::is_alive;
 
 use crate::behind::Behind;
 use crate::error::GitError;
+use crate::hidden::IndexFlag;
 use crate::hold::{IsPrepared, Note, Taken};
 use crate::landing::Landing;
 use crate::oid::RefName;
@@ -64,6 +65,32 @@ pub enum BlockReason {
         /// How many more there are.
         more: usize,
     },
+    /// The index hides edits of files that the landing changes, or has files without content.
+    Hidden {
+        /// How.
+        flag: IndexFlag,
+        /// The first of them.
+        files: Vec<TreePath>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// This user may not change files in a folder in which the landing does.
+    Closed {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// Git cannot write the files of the landing there: a filter of the person's fails.
+    Unwritable {
+        /// What git said.
+        cause: String,
+    },
+    /// Files of the landing would show as edited there at once: git would store them otherwise.
+    Unlike {
+        /// The first of them.
+        files: Vec<TreePath>,
+        /// How many more there are.
+        more: usize,
+    },
     /// A git command is running there, or died there.
     Locked {
         /// Its lock.
@@ -88,6 +115,29 @@ impl CheckoutBlock {
             ),
             BlockReason::Untracked { files, more } => format!(
                 "move {} in {place} away, which git does not track; an engine that is up then goes on, else run `hyperion drain`",
+                named(files, *more)
+            ),
+            BlockReason::Hidden { flag, files, more } => {
+                let command = flag.taken_off_by();
+                let names = named(files, *more);
+                match flag {
+                    IndexFlag::AssumeUnchanged | IndexFlag::SkipWorktree => format!(
+                        "{names}: the index hides its edits ({flag}); run `{command} {names}` in {place}, then commit or stash them"
+                    ),
+                    IndexFlag::IntentToAdd => format!(
+                        "{names}: added without content ({flag}); commit it, or run `{command} {names}` in {place}"
+                    ),
+                }
+            }
+            BlockReason::Closed { folder } => format!(
+                "make {} writable for the user who runs Hyperion; an engine that is up then goes on, else run `hyperion drain`",
+                folder.display()
+            ),
+            BlockReason::Unwritable { cause } => format!(
+                "git cannot write the files of this landing ({cause}); mend that filter, seen from {place}; an engine that is up then goes on"
+            ),
+            BlockReason::Unlike { files, more } => format!(
+                "{} would show as edited in {place}: .gitattributes or a filter stores it otherwise; cancel this, and file it again on the current tip",
                 named(files, *more)
             ),
             BlockReason::Locked { lock } => {

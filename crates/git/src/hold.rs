@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use hyperion_fault::{Point, reached};
 use hyperion_host::{
-    Input, Outcome, ProcessMark, fsync_dir, is_alive, read_bounded, sync_filesystem,
+    Input, Outcome, ProcessMark, fsync_dir, is_alive, read_bounded, remove_tree, sync_filesystem,
 };
 
 use crate::behind::Behind;
@@ -20,7 +20,9 @@ use crate::landing::Landing;
 use crate::oid::{Oid, RefName};
 use crate::path::TreePath;
 use crate::read::{RawChange, Renames};
+use crate::rehearse::cause_of;
 use crate::store::RepoStore;
+use crate::undo::not_compared;
 use crate::work_tree::{WorkTree, remove_if_there};
 
 /// What our index lock says.
@@ -78,14 +80,7 @@ impl WorkTree {
         self.forget_behind()?;
         let next = self.next_index();
         let looked = self.clear().and_then(|()| self.copy_index(store, &next));
-        let block =
-            looked.and_then(
-                |alike| match self.dirt(store, &next, &landing.expected, alike)? {
-                    Some(reason) => Ok(Some(reason)),
-                    None => self.untracked_in_the_way(store, &landing.expected, &landing.candidate),
-                },
-            );
-        match block {
+        match looked.and_then(|alike| self.block(store, landing, &next, alike)) {
             Ok(None) => {
                 reached(Point::CheckoutHeld);
                 Ok(Taken::Now)
@@ -98,6 +93,33 @@ impl WorkTree {
                 self.release(landing)?;
                 Err(error)
             }
+        }
+    }
+
+    /// Says what would keep this work tree from following a landing; `next` is a copy of its index.
+    fn block(
+        &self,
+        store: &RepoStore,
+        landing: &Landing,
+        next: &Path,
+        files_are_alike: bool,
+    ) -> Result<Option<BlockReason>, GitError> {
+        let dirt = self.dirt(store, next, &landing.expected, files_are_alike)?;
+        if dirt.is_some() {
+            return Ok(dirt);
+        }
+        let changes = store.diff_trees(&landing.expected, &landing.candidate, Renames::Off)?;
+        let in_the_way = match self.untracked_in_the_way(&changes)? {
+            Some(reason) => Some(reason),
+            None => self.closed_folder(&changes),
+        };
+        let in_the_way = match in_the_way {
+            Some(reason) => Some(reason),
+            None => self.hidden_edits(store, next, &changes)?,
+        };
+        match in_the_way {
+            Some(reason) => Ok(Some(reason)),
+            None => self.rehearse(store, landing, &changes),
         }
     }
 
@@ -184,7 +206,8 @@ impl WorkTree {
         ] {
             remove_if_there(&self.git_dir.join(leftover))?;
         }
-        Ok(())
+        let copies = self.copies();
+        remove_tree(&copies).map_err(GitError::io(&copies))
     }
 
     /// Removes the lock of a git that was killed over the next index; the lock of the index itself must be ours.
@@ -192,8 +215,8 @@ impl WorkTree {
         remove_if_there(&self.git_dir.join("hyperion-index.lock"))
     }
 
-    /// Brings index and files to `target`; the lock must be ours. Gives the lock back, unless it failed and has to be
-    /// tried again.
+    /// Brings index and files to `target`; the lock must be ours. Gives the lock back, unless there is a fault that passes
+    /// (a full disk). Where git cannot do it otherwise, the files are put back and stay where they were.
     ///
     /// The next index that was just made of a clean work tree is tried first. Nobody but us wrote the index since, and of
     /// the files that move git looks at each again; where one of them was touched meanwhile, all are looked at anew.
@@ -218,29 +241,25 @@ impl WorkTree {
             Some(moved) if moved.exit.success() => moved,
             Some(_) | None => {
                 self.clear_index_lock()?;
-                self.copy_index(store, &next)?;
+                self.copy_index(store, &next).or_else(not_compared)?;
                 self.read_tree(store, &next, &landing.expected, target)?
             }
         };
         if !moved.exit.success() {
             self.clear_index_lock()?;
-            let foreign = self.sort_half_moved(store, &next, &landing.expected, target)?;
-            if !foreign.is_empty() {
-                return self.stay(store, landing);
+            // A filter that is broken both ways keeps git from telling what moved.
+            let sorted = self.sort_half_moved(store, &next, &landing.expected, target);
+            if sorted.is_ok_and(|foreign| foreign.is_empty()) {
+                moved = self.read_tree(store, &next, &landing.expected, target)?;
             }
-            moved = self.read_tree(store, &next, &landing.expected, target)?;
         }
         if !moved.exit.success() {
-            let is_in_the_way = self.dirt(store, &next, &landing.expected, false)?.is_some()
-                || self
-                    .untracked_in_the_way(store, &landing.expected, target)?
-                    .is_some();
-            if !is_in_the_way {
-                // The lock stays: it says that there is something left to follow, to the next attempt and to every git of
-                // the person.
-                return Err(failure("read-tree", &moved));
-            }
-            return self.stay(store, landing);
+            self.clear_index_lock()?;
+            let cause = cause_of(failure("read-tree", &moved))?;
+            let changes = store.diff_trees(&landing.expected, target, Renames::Off)?;
+            let was_edited = self.put_back(store, landing, target, (&next, &changes))?
+                || self.untracked_in_the_way(&changes)?.is_some();
+            return self.stay(store, landing, (!was_edited).then_some(cause));
         }
         reached(Point::CheckoutFilesMoved);
         let index = self.git_dir.join("index");
@@ -258,8 +277,14 @@ impl WorkTree {
         Ok(None)
     }
 
-    fn stay(&self, store: &RepoStore, landing: &Landing) -> Result<Option<Behind>, GitError> {
-        let behind = self.stay_behind(store, landing)?;
+    /// Leaves the work tree where it was: because of what somebody did to it, or of what kept git from moving it.
+    fn stay(
+        &self,
+        store: &RepoStore,
+        landing: &Landing,
+        cause: Option<String>,
+    ) -> Result<Option<Behind>, GitError> {
+        let behind = self.stay_behind(store, landing, cause)?;
         self.release(landing)?;
         Ok(Some(behind))
     }
@@ -273,7 +298,7 @@ impl WorkTree {
         if !self.take_lock(landing)? {
             return Ok(None);
         }
-        self.stay(store, landing)
+        self.stay(store, landing, None)
     }
 
     fn read_tree(
@@ -291,7 +316,7 @@ impl WorkTree {
 
     /// After a crash in the middle of moving: files that are new already are entered as such; answers with those that
     /// are neither old nor new.
-    fn sort_half_moved(
+    pub(crate) fn sort_half_moved(
         &self,
         store: &RepoStore,
         index: &Path,

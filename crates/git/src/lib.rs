@@ -18,6 +18,7 @@
 //! - Nothing here has a clock or makes ids: the same input gives the same objects.
 //! - No work tree is touched except a lane's, an agent's clone's, and one that has the target branch checked out, while its lock is ours.
 
+mod attributes;
 mod base;
 mod behind;
 mod call;
@@ -30,6 +31,7 @@ mod error;
 mod folder;
 mod git;
 mod helper;
+mod hidden;
 mod hold;
 mod landing;
 mod lane;
@@ -38,8 +40,11 @@ mod merge;
 mod oid;
 mod path;
 mod read;
+mod rehearse;
 mod store;
+mod stored;
 mod tree;
+mod undo;
 mod user_repo;
 mod work_tree;
 
@@ -53,6 +58,7 @@ pub use edit::{Content, EditError, TreeDraft, TreeEdit};
 pub use error::GitError;
 pub use folder::{FolderFile, FolderScan, check_folder, complete_folder};
 pub use git::{Features, Git, GitOptions, OLDEST_VERSION, ProbeError, Version};
+pub use hidden::IndexFlag;
 pub use landing::{Landed, Landing, Move, Swap};
 pub use lane::{Lane, LaneError};
 pub use merge::{CONFLICT_FILES_MAX, ConflictFile, ConflictSide, MergeSides, Merged};
@@ -60,5 +66,6 @@ pub use oid::{Oid, OidError, RefName, RefNameError};
 pub use path::TreePath;
 pub use read::{ChangeStatus, LOG_MAX, ObjectKind, RawChange, Renames};
 pub use store::RepoStore;
+pub use stored::{NewFile, NotStored, Stored};
 pub use tree::{FileMode, Mode, TreeEntry};
 pub use user_repo::{DiscoverError, Head, ObjectFormat, UserRepo};

@@ -10,7 +10,7 @@ use crate::checkout::{BLOCK_FILES_MAX, BlockReason};
 use crate::error::GitError;
 use crate::oid::{Oid, RefName};
 use crate::path::TreePath;
-use crate::read::{ChangeStatus, Renames};
+use crate::read::{ChangeStatus, RawChange};
 use crate::store::RepoStore;
 use crate::user_repo::path_of;
 
@@ -168,7 +168,11 @@ impl WorkTree {
             files = self.unlike_index(store, index)?;
         }
         files.extend(paths_in(&staged));
-        Ok((!files.is_empty()).then(|| dirty(files)))
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let announced = self.announced(store, index)?;
+        Ok(announced.or_else(|| Some(dirty(files))))
     }
 
     /// Files that differ from an index. A submodule's own state is none of ours: it does not move with the work tree.
@@ -214,11 +218,8 @@ impl WorkTree {
     /// which may be somebody's only copy of a local setting.
     pub(crate) fn untracked_in_the_way(
         &self,
-        store: &RepoStore,
-        old: &Oid,
-        new: &Oid,
+        changes: &[RawChange],
     ) -> Result<Option<BlockReason>, GitError> {
-        let changes = store.diff_trees(old, new, Renames::Off)?;
         let leaving: BTreeSet<&[u8]> = changes
             .iter()
             .filter(|change| change.old_mode.is_some())
@@ -306,12 +307,12 @@ fn dirty(files: BTreeSet<TreePath>) -> BlockReason {
     BlockReason::Dirty { files, more }
 }
 
-fn first_of(files: BTreeSet<TreePath>) -> (Vec<TreePath>, usize) {
+pub(crate) fn first_of(files: BTreeSet<TreePath>) -> (Vec<TreePath>, usize) {
     let more = files.len().saturating_sub(BLOCK_FILES_MAX);
     (files.into_iter().take(BLOCK_FILES_MAX).collect(), more)
 }
 
-fn paths_in(answer: &[u8]) -> impl Iterator<Item = TreePath> {
+pub(crate) fn paths_in(answer: &[u8]) -> impl Iterator<Item = TreePath> {
     answer
         .split(|byte| *byte == 0)
         .filter(|path| !path.is_empty())

@@ -139,6 +139,12 @@ pub fn remove_tree(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Says whether this user may make and remove files in a folder.
+pub fn may_write(folder: &Path) -> bool {
+    let wanted = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    rustix::fs::access(folder, wanted).is_ok()
+}
+
 /// Says how many bytes this user may still write to the filesystem that holds this path.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
     let stat = rustix::fs::statvfs(path)?;

@@ -29,7 +29,7 @@ pub use confine::{confine_this_thread, is_confined};
 pub use coprocess::{CoProcess, CoProcessError};
 pub use copy::{copy_new, exchange, read_pieces, rename_new};
 pub use files::{
-    ReadError, create_private, create_private_dir, free_bytes, fsync_dir, read_bounded,
+    ReadError, create_private, create_private_dir, free_bytes, fsync_dir, may_write, read_bounded,
     remove_tree, sync_filesystem, write_atomic,
 };
 pub use home::{ContentHold, Home, HomeError, HomeLock, LockError};

@@ -26,5 +26,5 @@ pub fn stayed(cx: &Cx, entry: &Entry) -> Result<Option<String>, Error> {
     let id = entry.id.to_string();
     let behind = opened.git.behind()?;
     let of_this = behind.into_iter().find(|behind| behind.entry == id);
-    Ok(of_this.map(|behind| format!("{behind}; bring it along: {}", behind.remedy())))
+    Ok(of_this.map(|behind| format!("{behind}; {}", behind.advice())))
 }

@@ -124,7 +124,15 @@ fn every_kind_of_difference_blocks() {
         world.user_git(&["reset", "-q", "--hard"]);
         world.write("meant", "to be added\n");
         world.user_git(&["add", "--intent-to-add", "meant"]);
-        assert_eq!(dirty(), ["meant".into()], "meant to be added");
+        let state = store.checkout_state(&landing.branch).unwrap();
+        let block = CheckoutBlock {
+            work_tree: "/r".into(),
+            reason: state[0].block.clone().unwrap(),
+        };
+        assert_eq!(
+            block.remedy(),
+            "meant: added without content (intent-to-add); commit it, or run `git reset -q -- meant` in /r"
+        );
         world.user_git(&["reset", "-q", "--hard"]);
         fs::remove_file(world.user().join("dir/b")).unwrap();
         fs::remove_dir(world.user().join("dir")).unwrap();
@@ -461,6 +469,7 @@ fn what_somebody_edited_after_a_crash_is_kept() {
             entry: landing.entry.clone(),
             branch: landing.branch.clone(),
             at: landing.expected.clone(),
+            cause: None,
         };
         assert_eq!(recovered[0].outcome, Recovery::Behind(behind.clone()));
         assert_eq!(world.read("a"), "my precious edit\n");
