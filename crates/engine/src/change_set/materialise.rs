@@ -12,6 +12,7 @@ use hyperion_git::{
 use hyperion_model::{Digest, RepoPath};
 
 use super::facts::add_secret;
+use super::stored::store_as_git_would;
 use crate::intake::change::{changed_mode, decode, parse_mode, read_patch};
 use crate::{Cx, Error, Sizes};
 
@@ -110,6 +111,9 @@ pub fn materialise(
                 stale,
             }),
         }
+    }
+    if failures.is_empty() {
+        failures = store_as_git_would(git, base_tree, changes, &mut items)?;
     }
     if !failures.is_empty() {
         return Ok(Err(failures));
@@ -428,7 +432,7 @@ fn new_side(change: &Change, old: Option<&Side>, max_bytes: usize) -> Result<Opt
 }
 
 /// Names the field that says what the file is to hold.
-const fn body(change: &Change) -> &'static str {
+pub(super) const fn body(change: &Change) -> &'static str {
     if change.patch.is_some() {
         "patch"
     } else {

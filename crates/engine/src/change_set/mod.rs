@@ -8,6 +8,7 @@ mod facts;
 mod links;
 mod materialise;
 mod stack;
+mod stored;
 
 pub use assess::AssessmentDocument;
 pub(crate) use assess::{Assess, cancel_question, dependency_failed, owned};

@@ -212,3 +212,66 @@ fn another_branch_checked_out_is_left_alone() {
     assert_eq!(world.repo.git(&["symbolic-ref", "HEAD"]), "refs/heads/mine");
     assert_eq!(world.repo.tip("mine"), world.repo.tip("main~1"));
 }
+
+// M4: an edit that git was told not to look at keeps the branch where it is; what comes after it is not held up for ever.
+#[test]
+fn a_hidden_edit_blocks_and_says_how_it_is_shown() {
+    let world = World::up(FILES);
+    let before = world.repo.tip("main");
+    world
+        .repo
+        .git(&["update-index", "--assume-unchanged", "a.txt"]);
+    world.repo.write("a.txt", "mine\n");
+    let request = approve(&world);
+    let entry = entry_when(&world, &request, "blocked");
+    let place = world.repo.path().display();
+    assert_eq!(
+        text(&entry["reason"]),
+        format!(
+            "a.txt: the index hides its edits (assume-unchanged); run `git update-index --no-assume-unchanged a.txt` in {place}, then commit or stash them"
+        )
+    );
+    assert_eq!(world.repo.tip("main"), before);
+    assert!(!world.repo.path().join(".git/index.lock").exists());
+    // Another file is nobody's business.
+    let other = task_request("Say less")
+        .class("feature")
+        .task(task("T1", "say less").modify("b.txt", "two\n", "less\n"));
+    let other = world.ask(&other);
+    world.run(&["approval", "approve", &other.approval]).code(0);
+    entry_when(&world, &other.request, "landed");
+    world
+        .repo
+        .git(&["update-index", "--no-assume-unchanged", "a.txt"]);
+    world.repo.git(&["checkout", "-q", "a.txt"]);
+    entry_when(&world, &request, "landed");
+    assert_eq!(world.repo.status(), [""; 0]);
+}
+
+// M4: what lands is what `git add` would have stored.
+#[test]
+fn line_ends_are_stored_as_the_attributes_say() {
+    let world = World::up(&[
+        (".gitattributes", "*.bat text eol=crlf\n*.bin filter=lfs\n"),
+        ("a.bat", "x\ny\n"),
+    ]);
+    let change = task_request("Shout")
+        .class("bugfix")
+        .task(task("T1", "shout").modify("a.bat", "x\ny\n", "x\r\nY\r\n"));
+    world.carry_out(&change, 0);
+    assert_eq!(world.repo.show("main", "a.bat"), "x\nY\n");
+    assert_eq!(world.repo.read("a.bat"), "x\r\nY\r\n");
+    world.repo.git(&["read-tree", "HEAD"]);
+    assert_eq!(world.repo.status(), [""; 0]);
+
+    let change = task_request("Add")
+        .class("bugfix")
+        .task(task("T1", "add").create("new.bin", "new binary\n"));
+    let refused = world.file_with(&change, &[]);
+    assert!(
+        refused.stderr.contains("must be an LFS pointer"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(world.repo.status(), [""; 0]);
+}

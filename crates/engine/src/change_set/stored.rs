@@ -1,0 +1,54 @@
+//! Content as git would store it.
+
+use hyperion_api::change_request::FailureCode;
+use hyperion_api::task_request::Change;
+use hyperion_git::{FileMode, NewFile, Oid, RepoStore, Stored, TreePath};
+
+use super::materialise::{ItemFailure, MadeItem, body};
+use crate::Error;
+
+/// Gives files the content that `git add` would store, by the attributes of the base; the failures are those it cannot.
+pub(super) fn store_as_git_would(
+    git: &RepoStore,
+    tree: &Oid,
+    changes: &[Change],
+    items: &mut [MadeItem],
+) -> Result<Vec<ItemFailure>, Error> {
+    let paths: Vec<TreePath> = items
+        .iter()
+        .map(|item| TreePath::from(item.path.as_str()))
+        .collect();
+    let (mut numbers, mut files) = (Vec::new(), Vec::new());
+    for (index, (item, path)) in items.iter().zip(&paths).enumerate() {
+        let new = item.new.as_ref();
+        if let Some(new) = new.filter(|new| new.mode != FileMode::Symlink) {
+            numbers.push(index);
+            files.push(NewFile {
+                path,
+                bytes: &new.bytes,
+                old: item.old.as_ref().map(|old| old.bytes.as_slice()),
+            });
+        }
+    }
+    let stored = git.stored(tree, &files)?;
+    let mut failures = Vec::new();
+    for (index, stored) in numbers.into_iter().zip(stored) {
+        match stored {
+            Stored::AsItIs => {}
+            Stored::Otherwise(bytes) => {
+                if let Some(new) = items.get_mut(index).and_then(|item| item.new.as_mut()) {
+                    new.bytes = bytes;
+                }
+            }
+            Stored::Refused(why) => failures.extend(changes.get(index).map(|change| ItemFailure {
+                index,
+                field: Some(body(change)),
+                path: change.path.clone(),
+                code: FailureCode::PermissionDenied,
+                detail: why.to_string(),
+                stale: false,
+            })),
+        }
+    }
+    Ok(failures)
+}
