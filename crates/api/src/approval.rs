@@ -50,6 +50,9 @@ pub struct ApprovalDetail {
     pub approval: Approval,
     /// The unified diff it is about; redacted.
     pub diff: Option<String>,
+    /// The hunks of its patches that were not where the patch says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved_hunks: Vec<crate::change_set::MovedHunk>,
 }
 
 /// An answer.

@@ -22,6 +22,19 @@ pub struct Hunk {
     pub lines: Vec<String>,
 }
 
+/// A hunk of a patch that was applied at another line than the patch says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MovedHunk {
+    /// The file.
+    pub path: String,
+    /// Its number in the file's patch, from 1.
+    pub hunk: u32,
+    /// The line of the base that the patch says, from 1.
+    pub stated_line: u32,
+    /// The line of the base where it was applied, from 1.
+    pub line: u32,
+}
+
 /// One path of a change set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Item {
@@ -141,6 +154,9 @@ pub struct ChangeSet {
     pub base: String,
     /// Its items.
     pub items: Vec<Item>,
+    /// The hunks of its patches that were not where the patch says; left out in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved_hunks: Vec<MovedHunk>,
     /// Lines added, in all accepted parts.
     pub additions: u32,
     /// Lines taken away, in all accepted parts.

@@ -9,7 +9,7 @@
 //! - [`merge3`] brings two changes of the same base together.
 //!
 //! Where the result is a matter of taste, git's taste is followed, and tests hold both side by side: `git apply`,
-//! `git diff` and `git merge-file`. This crate refuses some patches git lets pass; [`parse`] and [`apply`] say which.
+//! `git diff` and `git merge-file`. This crate refuses some patches git lets pass; [`parse`] and [`apply_located`] say which.
 //!
 //! ```
 //! use hyperion_patch::{DiffOptions, FileHeader, Merge, apply, diff, merge3, parse, unified};
@@ -41,7 +41,10 @@ mod side_by_side;
 mod unified;
 mod words;
 
-pub use apply::{ApplyError, Mismatch, MismatchHint, SEARCH_LINES_MAX, apply};
+pub use apply::{
+    Ambiguity, Applied, ApplyError, Mismatch, MismatchHint, MovedHunk, SEARCH_LINES_MAX, apply,
+    apply_located,
+};
 pub use binary::{BINARY_BYTES_MAX, BinaryError, BinaryPatch};
 pub use diff::{BINARY_PROBE_BYTES, DiffOptions, FileDiff, diff, is_binary};
 pub use file_patch::{BlobIds, Body, FileKind, FilePatch, Hunk, Line, LineKind};

@@ -3,6 +3,7 @@
 mod decide;
 pub(crate) mod reconciler;
 
+use hyperion_api::change_set::MovedHunk;
 use hyperion_model::approval::Approval;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ pub struct QuestionDocument {
     pub reasons: Vec<String>,
     /// The unified diff it is about.
     pub diff: Option<String>,
+    /// The hunks of its patches that were not where the patch says.
+    #[serde(default)]
+    pub moved_hunks: Vec<MovedHunk>,
 }
 
 /// Reads what a question is about; none once it was purged.

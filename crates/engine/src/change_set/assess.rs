@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyperion_api::change_set::MovedHunk;
 use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Question, Risk};
 use hyperion_model::change_set::{self, Assessed, Basis, ChangeSet, Status};
@@ -16,7 +17,7 @@ use hyperion_store::Filter;
 use serde::{Deserialize, Serialize};
 
 use super::links::led_astray;
-use super::{MadeItem, Preview, change_facts, preview, unified_diff};
+use super::{MadeItem, Preview, change_facts, moved_hunks, preview, unified_diff};
 use crate::approval::QuestionDocument;
 use crate::cx::json_blob;
 use crate::error::{chain, git_id, oid};
@@ -49,6 +50,7 @@ struct Judged {
     blob: NewBlob,
     summary: String,
     diff: String,
+    moved_hunks: Vec<MovedHunk>,
 }
 
 impl Assess {
@@ -147,6 +149,7 @@ impl Assess {
             blob,
             summary: preview.summary.clone(),
             diff,
+            moved_hunks: moved_hunks(accepted),
         })
     }
 
@@ -163,6 +166,7 @@ impl Assess {
             blob,
             summary,
             diff,
+            moved_hunks,
         } = judged;
         let decision = assessed.decision;
         let mut blobs = vec![blob];
@@ -189,8 +193,14 @@ impl Assess {
                 commands.push(Command::ChangeSet(set.id, approve));
             }
             Decision::Ask(level) => {
-                let (question, document) =
-                    question(cx, opened, set, &assessed, level, &document, summary, diff)?;
+                let about = QuestionDocument {
+                    summary,
+                    repo: opened.repo.name.as_str().to_owned(),
+                    reasons: document.assessment.reasons.clone(),
+                    diff: Some(diff),
+                    moved_hunks,
+                };
+                let (question, document) = question(cx, set, &assessed, level, &about)?;
                 commands.push(Command::Approval(
                     question.id(),
                     approval::Command::Ask(question.clone()),
@@ -222,27 +232,15 @@ fn expect(set: &ChangeSet) -> Command {
     Command::ChangeSet(set.id, change_set::Command::Expect(Box::new(set.clone())))
 }
 
-#[allow(
-    clippy::too_many_arguments,
-    reason = "each is a separate fact that the question is made of"
-)]
 fn question(
     cx: &Cx,
-    opened: &Opened,
     set: &ChangeSet,
     assessed: &Assessed,
     level: Level,
-    document: &AssessmentDocument,
-    summary: String,
-    diff: String,
+    about: &QuestionDocument,
 ) -> Result<(Question, NewBlob), Error> {
     let action = Name::new("land").map_err(|error| Error::Missing(error.to_string()))?;
-    let document = json_blob(&QuestionDocument {
-        summary,
-        repo: opened.repo.name.as_str().to_owned(),
-        reasons: document.assessment.reasons.clone(),
-        diff: Some(diff),
-    })?;
+    let document = json_blob(about)?;
     let question = Question {
         lineage: LineageId::new(set.id.uuid()),
         key: action.clone(),

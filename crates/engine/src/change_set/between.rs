@@ -107,6 +107,7 @@ fn item(git: &RepoStore, raw: &RawChange) -> Result<Result<MadeItem, String>, Er
         operation,
         old: side(raw.old_mode, &raw.old_oid)?,
         new: side(raw.new_mode, &raw.new_oid)?,
+        moved: Vec::new(),
     }))
 }
 
@@ -117,6 +118,7 @@ fn change(item: MadeItem) -> Change {
         operation,
         old: _,
         new,
+        moved: _,
     } = item;
     let mode = new
         .as_ref()

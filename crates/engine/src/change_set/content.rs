@@ -1,6 +1,7 @@
 //! What a change set looks like: its files on both sides, its hunks, its diff.
 
 use hyperion_api::change_request::ChangeRequest;
+use hyperion_api::change_set::MovedHunk;
 use hyperion_git::{Oid, TreeDraft, TreePath};
 use hyperion_model::RepoPath;
 use hyperion_model::change_set::{ChangeSet, Item, item};
@@ -40,18 +41,21 @@ pub fn preview(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previ
     };
     let base = oid(&set.proposal.base_tree)?;
     // It was carried out within the limits once; they may have become narrower since.
-    let made = materialise(&opened.git, &base, &request.changes, &Sizes::ACCEPTED)?.map_err(
-        |failures| {
+    let made = match materialise(&opened.git, &base, &request.changes, &Sizes::ACCEPTED)? {
+        Ok(made) => made,
+        // It landed under the rules of an earlier version, and git has what came of it.
+        Err(_) if set.commit.is_some() => return landed(cx, opened, set),
+        Err(failures) => {
             let why = failures
                 .first()
                 .map(|failure| failure.detail.clone())
                 .unwrap_or_default();
-            Error::Missing(format!(
-                "the base that change set {} was made on: {why}",
-                set.id
-            ))
-        },
-    )?;
+            let id = set.id;
+            return Err(Error::Missing(format!(
+                "the base that change set {id} was made on: {why}"
+            )));
+        }
+    };
     let items = set.proposal.items.iter().zip(made.items);
     let items = items
         .map(|(item, made)| {
@@ -110,6 +114,7 @@ pub fn landed(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previe
             operation: wire_operation(item.operation),
             old,
             new,
+            moved: Vec::new(),
         };
         let diff = item_diff(&made);
         // What was rejected in it is not part of what landed.
@@ -237,6 +242,21 @@ pub fn accepted_lines(cx: &Cx, set: &ChangeSet) -> Result<(u32, u32), Error> {
     Ok(whole.fold((0, 0), |(added, removed), item| {
         (added + item.additions, removed + item.deletions)
     }))
+}
+
+/// Lists the hunks of the items' patches that were not where the patch says.
+pub fn moved_hunks(items: &[MadeItem]) -> Vec<MovedHunk> {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let of_item = |made: &MadeItem| {
+        let path = made.path.to_string();
+        made.moved.clone().into_iter().map(move |moved| MovedHunk {
+            path: path.clone(),
+            hunk: count(moved.hunk),
+            stated_line: count(moved.stated),
+            line: count(moved.line),
+        })
+    };
+    items.iter().flat_map(of_item).collect()
 }
 
 /// Writes items as one unified diff; lossy where content is not UTF-8.

@@ -10,14 +10,12 @@ use hyperion_git::{
     Content, EditError, FileMode, Mode, Oid, RepoStore, TreeDraft, TreeEdit, TreePath,
 };
 use hyperion_model::{Digest, RepoPath};
+use hyperion_patch::MovedHunk;
 
 use super::facts::add_secret;
+use super::result::new_side;
 use super::stored::store_as_git_would;
-use crate::intake::change::{changed_mode, decode, parse_mode, read_patch};
 use crate::{Cx, Error, Sizes};
-
-/// The most bytes of the path a symbolic link leads to; systems take no more.
-const MAX_LINK_BYTES: usize = 4095;
 
 /// One side of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +39,8 @@ pub struct MadeItem {
     pub old: Option<Side>,
     /// The file afterwards.
     pub new: Option<Side>,
+    /// The hunks of its patch that were not where the patch says.
+    pub moved: Vec<MovedHunk>,
 }
 
 /// Changes, carried out on a tree.
@@ -180,14 +180,15 @@ pub(super) fn edits(item: &MadeItem) -> Vec<TreeEdit> {
     }
 }
 
-struct Unfit {
-    field: Option<&'static str>,
-    code: FailureCode,
-    detail: String,
-    stale: bool,
+/// Why one change does not fit.
+pub(super) struct Unfit {
+    pub(super) field: Option<&'static str>,
+    pub(super) code: FailureCode,
+    pub(super) detail: String,
+    pub(super) stale: bool,
 }
 
-fn unfit(field: &'static str, code: FailureCode, detail: impl Into<String>) -> Unfit {
+pub(super) fn unfit(field: &'static str, code: FailureCode, detail: impl Into<String>) -> Unfit {
     Unfit {
         field: Some(field),
         code,
@@ -321,15 +322,15 @@ fn carry_out(
     if let Err(unfit) = check_base_hash(change, old.as_ref()) {
         return Ok(Err(unfit));
     }
-    Ok(
-        new_side(change, old.as_ref(), sizes.max_content_bytes).map(|new| MadeItem {
-            path,
-            from_path,
-            operation: change.operation,
-            old,
-            new,
-        }),
-    )
+    let made = new_side(change, old.as_ref(), sizes.max_content_bytes);
+    Ok(made.map(|(new, moved)| MadeItem {
+        path,
+        from_path,
+        operation: change.operation,
+        old,
+        new,
+        moved,
+    }))
 }
 
 /// Reads a file at a tree; what is no file cannot be changed.
@@ -378,101 +379,6 @@ fn check_base_hash(change: &Change, old: Option<&Side>) -> Result<(), Unfit> {
         detail: format!("the base has {found}, not {wanted}: the file changed since"),
         stale: true,
     })
-}
-
-/// Makes the file as it is to be; none when it goes away.
-fn new_side(change: &Change, old: Option<&Side>, max_bytes: usize) -> Result<Option<Side>, Unfit> {
-    if change.operation == Operation::Delete {
-        return Ok(None);
-    }
-    let old_bytes = old.map(|old| old.bytes.as_slice()).unwrap_or_default();
-    let (bytes, patch_mode) = match (&change.patch, &change.content) {
-        (Some(patch), _) => {
-            let file = read_patch(patch)
-                .map_err(|detail| unfit("patch", FailureCode::InvalidPatch, detail))?;
-            let bytes = hyperion_patch::apply(old_bytes, &file).map_err(|error| Unfit {
-                field: Some("patch"),
-                code: FailureCode::ContextMismatch,
-                detail: format!("failed to {error}"),
-                stale: false,
-            })?;
-            (bytes, changed_mode(&file))
-        }
-        (None, Some(content)) => {
-            let bytes = decode(content, change.encoding)
-                .map_err(|detail| unfit("content", FailureCode::InvalidPatch, detail))?;
-            (bytes, None)
-        }
-        (None, None) => (old_bytes.to_vec(), None),
-    };
-    if bytes.len() > max_bytes && bytes.len() > old_bytes.len() {
-        let detail = format!(
-            "the file would have {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)",
-            bytes.len()
-        );
-        return Err(unfit(body(change), FailureCode::PermissionDenied, detail));
-    }
-    let mode = new_mode(change, old, patch_mode)?;
-    if mode == FileMode::Symlink && !is_link_target(&bytes) {
-        let detail = format!(
-            "a symbolic link holds the path it leads to: 1 to {MAX_LINK_BYTES} bytes, no NUL and no line end"
-        );
-        return Err(unfit(body(change), FailureCode::InvalidPatch, detail));
-    }
-    if let Some(wanted) = &change.result_hash {
-        let made = Digest::of(&bytes);
-        if wanted.parse() != Ok(made) {
-            let detail = format!(
-                "the result is {made}, not {wanted}: make the change again, or leave the hash out"
-            );
-            return Err(unfit("result_hash", FailureCode::HashMismatch, detail));
-        }
-    }
-    Ok(Some(Side { mode, bytes }))
-}
-
-/// Names the field that says what the file is to hold.
-pub(super) const fn body(change: &Change) -> &'static str {
-    if change.patch.is_some() {
-        "patch"
-    } else {
-        "content"
-    }
-}
-
-/// Tells whether a link with this content could be checked out.
-fn is_link_target(bytes: &[u8]) -> bool {
-    (1..=MAX_LINK_BYTES).contains(&bytes.len()) && !bytes.contains(&0) && !bytes.contains(&b'\n')
-}
-
-fn new_mode(
-    change: &Change,
-    old: Option<&Side>,
-    patch_mode: Option<u32>,
-) -> Result<FileMode, Unfit> {
-    let wanted = match &change.mode {
-        Some(mode) => parse_mode(mode),
-        None => patch_mode,
-    };
-    let kept = old.map_or(FileMode::File, |old| old.mode);
-    let mode = match wanted {
-        None => kept,
-        Some(0o100_644) => FileMode::File,
-        Some(0o100_755) => FileMode::Executable,
-        Some(0o120_000) => FileMode::Symlink,
-        Some(other) => {
-            let detail = format!("mode {other:o} cannot be written; use 100644, 100755 or 120000");
-            return Err(unfit("mode", FailureCode::PermissionDenied, detail));
-        }
-    };
-    if let Some(old) = old {
-        let was_link = old.mode == FileMode::Symlink;
-        if was_link != (mode == FileMode::Symlink) {
-            let detail = "a file does not become a link, nor a link a file; delete the one and create the other in another task";
-            return Err(unfit("mode", FailureCode::PermissionDenied, detail));
-        }
-    }
-    Ok(mode)
 }
 
 /// Gives the git mode of a file as a number.

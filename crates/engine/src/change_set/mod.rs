@@ -7,6 +7,7 @@ mod decide;
 mod facts;
 mod links;
 mod materialise;
+mod result;
 mod stack;
 mod stored;
 
@@ -14,7 +15,9 @@ pub use assess::AssessmentDocument;
 pub(crate) use assess::{Assess, cancel_question, dependency_failed, owned};
 pub(crate) use between::{changes_between, items_between};
 pub(crate) use content::item_diff;
-pub use content::{Preview, PreviewItem, accepted_lines, landed, preview, title, unified_diff};
+pub use content::{
+    Preview, PreviewItem, accepted_lines, landed, moved_hunks, preview, title, unified_diff,
+};
 pub use decide::{decide_all, decide_item};
 pub(crate) use facts::{change_facts, operation};
 pub(crate) use links::{led_astray, led_astray_by_merge};

@@ -4,7 +4,8 @@ use hyperion_api::change_request::FailureCode;
 use hyperion_api::task_request::Change;
 use hyperion_git::{FileMode, NewFile, Oid, RepoStore, Stored, TreePath};
 
-use super::materialise::{ItemFailure, MadeItem, body};
+use super::materialise::{ItemFailure, MadeItem};
+use super::result::body;
 use crate::Error;
 
 /// Gives files the content that `git add` would store, by the attributes of the base; the failures are those it cannot.

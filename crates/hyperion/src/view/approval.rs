@@ -4,7 +4,7 @@ use hyperion_api::approval::{Approval, ApprovalDetail};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{field, fields};
+use super::{change_set, field, fields};
 use crate::id::short;
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, prose};
@@ -80,6 +80,7 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         "because",
         reasons.iter().map(|one| format!("- {}", visible(one))),
     ));
+    text.push_str(&change_set::moved(&detail.moved_hunks));
     if let Some(request) = request_id {
         text.push_str(&field("request", short(request)));
     }
@@ -114,6 +115,7 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
 
 #[cfg(test)]
 pub(crate) fn sample() -> ApprovalDetail {
+    use hyperion_api::change_set::MovedHunk;
     ApprovalDetail {
         approval: Approval {
             id: "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".into(),
@@ -135,6 +137,12 @@ pub(crate) fn sample() -> ApprovalDetail {
             changes_requested: false,
         },
         diff: Some("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+two\n".into()),
+        moved_hunks: vec![MovedHunk {
+            path: "x".into(),
+            hunk: 1,
+            stated_line: 6,
+            line: 1,
+        }],
     }
 }
 
@@ -152,6 +160,7 @@ mod tests {
           would        land
           needs        team-lead (risk: low)
           because      - every request asks (request.requires_approval)
+          moved        x: hunk 1 of the patch says line 6, and was applied at line 1
           request      0000aaaa
           change       0000bbbb
           asked        2026-11-01 12:00:00

@@ -1,6 +1,6 @@
 //! Change sets.
 
-use hyperion_api::change_set::{Assessment, Blocker, ChangeSet, Item};
+use hyperion_api::change_set::{Assessment, Blocker, ChangeSet, Item, MovedHunk};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -10,6 +10,9 @@ use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, number, prose};
 use crate::output::visible::visible;
 use crate::time::{ago, local};
+
+/// The most moved hunks that are listed one by one.
+const MOVED_SHOWN: usize = 20;
 
 /// Writes a list.
 pub(crate) fn table(sets: &[ChangeSet], now: Timestamp, width: Option<usize>) -> String {
@@ -91,7 +94,27 @@ pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
     );
     let items = set.items.iter().flat_map(item);
     text.push_str(&fields("items", std::iter::once(total).chain(items)));
+    text.push_str(&moved(&set.moved_hunks));
     text
+}
+
+/// Says which hunks were not where their patch says; nothing where all were.
+pub(crate) fn moved(hunks: &[MovedHunk]) -> String {
+    let said = hunks.iter().take(MOVED_SHOWN).map(|moved| {
+        let MovedHunk {
+            path,
+            hunk,
+            stated_line,
+            line,
+        } = moved;
+        format!(
+            "{}: hunk {hunk} of the patch says line {stated_line}, and was applied at line {line}",
+            visible(path)
+        )
+    });
+    let more = hunks.len().saturating_sub(MOVED_SHOWN);
+    let more = (more > 0).then(|| format!("and {}", count(more, "more hunk")));
+    fields("moved", said.chain(more))
 }
 
 fn assessed(assessment: &Assessment) -> String {

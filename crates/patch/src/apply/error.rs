@@ -13,6 +13,9 @@ pub enum ApplyError {
     /// The file has other lines than a hunk expects.
     #[error("apply {0}")]
     Mismatch(Mismatch),
+    /// A hunk fits at several places, and the patch's line numbers do not tell which is meant.
+    #[error("apply {0}")]
+    Ambiguous(Ambiguity),
     /// The patch creates a file that is there already.
     #[error("create the file: it is there and not empty; make a patch that changes it")]
     NotEmpty,
@@ -27,6 +30,29 @@ pub enum ApplyError {
     /// The binary change does not apply.
     #[error("apply the binary change: {0}")]
     Binary(#[from] BinaryError),
+}
+
+/// A hunk that fits at several places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ambiguity {
+    /// Numbers the hunk within its file, from 1.
+    pub hunk: usize,
+    /// Numbers the first lines of two of the places, from 1, in the order of the file.
+    pub lines: [usize; 2],
+}
+
+impl fmt::Display for Ambiguity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            hunk,
+            lines: [first, second],
+        } = self;
+        write!(
+            f,
+            "hunk {hunk}: its lines are at line {first} and at line {second}, and the patch's line numbers do not fit this \
+             file; give the hunk more context, or make the patch against the file as it is now"
+        )
+    }
 }
 
 /// Where a hunk and the file part.
@@ -51,8 +77,15 @@ pub enum MismatchHint {
     Changed,
     /// The hunk's result is already there.
     AlreadyApplied,
-    /// The lines differ in their endings only (`\r\n` and `\n`, or a missing last newline).
+    /// The lines differ in their endings only (`\r\n` and `\n`).
     LineEndings,
+    /// Only the newline behind the last line differs.
+    FinalNewline {
+        /// Whether the file has it there, and the patch says that it does not; else it is the other way round.
+        in_file: bool,
+    },
+    /// The hunk has no line that the file could have, and does not stand at the end of the file.
+    NoContext,
     /// The lines are there, but before those of the hunk before.
     OutOfOrder {
         /// Numbers the line where they are, from 1.
@@ -92,6 +125,18 @@ impl fmt::Display for Mismatch {
             MismatchHint::LineEndings => {
                 write!(f, "only line endings differ, so keep the file's own")
             }
+            MismatchHint::FinalNewline { in_file: true } => write!(
+                f,
+                "only the final newline differs: the file has one behind this line, so take `\\ No newline at end of file` out of the hunk's old lines"
+            ),
+            MismatchHint::FinalNewline { in_file: false } => write!(
+                f,
+                "only the final newline differs: the file ends without one, so put `\\ No newline at end of file` below this line of the hunk"
+            ),
+            MismatchHint::NoContext => write!(
+                f,
+                "it has no line to find its place by, so give three lines of context"
+            ),
             MismatchHint::OutOfOrder { line } => {
                 write!(
                     f,

@@ -29,16 +29,17 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Gives the place nearest to `wanted` where the hunk fits, not before `floor`.
+    /// Gives the place nearest to `wanted` where the hunk fits, not before `floor`; [`Places::other`] tells of a second one.
     pub(super) fn find(&mut self, hunk: &Hunk, wanted: usize, floor: usize) -> Option<usize> {
         let side = texts(hunk.old_side());
         let last = self.last(&side).filter(|&last| last >= floor)?;
         let wanted = match Edges::of(hunk) {
             Edges { start: true, end } => (floor == 0 && (!end || last == 0)).then_some(0)?,
+            // Without a line to hold on to it fits anywhere.
             Edges {
                 start: false,
                 end: true,
-            } => last,
+            } => (!side.is_empty() || wanted == last).then_some(last)?,
             Edges {
                 start: false,
                 end: false,
@@ -53,6 +54,24 @@ impl<'a> Places<'a> {
         self.fits(&side, wanted).then_some(wanted)
     }
 
+    /// Gives another place than `start` where the hunk's lines are, not before `floor`.
+    ///
+    /// Where the search is too long to know, the place behind `start` is given: what cannot be told is not taken for sure.
+    pub(super) fn other(&mut self, hunk: &Hunk, start: usize, floor: usize) -> Option<usize> {
+        let side = texts(hunk.old_side());
+        let last = self.last(&side)?;
+        if side.is_empty() || Edges::of(hunk).start {
+            return None;
+        }
+        let before = start
+            .checked_sub(1)
+            .filter(|end| *end >= floor)
+            .and_then(|end| self.nearest(&side, start, floor..=end));
+        let other = before
+            .or_else(|| (start < last).then(|| self.nearest(&side, start, start + 1..=last))?);
+        other.or_else(|| (self.compared.get() >= SEARCH_LINES_MAX).then_some(start + 1))
+    }
+
     /// Explains why the hunk was not found.
     pub(super) fn mismatch(
         &mut self,
@@ -63,6 +82,7 @@ impl<'a> Places<'a> {
     ) -> Mismatch {
         let side = texts(hunk.old_side());
         let wanted = match Edges::of(hunk) {
+            _ if side.is_empty() => wanted,
             Edges { start: true, .. } => 0,
             Edges {
                 start: false,
@@ -74,6 +94,11 @@ impl<'a> Places<'a> {
             } => wanted,
         };
         let wanted = wanted.clamp(floor, self.old.len());
+        let (wanted, hint) = match self.final_newline(&side, wanted, floor) {
+            Some((place, in_file)) => (place, MismatchHint::FinalNewline { in_file }),
+            None if side.is_empty() => (wanted, MismatchHint::NoContext),
+            None => (wanted, self.hint(hunk, &side, wanted, floor)),
+        };
         let here = &self.old[wanted..];
         let same = side
             .iter()
@@ -85,8 +110,30 @@ impl<'a> Places<'a> {
             line: wanted + same + 1,
             expected: side.get(same).map(|text| excerpt(text)),
             found: here.get(same).map(|text| excerpt(text)),
-            hint: self.hint(hunk, &side, wanted, floor),
+            hint,
         }
+    }
+
+    /// Finds a place, where it should be or at the end, at which only the newline behind the last line is another, and tells
+    /// whether the file has it.
+    fn final_newline(&self, side: &[&[u8]], wanted: usize, floor: usize) -> Option<(usize, bool)> {
+        let (expected, before) = side.split_last()?;
+        let at_end = self.last(side).filter(|&last| last >= floor);
+        [Some(wanted), at_end]
+            .into_iter()
+            .flatten()
+            .find_map(|place| {
+                let here = self.old.get(place..place + side.len())?;
+                let (found, found_before) = here.split_last()?;
+                if found_before != before {
+                    return None;
+                }
+                match (found.strip_suffix(b"\n"), expected.strip_suffix(b"\n")) {
+                    (Some(found), None) if found == *expected => Some((place, true)),
+                    (None, Some(expected)) if found == &expected => Some((place, false)),
+                    _ => None,
+                }
+            })
     }
 
     fn hint(&mut self, hunk: &Hunk, side: &[&[u8]], wanted: usize, floor: usize) -> MismatchHint {

@@ -1,6 +1,8 @@
 //! What is refused, with the words people get to see.
 
-use hyperion_patch::{DiffOptions, FileDiff, SelectError, apply, diff, parse, select};
+use hyperion_patch::{
+    DiffOptions, FileDiff, MovedHunk, SelectError, apply, apply_located, diff, parse, select,
+};
 
 fn refusal(patch: &str) -> String {
     match parse(patch.as_bytes()) {
@@ -210,6 +212,36 @@ fn what_does_not_apply_says_where_and_why() {
             hunks("@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+B\n"),
         ),
         (
+            "no last newline",
+            "0\na\nb",
+            hunks("@@ -1,2 +1,2 @@\n a\n-b\n+B\n"),
+        ),
+        (
+            "no last newline, moved",
+            "0\n0\na\nb",
+            hunks("@@ -2,2 +2,2 @@\n a\n-b\n+B\n"),
+        ),
+        (
+            "in two places",
+            "0\na\nb\n1\n2\na\nb\n3\n",
+            hunks("@@ -4,2 +4,2 @@\n-a\n+A\n b\n"),
+        ),
+        (
+            "stands where it says, but the other moved",
+            "0\na\nb\n1\na\nb\n2\n3\n4\n",
+            hunks("@@ -2,2 +2,2 @@\n-a\n+A\n b\n@@ -7,2 +7,2 @@\n-3\n+c\n 4\n"),
+        ),
+        (
+            "without a line to hold on to",
+            "a\nb\nc\n",
+            hunks("@@ -2,0 +3 @@\n+x\n"),
+        ),
+        (
+            "would go to the end",
+            "0\na\nb\na\n",
+            hunks("@@ -2 +2 @@\n-a\n+A\n"),
+        ),
+        (
             "out of order",
             "a\nb\nc\nd\ne\nf\n",
             hunks("@@ -4,3 +4,3 @@\n d\n-e\n+E\n f\n@@ -2,2 +2,2 @@\n-b\n+B\n c\n"),
@@ -259,7 +291,13 @@ fn what_does_not_apply_says_where_and_why() {
     starts earlier: apply hunk 1 at line 1: expected `a`, found `0`; its lines are at line 2, but without context before or behind them they must start or end the file, so give three lines of context
     applied before: apply hunk 1 at line 2: expected `b`, found `B`; its result is there already, so leave this hunk out
     line endings: apply hunk 1 at line 1: expected `a`, found `a\r`; only line endings differ, so keep the file's own
-    last newline: apply hunk 1 at line 2: expected `b`, found `b`; only line endings differ, so keep the file's own
+    last newline: apply hunk 1 at line 2: expected `b`, found `b`; only the final newline differs: the file has one behind this line, so take `\ No newline at end of file` out of the hunk's old lines
+    no last newline: apply hunk 1 at line 3: expected `b`, found `b`; only the final newline differs: the file ends without one, so put `\ No newline at end of file` below this line of the hunk
+    no last newline, moved: apply hunk 1 at line 4: expected `b`, found `b`; only the final newline differs: the file ends without one, so put `\ No newline at end of file` below this line of the hunk
+    in two places: apply hunk 1: its lines are at line 2 and at line 6, and the patch's line numbers do not fit this file; give the hunk more context, or make the patch against the file as it is now
+    stands where it says, but the other moved: apply hunk 1: its lines are at line 2 and at line 5, and the patch's line numbers do not fit this file; give the hunk more context, or make the patch against the file as it is now
+    without a line to hold on to: apply hunk 1 at line 3: expected the end of the file, found `c`; it has no line to find its place by, so give three lines of context
+    would go to the end: apply hunk 1: its lines are at line 2 and at line 4, and the patch's line numbers do not fit this file; give the hunk more context, or make the patch against the file as it is now
     out of order: apply hunk 2 at line 7: expected `b`, found the end of the file; its lines are at line 2, before the hunk before it, so put the hunks in order
     overlap: apply hunk 2 at line 4: expected `b`, found `d`; its lines are at line 2, before the hunk before it, so put the hunks in order
     exists: create the file: it is there and not empty; make a patch that changes it
@@ -268,6 +306,31 @@ fn what_does_not_apply_says_where_and_why() {
     long: apply hunk 1 at line 1: expected `plain`, found `long long long long long long long long long long long long …`; make the patch against the file as it is now
     binary left out: apply the binary change: the patch does not hold the binary content; make it with `git diff --binary`
     ");
+}
+
+// What stands where it says may be there twice; what stands elsewhere is told.
+#[test]
+fn an_offset_is_told() {
+    let twice = "a\nb\n1\na\nb\n2\n";
+    let patch = |header: &str| format!("{HEADER}{header}\n-a\n+A\n b\n");
+    let located = |base: &str, patch: &str| {
+        let file = &parse(patch.as_bytes()).unwrap()[0];
+        let applied = apply_located(base.as_bytes(), file).unwrap();
+        (String::from_utf8(applied.content).unwrap(), applied.moved)
+    };
+    assert_eq!(
+        located(twice, &patch("@@ -4,2 +4,2 @@")),
+        ("a\nb\n1\nA\nb\n2\n".to_owned(), vec![])
+    );
+    let moved = MovedHunk {
+        hunk: 1,
+        stated: 4,
+        line: 2,
+    };
+    assert_eq!(
+        located("0\na\nb\n1\n2\n", &patch("@@ -4,2 +4,2 @@")),
+        ("0\nA\nb\n1\n2\n".to_owned(), vec![moved])
+    );
 }
 
 #[test]

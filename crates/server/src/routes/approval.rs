@@ -38,10 +38,13 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Ap
     blocking(server, move |server| {
         let cx = server.cx();
         let found = find::<Approval>(cx, &id, ApprovalId::new)?;
-        let diff = approval::document(cx, &found)?.and_then(|document| document.diff);
+        let (diff, moved_hunks) = approval::document(cx, &found)?
+            .map(|document| (document.diff, document.moved_hunks))
+            .unwrap_or_default();
         Ok(ApprovalDetail {
             approval: view(cx, &found)?,
             diff: diff.map(|diff| cx.redactor.redact(&diff).into_owned()),
+            moved_hunks,
         })
     })
     .await

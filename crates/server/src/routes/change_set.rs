@@ -10,7 +10,7 @@ use hyperion_api::change_set::{
 use hyperion_api::{List, Problem};
 use hyperion_engine::change_set::{
     self, AssessmentDocument, Preview, PreviewItem, accepted_lines, decide_all, decide_item,
-    unified_diff,
+    moved_hunks, unified_diff,
 };
 use hyperion_engine::{Cx, Error};
 use hyperion_model::change_set::{ChangeSet, Status, item};
@@ -189,6 +189,10 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
         status: set.status.name().to_owned(),
         base: set.proposal.base_commit.to_string(),
         items: items(cx, set, preview.as_ref()),
+        moved_hunks: match &preview {
+            Some(preview) => moved_hunks(&preview.accepted()?),
+            None => Vec::new(),
+        },
         additions,
         deletions,
         assessment: judged.as_ref().map(assessment),

@@ -1,0 +1,115 @@
+//! What a change makes of one file.
+
+use hyperion_api::change_request::FailureCode;
+use hyperion_api::task_request::{Change, Operation};
+use hyperion_git::FileMode;
+use hyperion_model::Digest;
+use hyperion_patch::{MovedHunk, apply_located};
+
+use super::Side;
+use super::materialise::{Unfit, unfit};
+use crate::intake::change::{changed_mode, decode, parse_mode, read_patch};
+
+/// The most bytes of the path a symbolic link leads to; systems take no more.
+const MAX_LINK_BYTES: usize = 4095;
+
+/// Makes the file as it is to be, none when it goes away, and tells which hunks of its patch were not where it says.
+pub(super) fn new_side(
+    change: &Change,
+    old: Option<&Side>,
+    max_bytes: usize,
+) -> Result<(Option<Side>, Vec<MovedHunk>), Unfit> {
+    if change.operation == Operation::Delete {
+        return Ok((None, Vec::new()));
+    }
+    let mut moved = Vec::new();
+    let old_bytes = old.map(|old| old.bytes.as_slice()).unwrap_or_default();
+    let (bytes, patch_mode) = match (&change.patch, &change.content) {
+        (Some(patch), _) => {
+            let file = read_patch(patch)
+                .map_err(|detail| unfit("patch", FailureCode::InvalidPatch, detail))?;
+            let applied = apply_located(old_bytes, &file).map_err(|error| Unfit {
+                field: Some("patch"),
+                code: FailureCode::ContextMismatch,
+                detail: format!("failed to {error}"),
+                stale: false,
+            })?;
+            moved = applied.moved;
+            (applied.content, changed_mode(&file))
+        }
+        (None, Some(content)) => {
+            let bytes = decode(content, change.encoding)
+                .map_err(|detail| unfit("content", FailureCode::InvalidPatch, detail))?;
+            (bytes, None)
+        }
+        (None, None) => (old_bytes.to_vec(), None),
+    };
+    if bytes.len() > max_bytes && bytes.len() > old_bytes.len() {
+        let detail = format!(
+            "the file would have {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)",
+            bytes.len()
+        );
+        return Err(unfit(body(change), FailureCode::PermissionDenied, detail));
+    }
+    let mode = new_mode(change, old, patch_mode)?;
+    if mode == FileMode::Symlink && !is_link_target(&bytes) {
+        let detail = format!(
+            "a symbolic link holds the path it leads to: 1 to {MAX_LINK_BYTES} bytes, no NUL and no line end"
+        );
+        return Err(unfit(body(change), FailureCode::InvalidPatch, detail));
+    }
+    if let Some(wanted) = &change.result_hash {
+        let made = Digest::of(&bytes);
+        if wanted.parse() != Ok(made) {
+            let detail = format!(
+                "the result is {made}, not {wanted}: make the change again, or leave the hash out"
+            );
+            return Err(unfit("result_hash", FailureCode::HashMismatch, detail));
+        }
+    }
+    Ok((Some(Side { mode, bytes }), moved))
+}
+
+/// Names the field that says what the file is to hold.
+pub(super) const fn body(change: &Change) -> &'static str {
+    if change.patch.is_some() {
+        "patch"
+    } else {
+        "content"
+    }
+}
+
+/// Tells whether a link with this content could be checked out.
+fn is_link_target(bytes: &[u8]) -> bool {
+    (1..=MAX_LINK_BYTES).contains(&bytes.len()) && !bytes.contains(&0) && !bytes.contains(&b'\n')
+}
+
+fn new_mode(
+    change: &Change,
+    old: Option<&Side>,
+    patch_mode: Option<u32>,
+) -> Result<FileMode, Unfit> {
+    let wanted = match &change.mode {
+        Some(mode) => parse_mode(mode),
+        None => patch_mode,
+    };
+    let kept = old.map_or(FileMode::File, |old| old.mode);
+    let mode = match wanted {
+        None => kept,
+        Some(0o100_644) => FileMode::File,
+        Some(0o100_755) => FileMode::Executable,
+        Some(0o120_000) => FileMode::Symlink,
+        Some(other) => {
+            let detail = format!("mode {other:o} cannot be written; use 100644, 100755 or 120000");
+            return Err(unfit("mode", FailureCode::PermissionDenied, detail));
+        }
+    };
+    if let Some(old) = old {
+        let was_link = old.mode == FileMode::Symlink;
+        if was_link != (mode == FileMode::Symlink) {
+            let detail = "a file does not become a link, nor a link a file; delete the one and create the other in another task";
+            return Err(unfit("mode", FailureCode::PermissionDenied, detail));
+        }
+    }
+    Ok(mode)
+}
