@@ -25,7 +25,7 @@ mod wait;
 
 pub use beneath::{BeneathError, Expect, Found, Kind, Listed, Root, Settled};
 pub use cancel::CancelFlag;
-pub use confine::{confine_this_thread, is_confined};
+pub use confine::{RUN_VARIABLE, confine_this_thread, descends_from_run, is_confined};
 pub use coprocess::{CoProcess, CoProcessError};
 pub use copy::{copy_new, exchange, read_pieces, rename_new};
 pub use files::{

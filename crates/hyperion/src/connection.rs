@@ -19,7 +19,7 @@ use http_body_util::BodyExt as _;
 use hyperion_api::client::{Body, Transport, TransportError, UnixTransport};
 use hyperion_api::{Client, ClientError, Problem};
 use hyperion_engine::Engine;
-use hyperion_host::{Home, HomeLock, Locations, LockError, is_confined};
+use hyperion_host::{Home, HomeLock, Locations, LockError, descends_from_run, is_confined};
 use hyperion_server::{Server, router, serve};
 use tokio::net::UnixListener;
 use tokio::sync::watch;
@@ -79,11 +79,11 @@ impl Connection {
         variables: &Variables,
     ) -> anyhow::Result<Self> {
         let socket = locations.socket();
-        if is_confined(std::process::id()) && !settings.engine.allow_confined {
+        if let Err(refused) = refuse_confined(settings) {
             return match access {
                 // Looking does no harm, but the socket takes nothing from such a process.
                 Access::Read => Self::read_only(settings, locations, variables),
-                Access::Change => Err(decides_nothing()),
+                Access::Change => Err(refused),
             };
         }
         if answers(&socket).await {
@@ -283,12 +283,25 @@ impl Own {
     }
 }
 
-/// Refuses a process inside a run, or left behind by one, what only people do.
+/// Refuses a process inside a run, or left behind by one, what only people do: it decides nothing, neither over the socket nor
+/// as the engine, and changes nothing that decides.
 pub(crate) fn refuse_confined(settings: &Settings) -> anyhow::Result<()> {
-    if is_confined(std::process::id()) && !settings.engine.allow_confined {
-        return Err(decides_nothing());
-    }
-    Ok(())
+    let own = std::process::id();
+    let (detail, hint) = if descends_from_run(own) {
+        (
+            "this process, or one that started it, belongs to a run (HYPERION_RUN_ID is set there); such a process decides nothing",
+            "run it from a shell of your own",
+        )
+    } else if is_confined(own) && !settings.engine.allow_confined {
+        (
+            "this process carries \"no new privileges\", as everything does that a check starts; such a process decides nothing",
+            "run it from a shell of your own; in a container that puts this on everything, write `allow_confined = true` below `[engine]` into the home's config.toml with an editor",
+        )
+    } else {
+        return Ok(());
+    };
+    let problem = Problem::new("policy.refused", detail).hint(hint);
+    Err(ClientError::Problem(Box::new(problem)).into())
 }
 
 /// Listens on the home's socket, for its owner alone.
@@ -335,15 +348,6 @@ async fn stay_reachable(socket: PathBuf, routes: Router, closed: watch::Receiver
 fn notices(engine: &Engine) -> Vec<String> {
     let notices = engine.cx().store.notices().iter();
     notices.map(ToString::to_string).collect()
-}
-
-/// A process inside a run, or left behind by one, decides nothing: neither over the socket nor as the engine.
-fn decides_nothing() -> anyhow::Error {
-    let detail = "this process carries \"no new privileges\", as everything does that a check starts; such a process decides nothing";
-    let problem = Problem::new("policy.refused", detail).hint(
-        "run it from a shell of your own; in a container that puts this on everything, `hyperion config set engine.allow_confined true`",
-    );
-    ClientError::Problem(Box::new(problem)).into()
 }
 
 async fn wait_for(mut closed: watch::Receiver<bool>) {

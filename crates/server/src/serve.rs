@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::serve::Listener;
-use hyperion_host::{effective_uid, is_confined, peer_of};
+use hyperion_host::{descends_from_run, effective_uid, is_confined, peer_of};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
@@ -36,7 +36,7 @@ pub async fn serve(
 ///
 /// A process inside a run carries "no new privileges", which nobody can take off again: it never
 /// gets to decide anything. Where the engine itself carries it (some containers put it on
-/// everything), it tells nothing, and is not looked at.
+/// everything), it tells nothing, and only the variable of a run is looked for.
 struct OwnersOnly {
     listener: UnixListener,
     we_are_confined: bool,
@@ -56,7 +56,8 @@ impl OwnersOnly {
             tracing::warn!(uid = peer.uid, "turned another user away");
             return false;
         }
-        let confined = !self.we_are_confined && is_confined(peer.pid);
+        let confined =
+            !self.we_are_confined && is_confined(peer.pid) || descends_from_run(peer.pid);
         if confined {
             tracing::warn!(
                 pid = peer.pid,

@@ -32,7 +32,7 @@ const TAIL_BYTES: usize = 16 * 1024;
 const HUNG_UP: [i32; 3] = [1, 2, 15];
 
 /// By which variable the processes of a check, or of a run of a tool, are known, also after their engine died.
-pub(crate) const RUN_MARK: &str = "HYPERION_RUN_ID";
+pub(crate) const RUN_MARK: &str = hyperion_host::RUN_VARIABLE;
 
 /// What a check runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

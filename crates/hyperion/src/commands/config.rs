@@ -7,6 +7,7 @@ use clap::Subcommand;
 use hyperion_host::ReadError;
 use serde_json::json;
 
+use crate::connection::refuse_confined;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -181,13 +182,23 @@ fn get(args: &GetArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.output.data(&row.text);
     let mut talk = field("from", &row.origin);
     talk.push_str(&field("takes", &setting.field.expects()));
-    talk.push_str(&field("variable", &setting.variable()));
+    if !setting.is_by_hand() {
+        talk.push_str(&field("variable", &setting.variable()));
+    }
     talk.push_str(&field("about", setting.about));
     cx.output.progress(&talk);
     Ok(Exit::Done)
 }
 
+/// Refuses a process inside a run, which could give itself leave by changing what it is judged by.
+fn refuse_runs(cx: &Cx) -> anyhow::Result<()> {
+    // Settings that cannot be read give no leave.
+    let settings = cx.settings().map(|loaded| loaded.settings);
+    refuse_confined(&settings.unwrap_or_default())
+}
+
 fn set(args: &SetArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    refuse_runs(cx)?;
     let path = cx.config_path()?;
     let text = settings::set(&path, &read(&path)?, &args.key, &args.value).map_err(refused)?;
     write(&path, &text)?;
@@ -198,6 +209,7 @@ fn set(args: &SetArgs, cx: &Cx) -> anyhow::Result<Exit> {
 }
 
 fn unset(args: &UnsetArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    refuse_runs(cx)?;
     let path = cx.config_path()?;
     match settings::unset(&path, &read(&path)?, &args.key).map_err(refused)? {
         Some(text) => {
@@ -247,7 +259,7 @@ fn known(key: &str) -> Result<&'static Setting, Failure> {
 fn refused(error: EditError) -> anyhow::Error {
     match error {
         EditError::File(errors) => errors.into(),
-        error @ (EditError::Unknown(_) | EditError::Value { .. }) => {
+        error @ (EditError::Unknown(_) | EditError::Value { .. } | EditError::ByHand { .. }) => {
             Failure::usage(error.to_string()).into()
         }
     }

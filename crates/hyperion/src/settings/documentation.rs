@@ -26,12 +26,16 @@ pub(crate) fn documentation() -> String {
             } else {
                 ""
             };
+            let variable = if setting.is_by_hand() {
+                "none".to_owned()
+            } else {
+                format!("`{}`", setting.variable())
+            };
             text.push_str(&format!(
-                "\n### `{}`\n\n{}\n\n- takes: {}\n- shipped: {shipped}\n- variable: `{}`{guarded}\n",
+                "\n### `{}`\n\n{}\n\n- takes: {}\n- shipped: {shipped}\n- variable: {variable}{guarded}\n",
                 setting.key,
                 setting.about,
                 setting.field.expects(),
-                setting.variable(),
             ));
         }
     }

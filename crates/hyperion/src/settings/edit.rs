@@ -5,7 +5,7 @@ use std::path::Path;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::layers::combine;
-use super::{FieldError, SettingsErrors, Variables, error, find};
+use super::{FieldError, Setting, SettingsErrors, Variables, error, find};
 
 /// Says why the file cannot be changed.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,16 @@ pub(crate) enum EditError {
         /// Why.
         source: FieldError,
     },
+    /// No command changes it.
+    #[error(
+        "`{key}` is set by hand only: write it into {path} with an editor, as the person whose home it is"
+    )]
+    ByHand {
+        /// The key.
+        key: &'static str,
+        /// The file.
+        path: String,
+    },
     /// The file is not TOML, or something in it is wrong: before the change, or because of it.
     #[error(transparent)]
     File(#[from] SettingsErrors),
@@ -28,7 +38,7 @@ pub(crate) enum EditError {
 
 /// Gives the file's text with a key set; the result is a valid file.
 pub(crate) fn set(path: &Path, text: &str, key: &str, value: &str) -> Result<String, EditError> {
-    let setting = find(key).ok_or_else(|| EditError::Unknown(error::unknown(key)))?;
+    let setting = editable(path, key)?;
     let value = setting
         .field
         .read(value)
@@ -50,7 +60,7 @@ pub(crate) fn set(path: &Path, text: &str, key: &str, value: &str) -> Result<Str
 
 /// Gives the file's text without a key; none when it was not set there.
 pub(crate) fn unset(path: &Path, text: &str, key: &str) -> Result<Option<String>, EditError> {
-    find(key).ok_or_else(|| EditError::Unknown(error::unknown(key)))?;
+    editable(path, key)?;
     let mut document = parse(path, text)?;
     let mut names = key.split('.');
     let last = names.next_back().unwrap_or_default();
@@ -65,6 +75,17 @@ pub(crate) fn unset(path: &Path, text: &str, key: &str) -> Result<Option<String>
         return Ok(None);
     }
     checked(path, document.to_string()).map(Some)
+}
+
+fn editable(path: &Path, key: &str) -> Result<&'static Setting, EditError> {
+    let setting = find(key).ok_or_else(|| EditError::Unknown(error::unknown(key)))?;
+    if setting.is_by_hand() {
+        return Err(EditError::ByHand {
+            key: setting.key,
+            path: path.display().to_string(),
+        });
+    }
+    Ok(setting)
 }
 
 fn parse(path: &Path, text: &str) -> Result<DocumentMut, EditError> {
@@ -174,6 +195,14 @@ workers = 2 # no more
         assert!(matches!(
             set(path(), "", "merge.worker", "1"),
             Err(EditError::Unknown(_))
+        ));
+        assert!(matches!(
+            set(path(), "", "engine.allow_confined", "true"),
+            Err(EditError::ByHand { .. })
+        ));
+        assert!(matches!(
+            unset(path(), "", "engine.allow_confined"),
+            Err(EditError::ByHand { .. })
         ));
         assert!(matches!(
             set(path(), "", "merge.workers", "0"),

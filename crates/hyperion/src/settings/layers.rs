@@ -191,6 +191,10 @@ impl Layers<'_> {
         let Some(setting) = find(key) else {
             return wrong(unknown(key));
         };
+        if setting.is_by_hand() {
+            let detail = format!("cannot set `{key}`: a person writes it into the file");
+            return wrong(detail);
+        }
         let Some(value) = value else {
             return wrong("is not UTF-8".into());
         };

@@ -28,7 +28,7 @@ impl Variables {
 
     /// Whether this process is part of a supervised run.
     pub(crate) fn is_inside_run(&self) -> bool {
-        self.0.contains_key(OsStr::new("HYPERION_RUN_ID"))
+        self.0.contains_key(OsStr::new(hyperion_host::RUN_VARIABLE))
     }
 
     /// Gives the variables that set something (`HYPERION_SECTION__KEY`), with their keys.
