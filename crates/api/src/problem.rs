@@ -121,6 +121,12 @@ pub const CODES: &[Code] = &[
     Code::new("tool.nothing_to_run", 422, 2, "There is nothing to run"),
     Code::new("tool.session_unknown", 401, 69, "The session is not known"),
     Code::new("home.missing", 503, 69, "There is no home yet"),
+    Code::new(
+        "home.displaced",
+        503,
+        69,
+        "The engine's home was moved or replaced",
+    ),
     Code::new("engine.read_only", 503, 69, "No engine is running"),
     Code::new("engine.unavailable", 503, 69, "The engine cannot work now"),
     Code::new("store.full", 507, 69, "The disk is full"),

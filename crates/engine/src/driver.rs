@@ -32,7 +32,7 @@ pub struct Activity {
     pub seq: u64,
     /// What failed in the last pass, by part.
     pub troubles: Vec<String>,
-    /// Why nothing is worked on any more, until somebody has looked: the database is damaged, or cannot be written at all.
+    /// Why nothing is worked on any more, until somebody has looked: the database is damaged, gone, or cannot be written at all.
     pub halted: Option<String>,
 }
 
@@ -95,6 +95,11 @@ impl Driver {
             },
             receiver,
         ))
+    }
+
+    /// Has the thread look now.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
     }
 
     /// Lets the thread end after what it is doing now, and waits for it.
@@ -166,6 +171,10 @@ impl Loop {
 
     fn pass(&mut self) -> Pass {
         let mut pass = Pass::nothing();
+        if let Err(displaced) = self.cx.store.stands() {
+            pass.halted = Some(crate::error::chain(&displaced));
+            return pass;
+        }
         for reconciler in &mut self.reconcilers {
             let earliest = |a: Option<Time>, b: Time| Some(a.map_or(b, |a| a.min(b)));
             match reconciler.reconcile(&self.cx) {
@@ -238,7 +247,7 @@ impl Pass {
 /// Tells whether an error means that nothing can be relied on any more: one bad row is set aside, and does not.
 fn is_structural(cx: &Cx, error: &Error) -> bool {
     match error {
-        Error::Store(StoreError::Closed) => true,
+        Error::Store(StoreError::Closed | StoreError::Displaced { .. }) => true,
         Error::Store(StoreError::Damaged { .. }) | Error::Read(ReadError::Damaged { .. }) => !cx
             .store
             .check_structure()

@@ -123,6 +123,15 @@ impl Engine {
         self.activity.clone()
     }
 
+    /// Says whether the home that it works on is still there; if not, the driver finds that out at once, and ends.
+    pub fn stands(&self) -> bool {
+        let stands = self.cx.store.stands().is_ok();
+        if let Some(driver) = self.driver.as_ref().filter(|_| !stands) {
+            driver.wake();
+        }
+        stands
+    }
+
     /// Waits until nothing can go on without a person or a deadline.
     pub async fn idle(&self) -> Activity {
         let mut activity = self.activity.clone();

@@ -94,6 +94,7 @@ impl Error {
                 | StoreError::KeyReused { .. }
                 | StoreError::TooLarge { .. }
                 | StoreError::Damaged { .. }
+                | StoreError::Displaced { .. }
                 | StoreError::Panicked { .. }
                 | StoreError::ReadOnly => false,
             },
@@ -186,6 +187,7 @@ fn from_store(error: &StoreError) -> Problem {
         StoreError::Refused { refusal, .. } => return refused(refusal),
         StoreError::Full => "store.full",
         StoreError::ReadOnly => "engine.read_only",
+        StoreError::Displaced { .. } => "home.displaced",
         StoreError::Damaged { .. }
         | StoreError::Corrupt { .. }
         | StoreError::Quarantined { .. } => "store.damaged",

@@ -18,8 +18,23 @@ pub struct Home {
 /// The right to be the one engine of a home; dropping it, or dying, gives it back.
 #[derive(Debug)]
 pub struct HomeLock {
+    path: PathBuf,
     // Held by the kernel for as long as this descriptor is open.
-    _file: File,
+    file: File,
+}
+
+impl HomeLock {
+    /// Where the lock file is; under another file of this name others may hold a lock of their own.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file that is locked.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
 }
 
 /// The right to find content where it is, or to take it away; dropping it, or dying, gives it back.
@@ -217,6 +232,29 @@ impl Home {
 
     /// Takes the right to be this home's engine.
     pub fn lock(&self) -> Result<HomeLock, LockError> {
+        loop {
+            let lock = self.lock_what_is()?;
+            let locked = lock.file.metadata();
+            let named = fs::metadata(&lock.path);
+            match (locked, named) {
+                (Ok(locked), Ok(named))
+                    if (locked.dev(), locked.ino()) == (named.dev(), named.ino()) =>
+                {
+                    return Ok(lock);
+                }
+                (Err(source), _) => {
+                    return Err(LockError::Io {
+                        path: lock.path,
+                        source,
+                    });
+                }
+                // Deleted or replaced between opening and locking it: what is there now is the lock.
+                (Ok(_), _) => {}
+            }
+        }
+    }
+
+    fn lock_what_is(&self) -> Result<HomeLock, LockError> {
         let path = self.path().join("lock");
         let io_error = |source| LockError::Io {
             path: path.clone(),
@@ -247,7 +285,7 @@ impl Home {
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| writeln!(file, "{}", std::process::id()));
-        Ok(HomeLock { _file: file })
+        Ok(HomeLock { path, file })
     }
 
     /// Keeps content from being taken away while it is copied; several may, and each waits for a purge to end.

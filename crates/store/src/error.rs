@@ -244,6 +244,12 @@ pub enum StoreError {
         /// What does not fit.
         detail: String,
     },
+    /// A file that the store works on was deleted or replaced while it was in use: what is written now would be lost.
+    #[error("write to the database: {} was deleted or replaced while it was in use", .path.display())]
+    Displaced {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The store was opened to read only.
     #[error("write to the database: it was opened to read only")]
     ReadOnly,
@@ -293,6 +299,9 @@ impl StoreError {
             StoreError::Busy => "one process writes a home at a time; wait for the other one",
             StoreError::Damaged { .. } => {
                 "stop work and look at it with `hyperion audit verify`; restore the latest backup"
+            }
+            StoreError::Displaced { .. } => {
+                "put the home back where it was, or restore a backup, and start Hyperion again; what was answered before is in the files that were there"
             }
             StoreError::ReadOnly => {
                 "this command should have taken the home's lock: please report it"

@@ -52,7 +52,7 @@ impl Import {
         let keys = Arc::new(settle_key(&conn, config, &mut notices)?);
         connection::trust(&conn)?;
         Ok(Self {
-            writer: Writer::new(conn, keys, Arc::clone(&config.redact))?,
+            writer: Writer::new(conn, keys, Arc::clone(&config.redact), Arc::default())?,
             touched: BTreeSet::new(),
             notices,
         })

@@ -26,6 +26,7 @@ mod cursor;
 mod error;
 mod execute;
 mod feed;
+mod footing;
 mod history;
 mod import;
 mod key;

@@ -17,6 +17,7 @@ use crate::blob::SealedBlob;
 use crate::chain::{self, Head, SealedHead};
 use crate::connection;
 use crate::error::{OpenError, ReadError, StoreError, Trouble};
+use crate::footing::Footing;
 use crate::key::{self, FreshKey, KeyRing, KeySource};
 use crate::log;
 use crate::migrate;
@@ -149,6 +150,7 @@ struct Inner {
     keys: Arc<KeyRing>,
     readers: Readers,
     feed: watch::Receiver<u64>,
+    footing: Arc<Footing>,
     writing: Option<Writing>,
     /// Keeps a read-only store's feed silent rather than closed.
     _silent: OnceLock<watch::Sender<u64>>,
@@ -216,7 +218,16 @@ impl Store {
         structure::check_before_work(&conn, crashed)?;
         let keys = Arc::new(settle_key(&conn, config, &mut notices)?);
         connection::trust(&conn)?;
-        let writer = Writer::new(conn, Arc::clone(&keys), Arc::clone(&config.redact))?;
+        let footing = Arc::new(Footing::default());
+        for file in files_of(&config.database) {
+            footing.stand_on_what_is(&file)?;
+        }
+        let writer = Writer::new(
+            conn,
+            Arc::clone(&keys),
+            Arc::clone(&config.redact),
+            Arc::clone(&footing),
+        )?;
         let feed = writer.subscribe();
         let (jobs, waiting) = mpsc::sync_channel(MAX_WAITING);
         let thread = thread::Builder::new()
@@ -232,6 +243,7 @@ impl Store {
                 keys,
                 readers: Readers::new(config.database.clone()),
                 feed,
+                footing,
                 writing: Some(Writing { jobs, thread }),
                 _silent: OnceLock::new(),
                 notices,
@@ -281,6 +293,8 @@ impl Store {
             let damage = log::damage(&log)?;
             notices.extend(damage.map(|detail| Notice::LogDamaged { detail }));
         }
+        let footing = Footing::default();
+        footing.stand_on_what_is(database)?;
         let (silent, feed) = watch::channel(last.seq);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -289,6 +303,7 @@ impl Store {
                 keys,
                 readers: Readers::new(database.to_owned()),
                 feed,
+                footing: Arc::new(footing),
                 writing: None,
                 _silent: OnceLock::from(silent),
                 notices,
@@ -299,6 +314,17 @@ impl Store {
     /// Gives what opening found, and went on in spite of.
     pub fn notices(&self) -> &[Notice] {
         &self.inner.notices
+    }
+
+    /// Has the store stand on one more file, which is open: nothing is answered once another is under its name, or none.
+    pub fn stand_on(&self, path: &Path, file: &fs::File) -> io::Result<()> {
+        self.inner.footing.stand_on(path, &file.metadata()?);
+        Ok(())
+    }
+
+    /// Says which of the files that the store works on was deleted or replaced, if one was.
+    pub fn stands(&self) -> Result<(), StoreError> {
+        self.inner.footing.check()
     }
 
     pub(crate) fn feed(&self) -> &watch::Receiver<u64> {
@@ -440,8 +466,21 @@ fn refuse_remains(database: &Path, blobs: &Path) -> Result<(), OpenError> {
 
 /// Names the file of what was written and is not in the database yet.
 fn log_of(database: &Path) -> PathBuf {
+    beside(database, "-wal")
+}
+
+/// Names the files of an open database: itself, the log, and what its connections share.
+fn files_of(database: &Path) -> [PathBuf; 3] {
+    [
+        database.to_owned(),
+        log_of(database),
+        beside(database, "-shm"),
+    ]
+}
+
+fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(ending);
     PathBuf::from(name)
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::chain::{self, Head, SealedHead};
 use crate::connection;
 use crate::error::StoreError;
+use crate::footing::Footing;
 use crate::key::KeyRing;
 use crate::redact::Redact;
 use crate::sync::mpsc::{Receiver, SyncSender};
@@ -58,6 +59,7 @@ pub(crate) struct Writer {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) redact: Arc<dyn Redact>,
     feed: watch::Sender<u64>,
+    footing: Arc<Footing>,
     log_pages: Arc<AtomicI32>,
     data_version: i64,
 }
@@ -92,6 +94,7 @@ impl Writer {
         mut conn: Connection,
         keys: Arc<KeyRing>,
         redact: Arc<dyn Redact>,
+        footing: Arc<Footing>,
     ) -> Result<Self, rusqlite::Error> {
         let log_pages = Arc::new(AtomicI32::new(0));
         let seen = Arc::clone(&log_pages);
@@ -108,6 +111,7 @@ impl Writer {
             keys,
             redact,
             feed,
+            footing,
             log_pages,
             data_version,
         })
@@ -128,8 +132,13 @@ impl Writer {
                 group.push(company);
                 group.extend(jobs.try_iter().take(MAX_GROUP.saturating_sub(group.len())));
             }
-            self.commit_group(group);
-            self.checkpoint();
+            match self.footing.check() {
+                Ok(()) => {
+                    self.commit_group(group);
+                    self.checkpoint();
+                }
+                Err(displaced) => self.refuse_displaced(group, &displaced),
+            }
         }
         self.copy_log("TRUNCATE");
     }
@@ -138,6 +147,10 @@ impl Writer {
         match self.try_commit(&mut group) {
             Ok(results) => {
                 reached(Point::StoreGroupCommitted);
+                // What was committed to a file that nobody finds any more is not promised to anybody.
+                if let Err(displaced) = self.footing.check() {
+                    return self.refuse_displaced(group, &displaced);
+                }
                 self.publish();
                 reached(Point::StoreGroupPublished);
                 for (job, result) in group.into_iter().zip(results) {
@@ -156,6 +169,14 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Answers jobs when a file of the store is gone, and wakes whoever follows the feed, to find that out.
+    fn refuse_displaced(&self, group: Vec<Box<dyn Job>>, displaced: &StoreError) {
+        for job in group {
+            job.answer(Err(displaced.clone()));
+        }
+        self.feed.send_modify(|_| {});
     }
 
     /// Runs a group in one transaction; gives each job's result once all of it is durable.

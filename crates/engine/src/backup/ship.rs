@@ -96,6 +96,8 @@ pub fn ship_once(cx: &Cx, shipping: &mut Shipping) -> Result<Shipped, Error> {
     let Some(folder) = cx.settings.backup.ship_to.clone() else {
         return Ok(Shipped::default());
     };
+    // What is under the home's name now may be another home.
+    cx.store.stands()?;
     let mut shipped = Shipped::default();
     let done = ship(cx, shipping, &folder, &mut shipped);
     if done.is_err() {

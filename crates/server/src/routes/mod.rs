@@ -13,11 +13,14 @@ mod request;
 mod run;
 mod tool;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use hyperion_api::Problem;
+use hyperion_engine::Error;
 
 use crate::Server;
 use crate::answer::Refusal;
@@ -42,7 +45,19 @@ pub fn router(server: Server) -> Router {
             hyperion_engine::intake::MAX_BYTES + 1024,
         ))
         .layer(axum::middleware::map_response(crate::answer::as_problem))
+        .layer(axum::middleware::from_fn_with_state(
+            server.clone(),
+            at_home,
+        ))
         .with_state(server)
+}
+
+/// Answers nothing for a home that was moved away or replaced: another one may be under its name.
+async fn at_home(State(server): State<Server>, request: Request, next: Next) -> Response {
+    match server.cx().store.stands() {
+        Ok(()) => next.run(request).await,
+        Err(displaced) => Refusal::from(Error::from(displaced)).into_response(),
+    }
 }
 
 async fn health(State(server): State<Server>) -> Json<serde_json::Value> {
