@@ -43,6 +43,12 @@ pub enum TransportError {
     /// Nobody listens.
     #[error("reach the engine")]
     Unreachable(#[source] BoxError),
+    /// Somebody listens, and answers nothing, not even that it lives: stopped, or far too busy.
+    #[error("reach the engine: it takes connections and has not answered for {seconds} s")]
+    Silent {
+        /// How long it was waited for the last sign of life.
+        seconds: u64,
+    },
     /// The answer broke off.
     #[error("read the engine's answer")]
     Broken(#[source] BoxError),

@@ -38,6 +38,8 @@ pub use launch::{Input, Launch, SpawnError};
 pub use locations::{Locations, LocationsError, SOCKET_PATH_MAX, Surroundings};
 pub use log::{LOG_TAIL_BYTES, Logged, run_logged};
 pub use marked::{await_marked, kill_marked};
-pub use peer::{Peer, effective_uid, peer_of};
-pub use process::{Killed, MarkParseError, ProcessMark, boot_id, is_alive, kill_group, since_boot};
+pub use peer::{Peer, effective_uid, narrow_sending, peer_of};
+pub use process::{
+    Killed, MarkParseError, ProcessMark, boot_id, is_alive, is_stopped, kill_group, since_boot,
+};
 pub use run::{Captured, Exit, Limits, Outcome, run, run_to_file};

@@ -24,6 +24,13 @@ pub fn peer_of(socket: impl AsFd) -> io::Result<Peer> {
     })
 }
 
+/// Bounds what may be on the way to the other end of a socket and not be read yet; the kernel doubles it.
+pub fn narrow_sending(socket: impl AsFd, bytes: usize) -> io::Result<()> {
+    Ok(rustix::net::sockopt::set_socket_send_buffer_size(
+        socket, bytes,
+    )?)
+}
+
 /// The user this process acts as.
 #[must_use]
 pub fn effective_uid() -> u32 {

@@ -78,6 +78,12 @@ pub fn is_alive(mark: &ProcessMark) -> bool {
         && matches!(stat_of(mark.pid), Ok(Some((ticks, state))) if ticks == mark.start_ticks && !matches!(state, 'Z' | 'X'))
 }
 
+/// Says whether a process is stopped, by a signal or by whoever looks into it.
+#[must_use]
+pub fn is_stopped(pid: u32) -> bool {
+    matches!(stat_of(pid), Ok(Some((_, 'T' | 't'))))
+}
+
 /// Kills the group that the process leads, only if it is still that very process.
 pub fn kill_group(mark: &ProcessMark) -> io::Result<Killed> {
     let Some(pid) = i32::try_from(mark.pid).ok().and_then(Pid::from_raw) else {

@@ -4,8 +4,6 @@
 //! that a command became leaves when nothing can go on without a person: it lingers a moment for
 //! others, stops taking calls, finishes what they began, and lets go of the lock.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,14 +17,16 @@ use http_body_util::BodyExt as _;
 use hyperion_api::client::{Body, Transport, TransportError, UnixTransport};
 use hyperion_api::{Client, ClientError, Problem};
 use hyperion_engine::Engine;
-use hyperion_host::{Home, HomeLock, Locations, LockError, descends_from_run, is_confined};
+use hyperion_host::{
+    Home, HomeLock, Locations, LockError, descends_from_run, is_confined, is_stopped,
+};
 use hyperion_server::{Server, router, serve};
-use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::settings::{Settings, Variables};
+use crate::socket::Socket;
 use crate::wiring;
 
 /// How long an engine stays for others after nothing is left to do.
@@ -65,7 +65,7 @@ struct Own {
     engine: Running,
     server: JoinHandle<std::io::Result<()>>,
     closing: watch::Sender<bool>,
-    socket: PathBuf,
+    socket: Socket,
     /// Let go of last: whoever takes it may start at once.
     _lock: HomeLock,
 }
@@ -86,12 +86,16 @@ impl Connection {
                 Access::Change => Err(refused),
             };
         }
-        if answers(&socket).await {
-            return Ok(Self::remote(&socket));
-        }
-        match access {
-            Access::Read => Self::read_only(settings, locations, variables),
-            Access::Change => Self::take_over(settings, locations, variables).await,
+        match (listens(&socket).await, access) {
+            (Listens::Engine, _) => Ok(Self::remote(&socket)),
+            // Looking needs no engine.
+            (Listens::Nobody | Listens::Silent, Access::Read) => {
+                Self::read_only(settings, locations, variables)
+            }
+            (Listens::Nobody, Access::Change) => {
+                Self::take_over(settings, locations, variables).await
+            }
+            (Listens::Silent, Access::Change) => Err(silent_engine(locations)),
         }
     }
 
@@ -158,10 +162,11 @@ impl Connection {
                 Err(LockError::Busy { .. }) if began.elapsed() < PATIENCE => {}
                 Err(error) => return Err(error.into()),
             }
-            if answers(&socket).await {
-                return Ok(Self::remote(&socket));
+            match listens(&socket).await {
+                Listens::Engine => return Ok(Self::remote(&socket)),
+                Listens::Silent => return Err(silent_engine(locations)),
+                Listens::Nobody => tokio::time::sleep(LOOK).await,
             }
-            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -173,8 +178,11 @@ impl Connection {
         socket: PathBuf,
     ) -> anyhow::Result<Self> {
         let (settings, owned) = (settings.clone(), variables.clone());
-        let starting = tokio::task::spawn_blocking(move || wiring::start(&settings, home, &owned));
-        let engine = Arc::new(starting.await.context("start the engine")??);
+        let starting = tokio::task::spawn_blocking(move || {
+            wiring::start(&settings, home, &owned, &lock).map(|engine| (engine, lock))
+        });
+        let (engine, lock) = starting.await.context("start the engine")??;
+        let engine = Arc::new(engine);
         let (closing, closed) = watch::channel(false);
         let server = Server::new(
             Arc::clone(&engine),
@@ -184,10 +192,16 @@ impl Connection {
         );
         let notices = notices(&engine);
         let routes = router(server);
-        let listener = listen(&socket)?;
+        let socket = Socket::new(socket);
+        let listener = socket.listen()?;
         let stop = wait_for(closed.clone());
         let server = tokio::spawn(serve(listener, routes.clone(), stop));
-        tokio::spawn(stay_reachable(socket.clone(), routes.clone(), closed));
+        tokio::spawn(stay_reachable(
+            Arc::clone(&engine),
+            socket.clone(),
+            routes.clone(),
+            closed,
+        ));
         Ok(Self {
             client: Client::new(InProcess { router: routes }),
             notices,
@@ -257,9 +271,14 @@ impl Own {
     /// Says why the engine works on nothing any more, if it does not.
     fn halted(&self) -> Option<anyhow::Error> {
         let why = self.engine.0.activity().borrow().halted.clone()?;
-        let problem = Problem::new("store.damaged", format!("the engine has stopped: {why}")).hint(
-            "`hyperion doctor` says what is damaged, and where; what was begun is kept as it was last written",
-        );
+        let (code, hint) = match self.engine.0.cx().store.stands() {
+            Err(displaced) => ("home.displaced", displaced.hint()),
+            Ok(()) => (
+                "store.damaged",
+                "`hyperion doctor` says what is damaged, and where; what was begun is kept as it was last written",
+            ),
+        };
+        let problem = Problem::new(code, format!("the engine has stopped: {why}")).hint(hint);
         Some(ClientError::Problem(Box::new(problem)).into())
     }
 
@@ -274,7 +293,7 @@ impl Own {
         } = self;
         let _ = closing.send(true);
         // Gone before the lock is, so that nobody takes a socket without an engine for one with.
-        let _ = fs::remove_file(&socket);
+        socket.remove();
         if tokio::time::timeout(LAST_CALLS, &mut server).await.is_err() {
             server.abort();
         }
@@ -304,37 +323,29 @@ pub(crate) fn refuse_confined(settings: &Settings) -> anyhow::Result<()> {
     Err(ClientError::Problem(Box::new(problem)).into())
 }
 
-/// Listens on the home's socket, for its owner alone.
-fn listen(socket: &std::path::Path) -> anyhow::Result<UnixListener> {
-    // We hold the lock, so a socket that is there is somebody's who died.
-    match fs::remove_file(socket) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => {
-            return Err(error).with_context(|| format!("remove {}", socket.display()));
-        }
-    }
-    let listener =
-        UnixListener::bind(socket).with_context(|| format!("listen on {}", socket.display()))?;
-    fs::set_permissions(socket, fs::Permissions::from_mode(0o600))
-        .with_context(|| format!("make {} private", socket.display()))?;
-    Ok(listener)
-}
-
-/// Listens again when somebody removed the socket: nobody could reach the engine, nor take its place.
-async fn stay_reachable(socket: PathBuf, routes: Router, closed: watch::Receiver<bool>) {
+/// Listens again when somebody removed or replaced the socket: nobody could reach the engine, nor take its place. Ends when the
+/// home itself is gone: what is under its name then is not this engine's.
+async fn stay_reachable(
+    engine: Arc<Engine>,
+    socket: Socket,
+    routes: Router,
+    closed: watch::Receiver<bool>,
+) {
     let mut leaving = closed.clone();
     loop {
         tokio::select! {
             _ = leaving.wait_for(|closed| *closed) => return,
             () = tokio::time::sleep(LOOK_AT_SOCKET) => {}
         }
-        if *closed.borrow() || socket.exists() {
+        if *closed.borrow() || !engine.stands() {
+            return;
+        }
+        if socket.is_ours() {
             continue;
         }
-        match listen(&socket) {
+        match socket.listen() {
             Ok(listener) => {
-                tracing::warn!(socket = %socket.display(), "the socket was gone; listening on a new one");
+                tracing::warn!(socket = %socket.path().display(), "the socket was gone; listening on a new one");
                 tokio::spawn(serve(listener, routes.clone(), wait_for(closed.clone())));
             }
             Err(error) => {
@@ -355,14 +366,57 @@ async fn wait_for(mut closed: watch::Receiver<bool>) {
     let _ = closed.wait_for(|closed| *closed).await;
 }
 
-/// Whether an engine is behind the socket.
+/// Who is behind a home's socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listens {
+    /// The home's engine.
+    Engine,
+    /// Nobody, or an engine of a home that was here before.
+    Nobody,
+    /// Somebody who takes connections and answers nothing.
+    Silent,
+}
+
+/// Finds out who is behind the socket.
 ///
 /// That somebody takes the connection does not tell: the listener of an engine that was killed lives on for a moment in
 /// the program it was just starting.
-async fn answers(socket: &std::path::Path) -> bool {
+async fn listens(socket: &std::path::Path) -> Listens {
     let client = Client::new(UnixTransport::new(socket));
-    let health = client.get::<serde::de::IgnoredAny>("/healthz").await;
-    !matches!(health, Err(ClientError::Transport(_)))
+    match client.get::<serde::de::IgnoredAny>("/healthz").await {
+        Err(ClientError::Transport(TransportError::Silent { .. })) => Listens::Silent,
+        Err(ClientError::Transport(_)) => Listens::Nobody,
+        Err(ClientError::Problem(problem)) if problem.code == "home.displaced" => Listens::Nobody,
+        Ok(_) | Err(_) => Listens::Engine,
+    }
+}
+
+/// Says which engine answers nothing, and what to do about it.
+fn silent_engine(locations: &Locations) -> anyhow::Error {
+    let held = Home::open(locations).ok().flatten().map(|home| home.lock());
+    let (who, hint) = match held {
+        Some(Err(LockError::Busy { pid: Some(pid), .. })) if is_stopped(pid) => (
+            format!("the home's engine, process {pid}, is stopped and answers nothing"),
+            format!(
+                "`kill -CONT {pid}` lets it go on; `kill {pid}` and then that ends it: what it answered before is kept"
+            ),
+        ),
+        Some(Err(LockError::Busy { pid: Some(pid), .. })) => (
+            format!("the home's engine, process {pid}, takes connections and answers nothing"),
+            format!(
+                "look at what process {pid} does; `kill {pid}` ends it, and what it answered before is kept"
+            ),
+        ),
+        _ => (
+            format!(
+                "whoever listens on {} answers nothing",
+                locations.socket().display()
+            ),
+            "try again in a moment".to_owned(),
+        ),
+    };
+    let problem = Problem::new("engine.unavailable", who).hint(hint);
+    ClientError::Problem(Box::new(problem)).into()
 }
 
 /// Calls a router of this very process.

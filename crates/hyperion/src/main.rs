@@ -30,6 +30,7 @@ mod question;
 mod route;
 mod session;
 mod settings;
+mod socket;
 mod telemetry;
 mod time;
 mod view;

@@ -165,7 +165,12 @@ impl Waiting {
     ) -> Result<RequestDetail, ClientError> {
         if self.feed.is_none() {
             let route = self.progress.route(session.seen());
-            self.feed = Some(session.client().events(route.as_str()).await?);
+            self.feed = match session.client().events(route.as_str()).await {
+                Ok(feed) => Some(feed),
+                // Too many follow it: looking now and then does as well.
+                Err(ClientError::Problem(_)) => None,
+                Err(error) => return Err(error),
+            };
         }
         let route = Route::new("/api/requests").segment(id);
         session.client().get(route.as_str()).await

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hyperion_engine::{Clock, Engine, Ids, Parts};
 use hyperion_git::{Git, GitOptions};
-use hyperion_host::{Home, boot_id, create_private_dir, effective_uid};
+use hyperion_host::{Home, HomeLock, boot_id, create_private_dir, effective_uid};
 use hyperion_model::{Actor, Name, Role, Time, Uuid};
 use hyperion_policy::Redactor;
 use hyperion_store::{KeySource, Mode, Store, StoreConfig};
@@ -97,13 +97,16 @@ impl Ids for SystemIds {
     }
 }
 
-/// Starts the home's engine; the caller holds its lock.
+/// Starts the home's engine, for whoever holds its lock.
 pub(crate) fn start(
     settings: &Settings,
     home: Home,
     variables: &Variables,
+    lock: &HomeLock,
 ) -> anyhow::Result<Engine> {
     let parts = parts(settings, home, variables, Mode::ReadWrite)?;
+    let noted = parts.store.stand_on(lock.path(), lock.file());
+    noted.with_context(|| format!("look at {}", lock.path().display()))?;
     Engine::start(parts).map_err(problem)
 }
 

@@ -5,6 +5,7 @@
 
 mod answer;
 mod routes;
+mod seat;
 mod serve;
 mod state;
 mod subject;

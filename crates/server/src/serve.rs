@@ -1,20 +1,34 @@
 //! Serving the home's socket: to its owner alone, and never to a process inside a run.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener;
+use axum::body::Body;
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use axum::serve::{IncomingStream, Listener};
+use hyperion_api::Problem;
 use hyperion_host::{descends_from_run, effective_uid, is_confined, peer_of};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
-/// The most connections at once; who comes then waits until one ends.
+use crate::answer::{Refusal, as_problem};
+use crate::seat::{Answering, Seat, Seated};
+
+/// The most connections at once; who comes then takes the place of one that asks nothing, or waits until one ends.
 const MAX_CONNECTIONS: usize = 256;
+/// The most of them that follow the feed or wait for something: the others are for calls that end soon.
+const MAX_LONG_CALLS: usize = 192;
+/// How long the body of a call may take to come.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// The most bytes of a body; the routes allow less.
+const MAX_BODY_BYTES: usize = hyperion_engine::intake::MAX_BYTES + 2048;
 
 /// Serves a router until `stop` ends, then lets running calls finish.
 pub async fn serve(
@@ -25,11 +39,68 @@ pub async fn serve(
     let owned = OwnersOnly {
         listener,
         we_are_confined: is_confined(std::process::id()),
-        seats: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        seats: Vec::new(),
     };
-    axum::serve(owned, router)
+    let long_calls = Arc::new(Semaphore::new(MAX_LONG_CALLS));
+    let router = router.layer(axum::middleware::from_fn_with_state(long_calls, answer));
+    axum::serve(owned, router.into_make_service_with_connect_info::<Seat>())
         .with_graceful_shutdown(stop)
         .await
+}
+
+/// Answers a call that came whole and in time, and keeps its place until the answer is read.
+async fn answer(
+    State(long_calls): State<Arc<Semaphore>>,
+    ConnectInfo(seat): ConnectInfo<Seat>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    seat.works();
+    let came = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, MAX_BODY_BYTES)).await;
+    let (long, response) = match came {
+        Err(_elapsed) => (None, refused(StatusCode::REQUEST_TIMEOUT).await),
+        Ok(Err(_)) => (None, refused(StatusCode::PAYLOAD_TOO_LARGE).await),
+        Ok(Ok(bytes)) => {
+            let is_long = takes_long(&parts.uri);
+            let place = is_long.then(|| Arc::clone(&long_calls).try_acquire_owned());
+            match place.transpose() {
+                Err(_) => (None, too_many()),
+                Ok(long) => {
+                    let request = Request::from_parts(parts, Body::from(bytes));
+                    (long, next.run(request).await)
+                }
+            }
+        }
+    };
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    seat.answers(kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")));
+    response.map(|body| Answering::with(seat, long, body))
+}
+
+/// Whether a call may go on for long: it follows the feed, runs something, or waits.
+fn takes_long(uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
+    match uri.path() {
+        "/api/events" => query.contains("follow=true"),
+        "/api/idle" => !query.is_empty() && query != "timeout_ms=0",
+        "/api/tools/sessions" => false,
+        path => path.starts_with("/api/tools/"),
+    }
+}
+
+fn too_many() -> Response {
+    let detail = format!(
+        "{MAX_LONG_CALLS} calls follow the feed or wait for something already, the most there may be"
+    );
+    let problem = Problem::new("engine.unavailable", detail);
+    Refusal::from(problem.hint("end some of the programs that wait, or try again in a moment"))
+        .into_response()
+}
+
+async fn refused(status: StatusCode) -> Response {
+    as_problem(status.into_response()).await
 }
 
 /// Lets the home's owner in and nobody else.
@@ -40,7 +111,9 @@ pub async fn serve(
 struct OwnersOnly {
     listener: UnixListener,
     we_are_confined: bool,
-    seats: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    /// Who has a place.
+    seats: Vec<Seat>,
 }
 
 impl OwnersOnly {
@@ -73,18 +146,21 @@ impl Listener for OwnersOnly {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        // Never closed, so there always is a seat in the end.
-        let seat = Arc::clone(&self.seats).acquire_owned().await.ok();
+        self.seats.retain(Seat::is_taken);
+        if self.places.available_permits() == 0 {
+            let silent = self.seats.iter().filter(|seat| seat.asks_until().is_some());
+            if let Some(longest) = silent.min_by_key(|seat| seat.asks_until()) {
+                longest.give_way();
+            }
+        }
+        // Never closed, so there always is a place in the end.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
         loop {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             if self.welcome(&stream) {
-                return (
-                    Seated {
-                        stream,
-                        _seat: seat,
-                    },
-                    address,
-                );
+                let seated = Seated::new(stream, place);
+                self.seats.push(seated.seat());
+                return (seated, address);
             }
         }
     }
@@ -94,36 +170,30 @@ impl Listener for OwnersOnly {
     }
 }
 
-/// A connection that counts as one until it is dropped.
-struct Seated {
-    stream: UnixStream,
-    _seat: Option<OwnedSemaphorePermit>,
-}
-
-impl AsyncRead for Seated {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+impl Connected<IncomingStream<'_, OwnersOnly>> for Seat {
+    fn connect_info(stream: IncomingStream<'_, OwnersOnly>) -> Self {
+        stream.io().seat()
     }
 }
 
-impl AsyncWrite for Seated {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    #[test]
+    fn what_waits_takes_long_and_what_asks_does_not() {
+        let long = |uri: &'static str| takes_long(&Uri::from_static(uri));
+        assert!(long("/api/events?follow=true&after=3"));
+        assert!(long("/api/idle?timeout_ms=500"));
+        assert!(long("/api/tools/test-runner/runTests"));
+        for short in [
+            "/api/events?after=3",
+            "/api/idle?timeout_ms=0",
+            "/api/idle",
+            "/api/tools/sessions",
+            "/api/approvals?follow=true",
+        ] {
+            assert!(!long(short), "{short}");
+        }
     }
 }

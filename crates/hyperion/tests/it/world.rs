@@ -124,6 +124,12 @@ impl World {
         up.wait(SOON).code(0)
     }
 
+    /// Waits for `hyperion up` to end by itself.
+    #[track_caller]
+    pub(crate) fn engine_ends(&mut self) -> Finished {
+        self.up.take().expect("an engine is up").wait(SOON)
+    }
+
     /// Kills `hyperion up` where it stands, as a crash does.
     #[track_caller]
     pub(crate) fn kill_engine(&mut self) {

@@ -1,0 +1,237 @@
+//! A connection's seat: how long it may send nothing, and how long its answer may take to be read.
+//!
+//! Somebody who connects and says nothing, sends a call letter by letter, or never reads an answer takes a seat from others. So
+//! each phase of a connection has an end: a call comes within [`ASK_WITHIN`], bytes that wait to be read move within
+//! [`STALL_MAX`], and an answer is read whole within [`READ_WITHIN`]. How long a call is worked on is the call's own business, and a
+//! feed goes on for as long as somebody reads it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use axum::body::Body;
+use http_body_util::BodyExt as _;
+use hyperion_host::narrow_sending;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep};
+
+/// How long somebody may take to send the head of a call, or the next one.
+const ASK_WITHIN: Duration = Duration::from_secs(10);
+/// How long nothing at all of what is written may be read.
+const STALL_MAX: Duration = Duration::from_secs(30);
+/// How long an answer may take to be read, feeds aside.
+const READ_WITHIN: Duration = Duration::from_secs(120);
+/// How many bytes a feed has on the way: whoever never reads is found out after a few signs of life.
+const FEED_BYTES: usize = 4096;
+
+/// Where a connection stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    /// Until when a call has to come; none while one is worked on.
+    ask_until: Option<Instant>,
+    /// Until when the last answer has to be read.
+    read_until: Option<Instant>,
+    is_feed: bool,
+    /// Who waits for a call.
+    waker: Option<Waker>,
+}
+
+impl Seat {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            ask_until: Some(Instant::now() + ASK_WITHIN),
+            read_until: None,
+            is_feed: false,
+            waker: None,
+        })))
+    }
+
+    /// A call came.
+    pub(crate) fn works(&self) {
+        self.lock().ask_until = None;
+    }
+
+    /// Its answer begins.
+    pub(crate) fn answers(&self, is_feed: bool) {
+        let mut state = self.lock();
+        state.is_feed = is_feed;
+        state.read_until = (!is_feed).then(|| Instant::now() + READ_WITHIN);
+    }
+
+    /// Until when a call has to come here; none where one is worked on.
+    pub(crate) fn asks_until(&self) -> Option<Instant> {
+        self.lock().ask_until
+    }
+
+    /// Ends a connection on which nothing is asked: somebody else needs its place.
+    pub(crate) fn give_way(&self) {
+        let mut state = self.lock();
+        if state.ask_until.is_some() {
+            state.ask_until = Some(Instant::now());
+            if let Some(waker) = state.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Whether it is still taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that counts as one until it is dropped.
+pub(crate) struct Seated {
+    stream: UnixStream,
+    seat: Seat,
+    reading: Pin<Box<Sleep>>,
+    writing: Pin<Box<Sleep>>,
+    /// Since when nothing of what is written is read.
+    stalled: Option<Instant>,
+    is_narrow: bool,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Seated {
+    pub(crate) fn new(stream: UnixStream, place: Option<OwnedSemaphorePermit>) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            seat: Seat::new(),
+            reading: Box::pin(tokio::time::sleep_until(now)),
+            writing: Box::pin(tokio::time::sleep_until(now)),
+            stalled: None,
+            is_narrow: false,
+            _place: place,
+        }
+    }
+
+    pub(crate) fn seat(&self) -> Seat {
+        self.seat.clone()
+    }
+
+    /// Whether its time to ask is over; wakes the task when it will be.
+    fn asked_too_late(&mut self, cx: &mut Context<'_>) -> bool {
+        // While an answer is on its way nobody is expected to ask.
+        if self.stalled.is_some() {
+            return false;
+        }
+        let until = {
+            let mut state = self.seat.lock();
+            state.waker = Some(cx.waker().clone());
+            state.ask_until
+        };
+        until.is_some_and(|until| is_over(&mut self.reading, until, cx))
+    }
+
+    /// Looks at how writing went: it may wait for the other end, but not for ever.
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let since = *self.stalled.get_or_insert_with(Instant::now);
+        let read_until = self.seat.lock().read_until;
+        let until = (since + STALL_MAX).min(read_until.unwrap_or(since + STALL_MAX));
+        if is_over(&mut self.writing, until, cx) {
+            return Poll::Ready(Err(too_late("read what was answered")));
+        }
+        Poll::Pending
+    }
+
+    fn narrow_feed(&mut self) {
+        if !self.is_narrow && self.seat.lock().is_feed {
+            self.is_narrow = true;
+            if let Err(error) = narrow_sending(&self.stream, FEED_BYTES) {
+                tracing::debug!(%error, "a feed keeps its room");
+            }
+        }
+    }
+}
+
+fn is_over(sleep: &mut Pin<Box<Sleep>>, until: Instant, cx: &mut Context<'_>) -> bool {
+    if sleep.deadline() != until {
+        sleep.as_mut().reset(until);
+    }
+    sleep.as_mut().poll(cx).is_ready()
+}
+
+fn too_late(what: &str) -> io::Error {
+    tracing::debug!("cut somebody off who did not {what} in time");
+    io::ErrorKind::TimedOut.into()
+}
+
+impl AsyncRead for Seated {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.asked_too_late(cx) {
+            return Poll::Ready(Err(too_late("ask anything")));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Seated {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.narrow_feed();
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(cx, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// An answer on its way; once it is handed over, or given up, the connection may be asked again.
+pub(crate) struct Answering {
+    seat: Seat,
+    _long: Option<OwnedSemaphorePermit>,
+}
+
+impl Answering {
+    /// Goes with the body to its end.
+    pub(crate) fn with(seat: Seat, long: Option<OwnedSemaphorePermit>, body: Body) -> Body {
+        let answering = Self { seat, _long: long };
+        Body::new(body.map_frame(move |frame| {
+            let _goes_along = &answering;
+            frame
+        }))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let mut state = self.seat.lock();
+        state.ask_until = Some(Instant::now() + ASK_WITHIN);
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+    }
+}
