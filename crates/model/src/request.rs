@@ -6,7 +6,7 @@ use crate::facts::{Class, Priority};
 use crate::machine::{
     Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, expect, moves, out_of_order,
 };
-use crate::{Actor, Digest, GitId, Name, PlanId, RepoId, RequestId, ShortText, Time};
+use crate::{Actor, Digest, EntryId, GitId, Name, PlanId, RepoId, RequestId, ShortText, Time};
 
 moves! {
     noun Noun::Request;
@@ -106,6 +106,9 @@ pub struct Submission {
     pub requires_approval: bool,
     /// The request whose landings it takes back.
     pub rolls_back: Option<RequestId>,
+    /// The one landing of that request that it takes back; all of them where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls_back_entry: Option<EntryId>,
 }
 
 /// How a request ended.

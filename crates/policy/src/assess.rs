@@ -21,7 +21,7 @@
 //! | may be slow | team lead, never auto |
 //! | is a feature, or answers a debug or diagnose request | team lead, never auto |
 //! | came from outside | at least team lead |
-//! | takes a landing back | team lead; its risks are listed but do not raise it, because the level stored with the landing does (X9): use [`Assessment::at_least`] |
+//! | takes a landing back | team lead; its risks are listed but do not raise it, because the level stored with the landing does (X9): use [`Assessment::at_least`]; only what guards the repository asks an admin all the same |
 //! | is a bugfix, refactoring or text, with none of the above, and small (under `max_lines`), or only tests, or only formatting | auto where switched on, else team lead |
 
 use hyperion_model::facts::Class;
@@ -137,7 +137,8 @@ pub fn assess(facts: &ChangeFacts, rules: &Rules, redactor: &Redactor) -> Assess
     let mut level = base;
     let mut reasons = Vec::new();
     for risk in &risks {
-        let raised = if facts.is_rollback {
+        // What guards the repository is nobody's to change unseen, in whatever direction.
+        let raised = if facts.is_rollback && risk.kind != RiskKind::ProtectedPath {
             Level::Auto
         } else {
             risk.kind.level()

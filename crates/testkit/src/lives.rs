@@ -190,6 +190,7 @@ impl Life {
             atomic: false,
             requires_approval: true,
             rolls_back: None,
+            rolls_back_entry: None,
         }
     }
 

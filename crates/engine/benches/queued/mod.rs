@@ -110,6 +110,7 @@ fn unit(place: &Place, come: Come, blob: &NewBlob) -> Vec<Command> {
         atomic: false,
         requires_approval: false,
         rolls_back: None,
+        rolls_back_entry: None,
     };
     let create = plan::Command::Create {
         id: plan,

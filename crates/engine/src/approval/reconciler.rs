@@ -11,6 +11,7 @@ use hyperion_model::request::Request;
 use hyperion_model::{Command, Name, ShortText, Time};
 use hyperion_store::Filter;
 
+use crate::change_set::AssessmentDocument;
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::woken::Woken;
@@ -75,7 +76,8 @@ impl Approvals {
     }
 }
 
-/// Whoever asks for a rollback has decided it, if their role reaches; otherwise it waits for one that does.
+/// Whoever asks for a rollback has decided it, if their role reaches and it leaves alone what guards the repository;
+/// otherwise it waits for a person like any change.
 fn decide_rollback(cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
     if set.proposal.task.as_str() != rollback::TASK {
         return Ok(false);
@@ -93,6 +95,14 @@ fn decide_rollback(cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
         || request.submission.rolls_back.is_none()
         || !asker.may_decide(approval.question.level)
     {
+        return Ok(false);
+    }
+    let assessed = set.assessed.as_ref().map(|assessed| assessed.document);
+    let document: Option<AssessmentDocument> = match assessed {
+        Some(document) => cx.read_json(document)?,
+        None => None,
+    };
+    if !document.is_some_and(|document| rollback::is_decided_by_asking(&document.assessment)) {
         return Ok(false);
     }
     let approve = approval::Command::Approve {

@@ -318,6 +318,7 @@ fn submission(
         atomic: draft.request.atomic,
         requires_approval: asked,
         rolls_back: None,
+        rolls_back_entry: None,
     })
 }
 

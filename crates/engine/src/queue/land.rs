@@ -9,10 +9,10 @@ use hyperion_model::approval::Approval;
 use hyperion_model::change_set::{self, Basis, ChangeSet};
 use hyperion_model::entry::{self, Candidate, Dispatch, Entry};
 use hyperion_model::plan;
-use hyperion_model::request::{self, Request};
+use hyperion_model::request::Request;
 use hyperion_model::{Command, Digest, ShortText};
 use hyperion_policy::{Action, ActionKind, DecisionId, Permit, Purpose, Rules, permit};
-use hyperion_store::{Committed, Filter, StoreError};
+use hyperion_store::{Committed, StoreError};
 
 use super::refs;
 use super::ride::{self, Rider};
@@ -21,7 +21,7 @@ use super::work::{Queue, millis};
 use crate::change_set::AssessmentDocument;
 use crate::error::{git_id, oid};
 use crate::repo::Opened;
-use crate::{Cx, Error};
+use crate::{Cx, Error, rollback};
 
 /// Commits the intents to land the entries of a train, as one, with a permit for every change in it.
 ///
@@ -489,36 +489,6 @@ pub(super) fn landed(cx: &Cx, rider: &Rider) -> Result<Vec<Command>, Error> {
         commands.push(Command::Plan(set.proposal.plan, complete));
     }
     let request = request_of(cx, entry)?;
-    let Some(original) = request.submission.rolls_back else {
-        return Ok(commands);
-    };
-    let landed = Filter::default()
-        .request(original)
-        .status(change_set::Status::Landed.name())
-        .limit(1000);
-    for set in cx.store.list::<ChangeSet>(&landed)?.rows {
-        let back = change_set::Command::RollBack {
-            commit: commit.clone(),
-        };
-        commands.push(Command::ChangeSet(set.id, back));
-    }
-    // Git has moved already, so nothing may keep this from being recorded: a request that was taken up again
-    // meanwhile, or taken back by somebody else, stays as it is.
-    let there = cx.store.get::<Request>(original)?;
-    let ended = there.is_some_and(|there| match there.status {
-        request::Status::Completed | request::Status::PartlyLanded => true,
-        request::Status::Pending
-        | request::Status::NeedsClarification
-        | request::Status::Planned
-        | request::Status::Running
-        | request::Status::AwaitingApproval
-        | request::Status::Failed
-        | request::Status::Cancelled
-        | request::Status::RolledBack => false,
-    });
-    if ended {
-        let back = request::Command::RollBack { by: request.id };
-        commands.push(Command::Request(original, back));
-    }
+    commands.extend(rollback::recorded(cx, &request, &commit)?);
     Ok(commands)
 }

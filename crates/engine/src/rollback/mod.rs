@@ -3,7 +3,14 @@
 //! The reverse is merged with the branch's tip like any change (base: what landed, theirs: what was
 //! there before), so later work on other lines stays, and later work on the same lines is a
 //! conflict that is told, never undone by force. It goes through the same policy, approval and
-//! queue; it asks for the level that the landing was stored with.
+//! queue; it asks for the level that the landing was stored with, and where it touches what guards the
+//! repository, for what any change would.
+
+#[cfg(test)]
+mod tests;
+mod what;
+
+pub use what::{What, landed_as};
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,10 +20,12 @@ use hyperion_api::change_request::{self, ChangeRequest};
 use hyperion_api::task_request::{self, TaskRequest};
 use hyperion_fault::{Point, reached};
 use hyperion_git::{MergeSides, Merged, Oid};
+use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::facts::{Class, Priority};
 use hyperion_model::request::{self, Request, Source, Submission};
-use hyperion_model::{Actor, Command, Level, PlanId, Refusal, RequestId, Subject};
+use hyperion_model::{Actor, Command, EntryId, GitId, Level, PlanId, Refusal, RequestId, Subject};
+use hyperion_policy::{Assessment, RiskKind};
 use hyperion_store::{Filter, Order};
 
 use crate::change_set::changes_between;
@@ -31,23 +40,24 @@ pub const TASK: &str = "rollback";
 
 static FILING: Mutex<()> = Mutex::new(());
 
-/// Files the request that takes another one's landings back.
+/// Files the request that takes landings of another one back: all of them, or one alone.
 pub fn roll_back(
     cx: &Cx,
     actor: &Actor,
-    id: RequestId,
+    what: impl Into<What>,
     reason: Option<&str>,
     source: Source,
 ) -> Result<RequestId, Error> {
+    let (id, only) = what.into().resolve(cx)?;
     let original = cx
         .store
         .get::<Request>(id)?
         .ok_or_else(|| Problem::new("subject.not_found", format!("there is no request {id}")))?;
     // Looking whether another one is under way and filing this one are one step; a home has one engine.
     let _filing = FILING.lock().unwrap_or_else(PoisonError::into_inner);
-    check(cx, actor, &original)?;
-    let title = crate::request::title(cx, &original)?.unwrap_or_else(|| original.id.to_string());
-    let title = format!("Roll back: {title}");
+    let landings = check(cx, actor, &original, only)?;
+    let opened = cx.repos.open(cx, original.submission.repo)?;
+    let title = what::title(cx, &opened, &original, only.and(landings.first()))?;
     let request: TaskRequest = serde_json::from_value(serde_json::json!({
         "schema": task_request::SCHEMA,
         "title": title,
@@ -55,7 +65,6 @@ pub fn roll_back(
     }))
     .map_err(Error::Encode)?;
     let (blob, title) = (json_blob(&request)?, cx.title_blob(&title));
-    let opened = cx.repos.open(cx, original.submission.repo)?;
     let base = opened.tip(&original.submission.branch)?;
     opened.git.pin_base(&base)?;
     let new = cx.id(RequestId::new);
@@ -73,6 +82,7 @@ pub fn roll_back(
         atomic: false,
         requires_approval: true,
         rolls_back: Some(id),
+        rolls_back_entry: only,
     };
     let submit = request::Command::Submit {
         id: new,
@@ -87,36 +97,47 @@ pub fn roll_back(
     Ok(new)
 }
 
-/// Refuses what cannot be taken back, with the reason.
-pub(crate) fn check(look: &impl Look, actor: &Actor, original: &Request) -> Result<(), Error> {
+/// Refuses what cannot be taken back, with the reason; gives the landings that can.
+pub(crate) fn check(
+    look: &impl Look,
+    actor: &Actor,
+    original: &Request,
+    only: Option<EntryId>,
+) -> Result<Vec<Entry>, Error> {
     let impossible = |detail: String| Error::from(Problem::new("rollback.impossible", detail));
-    match original.status {
-        request::Status::Completed | request::Status::PartlyLanded => {}
-        request::Status::RolledBack => {
-            let by = original
-                .rolled_back_by
-                .map(|by| format!(" by request {}", by.short()))
-                .unwrap_or_default();
-            return Err(Problem::new(
-                "rollback.impossible",
-                format!("it was rolled back already{by}"),
-            )
-            .hint("to have it again, roll that request back")
-            .into());
-        }
-        other => {
-            return Err(impossible(format!(
-                "nothing of it has landed for good: the request is {other}"
-            )));
-        }
+    if original.status == request::Status::RolledBack {
+        let by = original
+            .rolled_back_by
+            .map(|by| format!(" by request {}", by.short()))
+            .unwrap_or_default();
+        return Err(Problem::new(
+            "rollback.impossible",
+            format!("it was rolled back already{by}"),
+        )
+        .hint("to have it again, roll that request back")
+        .into());
     }
-    if landed(look, original.id)?.is_empty() {
-        return Err(impossible("nothing of it landed".to_owned()));
+    // One landing is there to be taken back whatever becomes of the others.
+    if original.status.is_open() && only.is_none() {
+        return Err(impossible(format!(
+            "nothing of it has landed for good: the request is {}",
+            original.status
+        )));
+    }
+    let landings = landed(look, original.id, only)?;
+    if landings.is_empty() {
+        return Err(impossible(match only {
+            Some(entry) => format!(
+                "queue entry {} has not landed, or was rolled back already",
+                entry.short()
+            ),
+            None => format!("nothing of it landed: the request is {}", original.status),
+        }));
     }
     if let Some(other) = under_way(look, original.id)? {
         return Err(impossible(format!("request {other} takes it back already")));
     }
-    let level = level_of(&landed(look, original.id)?);
+    let level = level_of(&landings);
     if !actor.may_decide(level) {
         let refusal = Refusal::NotEntitled {
             by: actor.clone(),
@@ -126,7 +147,7 @@ pub(crate) fn check(look: &impl Look, actor: &Actor, original: &Request) -> Resu
             .hint("taking a landing back needs the authority of the landing")
             .into());
     }
-    Ok(())
+    Ok(landings)
 }
 
 /// Finds the open request that takes another one back.
@@ -138,14 +159,28 @@ pub(crate) fn under_way(look: &impl Look, id: RequestId) -> Result<Option<Reques
         .map(|other| other.id))
 }
 
-/// Lists what landed of a request, oldest first.
-pub(crate) fn landed(look: &impl Look, id: RequestId) -> Result<Vec<Entry>, Error> {
+/// Lists what landed of a request and was not taken back, oldest first; of one landing, that alone.
+pub(crate) fn landed(
+    look: &impl Look,
+    id: RequestId,
+    only: Option<EntryId>,
+) -> Result<Vec<Entry>, Error> {
     let filter = Filter {
         order: Order::OldestFirst,
         ..Filter::default()
     };
     let filter = filter.request(id).status(Status::Landed.name()).limit(1000);
     let mut rows = look.list::<Entry>(&filter)?;
+    let back = Filter::default()
+        .request(id)
+        .status(change_set::Status::RolledBack.name())
+        .limit(1000);
+    let back: Vec<_> = look
+        .list::<ChangeSet>(&back)?
+        .into_iter()
+        .filter_map(|set| set.entry)
+        .collect();
+    rows.retain(|entry| only.is_none_or(|only| only == entry.id) && !back.contains(&entry.id));
     // Not by time: clocks go back.
     let order = look.in_order(id, "merge.landed")?;
     rows.sort_by_key(|entry| {
@@ -172,7 +207,58 @@ pub(crate) fn level(look: &impl Look, rollback: &Request) -> Result<Level, Error
     let Some(original) = rollback.submission.rolls_back else {
         return Ok(Level::TeamLead);
     };
-    Ok(level_of(&landed(look, original)?))
+    let only = rollback.submission.rolls_back_entry;
+    Ok(level_of(&landed(look, original, only)?))
+}
+
+/// Tells whether asking for a rollback decides it: not where it touches what guards the repository, for there a person
+/// looks at what would change before it does.
+pub(crate) fn is_decided_by_asking(assessment: &Assessment) -> bool {
+    !assessment
+        .risks
+        .iter()
+        .any(|risk| risk.kind == RiskKind::ProtectedPath)
+}
+
+/// Gives the commands that record what the landing of a rollback took back.
+pub(crate) fn recorded(
+    look: &impl Look,
+    rollback: &Request,
+    commit: &GitId,
+) -> Result<Vec<Command>, Error> {
+    let Some(original) = rollback.submission.rolls_back else {
+        return Ok(Vec::new());
+    };
+    let landed = Filter::default()
+        .request(original)
+        .status(change_set::Status::Landed.name())
+        .limit(1000);
+    let only = rollback.submission.rolls_back_entry;
+    let (taken, left): (Vec<_>, Vec<_>) = look
+        .list::<ChangeSet>(&landed)?
+        .into_iter()
+        .partition(|set| only.is_none() || set.entry == only);
+    let back = change_set::Command::RollBack {
+        commit: commit.clone(),
+    };
+    let mut commands: Vec<_> = taken
+        .iter()
+        .map(|set| Command::ChangeSet(set.id, back.clone()))
+        .collect();
+    // Git has moved already, so nothing may keep this from being recorded: a request that was taken up again
+    // meanwhile, or taken back by somebody else, stays as it is. So does one of which something is still landed.
+    let there = look.get::<Request>(original)?;
+    let ended = there.is_some_and(|there| {
+        matches!(
+            there.status,
+            request::Status::Completed | request::Status::PartlyLanded
+        )
+    });
+    if ended && left.is_empty() {
+        let back = request::Command::RollBack { by: rollback.id };
+        commands.push(Command::Request(original, back));
+    }
+    Ok(commands)
 }
 
 /// Writes the assignment of a rollback's one step.
@@ -211,7 +297,8 @@ pub(crate) fn change(
     let base_commit = oid(&request.submission.base)?;
     let base = opened.git.tree_of(&base_commit)?;
     let mut tree = base.clone();
-    for entry in landed(cx, original)?.iter().rev() {
+    let only = request.submission.rolls_back_entry;
+    for entry in landed(cx, original, only)?.iter().rev() {
         let commit = entry.commit.as_ref().map(oid).transpose()?;
         let commit =
             commit.ok_or_else(|| Error::Missing(format!("the commit of entry {}", entry.id)))?;

@@ -415,7 +415,7 @@ impl World {
         let base = self.git.tree_of(&request.submission.base);
         if let Some(original) = request.submission.rolls_back {
             let mut tree = base.clone();
-            for entry in rollback::landed(&self.facts, original)
+            for entry in rollback::landed(&self.facts, original, None)
                 .unwrap()
                 .iter()
                 .rev()

@@ -172,6 +172,7 @@ impl World {
             atomic: self.dice.chance(20),
             requires_approval: false,
             rolls_back: None,
+            rolls_back_entry: None,
         };
         Some(("file", vec![self.submit(submission, document)]))
     }
@@ -356,7 +357,7 @@ impl World {
                 .collect()
         })?;
         let original = self.request_of(original);
-        rollback::check(&self.facts, actor, &original).ok()?;
+        rollback::check(&self.facts, actor, &original, None).ok()?;
         let branch = original.submission.branch.clone();
         let submission = Submission {
             title: None,
@@ -366,6 +367,7 @@ impl World {
             atomic: false,
             requires_approval: true,
             rolls_back: Some(original.id),
+            rolls_back_entry: None,
             ..original.submission
         };
         let document = Document {

@@ -84,6 +84,7 @@ pub(crate) fn submission(n: u32) -> Submission {
         atomic: false,
         requires_approval: true,
         rolls_back: None,
+        rolls_back_entry: None,
     }
 }
 

@@ -16,6 +16,7 @@ use hyperion_api::request::{
 use hyperion_api::summary::Summary;
 use hyperion_api::task_request::TaskRequest;
 use hyperion_api::{List, Problem};
+use hyperion_engine::rollback::What;
 use hyperion_engine::{Cx, Error, intake, request, rollback};
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
@@ -160,28 +161,34 @@ async fn roll_back(
 ) -> Accepted<Wire> {
     let filed = blocking(server, move |server| {
         let cx = server.cx();
-        let original = request_behind(cx, &id)?;
+        let what = landing_behind(cx, &id)?;
         let actor = server.actor();
-        let id = rollback::roll_back(cx, actor, original, reason.as_deref(), Source::Cli)?;
+        let id = rollback::roll_back(cx, actor, what, reason.as_deref(), Source::Cli)?;
         again(cx, id)
     });
     filed.await.map(|request| (StatusCode::ACCEPTED, request))
 }
 
-/// A landing is taken back by the id of its request, its change set or its queue entry.
-fn request_behind(cx: &Cx, id: &str) -> Result<RequestId, Error> {
-    if let Some(request) = look::<Request>(cx, id, RequestId::new)? {
-        return Ok(request.id);
+/// The id of a request means all that it landed; that of a change set, a queue entry or a commit means one landing.
+fn landing_behind(cx: &Cx, id: &str) -> Result<What, Error> {
+    // No id of Hyperion's own is so long.
+    if id.len() < 40 {
+        if let Some(request) = look::<Request>(cx, id, RequestId::new)? {
+            return Ok(What::Request(request.id));
+        }
+        if let Some(set) = look::<ChangeSet>(cx, id, ChangeSetId::new)? {
+            return Ok(What::ChangeSet(set.id));
+        }
+        if let Some(entry) = look::<Entry>(cx, id, EntryId::new)? {
+            return Ok(What::Entry(entry.id));
+        }
     }
-    if let Some(set) = look::<ChangeSet>(cx, id, ChangeSetId::new)? {
-        return Ok(set.proposal.request);
-    }
-    if let Some(entry) = look::<Entry>(cx, id, EntryId::new)? {
-        return Ok(entry.admission.request);
+    if let Some(what) = rollback::landed_as(cx, &id.to_ascii_lowercase())? {
+        return Ok(what);
     }
     Err(Problem::new(
         "subject.not_found",
-        format!("there is no request, change set or queue entry {id}"),
+        format!("there is no request, change set, queue entry or commit {id}"),
     )
     .hint("`hyperion history` lists what landed")
     .into())

@@ -58,6 +58,7 @@ pub(crate) fn intake(repo: RepoId) -> (Ids, Batch) {
         atomic: false,
         requires_approval: true,
         rolls_back: None,
+        rolls_back_entry: None,
     };
     let create = plan::Command::Create {
         id: plan,

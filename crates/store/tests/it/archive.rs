@@ -238,6 +238,7 @@ fn what_something_new_refers_to_comes_back() {
     let back = Life::new(2);
     let submission = Submission {
         rolls_back: Some(life.request()),
+        rolls_back_entry: None,
         ..store
             .get::<Request>(life.request())
             .unwrap()
