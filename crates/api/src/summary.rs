@@ -29,7 +29,8 @@ pub struct Landed {
 pub struct NotLanded {
     /// The task.
     pub task_id: String,
-    /// What stopped it: conflict, check, policy, rejected, expired, dependency, cancelled, failed.
+    /// What stopped it: conflict, check, policy, rejected, expired, dependency, cancelled, failed; or empty, where
+    /// merging it changed nothing.
     pub why: String,
     /// What happened.
     pub detail: String,

@@ -77,9 +77,9 @@ pub struct ConflictFile {
     pub ours: Option<ConflictSide>,
     /// The change's side.
     pub theirs: Option<ConflictSide>,
-    /// Git's word for it, such as `contents` or `modify/delete`.
+    /// Git's word for it, such as `contents` or `modify/delete`; `add/add` where both made the file.
     pub kind: String,
-    /// Git's sentence.
+    /// What happened, in one sentence; the sides are called "the branch" and "the change".
     pub message: String,
     /// The file with conflict markers, where there is one.
     pub merged: Option<Oid>,
@@ -133,17 +133,20 @@ impl RepoStore {
         if ours == base {
             return Ok(Merged::Clean { tree: theirs });
         }
-        let (question, again) = if self.git.features().merges_trees {
-            (
-                format!("{base} -- {ours} {theirs}\n"),
-                format!("{ours} -- {ours} {ours}\n"),
-            )
+        let (ours, theirs, before) = if self.git.features().merges_trees {
+            (ours, theirs, Some(base))
         } else {
             // Git finds the base by history, so the sides get a history of three throw-away commits.
             let root = self.stand_in(&base, &[])?;
             let ours = self.stand_in(&ours, std::slice::from_ref(&root))?;
-            let theirs = self.stand_in(&theirs, &[root])?;
-            (format!("{ours} {theirs}\n"), format!("{ours} {ours}\n"))
+            (ours, self.stand_in(&theirs, &[root])?, None)
+        };
+        let (question, again) = match before {
+            Some(base) => (
+                format!("{base} -- {ours} {theirs}\n"),
+                format!("{ours} -- {ours} {ours}\n"),
+            ),
+            None => (format!("{ours} {theirs}\n"), format!("{ours} {ours}\n")),
         };
         let mut session = self
             .merger
@@ -170,7 +173,15 @@ impl RepoStore {
             },
         );
         drop(session);
-        self.judged(answer?)
+        let mut answer = answer?;
+        for message in &mut answer.messages {
+            // Git calls the sides what it was asked for, and nobody knows these ids.
+            message.text = message
+                .text
+                .replace(ours.as_str(), "the branch")
+                .replace(theirs.as_str(), "the change");
+        }
+        self.judged(answer)
     }
 
     /// Whether the running process has the attributes of this tip: those of another do where they are the same.
@@ -231,6 +242,7 @@ impl RepoStore {
                 .lookup(&tree, &path)?
                 .filter(|entry| entry.mode.file_mode().is_some());
             file.merged = in_result.map(|entry| entry.oid);
+            file.say_who_did_what();
             told.push(file);
         }
         Ok(Merged::Conflict(told))
@@ -320,6 +332,33 @@ impl ConflictFile {
             message: String::new(),
             merged: None,
         }
+    }
+
+    /// Words what git words with the names of its own files, or calls a conflict of contents although nothing was there.
+    fn say_who_did_what(&mut self) {
+        let Self {
+            path,
+            base,
+            ours,
+            theirs,
+            ..
+        } = self;
+        let message = match (base, ours, theirs) {
+            (None, Some(_), Some(_)) if self.kind == "contents" => {
+                "add/add".clone_into(&mut self.kind);
+                format!(
+                    "{path} was added by the branch and by the change, each with its own content"
+                )
+            }
+            (Some(_), None, Some(_)) if self.kind == "modify/delete" => {
+                format!("{path} was deleted by the branch and modified by the change")
+            }
+            (Some(_), Some(_), None) if self.kind == "modify/delete" => {
+                format!("{path} was modified by the branch and deleted by the change")
+            }
+            _ => return,
+        };
+        self.message = message;
     }
 }
 

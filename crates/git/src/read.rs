@@ -225,12 +225,39 @@ impl RepoStore {
 
     /// The commits of a branch, newest first, along first parents; at most `limit` (and [`LOG_MAX`]).
     pub fn log(&self, from: &Oid, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
+        self.listed(&[from.as_str()], limit)
+    }
+
+    /// Those of [`Self::log`] that `base` does not have.
+    pub fn log_since(
+        &self,
+        from: &Oid,
+        base: &Oid,
+        limit: usize,
+    ) -> Result<Vec<CommitInfo>, GitError> {
+        self.listed(&[from.as_str(), &format!("^{base}")], limit)
+    }
+
+    /// How many commits `from` has that `base` does not.
+    pub fn commits_since(&self, from: &Oid, base: &Oid) -> Result<u64, GitError> {
+        self.follow_shallow()?;
+        let counted = self
+            .own_call("rev-list")
+            .args(["--count", from.as_str(), &format!("^{base}")])
+            .wall(LONG)
+            .output()?;
+        one_line(&counted)
+            .parse()
+            .map_err(|_| GitError::unexpected("rev-list", &counted))
+    }
+
+    fn listed(&self, which: &[&str], limit: usize) -> Result<Vec<CommitInfo>, GitError> {
         self.follow_shallow()?;
         let listed = self
             .own_call("rev-list")
             .arg("--first-parent")
             .arg(format!("--max-count={}", limit.min(LOG_MAX)))
-            .arg(from.as_str())
+            .args(which)
             .wall(LONG)
             .output()?;
         one_line(&listed)

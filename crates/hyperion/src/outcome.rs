@@ -44,7 +44,7 @@ fn of_summary(summary: &Summary) -> Exit {
         .filter(|one| one.why != "dependency");
     let exits = causes.map(|one| match one.why.as_str() {
         "policy" => Exit::Refused,
-        "conflict" => Exit::Conflict,
+        "conflict" | "empty" => Exit::Conflict,
         "expired" | "cancelled" => Exit::Expired,
         _ => Exit::Failed,
     });

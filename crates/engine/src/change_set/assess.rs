@@ -17,6 +17,7 @@ use hyperion_store::Filter;
 use serde::{Deserialize, Serialize};
 
 use super::links::led_astray;
+use super::stale::standing;
 use super::{MadeItem, Preview, change_facts, moved_hunks, preview, unified_diff};
 use crate::approval::QuestionDocument;
 use crate::cx::json_blob;
@@ -127,6 +128,9 @@ impl Assess {
             opened.git.keep(&draft)?;
             reached(Point::ChangeKept);
             opened.git.sync()?;
+            let branch = &request.submission.branch;
+            let standing = standing(cx, opened, set, branch, &tip, draft.tree())?;
+            assessment.reasons.splice(0..0, standing);
         }
         reached(Point::ChangeJudged);
         let tree = draft.tree();

@@ -9,6 +9,7 @@ mod links;
 mod materialise;
 mod result;
 mod stack;
+mod stale;
 mod stored;
 
 pub use assess::AssessmentDocument;

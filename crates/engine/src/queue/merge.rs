@@ -20,8 +20,11 @@ use crate::{Cx, Error};
 pub(super) enum Outcome {
     /// The tip with the changes on top.
     Candidate(Candidate),
-    /// The branch has all of it already.
-    Nothing,
+    /// The branch has all of it already, or nothing is left there for it to change.
+    Nothing {
+        /// The tip that it changes nothing of.
+        tip: Oid,
+    },
     /// It conflicts with what landed before it.
     Conflict {
         /// The change set at fault.
@@ -84,7 +87,7 @@ pub(super) fn merge(
         }
     }
     if tree == tip_tree {
-        return Ok(Outcome::Nothing);
+        return Ok(Outcome::Nothing { tip: onto.clone() });
     }
     if let Some((set, why)) = astray(cx, opened, entry, sets, onto, &tip_tree, &tree)? {
         return Ok(Outcome::Policy {

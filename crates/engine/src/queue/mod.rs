@@ -9,6 +9,7 @@ pub(crate) mod admit;
 mod blocked;
 mod branch;
 pub(crate) mod checks;
+pub(crate) mod conflict;
 pub(crate) mod depend;
 mod evidence;
 mod land;
@@ -22,6 +23,8 @@ mod recovery_tests;
 mod refs;
 pub(crate) mod retry;
 mod ride;
+#[cfg(test)]
+mod stale_tests;
 mod stayed;
 mod train;
 #[cfg(test)]

@@ -174,7 +174,7 @@ pub(super) fn merge_all(
 enum One {
     /// It has a candidate, and needs nothing more to land.
     Rides(Box<(Rider, Candidate, Verdict)>),
-    /// It ended: in quarantine, or because the branch has its change already.
+    /// It ended: in quarantine, or because merging it changes nothing of the branch.
     Ended,
     /// It goes back to the queue.
     StepsAside,
@@ -194,7 +194,9 @@ fn merge_one(
     reached(Point::EntryMerged);
     let candidate = match outcome {
         Outcome::Candidate(candidate) => candidate,
-        Outcome::Nothing | Outcome::Conflict { .. } | Outcome::Policy { .. } if !at_the_tip => {
+        Outcome::Nothing { .. } | Outcome::Conflict { .. } | Outcome::Policy { .. }
+            if !at_the_tip =>
+        {
             return Ok(One::StepsAside);
         }
         outcome => {

@@ -327,9 +327,10 @@ impl Queue {
         let took = millis(began, cx.now());
         let (kind, (found, detail), quarantine) = match outcome {
             Outcome::Candidate(_) => return Ok(()),
-            Outcome::Nothing => {
+            Outcome::Nothing { tip } => {
                 self.log(cx, entry, "merge", "nothing", took, None);
-                return self.nothing_to_land(cx, entry, sets).map(drop);
+                let why = evidence::of_nothing(cx, opened, entry, sets, &tip)?;
+                return self.nothing_to_land(cx, entry, sets, &why).map(drop);
             }
             Outcome::Conflict { set, tip, files } => (
                 "conflict",
@@ -364,15 +365,15 @@ impl Queue {
         self.command(cx, entry, command, vec![blob])
     }
 
-    /// Ends an entry whose change the branch has already, from whatever road it came.
+    /// Ends an entry that would change nothing of the branch: its steps are skipped, and what depends on them goes on.
     fn nothing_to_land(
         &self,
         cx: &Cx,
         entry: &Entry,
         sets: &[change_set::ChangeSet],
+        why: &str,
     ) -> Result<Step, Error> {
-        let branch = &entry.admission.branch;
-        let reason = ShortText::cut(&format!("{branch} has it already: merging changes nothing"));
+        let reason = ShortText::cut(why);
         self.end_unlanded(cx, entry, sets, &reason, |number| plan::Command::SkipStep {
             number,
             reason: reason.clone(),

@@ -108,22 +108,17 @@ pub(crate) fn expect(plan: &Plan) -> Command {
 
 /// Says how a request ends by its plan, and why not better.
 pub(crate) fn ending(plan: &Plan) -> (Outcome, Option<ShortText>) {
-    let failed = plan
-        .steps
-        .iter()
-        .filter(|step| step.status == step::Status::Failed);
-    let well = plan
-        .steps
-        .iter()
-        .filter(|step| matches!(step.status, step::Status::Completed | step::Status::Skipped))
-        .count();
-    let outcome = match (failed.clone().count(), well) {
+    let of = |status| plan.steps.iter().filter(move |step| step.status == status);
+    let (failed, skipped) = (of(step::Status::Failed), of(step::Status::Skipped));
+    let landed = of(step::Status::Completed).count();
+    // A step that came to nothing is nobody's fault, but what was asked for is not done either.
+    let outcome = match (failed.clone().count() + skipped.clone().count(), landed) {
         (0, _) => Outcome::Completed,
         (_, 0) => Outcome::Failed,
         (_, _) => Outcome::PartlyLanded,
     };
     // What only failed because something else did explains less than what failed first.
-    let reason = failed.clone().find_map(|step| step.reason.clone());
+    let reason = failed.chain(skipped).find_map(|step| step.reason.clone());
     (
         outcome,
         reason.map(|reason| ShortText::cut(reason.as_str())),

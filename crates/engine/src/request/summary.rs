@@ -5,7 +5,7 @@ use hyperion_model::approval::Approval;
 use hyperion_model::change_set::{self, Basis, ChangeSet, item};
 use hyperion_model::entry::{self, Entry, Quarantine};
 use hyperion_model::plan::{Plan, Step, step};
-use hyperion_model::request::{self, Request};
+use hyperion_model::request::{self, Outcome, Request};
 use hyperion_model::run::{Run, Status, Work};
 use hyperion_model::{Decision, RequestId, Time};
 use hyperion_store::Filter;
@@ -80,13 +80,10 @@ pub(super) fn of(cx: &Cx, request: &Request, plan: &Plan) -> Result<Summary, Err
             step::Status::Pending | step::Status::InProgress | step::Status::Completed => {}
         }
     }
-    let outcome = match (
-        landed.is_empty(),
-        plan.steps.iter().any(|s| s.status == step::Status::Failed),
-    ) {
-        (_, false) => "completed",
-        (false, true) => "partly_landed",
-        (true, true) => "failed",
+    let outcome = match super::progress::ending(plan).0 {
+        Outcome::Completed => "completed",
+        Outcome::PartlyLanded => "partly_landed",
+        Outcome::Failed => "failed",
     };
     let really = !request.submission.dry_run && !landed.is_empty();
     Ok(Summary {
@@ -215,6 +212,11 @@ fn why(
                 entry.id.short()
             ),
         ),
+        _ if step.status == step::Status::Skipped => (
+            "empty",
+            "see whether that commit did all that was meant; if not, make the change anew on the branch's tip"
+                .to_owned(),
+        ),
         _ if detail.starts_with(crate::repo::LOST_BASE) => {
             ("failed", "file the request again".to_owned())
         }
@@ -239,11 +241,7 @@ fn why(
             ("expired", "file the request again to ask anew".to_owned())
         }
         (_, Some(set)) if set.status == change_set::Status::Cancelled => {
-            let next = match step.status {
-                step::Status::Skipped => "nothing: the branch has it already",
-                _ => again,
-            };
-            ("cancelled", next.to_owned())
+            ("cancelled", again.to_owned())
         }
         _ if detail.starts_with("task ") => ("dependency", "see the task it depends on".to_owned()),
         _ if detail.contains("changed since it landed") => (
