@@ -25,6 +25,7 @@ mod call;
 mod checkout;
 mod clone;
 mod commit;
+mod common_dir;
 mod diff;
 mod edit;
 mod error;
@@ -54,6 +55,7 @@ pub use checkout::{
 };
 pub use clone::{AgentClone, CLONE_BRANCHES_MAX, CloneError, FileState};
 pub use commit::{CommitInfo, NewCommit, Signature, strip_trailers, with_trailers};
+pub use common_dir::{Around, around};
 pub use edit::{Content, EditError, TreeDraft, TreeEdit};
 pub use error::GitError;
 pub use folder::{FolderFile, FolderScan, check_folder, complete_folder};

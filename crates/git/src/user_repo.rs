@@ -1,11 +1,14 @@
 //! The repository people work in, as it was found.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::call::{Call, one_line};
+use hyperion_host::Input;
+
+use crate::call::{Call, LONG, one_line};
 use crate::error::GitError;
 use crate::git::Git;
 use crate::oid::{Oid, RefName};
@@ -239,6 +242,42 @@ impl UserRepo {
     /// The commit a revision names (`main~3`, an abbreviated id); `None` when it names none.
     pub fn resolve_commit(&self, revision: &str) -> Result<Option<Oid>, GitError> {
         self.resolve(&format!("{revision}^{{commit}}"))
+    }
+
+    /// Those of some commits that are not a commit's ancestors, nor that very commit; with those that are not there.
+    pub fn not_part_of(&self, tip: &Oid, commits: &[Oid]) -> Result<Vec<Oid>, GitError> {
+        self.require_present()?;
+        let mut asked: String = commits.iter().map(|commit| format!("{commit}\n")).collect();
+        let there = self
+            .call("cat-file")
+            .arg("--batch-check")
+            .input(Input::Bytes(asked.clone().into_bytes()))
+            .wall(LONG)
+            .output()?;
+        asked.push_str(&format!("^{tip}\n"));
+        let beside = self
+            .call("rev-list")
+            .args(["--ignore-missing", "--stdin"])
+            .input(Input::Bytes(asked.into_bytes()))
+            .wall(LONG)
+            .output()?;
+        let beside = String::from_utf8_lossy(&beside);
+        let beside: HashSet<&str> = beside.lines().collect();
+        let there = String::from_utf8_lossy(&there);
+        let missing: HashSet<&str> = there
+            .lines()
+            .filter_map(|line| line.strip_suffix(" missing"))
+            .collect();
+        let off =
+            |commit: &&Oid| beside.contains(commit.as_str()) || missing.contains(commit.as_str());
+        Ok(commits.iter().filter(off).cloned().collect())
+    }
+
+    /// The path it is known by, whichever of its folders it was found by: the work tree beside the shared folder, or else
+    /// that folder.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        self.main_work_tree.as_deref().unwrap_or(&self.git_dir)
     }
 
     /// What a branch is called where it is not just another name (a symbolic ref) of one.

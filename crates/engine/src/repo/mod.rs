@@ -3,9 +3,11 @@
 mod file;
 mod pool;
 mod register;
+#[cfg(test)]
+mod tests;
 
 pub use file::{RepoFile, RepoFileError};
 pub(crate) use pool::LOST_BASE;
 pub use pool::{Opened, Pool};
-pub(crate) use register::around;
+pub(crate) use register::{around, twins};
 pub use register::{find, register};

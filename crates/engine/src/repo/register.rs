@@ -1,6 +1,7 @@
 //! Registering a repository, and finding one by name or path.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use hyperion_api::Problem;
 use hyperion_api::repo::RegisterRepo;
@@ -15,7 +16,7 @@ use crate::{Cx, Error};
 /// The most repositories a home may have.
 pub(super) const MAX_REPOS: usize = 500;
 
-/// Registers a repository, or gives the one that is registered at that path; `true` when it is new.
+/// Registers a repository, or gives the one that it is already, by whatever folder of it; `true` when it is new.
 pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, bool), Error> {
     let user = UserRepo::discover(&cx.git, Path::new(&wanted.path))?;
     let branch = match &wanted.branch {
@@ -33,7 +34,7 @@ pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, 
     let path = canonical_path(&user)?;
 
     let all = all(cx)?;
-    if let Some(known) = all.iter().find(|repo| repo.path == path) {
+    if let Some(known) = same(&all, &user, &path) {
         return update(cx, actor, known, wanted.branch.is_some().then_some(branch));
     }
     if all.len() >= MAX_REPOS {
@@ -116,7 +117,7 @@ pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
         }
     };
     let path = canonical_path(&user)?;
-    let found = all.iter().filter(active).find(|repo| repo.path == path);
+    let found = same(&all, &user, &path).filter(active);
     found.cloned().ok_or_else(|| {
         Problem::new(
             "repo.unusable",
@@ -127,12 +128,67 @@ pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
     })
 }
 
+/// Finds the registered repository that this is: they share their git folder, whatever work tree each is named by.
+///
+/// Homes of earlier versions may have one twice; then the first counts, so that it has one queue.
+fn same<'a>(all: &'a [Repo], user: &UserRepo, path: &str) -> Option<&'a Repo> {
+    let common_dir = user.git_dir().canonicalize().ok();
+    let is_same = |repo: &&Repo| {
+        repo.path == path
+            || common_dir.is_some() && common_dir_of(Path::new(&repo.path)) == common_dir
+    };
+    let first = |repo: &&Repo| (repo.status != Status::Active, repo.id);
+    all.iter().filter(is_same).min_by_key(first)
+}
+
+fn common_dir_of(path: &Path) -> Option<PathBuf> {
+    hyperion_git::around(path).map(|around| around.common_dir)
+}
+
 /// Finds the innermost repository whose work tree a folder is, or is part of; `folder` has no links in it.
+///
+/// In a linked work tree, which may be anywhere, the repository's path is the top of that work tree.
 pub(crate) fn around(cx: &Cx, folder: &Path) -> Result<Option<Repo>, Error> {
-    let around = all(cx)?
-        .into_iter()
-        .filter(|repo| repo.status == Status::Active && folder.starts_with(&repo.path));
-    Ok(around.max_by_key(|repo| repo.path.len()))
+    let mut active = all(cx)?;
+    active.retain(|repo| repo.status == Status::Active);
+    active.sort_by_key(|repo| repo.id);
+    let inside = active
+        .iter()
+        .filter(|repo| folder.starts_with(&repo.path))
+        .max_by_key(|repo| repo.path.len())
+        .cloned();
+    let Some(around) = hyperion_git::around(folder) else {
+        return Ok(inside);
+    };
+    let is_it =
+        |repo: &Repo| common_dir_of(Path::new(&repo.path)).as_ref() == Some(&around.common_dir);
+    if inside.as_ref().is_some_and(is_it) {
+        return Ok(inside);
+    }
+    let linked = active.into_iter().find(is_it).map(|repo| Repo {
+        path: around.top.to_str().map_or(repo.path, str::to_owned),
+        ..repo
+    });
+    Ok(linked.or(inside))
+}
+
+/// Lists the repositories that are registered twice: those that count, each with one that is the same.
+pub(crate) fn twins(cx: &Cx) -> Result<Vec<(Repo, Repo)>, Error> {
+    let mut active = all(cx)?;
+    active.retain(|repo| repo.status == Status::Active);
+    active.sort_by_key(|repo| repo.id);
+    let mut first: BTreeMap<PathBuf, Repo> = BTreeMap::new();
+    let mut twins = Vec::new();
+    for repo in active {
+        let Some(common_dir) = common_dir_of(Path::new(&repo.path)) else {
+            continue;
+        };
+        match first.get(&common_dir) {
+            Some(counts) => twins.push((counts.clone(), repo)),
+            None => drop(first.insert(common_dir, repo)),
+        }
+    }
+    Ok(twins)
 }
 
 fn all(cx: &Cx) -> Result<Vec<Repo>, Error> {
@@ -141,7 +197,7 @@ fn all(cx: &Cx) -> Result<Vec<Repo>, Error> {
 
 /// Gives the path a repository is known by: its work tree, or the bare folder.
 fn canonical_path(user: &UserRepo) -> Result<String, Error> {
-    let path = user.work_tree().unwrap_or_else(|| user.git_dir());
+    let path = user.place();
     path.to_str().map(str::to_owned).ok_or_else(|| {
         let detail = format!("the path {} is not UTF-8", path.display());
         Problem::new("repo.unusable", detail)

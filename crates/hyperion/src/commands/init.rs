@@ -1,6 +1,6 @@
 //! `hyperion init`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use hyperion_api::repo::Repo;
@@ -39,7 +39,11 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Change, async |session| {
         let repo = args.which.register(session).await?;
-        let top = Path::new(&repo.path);
+        let named = cx
+            .current_dir()
+            .join(args.which.path.as_deref().unwrap_or_else(|| "".as_ref()));
+        let top = work_tree_of(&named, Path::new(&repo.path));
+        let top = top.as_path();
         let config = top.join(CONFIG);
         let bare = !top.join(".git").exists();
         let written = args.write_config && write_config(top, &config, bare)?;
@@ -58,6 +62,15 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         Ok(Exit::Done)
     })
     .await
+}
+
+/// Finds the work tree that a person named a folder of; the repository's own where the folder is in none.
+fn work_tree_of(named: &Path, repo: &Path) -> PathBuf {
+    let named = named.canonicalize().unwrap_or_else(|_| named.to_owned());
+    let top = named
+        .ancestors()
+        .find(|folder| folder.join(".git").exists() || *folder == repo);
+    top.unwrap_or(repo).to_owned()
 }
 
 /// Writes the first configuration; false when there is one.

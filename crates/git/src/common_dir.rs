@@ -1,0 +1,119 @@
+//! The folder that makes a repository one, however it is named: its work trees, linked work trees and `.git` all lead to it.
+//!
+//! It is read from the files that say so, without a process: many repositories are compared with one.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// The most bytes of a file that names a folder.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// A repository as it is seen from a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Around {
+    /// The innermost work tree that the folder is, or is part of; the git folder itself where the folder is inside of that.
+    pub top: PathBuf,
+    /// The folder that all work trees share.
+    pub common_dir: PathBuf,
+}
+
+/// Finds the repository that a folder is, or is part of; none where it is in none.
+#[must_use]
+pub fn around(folder: &Path) -> Option<Around> {
+    let folder = folder.canonicalize().ok()?;
+    folder.ancestors().find_map(|top| {
+        let git_dir = git_dir_of(top)?;
+        Some(Around {
+            top: top.to_path_buf(),
+            common_dir: shared_by(&git_dir)?,
+        })
+    })
+}
+
+/// The git folder of a work tree, or the folder itself where it is one.
+fn git_dir_of(top: &Path) -> Option<PathBuf> {
+    let dot_git = top.join(".git");
+    if dot_git.is_dir() {
+        return Some(dot_git);
+    }
+    if dot_git.is_file() {
+        return Some(top.join(named_in(&dot_git, b"gitdir: ")?));
+    }
+    let is_one = top.join("HEAD").is_file()
+        && (top.join("objects").is_dir() || top.join("commondir").is_file());
+    is_one.then(|| top.to_path_buf())
+}
+
+/// The folder that a git folder shares with those of other work trees.
+fn shared_by(git_dir: &Path) -> Option<PathBuf> {
+    let pointer = git_dir.join("commondir");
+    let shared = if pointer.is_file() {
+        git_dir.join(named_in(&pointer, b"")?)
+    } else {
+        git_dir.to_path_buf()
+    };
+    shared.canonicalize().ok()
+}
+
+fn named_in(file: &Path, mark: &[u8]) -> Option<PathBuf> {
+    if fs::metadata(file).ok()?.len() > MAX_BYTES {
+        return None;
+    }
+    let content = fs::read(file).ok()?;
+    let path = content.strip_prefix(mark)?.trim_ascii_end();
+    Some(PathBuf::from(OsStr::from_bytes(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_lead_to_the_one_they_share() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let at = |path: &str| root.join(path);
+        for path in [
+            "r/.git/objects",
+            "r/.git/worktrees/w",
+            "r/src",
+            "w/src",
+            "bare/objects",
+            "none",
+        ] {
+            fs::create_dir_all(at(path)).unwrap();
+        }
+        for (path, text) in [
+            ("r/.git/HEAD", "ref: refs/heads/main\n"),
+            ("r/.git/worktrees/w/HEAD", "ref: refs/heads/w\n"),
+            ("r/.git/worktrees/w/commondir", "../..\n"),
+            ("w/.git", "gitdir: ../r/.git/worktrees/w\n"),
+            ("bare/HEAD", "ref: refs/heads/main\n"),
+        ] {
+            fs::write(at(path), text).unwrap();
+        }
+        for (named, top, common_dir) in [
+            ("r", "r", "r/.git"),
+            ("r/src", "r", "r/.git"),
+            ("r/.git", "r/.git", "r/.git"),
+            ("w", "w", "r/.git"),
+            ("w/src", "w", "r/.git"),
+            ("r/.git/worktrees/w", "r/.git/worktrees/w", "r/.git"),
+            ("bare", "bare", "bare"),
+        ] {
+            let found = around(&at(named)).unwrap();
+            // Inside a git folder, the innermost that is one counts.
+            assert_eq!(
+                (found.top, found.common_dir),
+                (at(top), at(common_dir)),
+                "{named}"
+            );
+        }
+        assert_eq!(
+            around(&at("none")).map(|found| found.top),
+            around(&root).map(|found| found.top)
+        );
+    }
+}
