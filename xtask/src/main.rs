@@ -11,6 +11,7 @@
 mod bench;
 mod chaos;
 mod conformance;
+mod dist;
 mod fuzz;
 mod generate;
 mod process;
@@ -39,6 +40,8 @@ Commands:
                   our servers; installs them below the target folder
   tidy            Check crate edges, file sizes, generated files, the requirement table,
                   links, walls between crates, paths and examples
+  dist            Build the program as it is shipped, and pack it with completions, manual pages
+                  and the unit file
   fuzz [TARGET…] [--minutes N]
                   Fuzz what reads text from outside, each target for N minutes (10)
   sabotage [NAME…]
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(&root),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         ["sabotage", names @ ..] => sabotage::run(&root, names),
+        ["dist"] => test::target_folder(&root).and_then(|target| dist::pack(&root, &target)),
         ["generate"] => generate::write(&root),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");

@@ -42,7 +42,10 @@ fn a_repository_is_one_however_it_is_named() {
     // Its rules hold in the linked work tree as well, from that one's top on.
     let linked = linked.path().canonicalize().unwrap();
     let seen = around(&world.cx, &linked.join("src")).unwrap().unwrap();
-    assert_eq!((seen.id, seen.path.as_str()), (id, linked.to_str().unwrap()));
+    assert_eq!(
+        (seen.id, seen.path.as_str()),
+        (id, linked.to_str().unwrap())
+    );
     let seen = around(&world.cx, &top.join("src")).unwrap().unwrap();
     assert_eq!((seen.id, seen.path.as_str()), (id, top.to_str().unwrap()));
     let elsewhere = tempfile::tempdir().unwrap();
