@@ -62,6 +62,8 @@ impl Judgement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) weight: Weight,
+    /// How deep inside of other commands the command stands that it is about: a rule is about one command alone.
+    pub(crate) depth: usize,
     pub(crate) reason: Reason,
 }
 
@@ -81,6 +83,7 @@ impl Finding {
         let detail = detail.into();
         Self {
             weight,
+            depth: 0,
             reason: Reason { code, detail },
         }
     }

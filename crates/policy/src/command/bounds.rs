@@ -13,6 +13,8 @@ pub const MAX_COMMAND_BYTES: usize = 16 * 1024;
 pub const MAX_OPENINGS: usize = 32;
 /// The most marks that part one command from the next.
 pub const MAX_SEPARATORS: usize = 300;
+/// The most words that the braces of one word may become.
+pub(super) const MAX_BRACE_WORDS: u64 = 1_000;
 /// The most commands and words that one command may hold.
 pub const MAX_NODES: usize = 5_000;
 
@@ -67,6 +69,55 @@ pub(super) fn letters(text: &str) -> Option<Finding> {
         let detail = "the command has letters that look like nothing; write it without";
         Finding::new(Weight::Unclear(Level::TeamLead), "text.odd", detail)
     })
+}
+
+/// Counts the words that the braces of a word may become: rather more than they do, never less.
+pub(super) fn brace_words(text: &str) -> u64 {
+    let mut rest = text.chars().peekable();
+    alternatives(&mut rest, 0)
+}
+
+/// Counts up to the brace that closes, or to the end.
+fn alternatives(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, depth: usize) -> u64 {
+    let (mut sum, mut product, mut plain) = (0_u64, 1_u64, String::new());
+    while let Some(c) = rest.next() {
+        match c {
+            '{' if depth < MAX_OPENINGS => {
+                product = product.saturating_mul(alternatives(rest, depth + 1));
+            }
+            ',' if depth > 0 => {
+                sum = sum.saturating_add(product);
+                product = 1;
+                plain.clear();
+            }
+            '}' if depth > 0 => break,
+            c => plain.push(c),
+        }
+    }
+    sum.saturating_add(product).max(range(&plain))
+}
+
+/// Counts what `1..9` or `a..z` becomes.
+fn range(text: &str) -> u64 {
+    let number = |text: &str| match text.parse::<i64>() {
+        Ok(number) => Some(number),
+        Err(_) if text.chars().count() == 1 => text.chars().next().map(|c| i64::from(u32::from(c))),
+        // More digits than a number has.
+        Err(_)
+            if text
+                .trim_start_matches('-')
+                .chars()
+                .all(|c| c.is_ascii_digit()) =>
+        {
+            Some(i64::MAX)
+        }
+        Err(_) => None,
+    };
+    let mut ends = text.split("..").map(number);
+    match (ends.next().flatten(), ends.next().flatten()) {
+        (Some(from), Some(to)) => from.abs_diff(to).saturating_add(1),
+        _ => 1,
+    }
 }
 
 /// Counts what could open something, wherever it stands: more than the real depth, never less.

@@ -3,9 +3,10 @@
 use hyperion_model::Level;
 
 use super::call::{Call, Kind};
+use super::names::Names;
 use super::programs::{self, Does, Family, Known, Operands, Program};
-use super::rule::CommandRule;
 use super::shape::kept;
+use super::standard_input::is_standard_input;
 pub(crate) use super::touch::Touch;
 use super::word::{UNKNOWN, Word};
 use crate::judgement::{Finding, Weight};
@@ -33,6 +34,8 @@ pub(crate) struct Fed {
     pub(crate) word: bool,
     /// Its input is something else than a terminal: a pipe, a file, a text.
     pub(crate) has_input: bool,
+    /// Its input is names of files below the root, one a line.
+    pub(crate) names: Option<Names>,
 }
 
 /// Collects what speaks against a command while it is walked.
@@ -44,6 +47,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) dirs: Vec<String>,
     /// Whether it may stand in any other.
     pub(crate) lost: bool,
+    /// The variables of the loops around it that have a known value.
+    pub(crate) names: Vec<(String, Word)>,
     /// How many programs so far brought in what nobody can have seen.
     pub(crate) fetched: usize,
     /// How many commands and words were looked at.
@@ -59,6 +64,7 @@ impl<'a> Judge<'a> {
             findings: Vec::new(),
             dirs: vec![place.dir().to_owned()],
             lost: false,
+            names: Vec::new(),
             fetched: 0,
             nodes: 0,
             depth: 0,
@@ -66,17 +72,22 @@ impl<'a> Judge<'a> {
     }
 
     pub(crate) fn ask(&mut self, level: Level, code: &'static str, detail: impl Into<String>) {
-        self.findings
-            .push(Finding::new(Weight::Ask(level), code, detail));
+        self.note(Weight::Ask(level), code, detail.into());
+    }
+
+    fn note(&mut self, weight: Weight, code: &'static str, detail: String) {
+        self.findings.push(Finding {
+            depth: self.depth,
+            ..Finding::new(weight, code, detail)
+        });
     }
 
     pub(crate) fn unclear(&mut self, code: &'static str, detail: impl Into<String>) {
-        let weight = Weight::Unclear(Level::TeamLead);
-        self.findings.push(Finding::new(weight, code, detail));
+        self.note(Weight::Unclear(Level::TeamLead), code, detail.into());
     }
 
     pub(crate) fn deny(&mut self, code: &'static str, detail: impl Into<String>) {
-        self.findings.push(Finding::new(Weight::Deny, code, detail));
+        self.note(Weight::Deny, code, detail.into());
     }
 
     /// Judges a command that is given as words; gives its shape.
@@ -108,7 +119,7 @@ impl<'a> Judge<'a> {
         let name = program_name(text);
         let shape = match name {
             Some(name) => self.named(name, arguments, fed),
-            None => self.unknown_program(text, arguments),
+            None => self.unknown_program(text, arguments, fed),
         };
         let shape = self.by_rules(name.unwrap_or(text), words, start, shape);
         self.depth -= 1;
@@ -124,18 +135,23 @@ impl<'a> Judge<'a> {
             return Some(exact(name, arguments));
         }
         match programs::find(name) {
-            Some(Known::Program(program)) => self.program(name, program, arguments),
-            Some(Known::Family(family)) => self.family(name, family, arguments),
+            Some(Known::Program(program)) => self.program(name, program, arguments, fed),
+            Some(Known::Family(family)) => self.family(name, family, arguments, fed),
             Some(Known::Wrapper(run)) => run(self, name, arguments, fed),
-            None => self.unknown_program(name, arguments),
+            None => self.unknown_program(name, arguments, fed),
         }
     }
 
-    fn unknown_program(&mut self, name: &str, arguments: &[Word]) -> Option<String> {
+    fn unknown_program(&mut self, name: &str, arguments: &[Word], fed: Fed) -> Option<String> {
         let detail = format!("what {} does is not known", shown(name));
         self.ask(Level::TeamLead, "command.unknown", detail);
         self.secrets(arguments);
-        self.exactly(name, arguments)
+        for word in arguments.iter().filter(|word| word.literal.is_none()) {
+            let detail = format!("what {} becomes is not known before it runs", spelled(word));
+            self.unclear("shell.expansion", detail);
+        }
+        // It may run what it is given.
+        self.exactly(name, arguments).filter(|_| !fed.has_input)
     }
 
     /// Judges a program by its table.
@@ -144,17 +160,19 @@ impl<'a> Judge<'a> {
         name: &str,
         program: &Program,
         arguments: &[Word],
+        fed: Fed,
     ) -> Option<String> {
         let call = Call::read(arguments, program.options, false);
         self.does(name, program.does);
         let before = self.findings.len();
+        self.waits(name, program, &call, fed);
         let mut shape = vec![name.to_owned()];
         let mut options = self.options(name, &call, program.does);
         options.sort();
         options.dedup();
         shape.extend(options);
-        if program.options.contains('!') && !call.ended {
-            self.beginnings(&call.operands);
+        if !call.ended {
+            self.beginnings(&call.operands, program.options);
         }
         let operands = self.operands(&call, program.operands);
         shape.extend(operands);
@@ -165,7 +183,9 @@ impl<'a> Judge<'a> {
             check(self, &call);
         }
         let unclear = |finding: &Finding| matches!(finding.weight, Weight::Unclear(_));
-        if self.findings[before..].iter().any(unclear) {
+        // Where its words name code, what it is given on standard input may be code as well.
+        let fed_code = fed.has_input && program.operands == Operands::Kept;
+        if fed_code || self.findings[before..].iter().any(unclear) {
             return None;
         }
         // What a check found depends on the words themselves, and so does an option that nobody knows.
@@ -175,23 +195,13 @@ impl<'a> Judge<'a> {
         Some(shape.join(" "))
     }
 
-    /// Notes words that may turn out to be options: names of files, and what other commands print, begin as they like.
-    pub(crate) fn beginnings(&mut self, operands: &[Word]) {
-        for word in operands {
-            let open = word.globs || word.braces || word.substitution || word.other;
-            if open && word.pattern.starts_with(['*', '?', '[', '{', UNKNOWN]) {
-                self.unclear(
-                    "shell.expansion",
-                    format!(
-                        "{} may become an option; write `./` before it, or `--`",
-                        spelled(word)
-                    ),
-                );
-            }
-        }
-    }
-
-    fn family(&mut self, name: &str, family: &Family, arguments: &[Word]) -> Option<String> {
+    fn family(
+        &mut self,
+        name: &str,
+        family: &Family,
+        arguments: &[Word],
+        fed: Fed,
+    ) -> Option<String> {
         let call = Call::read(arguments, family.options, true);
         self.options(name, &call, Does::Reads);
         if let Some(check) = family.check {
@@ -215,11 +225,11 @@ impl<'a> Judge<'a> {
             .find(|known| known.names.contains(&command.as_str()));
         let whole = format!("{name} {command}");
         let shape = match known {
-            Some(program) => self.program(&whole, program, rest),
+            Some(program) => self.program(&whole, program, rest, fed),
             None => {
                 self.does(&whole, family.otherwise);
                 self.secrets(rest);
-                self.exactly(&whole, rest)
+                self.exactly(&whole, rest).filter(|_| !fed.has_input)
             }
         };
         // Options before the subcommand are rare, and change much: they are kept as they are.
@@ -258,6 +268,14 @@ impl<'a> Judge<'a> {
             }
             let mut text = given.name.clone();
             for (kind, word) in &given.values {
+                let is_program = given.asks && *kind == Kind::Read;
+                if is_program && word.literal.as_deref().is_some_and(is_standard_input) {
+                    let detail = format!(
+                        "what `{name} {}` goes by comes from standard input",
+                        given.name
+                    );
+                    self.unclear("command.input", detail);
+                }
                 text.push(' ');
                 text.push_str(&self.value(&given.name, *kind, word));
             }
@@ -295,9 +313,10 @@ impl<'a> Judge<'a> {
                 kept(&word.pattern)
             }
             Kind::Kept => {
+                // Another program's doing, so no rule about this one lifts it.
                 self.ask(
                     Level::TeamLead,
-                    "command.runs",
+                    "option.runs",
                     format!("`{option}` runs a program"),
                 );
                 self.secret(word);
@@ -314,6 +333,7 @@ impl<'a> Judge<'a> {
             Operands::Nothing | Operands::Text | Operands::Kept => None,
             Operands::Names => Some(Touch::Name),
             Operands::Read => Some(Touch::Read),
+            Operands::Sizes => Some(Touch::Size),
             Operands::InOut => Some(if at == 0 { Touch::Read } else { Touch::Write }),
             Operands::Write => Some(Touch::Write),
             Operands::Remove => Some(Touch::Remove),
@@ -386,55 +406,9 @@ impl<'a> Judge<'a> {
             .all(|word| word.literal.is_some())
             .then(|| exact(name, arguments))
     }
-
-    /// Lets the rules of the settings have their say on what was found since `start`.
-    fn by_rules(
-        &mut self,
-        name: &str,
-        words: &[Word],
-        start: usize,
-        shape: Option<String>,
-    ) -> Option<String> {
-        let mut shape = shape;
-        let rules = self.rules;
-        for rule in rules.commands() {
-            if !covers(rule, name, words) {
-                continue;
-            }
-            let detail = format!("the rule `{}` {}", rule.prefix.join(" "), rule.says());
-            match rule.verdict {
-                super::rule::RuleVerdict::Allow => {
-                    let lifted = |finding: &Finding| {
-                        finding.weight == Weight::Ask(Level::TeamLead)
-                            && finding.reason.code.starts_with("command.")
-                    };
-                    let mut at = 0;
-                    self.findings.retain(|finding| {
-                        at += 1;
-                        at <= start || !lifted(finding)
-                    });
-                }
-                super::rule::RuleVerdict::Ask => self.ask(Level::TeamLead, "rule.asks", detail),
-                super::rule::RuleVerdict::Deny => self.deny("rule.denies", detail),
-            }
-            // A rule looks at words that a shape generalises.
-            shape = shape.and(self.exactly(name, words.get(1..).unwrap_or_default()));
-        }
-        shape
-    }
 }
 
-fn covers(rule: &CommandRule, name: &str, words: &[Word]) -> bool {
-    let mut prefix = rule.prefix.iter();
-    let rest = words.get(1..).unwrap_or_default();
-    prefix.next().is_some_and(|first| first == name)
-        && prefix.len() <= rest.len()
-        && prefix
-            .zip(rest)
-            .all(|(wanted, word)| word.literal.as_deref() == Some(wanted))
-}
-
-fn exact(name: &str, arguments: &[Word]) -> String {
+pub(super) fn exact(name: &str, arguments: &[Word]) -> String {
     let words = arguments
         .iter()
         .map(|word| kept(word.literal.as_deref().unwrap_or_default()));
@@ -445,7 +419,7 @@ fn exact(name: &str, arguments: &[Word]) -> String {
 }
 
 /// Gives the plain name of a program of the system; none for a path elsewhere.
-fn program_name(text: &str) -> Option<&str> {
+pub(super) fn program_name(text: &str) -> Option<&str> {
     if !text.contains('/') {
         return Some(text);
     }

@@ -9,13 +9,18 @@
 
 mod bounds;
 mod call;
+mod definition;
+mod dialect;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 mod judge;
+mod names;
 mod programs;
 mod redirect;
 mod rule;
+mod rule_cover;
 mod shape;
+mod standard_input;
 mod touch;
 mod walk;
 mod word;

@@ -67,7 +67,7 @@ impl Judge<'_> {
                         fed.has_input = true;
                         fed.input |= fetched;
                         self.text(&word);
-                        Some("<<<text>".to_owned())
+                        (!word.substitution).then(|| "<<<text>".to_owned())
                     }
                     "<" => {
                         fed.has_input = true;

@@ -10,7 +10,7 @@ use super::shape::kept;
 use super::word::{UNKNOWN, Word};
 use crate::defaults;
 use crate::path::{absolute, plain, secret, shown, written};
-use crate::path_set::matches_any;
+use crate::path_set::{folded_spelling, matches_any};
 use crate::place::joined;
 
 /// What is done with a path.
@@ -18,6 +18,8 @@ use crate::place::joined;
 pub(crate) enum Touch {
     /// Only names and sizes are looked at.
     Name,
+    /// What is in it is counted, and not shown.
+    Size,
     Read,
     Write,
     Remove,
@@ -29,8 +31,14 @@ impl Judge<'_> {
         if self.refused_place(word, touch) {
             return kept(&word.pattern);
         }
+        let reads = matches!(touch, Touch::Name | Touch::Size | Touch::Read);
+        // What prints into the one was judged where it stands; where the other was found, it may be read.
+        if reads && (word.process || word.found) {
+            return "<path>".to_owned();
+        }
         let Some(path) = &word.literal else {
-            let only_names = touch == Touch::Name && !word.pattern.contains([UNKNOWN, '$', '`']);
+            let only_names = matches!(touch, Touch::Name | Touch::Size)
+                && !word.pattern.contains([UNKNOWN, '$', '`']);
             let climbs = word
                 .pattern
                 .split('/')
@@ -40,6 +48,10 @@ impl Judge<'_> {
                 && !word.pattern.starts_with('-')
                 && (word.globs || word.braces)
             {
+                let stem = word.pattern.clone();
+                return self.known_path(&stem, touch);
+            }
+            if touch == Touch::Read && self.brings_sources(word) {
                 let stem = word.pattern.clone();
                 return self.known_path(&stem, touch);
             }
@@ -90,6 +102,16 @@ impl Judge<'_> {
     fn absolute_path(&mut self, path: &str, absolute: &str, touch: Touch) -> bool {
         if let Some((_, relative)) = self.place.root_of(absolute) {
             let writes = matches!(touch, Touch::Write | Touch::Remove);
+            // Addresses with passwords in them stand there.
+            if touch == Touch::Read
+                && relative
+                    .split('/')
+                    .any(|part| folded_spelling(part) == ".git")
+            {
+                let detail = format!("{} lies in git's own folder; ask git instead", shown(path));
+                self.ask(Level::TeamLead, "path.git", detail);
+                return false;
+            }
             match writes.then(|| written(relative, self.rules)).flatten() {
                 Some(finding) => {
                     self.findings.push(finding);
@@ -99,13 +121,17 @@ impl Judge<'_> {
             }
         } else {
             let (level, what) = match touch {
-                Touch::Name | Touch::Read if matches_any(defaults::READABLE, absolute) => {
+                Touch::Name | Touch::Size | Touch::Read
+                    if matches_any(defaults::READABLE, absolute) =>
+                {
                     return false;
                 }
                 Touch::Write if matches!(absolute, "/dev/null" | "/dev/stdout" | "/dev/stderr") => {
                     return false;
                 }
-                Touch::Name | Touch::Read => (Level::TeamLead, "is outside of the roots"),
+                Touch::Name | Touch::Size | Touch::Read => {
+                    (Level::TeamLead, "is outside of the roots")
+                }
                 Touch::Write | Touch::Remove => {
                     (Level::Admin, "is outside of the roots and would be changed")
                 }

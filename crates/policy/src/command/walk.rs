@@ -3,6 +3,7 @@
 use rable::ast::{ListItem, ListOperator, Node, NodeKind};
 
 use super::bounds::MAX_NODES;
+use super::definition::{calls_itself, is_command};
 use super::judge::{Fed, Judge};
 use super::word::Word;
 
@@ -45,6 +46,8 @@ impl Judge<'_> {
             return None;
         }
         self.depth += 1;
+        // Another shell does not know the variables of a loop around it.
+        let names = std::mem::take(&mut self.names);
         let shape = match rable::parse(text, false) {
             Ok(nodes) => self.sequence(&nodes, fed),
             Err(_) => {
@@ -52,6 +55,7 @@ impl Judge<'_> {
                 None
             }
         };
+        self.names = names;
         self.depth -= 1;
         shape
     }
@@ -112,12 +116,25 @@ impl Judge<'_> {
                 condition,
                 body,
                 redirects,
+            } if is_command(condition, "false") => {
+                let fed = self.redirects(redirects, fed).0;
+                self.repeated(&[condition, body], fed);
+                None
+            }
+            NodeKind::While {
+                condition,
+                body,
+                redirects,
             }
             | NodeKind::Until {
                 condition,
                 body,
                 redirects,
             } => {
+                self.unclear(
+                    "shell.endless",
+                    "when the loop ends is not known before it runs",
+                );
                 let fed = self.redirects(redirects, fed).0;
                 self.repeated(&[condition, body], fed);
                 None
@@ -136,10 +153,16 @@ impl Judge<'_> {
                 {
                     self.variable(var);
                 }
-                for word in words.iter().flatten() {
-                    self.word(word);
+                let words: Vec<Word> = words.iter().flatten().map(|word| self.word(word)).collect();
+                let values = super::names::values(&words);
+                if values.is_empty() {
+                    self.repeated(&[body], fed);
                 }
-                self.repeated(&[body], fed);
+                for value in values {
+                    self.names.push((var.clone(), value));
+                    self.repeated(&[body], fed);
+                    self.names.pop();
+                }
                 None
             }
             NodeKind::ForArith {
@@ -224,6 +247,7 @@ impl Judge<'_> {
             shapes.push(self.node(command, fed));
             fed.has_input = true;
             fed.input |= self.fetched > before;
+            fed.names = self.names_printed(command, fed.names);
         }
         let shapes: Option<Vec<String>> = shapes.into_iter().collect();
         shapes.map(|shapes| shapes.join(" | "))
@@ -305,13 +329,26 @@ impl Judge<'_> {
             shape.push(self.argv(&read, fed));
         }
         shape.extend(redirections);
+        // What runs for its output is no part of the shape, so there is none.
+        if read.iter().any(|word| word.substitution || word.process) {
+            return None;
+        }
         let shape: Option<Vec<String>> = shape.into_iter().collect();
         shape.map(|shape| shape.join(" "))
     }
 
     /// Reads a word, and judges the commands whose output it takes in.
     pub(super) fn word(&mut self, node: &Node) -> Word {
-        let word = Word::read(node, self.place);
+        let word = Word::read(node, self.place, &self.names);
+        if word.braces
+            && let NodeKind::Word { value, .. } = &node.kind
+            && super::bounds::brace_words(value) > super::bounds::MAX_BRACE_WORDS
+        {
+            self.unclear(
+                "shell.endless",
+                "the braces become more words than are looked into",
+            );
+        }
         if let NodeKind::Word { parts, .. } = &node.kind {
             for part in parts {
                 if let NodeKind::CommandSubstitution { command, .. }
@@ -436,41 +473,5 @@ impl Judge<'_> {
             }
             _ => self.unclear("shell.syntax", "a part of the condition is not understood"),
         }
-    }
-}
-
-/// Tells whether a function starts itself beside itself: then every call makes two.
-fn calls_itself(node: &Node, name: &str, beside: bool) -> bool {
-    match &node.kind {
-        NodeKind::Command { words, .. } => {
-            beside
-                && words.first().is_some_and(
-                    |word| matches!(&word.kind, NodeKind::Word { value, .. } if value == name),
-                )
-        }
-        NodeKind::Pipeline { commands, .. } => commands
-            .iter()
-            .any(|command| calls_itself(command, name, true)),
-        NodeKind::List { items } => items.iter().any(|item| {
-            let beside = beside || item.operator == Some(ListOperator::Background);
-            calls_itself(&item.command, name, beside)
-        }),
-        NodeKind::Subshell { body, .. } | NodeKind::BraceGroup { body, .. } => {
-            calls_itself(body, name, beside)
-        }
-        NodeKind::While { body, .. }
-        | NodeKind::Until { body, .. }
-        | NodeKind::For { body, .. } => calls_itself(body, name, beside),
-        NodeKind::If {
-            then_body,
-            else_body,
-            ..
-        } => {
-            calls_itself(then_body, name, beside)
-                || else_body
-                    .as_ref()
-                    .is_some_and(|body| calls_itself(body, name, beside))
-        }
-        _ => false,
     }
 }

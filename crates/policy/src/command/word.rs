@@ -61,6 +61,10 @@ pub(crate) struct Word {
     pub(crate) plain: bool,
     /// Whether any part of it was quoted.
     pub(crate) quoted: bool,
+    /// Whether it is the name of another command's output: `<(…)`, and nothing else.
+    pub(crate) process: bool,
+    /// Whether it stands for names of sources that were found below the root, which may be read.
+    pub(crate) found: bool,
     /// Text in it that hides further commands and has to be searched for them.
     pub(crate) embedded: Vec<String>,
 }
@@ -81,7 +85,9 @@ impl Word {
     }
 
     /// Reads a word that the parser found.
-    pub(crate) fn read(node: &Node, place: &Place) -> Self {
+    ///
+    /// `names` are variables whose value is known: those of the loops around it.
+    pub(crate) fn read(node: &Node, place: &Place, names: &[(String, Self)]) -> Self {
         let NodeKind::Word { value, parts, .. } = &node.kind else {
             return Self {
                 other: true,
@@ -91,6 +97,7 @@ impl Word {
         let mut reader = Reader {
             word: Self::default(),
             place,
+            names,
             text: String::new(),
             is_literal: true,
             in_double: false,
@@ -106,6 +113,8 @@ impl Word {
         for part in parts {
             reader.part(part);
         }
+        reader.word.process = matches!(parts.as_slice(), [part]
+            if matches!(&part.kind, NodeKind::ProcessSubstitution { direction, .. } if direction == "<"));
         if reader.in_double {
             reader.unclear();
         }
@@ -120,6 +129,7 @@ impl Word {
 struct Reader<'p> {
     word: Word,
     place: &'p Place,
+    names: &'p [(String, Word)],
     text: String,
     is_literal: bool,
     in_double: bool,
@@ -181,6 +191,10 @@ impl Reader<'_> {
     }
 
     fn variable(&mut self, name: &str) {
+        let known = self.names.iter().rev().find(|(known, _)| known == name);
+        if let Some((_, value)) = known {
+            return self.known_value(value);
+        }
         let value = match name {
             "HOME" => self.place.home().map(str::to_owned),
             // The folder may have changed since, so it only serves to see what is refused.
@@ -198,6 +212,24 @@ impl Reader<'_> {
                 self.is_literal = false;
             }
             None => self.put_in(),
+        }
+    }
+
+    /// Puts in the value of a loop's variable.
+    fn known_value(&mut self, value: &Word) {
+        match &value.literal {
+            Some(text) => self.push_str(text),
+            // Out of quotes a name with a space in it would be two.
+            None if value.globs && self.in_double => {
+                self.word.globs = true;
+                self.word.pattern.push_str(&value.pattern);
+                self.is_literal = false;
+            }
+            None => {
+                self.word.plain |= value.plain;
+                self.word.substitution |= value.substitution || value.globs;
+                self.put_in();
+            }
         }
     }
 

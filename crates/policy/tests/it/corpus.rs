@@ -67,7 +67,7 @@ fn cases(name: &str, corpus: &'static str) -> Vec<Case> {
     cases
 }
 
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

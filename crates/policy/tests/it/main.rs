@@ -5,12 +5,14 @@
 
 mod assess;
 mod change;
+mod command_rules;
 mod commands;
 mod commit;
 mod corpus;
 mod everyday;
 mod permit;
 mod places;
+mod rates;
 mod redact;
 mod redact_corpus;
 mod redact_diff;

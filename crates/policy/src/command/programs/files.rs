@@ -33,11 +33,12 @@ pub(super) const PROGRAMS: &[Program] = &[
         "-# -c=t -f -F -n=t -q -s=t -v -z --bytes=t --follow? --lines=t --pid=t --quiet --retry --silent --verbose
          --zero-terminated",
         Operands::Read,
-    ),
+    )
+    .checked(follows),
     Program::reads(
         &["wc"],
         "-c -l -L -m -w --bytes --chars --lines --words --max-line-length --total=t !--files0-from=r",
-        Operands::Read,
+        Operands::Sizes,
     ),
     Program::reads(
         &["file"],
@@ -170,6 +171,16 @@ pub(super) const PROGRAMS: &[Program] = &[
     )
     .checked(copies),
 ];
+
+/// `tail -f` never ends by itself.
+fn follows(judge: &mut Judge<'_>, call: &Call) {
+    if call.has(&["-f", "-F", "--follow", "--retry"]) {
+        judge.unclear(
+            "command.endless",
+            "`tail -f` never ends by itself; leave out `-f`",
+        );
+    }
+}
 
 /// `xxd -r`: the result is not what was seen.
 fn decodes(judge: &mut Judge<'_>, call: &Call) {

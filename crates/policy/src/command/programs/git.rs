@@ -2,6 +2,10 @@
 
 use hyperion_model::Level;
 
+use super::git_discards::{
+    checkout, clean, forced, removed, reset, restore, stash, switch, worktree,
+};
+use super::git_prints::{added, compared, objects, remote};
 use super::{Does, Family, Operands, Program};
 use crate::command::call::Call;
 use crate::command::judge::{Judge, Touch};
@@ -63,7 +67,7 @@ const COMMANDS: &[Program] = &[
         Operands::Read,
     )
     .checked(objects),
-    Program::reads(&["diff"], shown!(""), Operands::Read).checked(objects),
+    Program::reads(&["diff"], shown!(""), Operands::Read).checked(compared),
     Program::reads(&["log", "whatchanged"], shown!("-L=r"), Operands::Read).checked(objects),
     Program::reads(&["show"], shown!(""), Operands::Read).checked(objects),
     Program::reads(&["diff-tree", "diff-index", "diff-files"], shown!("--stdin --no-commit-id"), Operands::Read).checked(objects),
@@ -103,9 +107,15 @@ const COMMANDS: &[Program] = &[
         Operands::Text,
     )
     .checked(named),
-    Program::reads(&["remote"], "-v --verbose", Operands::Text).checked(nothing_more),
-    Program::reads(&["stash"], "!-u !-a !-k !-m=t", Operands::Text).checked(stash),
-    Program::reads(&["worktree"], "--porcelain -v -z", Operands::Text).checked(only_list),
+    Program::reads(&["remote"], "-v --verbose", Operands::Text).checked(remote),
+    Program::reads(
+        &["stash"],
+        "-# -p --name-only --name-status --no-ext-diff --numstat --oneline --patch --shortstat --stat? -U=t --unified=t
+         !-u !-a !-k !-m=t !--include-untracked !--only-untracked",
+        Operands::Text,
+    )
+    .checked(stash),
+    Program::reads(&["worktree"], "--porcelain -v -z", Operands::Text).checked(worktree),
     Program::reads(
         &["rev-parse"],
         "-q --abbrev-ref? --absolute-git-dir --all --branches? --git-common-dir --git-dir --git-path=t --is-bare-repository
@@ -166,7 +176,8 @@ const COMMANDS: &[Program] = &[
         CHANGES,
         "-A -e -f -i -n -N -p -u -v --all --chmod=t --dry-run --force --intent-to-add --patch --update --verbose",
         Operands::Read,
-    ),
+    )
+    .checked(added),
     Program::new(
         &["commit"],
         CHANGES,
@@ -179,20 +190,25 @@ const COMMANDS: &[Program] = &[
         Does::Changes("removes files"),
         "-f -n -q -r --cached --dry-run --force --ignore-unmatch --quiet",
         Operands::Write,
-    ),
+    )
+    .checked(removed),
     Program::new(&["mv"], Does::Changes("moves files"), "-f -k -n -v --force --dry-run", Operands::Write),
     Program::new(
         &[
-            "am", "apply", "bisect", "checkout", "cherry-pick", "clean", "gc", "init", "merge", "notes", "pack-refs", "prune",
-            "read-tree", "rebase", "repack", "replace", "reset", "restore", "revert", "sparse-checkout", "switch",
-            "symbolic-ref", "update-index", "update-ref", "write-tree", "commit-tree", "maintenance", "bundle", "archive",
-            "format-patch", "rerere",
+            "am", "apply", "bisect", "cherry-pick", "gc", "init", "merge", "notes", "pack-refs", "prune", "read-tree",
+            "rebase", "repack", "replace", "revert", "sparse-checkout", "symbolic-ref", "update-index", "update-ref",
+            "write-tree", "commit-tree", "maintenance", "bundle", "archive", "format-patch", "rerere", "checkout-index",
         ],
         CHANGES,
         "",
         Operands::Kept,
     )
-    .checked(paths_written),
+    .checked(forced),
+    Program::new(&["checkout"], CHANGES, "", Operands::Kept).checked(checkout),
+    Program::new(&["restore"], CHANGES, "", Operands::Kept).checked(restore),
+    Program::new(&["reset"], CHANGES, "", Operands::Kept).checked(reset),
+    Program::new(&["clean"], Does::Changes("removes files"), "", Operands::Kept).checked(clean),
+    Program::new(&["switch"], CHANGES, "", Operands::Kept).checked(switch),
     Program::new(&["filter-branch", "filter-repo"], Does::Changes("rewrites the history"), "", Operands::Kept),
     Program::new(
         &["push"],
@@ -208,7 +224,8 @@ const COMMANDS: &[Program] = &[
         TALKS,
         "",
         Operands::Kept,
-    ),
+    )
+    .checked(forced),
     Program::new(
         &["difftool", "mergetool", "help", "gui", "citool", "instaweb", "web--browse", "credential", "hook", "for-each-repo"],
         Does::Runs("runs another program"),
@@ -219,7 +236,6 @@ const COMMANDS: &[Program] = &[
 
 /// Options before the subcommand: git believes the settings of the folder it stands in.
 fn whole(judge: &mut Judge<'_>, call: &Call) {
-    let roots = judge.place.roots().to_vec();
     let mut dirs = judge.dirs.clone();
     for word in call.values(&["-C"]) {
         let Some(dir) = &word.literal else {
@@ -230,29 +246,19 @@ fn whole(judge: &mut Judge<'_>, call: &Call) {
         };
         dirs = dirs.iter().map(|from| joined(from, dir)).collect();
     }
-    if judge.lost
-        || dirs
-            .iter()
-            .any(|dir| !roots.contains(dir) && dir != judge.place.dir())
-    {
+    let is_plain = |dir: &String| match judge.place.root_of(dir) {
+        // A folder that looks like a repository of its own brings settings of its own.
+        Some((_, relative)) => !relative
+            .split('/')
+            .any(|part| part.starts_with('.') || part.to_lowercase().ends_with(".git")),
+        None => dir == judge.place.dir(),
+    };
+    if judge.lost || !dirs.iter().all(is_plain) {
         judge.ask(
             Level::TeamLead,
             "git.folder",
-            "git believes the settings of the folder it stands in, and that is not the root",
+            "git believes the settings of the folder it stands in, and that is no plain folder below the root",
         );
-    }
-}
-
-/// Operands may name a file in a commit: `HEAD:path`.
-fn objects(judge: &mut Judge<'_>, call: &Call) {
-    for word in &call.operands {
-        judge.secret(word);
-        if word.literal.is_none() {
-            judge.unclear(
-                "shell.expansion",
-                "what git is to look at is not known before it runs",
-            );
-        }
     }
 }
 
@@ -277,17 +283,7 @@ fn named(judge: &mut Judge<'_>, call: &Call) {
     }
 }
 
-fn nothing_more(judge: &mut Judge<'_>, call: &Call) {
-    if !call.operands.is_empty() {
-        judge.ask(
-            Level::TeamLead,
-            "command.changes",
-            "changes or asks another repository",
-        );
-    }
-}
-
-fn only_list(judge: &mut Judge<'_>, call: &Call) {
+pub(super) fn only_list(judge: &mut Judge<'_>, call: &Call) {
     let first = call
         .operands
         .first()
@@ -295,10 +291,6 @@ fn only_list(judge: &mut Judge<'_>, call: &Call) {
     if first != Some("list") || call.operands.len() > 1 {
         judge.ask(Level::TeamLead, "command.changes", "changes the repository");
     }
-}
-
-fn stash(judge: &mut Judge<'_>, call: &Call) {
-    only_list(judge, call);
 }
 
 fn reflog(judge: &mut Judge<'_>, call: &Call) {
@@ -323,7 +315,7 @@ fn config(judge: &mut Judge<'_>, call: &Call) {
         .and_then(|word| word.literal.as_deref())
         .unwrap_or_default();
     let plain = [
-        "user.", "core.", "init.", "branch.", "pull.", "push.", "merge.", "diff.", "remote.",
+        "user.", "core.", "init.", "branch.", "pull.", "push.", "merge.", "diff.",
     ];
     let looks = call.has(&["--get"])
         && call.operands.len() == 1
@@ -337,10 +329,6 @@ fn config(judge: &mut Judge<'_>, call: &Call) {
             "changes settings, or shows ones that may hold secrets",
         );
     }
-}
-
-fn paths_written(judge: &mut Judge<'_>, call: &Call) {
-    judge.secrets(&call.operands);
 }
 
 /// `git push`: replacing or removing what others have is agreed to by hand, and never on a shared branch.

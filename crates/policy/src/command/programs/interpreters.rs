@@ -3,7 +3,9 @@
 use hyperion_model::Level;
 
 use super::{Does, Operands, Program, Wrapper};
+use crate::command::dialect;
 use crate::command::judge::{Fed, Judge};
+use crate::command::standard_input::is_standard_input;
 use crate::command::word::Word;
 
 pub(super) const PROGRAMS: &[Program] = &[
@@ -50,6 +52,7 @@ pub(super) const WRAPPERS: &[(&str, Wrapper)] = &[
     ("ksh", shell),
     ("ash", shell),
     ("fish", shell),
+    ("mksh", shell),
     ("rbash", shell),
     ("python", interpreter),
     ("python2", interpreter),
@@ -121,6 +124,8 @@ fn shell(judge: &mut Judge<'_>, name: &str, arguments: &[Word], fed: Fed) -> Opt
             }
         }
     }
+    // `-` and `/dev/stdin` are what it is given, and no script.
+    let script = script.filter(|word| !word.literal.as_deref().is_some_and(is_standard_input));
     if let Some(text) = text {
         let after: Vec<Word> = rest.cloned().collect();
         judge.secrets(&after);
@@ -140,6 +145,12 @@ fn shell(judge: &mut Judge<'_>, name: &str, arguments: &[Word], fed: Fed) -> Opt
                 "command.option",
                 format!("an option of `{name}` changes what runs"),
             );
+        }
+        if let Some(odd) = dialect::odd(name, text) {
+            let detail = format!(
+                "`{name}` may read {odd} in another way than bash; write it plainly, or use `bash -c`"
+            );
+            judge.unclear("shell.dialect", detail);
         }
         // It stands in the same folder, and what it enters it leaves again.
         let (dirs, lost) = (judge.dirs.clone(), judge.lost);
@@ -164,7 +175,7 @@ fn interpreter(judge: &mut Judge<'_>, name: &str, arguments: &[Word], fed: Fed) 
     let reads_input = arguments.iter().all(|word| {
         word.literal
             .as_deref()
-            .is_none_or(|text| text.starts_with('-'))
+            .is_none_or(|text| text.starts_with('-') || is_standard_input(text))
     });
     let is_given_text = arguments.iter().any(|word| {
         matches!(
@@ -176,7 +187,8 @@ fn interpreter(judge: &mut Judge<'_>, name: &str, arguments: &[Word], fed: Fed) 
         judge.deny("command.unseen", UNSEEN);
         return None;
     }
-    runs(judge, name, arguments, false)
+    // What it is given may be code, unless its words are.
+    runs(judge, name, arguments, fed.has_input && !is_given_text)
 }
 
 fn runs(judge: &mut Judge<'_>, name: &str, arguments: &[Word], from_input: bool) -> Option<String> {

@@ -1,8 +1,11 @@
 //! What is known of programs: tables, one file a family.
 
 mod archive;
+mod endless;
 mod files;
 mod git;
+mod git_discards;
+mod git_prints;
 mod interpreters;
 mod machine;
 mod network;
@@ -10,6 +13,8 @@ mod packages;
 mod search;
 mod text;
 mod wrappers;
+
+pub(super) use search::found_by_find;
 
 use super::call::Call;
 use super::judge::{Fed, Judge};
@@ -43,6 +48,8 @@ pub(crate) enum Operands {
     Names,
     /// Paths that are read.
     Read,
+    /// Paths whose content is counted, and not shown.
+    Sizes,
     /// The first is read, the second written.
     InOut,
     /// Paths that are written.

@@ -5,6 +5,7 @@ use hyperion_model::Level;
 use super::{Operands, Program, Wrapper};
 use crate::command::call::Call;
 use crate::command::judge::{Fed, Judge, Touch};
+use crate::command::names::Names;
 use crate::command::search_glob_is_plain;
 use crate::command::word::Word;
 
@@ -79,26 +80,26 @@ const TESTS: &str = "-H -P -O? -name=t -iname=t -path=t -ipath=t -wholename=t -i
 
 /// `find`: names below folders; what it runs on them is judged with each folder in its place.
 fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option<String> {
-    let mut plain: Vec<Word> = Vec::new();
-    let mut run: Vec<Vec<Word>> = Vec::new();
+    let mut tests: Vec<Word> = Vec::new();
+    let mut run: Vec<(&str, Vec<Word>)> = Vec::new();
     let mut rest = arguments.iter();
     while let Some(word) = rest.next() {
         match word.literal.as_deref() {
             Some(action @ ("-exec" | "-execdir" | "-ok" | "-okdir")) => {
-                judge.ask(
-                    Level::TeamLead,
-                    "command.runs",
-                    format!("`find {action}` runs a program on what it finds"),
-                );
                 let command = rest
                     .by_ref()
                     .take_while(|word| !matches!(word.literal.as_deref(), Some(";" | "+")));
-                run.push(command.cloned().collect());
+                run.push((action, command.cloned().collect()));
             }
-            Some("(" | ")" | "!" | ",") => {}
-            _ => plain.push(word.clone()),
+            _ => tests.push(word.clone()),
         }
     }
+    let is_mark = |word: &&Word| matches!(word.literal.as_deref(), Some("(" | ")" | "!" | ","));
+    let plain: Vec<Word> = tests
+        .iter()
+        .filter(|word| !is_mark(word))
+        .cloned()
+        .collect();
     let call = Call::read(&plain, TESTS, false);
     for option in &call.unknown {
         judge.unclear(
@@ -106,7 +107,7 @@ fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option
             format!("the option `{option}` of `{name}` is not known"),
         );
     }
-    judge.beginnings(&call.operands);
+    judge.beginnings(&call.operands, "!-delete");
     let deletes = call.has(&["-delete"]);
     if deletes {
         judge.ask(
@@ -148,11 +149,20 @@ fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option
             }
         }
     }
+    // What only looks, at what may be looked at, is nothing to ask about.
+    run.retain(|(action, command)| {
+        let looks = *action == "-exec" && looks(judge, command, &call.operands, &tests);
+        if !looks {
+            let detail = format!("`find {action}` runs a program on what it finds");
+            judge.ask(Level::TeamLead, "command.runs", detail);
+        }
+        !looks
+    });
     let changes = deletes || !run.is_empty();
     for word in &call.operands {
         judge.path(word, if changes { Touch::Write } else { Touch::Name });
     }
-    for command in &run {
+    for (_, command) in &run {
         let mut starts: Vec<Word> = call.operands.clone();
         if starts.is_empty() {
             starts.push(Word::known("."));
@@ -176,4 +186,79 @@ fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option
         }
     }
     judge.exactly(name, arguments)
+}
+
+/// Tells whether a program that `find` runs only looks at what may be looked at.
+fn looks(judge: &mut Judge<'_>, command: &[Word], starts: &[Word], tests: &[Word]) -> bool {
+    let names = Names {
+        sources: finds_sources(judge, tests),
+        below: true,
+        zero: true,
+    };
+    let is_place = |word: &Word| word.literal.as_deref() == Some("{}");
+    let hides_one = |word: &Word| !is_place(word) && word.pattern.contains("{}");
+    if command.iter().any(hides_one) {
+        return false;
+    }
+    let put_in = |word: &Word| {
+        if is_place(word) {
+            names.word(true)
+        } else {
+            word.clone()
+        }
+    };
+    let command: Vec<Word> = command.iter().map(put_in).collect();
+    judge.looks_at(&command, starts)
+}
+
+/// Tells whether all that these tests find are sources: whatever else they say, each branch is about such a name.
+fn finds_sources(judge: &Judge<'_>, tests: &[Word]) -> bool {
+    let words: Option<Vec<&str>> = tests.iter().map(|word| word.literal.as_deref()).collect();
+    let Some(words) = words else { return false };
+    let mut named = false;
+    for (at, word) in words.iter().enumerate() {
+        let after = |by: usize| words.get(at + by).copied().unwrap_or_default();
+        match *word {
+            "-follow" | "-L" | "-H" | "-files0-from" | "," => return false,
+            "-not" | "!"
+                if !matches!(
+                    after(1),
+                    "-path" | "-name" | "-ipath" | "-iname" | "-wholename"
+                ) =>
+            {
+                return false;
+            }
+            "-o" | "-or" if !matches!(after(1), "-name" | "-iname") => return false,
+            "-name" | "-iname" if at > 0 && matches!(words[at - 1], "-not" | "!") => {}
+            "-name" | "-iname" if !judge.names_sources(after(1)) => return false,
+            "-name" | "-iname" => named = true,
+            _ => {}
+        }
+    }
+    named
+}
+
+/// Says what is known of the names that `find` prints; nothing where it does more than print names.
+pub(crate) fn found_by_find(judge: &Judge<'_>, arguments: &[Word]) -> Option<Names> {
+    let does_more = |word: &Word| {
+        word.literal.as_deref().is_none_or(|text| {
+            let text = text.trim_start_matches('-');
+            ["exec", "ok", "delete", "fprint", "fls", "ls", "printf"]
+                .iter()
+                .any(|action| text.starts_with(action))
+        })
+    };
+    if arguments.iter().any(does_more) {
+        return None;
+    }
+    let is_start = |word: &&Word| !word.pattern.starts_with(['-', '(', '!']);
+    let mut starts = arguments.iter().take_while(is_start);
+    let denied = starts.any(|start| judge.is_secret(&start.pattern));
+    Some(Names {
+        sources: !denied && finds_sources(judge, arguments),
+        zero: arguments
+            .iter()
+            .any(|word| word.literal.as_deref() == Some("-print0")),
+        below: true,
+    })
 }

@@ -2,7 +2,7 @@
 
 use hyperion_model::Level;
 
-use super::{Operands, Program};
+use super::{Operands, Program, endless};
 use crate::command::call::Call;
 use crate::command::judge::{Judge, Touch};
 use crate::command::word::Word;
@@ -10,9 +10,11 @@ use crate::command::word::Word;
 pub(super) const PROGRAMS: &[Program] = &[
     Program::reads(&["true", "false", ":"], "", Operands::Text),
     Program::reads(&["echo"], "-*", Operands::Text),
-    Program::reads(&["printf"], "!-v=t", Operands::Text),
-    Program::reads(&["seq"], "-# -f=t -s=t -w --equal-width --format=t --separator=t", Operands::Text),
-    Program::reads(&["sleep"], "", Operands::Text),
+    Program::reads(&["printf"], "!-v=t", Operands::Text).checked(endless::printf),
+    Program::reads(&["seq"], "-# -f=t -s=t -w --equal-width --format=t --separator=t", Operands::Text)
+        .checked(endless::seq),
+    Program::reads(&["sleep"], "", Operands::Text).checked(endless::sleep),
+    Program::reads(&["yes"], "-*", Operands::Text).checked(endless::yes),
     // `-v` looks up what may hold a command.
     Program::reads(&["test", "["], "-* !-v=t !-R=t", Operands::Text),
     Program::reads(
@@ -179,8 +181,8 @@ fn until(text: &str, mark: char) -> Option<&str> {
 /// `awk`: its program has to be one that only prints.
 fn awk(judge: &mut Judge<'_>, call: &Call) {
     const DOES_MORE: &[&str] = &[
-        "system", "getline", "|", ">", "@", "ARGV", "ARGC", "ENVIRON", "PROCINFO", "close",
-        "fflush", "SYMTAB", "FUNCTAB",
+        "system", "getline", "|", "@", "ARGV", "ARGC", "ENVIRON", "PROCINFO", "close", "fflush",
+        "SYMTAB", "FUNCTAB",
     ];
     if call.has(&["-f", "--file"]) {
         return;
@@ -189,8 +191,13 @@ fn awk(judge: &mut Judge<'_>, call: &Call) {
         .operands
         .first()
         .and_then(|word| word.literal.as_deref());
-    let only_prints =
-        program.is_some_and(|program| !DOES_MORE.iter().any(|word| program.contains(word)));
+    let only_prints = program.is_some_and(|program| {
+        let program = program.replace("||", " ");
+        !DOES_MORE.iter().any(|word| program.contains(word)) && !awk_redirects(&program)
+    });
+    if program.is_some_and(endless::awk_may_loop) {
+        judge.unclear("command.endless", "the `awk` program may go on for ever");
+    }
     if !only_prints {
         judge.ask(
             Level::TeamLead,
@@ -211,6 +218,34 @@ fn awk(judge: &mut Judge<'_>, call: &Call) {
             "sets a variable of the `awk` program",
         );
     }
+}
+
+/// Tells whether a `>` of a program for `awk` may write a file: one that stands behind a `print` of its own statement.
+fn awk_redirects(program: &str) -> bool {
+    let mut bare = String::new();
+    let mut letters = program.chars();
+    while let Some(c) = letters.next() {
+        bare.push(c);
+        if c == '"' {
+            while let Some(inner) = letters.next().filter(|c| *c != '"') {
+                if inner == '\\' {
+                    letters.next();
+                }
+            }
+            bare.push('"');
+        }
+    }
+    // Where a pattern, a comment or a line that goes on may hold them, marks part nothing.
+    let is_plain = !bare.contains(['/', '#', '\\']);
+    let mut statement = 0;
+    for (at, c) in bare.char_indices() {
+        match c {
+            ';' | '{' | '}' if is_plain => statement = at,
+            '>' if bare[statement..at].contains("print") => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// `jq`: its program must not look into the environment or into other files.
@@ -234,6 +269,9 @@ fn jq(judge: &mut Judge<'_>, call: &Call) {
         .and_then(|word| word.literal.as_deref());
     let only_looks =
         program.is_some_and(|program| !DOES_MORE.iter().any(|word| program.contains(word)));
+    if program.is_some_and(endless::jq_may_loop) {
+        judge.unclear("command.endless", "the `jq` program may go on for ever");
+    }
     if !only_looks && !call.operands.is_empty() {
         judge.ask(
             Level::TeamLead,

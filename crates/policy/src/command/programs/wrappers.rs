@@ -295,22 +295,55 @@ fn su(judge: &mut Judge<'_>, name: &str, arguments: &[Word], fed: Fed) -> Option
     judge.exactly(name, arguments)
 }
 
-/// `xargs`: what it is given is not known, so it never passes; what it runs may still be refused.
+/// `xargs`: what it is given is not known, save where names are listed that may be looked at.
 fn xargs(judge: &mut Judge<'_>, name: &str, arguments: &[Word], fed: Fed) -> Option<String> {
-    judge.unclear(
-        "shell.expansion",
-        format!("what `{name}` is given is not known before it runs"),
-    );
     let call = Call::read(
         arguments,
-        "-0 -a=r -d=t -E=t -I=t -i? -L=t -l? -n=t -P=t -p -r -s=t -t -x --arg-file=r --delimiter=t --max-args=t
-         --max-lines? --max-procs=t --no-run-if-empty --null --replace? --verbose --open-tty --interactive",
+        "-0 -d=t -I=t -L=t -n=t -P=t -r -s=t -t -x --delimiter=t --max-args=t --max-procs=t --no-run-if-empty --null
+         --verbose !-a=r !-E=t !-i? !-l? !-p !--arg-file=r !--max-lines? !--replace? !--open-tty !--interactive",
         true,
     );
     for word in call.values(&["-a", "--arg-file"]) {
         judge.secret(word);
     }
-    judge.argv(&call.operands, fed);
+    let plain = call.unknown.is_empty() && call.given.iter().all(|given| !given.asks);
+    let mark = call.values(&["-I"]).next().map(|word| word.pattern.clone());
+    let hides_mark = |word: &Word| {
+        let hidden = |mark: &String| word.pattern.contains(mark.as_str()) && word.pattern != *mark;
+        mark.as_ref().is_some_and(hidden)
+    };
+    match fed.names {
+        Some(names) if plain && !call.operands.iter().any(hides_mark) => {
+            let given = names.word(names.zero && call.has(&["-0", "--null"]));
+            let mut words = call.operands.clone();
+            match &mark {
+                None => words.push(given),
+                Some(mark) => {
+                    for word in words.iter_mut().filter(|word| word.pattern == *mark) {
+                        *word = given.clone();
+                    }
+                }
+            }
+            let fed = Fed {
+                has_input: true,
+                names: None,
+                ..fed
+            };
+            judge.argv(&words, fed);
+        }
+        _ => {
+            let detail = format!("what `{name}` is given is not known before it runs");
+            judge.unclear("shell.expansion", detail);
+            judge.argv(
+                &call.operands,
+                Fed {
+                    has_input: true,
+                    names: None,
+                    ..fed
+                },
+            );
+        }
+    }
     // Its arguments come last: a program that removes what it is told may be told anything.
     None
 }

@@ -1,0 +1,91 @@
+//! What reads standard input: by name, or because nothing else is named.
+
+use super::call::Call;
+use super::judge::{Fed, Judge};
+use super::programs::{Operands, Program};
+use crate::place::joined;
+
+/// Programs that read standard input where no file is named.
+const READERS: &[&str] = &[
+    "cat",
+    "tac",
+    "rev",
+    "head",
+    "tail",
+    "wc",
+    "sort",
+    "uniq",
+    "cut",
+    "tr",
+    "column",
+    "paste",
+    "nl",
+    "fold",
+    "fmt",
+    "expand",
+    "unexpand",
+    "sed",
+    "awk",
+    "gawk",
+    "mawk",
+    "nawk",
+    "jq",
+    "grep",
+    "egrep",
+    "fgrep",
+    "od",
+    "xxd",
+    "hexdump",
+    "hd",
+    "md5sum",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "cksum",
+];
+
+/// Tells whether a word names standard input.
+pub(super) fn is_standard_input(text: &str) -> bool {
+    text == "-"
+        || text.starts_with('/')
+            && matches!(
+                joined("/", text).as_str(),
+                "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0" | "/proc/thread-self/fd/0"
+            )
+}
+
+impl Judge<'_> {
+    /// Notes a reader that nothing is given to: it waits for a person.
+    pub(super) fn waits(&mut self, name: &str, program: &Program, call: &Call, fed: Fed) {
+        if fed.has_input || !READERS.contains(&name) {
+            return;
+        }
+        let files = match program.operands {
+            Operands::Text => &[],
+            Operands::Pattern(given_by) if !call.has(given_by) => {
+                call.operands.get(1..).unwrap_or_default()
+            }
+            _ => call.operands.as_slice(),
+        };
+        let first = call
+            .operands
+            .first()
+            .and_then(|word| word.literal.as_deref());
+        let needs_none = match name {
+            "grep" | "egrep" | "fgrep" => call.has(&["-r", "--recursive"]),
+            "jq" => call.has(&["-n", "--null-input"]),
+            "awk" | "gawk" | "mawk" | "nawk" => {
+                first.is_some_and(|text| text.trim_start().starts_with("BEGIN"))
+            }
+            _ => false,
+        };
+        let by_name =
+            |word: &super::word::Word| word.literal.as_deref().is_some_and(is_standard_input);
+        if files.iter().any(by_name) || files.is_empty() && !needs_none {
+            self.unclear(
+                "command.waits",
+                format!("`{name}` waits for what a person types; name a file"),
+            );
+        }
+    }
+}
