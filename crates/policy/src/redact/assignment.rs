@@ -1,9 +1,22 @@
 //! Secrets that are told by the name they are given to.
 
-use super::found::{Found, entropy};
+use super::found::{Found, entropy, has_sequence, is_word};
+use super::{encoded, listed};
 
 /// The rule for credentials in a header.
 pub(super) const AUTHORIZATION: &str = "authorization";
+
+/// What stands before credentials in a header.
+pub(super) const SCHEMES: [&str; 8] = [
+    "authorization",
+    "bearer ",
+    "basic ",
+    "token ",
+    "apikey ",
+    "ssws ",
+    "splunk ",
+    "geniekey ",
+];
 
 /// Words in a name that say a secret follows.
 pub(super) const NAME_WORDS: &[&str] = &[
@@ -11,6 +24,7 @@ pub(super) const NAME_WORDS: &[&str] = &[
     "passwd",
     "passphrase",
     "passwort",
+    "pass",
     "pwd",
     "secret",
     "token",
@@ -53,6 +67,13 @@ impl NameKind {
 /// Finds the value given to the name around a word.
 pub(super) fn find(text: &str, at: usize, end: usize) -> Option<Found> {
     let bytes = text.as_bytes();
+    // `pass` ends its word; longer words are looked for by themselves.
+    if end - at == "pass".len()
+        && text[at..end].eq_ignore_ascii_case("pass")
+        && bytes.get(end).is_some_and(u8::is_ascii_alphabetic)
+    {
+        return None;
+    }
     let in_name = |c: &&u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-');
     let before = bytes[..at]
         .iter()
@@ -67,39 +88,161 @@ pub(super) fn find(text: &str, at: usize, end: usize) -> Option<Found> {
         .count();
     let (name_start, name_end) = (at - before, end + after);
     let name = &text[name_start..name_end];
+    if name == "password"
+        && let Some(found) = listed::netrc(text, name_start, name_end)
+    {
+        return Some(found);
+    }
+    let is_auth = name.trim_start_matches('_') == "auth";
     let kind = name_kind(name)?;
-    let value = value(text, name.starts_with("--"), name_end)?;
+    let setting = bracketed(text, name_start, name_end);
+    let value = setting.or_else(|| value(text, name.starts_with("--"), name_end))?;
     let given = &text[value.start..value.end];
+    if is_folder(name) && !(text[..name_start].ends_with(';') || text[value.end..].starts_with(';'))
+    {
+        return None;
+    }
+    if is_auth {
+        // `user:password`, as registries write it.
+        let pair =
+            encoded::decoded(given).filter(|pair| pair.contains(':') && !is_placeholder(pair));
+        return pair.map(|_| Found::by_name(AUTHORIZATION, value.start, value.end));
+    }
+    if kind == NameKind::Password && is_pass(name) && !value.quoted && !is_set_pass(name) {
+        return None;
+    }
     // Unquoted, `HMAC_KEY=…` is a setting, `nid_key = …` is code.
     let setting = value.quoted || !name.bytes().any(|c| c.is_ascii_lowercase());
     let found = is_secret(kind, given, value.quoted)
         && ((value.quoted && !value.argument) || !is_type_name(given))
         && (setting || kind != NameKind::Key);
+    let found = found || (kind != NameKind::Password && is_named_form(name, given));
     found.then_some(Found::by_name(kind.rule(), value.start, value.end))
 }
 
-/// Finds what follows `Bearer` or `Basic`.
+/// Tells whether a name is the one that shells give to the current folder.
+fn is_folder(name: &str) -> bool {
+    name.eq_ignore_ascii_case("pwd") || name.eq_ignore_ascii_case("oldpwd")
+}
+
+/// Tells whether a name ends in the word `pass`: `DB_PASS`, `dbPass`, not `bypass`.
+fn is_pass(name: &str) -> bool {
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let Some((head, word)) = name
+        .len()
+        .checked_sub(4)
+        .and_then(|at| name.split_at_checked(at))
+    else {
+        return false;
+    };
+    let begins = !head.ends_with(is_word)
+        || head.ends_with('_')
+        || word.starts_with('P') && head.ends_with(|c: char| c.is_ascii_lowercase());
+    begins && word.eq_ignore_ascii_case("pass")
+}
+
+/// Tells whether a name that ends in `pass` is one of those that passwords have: `DB_PASS`, not `first_pass`.
+fn is_set_pass(name: &str) -> bool {
+    const WHOSE: &[&str] = &[
+        "db", "database", "sql", "mysql", "pg", "postgres", "mongo", "redis", "user", "root",
+        "admin", "sudo", "login", "smtp", "mail", "email", "imap", "ftp", "sftp", "ssh", "http",
+        "proxy", "ldap", "amqp", "mq", "rabbitmq", "auth", "api", "app", "my", "key", "cert",
+        "keystore", "wifi", "vnc", "registry", "docker", "git", "default",
+    ];
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let head = name[..name.len() - 4].trim_end_matches(['_', '-']);
+    let joined = head.len() + 4 < name.len();
+    let setting = joined && !name.bytes().any(|c| c.is_ascii_lowercase());
+    let word = head.rsplit(['_', '-']).next().unwrap_or(head);
+    setting || WHOSE.iter().any(|whose| word.eq_ignore_ascii_case(whose))
+}
+
+/// Tells whether a value is what services of that name give out, though it has the form of something else.
+fn is_named_form(name: &str, value: &str) -> bool {
+    const GIVE_IDS: &[&str] = &[
+        "snyk",
+        "heroku",
+        "codecov",
+        "hubspot",
+        "postmark",
+        "circle",
+        "pagerduty",
+        "zendesk",
+        "scaleway",
+        "scw",
+    ];
+    let name = name.to_ascii_lowercase();
+    let id = is_uuid(value) && GIVE_IDS.iter().any(|service| name.contains(service));
+    let number = value.strip_prefix("0x").is_some_and(|hex| {
+        hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit()) && name.contains("private")
+    });
+    (id || number) && !is_placeholder(value) && entropy(value) >= 3.0
+}
+
+/// Finds a value with brackets, which only a shell's setting can have without quotes: `PASSWORD=a[b`.
+fn bracketed(text: &str, name_at: usize, at: usize) -> Option<ValueAt> {
+    const BEFORE: &[&str] = &["", "export", "ENV", "ARG", "env", "set", "-e", "--env", "-"];
+    let name = &text[name_at..at];
+    if !text[at..].starts_with('=') || name.bytes().any(|c| c.is_ascii_lowercase()) {
+        return None;
+    }
+    let head = &text[text.floor_char_boundary(name_at.saturating_sub(32))..name_at];
+    let head = head.rsplit('\n').next().unwrap_or(head).trim();
+    let start = at + 1;
+    let reach = text.floor_char_boundary((start + MAX_VALUE).min(text.len()));
+    let word = text[start..reach].split(char::is_whitespace).next()?;
+    let word = word.trim_end_matches([';', ',']);
+    let open = word.find(['(', '[', '{'])?;
+    // A call or an index: a name, and brackets to the end.
+    let name = word[..open]
+        .bytes()
+        .all(|c| c.is_ascii_alphanumeric() || b"_.:".contains(&c));
+    let code =
+        (name && word.ends_with([')', ']', '}'])) || word.contains(['"', '\'', '`', '$', '<']);
+    (BEFORE.contains(&head) && !code).then_some(ValueAt {
+        start,
+        end: start + word.len(),
+        quoted: true,
+        argument: false,
+    })
+}
+
+/// Finds what follows `Authorization:`, with or without a word that says how: `Bearer`, `Basic`, `token`.
 pub(super) fn authorization(text: &str, at: usize, end: usize) -> Option<Found> {
+    let word = &text[at..end];
+    if word.eq_ignore_ascii_case("authorization") {
+        let after = text[end..].trim_start_matches(['"', '\'']);
+        let after = after.strip_prefix([':', '='])?;
+        let start = text.len() - after.trim_start_matches([' ', '\t', '"', '\'']).len();
+        let (value, end) = credentials(text, start);
+        let alone = !text[end..].starts_with(' ');
+        return (alone && value.len() >= 20 && is_secret(NameKind::Token, value, true))
+            .then(|| Found::by_name(AUTHORIZATION, start, end));
+    }
     let head = &text[text.floor_char_boundary(at.saturating_sub(40))..at];
     // A rule stays within a line: a stream is cut where lines end.
     let head = head.rsplit('\n').next().unwrap_or(head);
-    let in_header = head.to_ascii_lowercase().contains("authorization");
-    let bearer = text[at..end].starts_with(['b', 'B']) && end - at == "bearer ".len();
-    if !bearer && !in_header {
+    let in_header = || head.to_ascii_lowercase().contains("authorization");
+    let bearer = word.eq_ignore_ascii_case("bearer ");
+    if !bearer && !in_header() {
         return None;
     }
-    let run = text.as_bytes()[end..].iter().take_while(|c| {
+    let (value, value_end) = credentials(text, end);
+    let secret = if word.eq_ignore_ascii_case("basic ") {
+        value.len() >= 12 && !is_placeholder(value) && entropy(value) >= 3.0 && !value.contains('.')
+    } else {
+        is_secret(NameKind::Token, value, true)
+    };
+    secret.then_some(Found::by_name(AUTHORIZATION, end, value_end))
+}
+
+/// Gives what of the credentials at a place is judged, and where they end.
+fn credentials(text: &str, at: usize) -> (&str, usize) {
+    let run = text.as_bytes()[at..].iter().take_while(|c| {
         c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
     });
     let len = run.count();
-    let value = &text[end..end + len];
-    let judged = &value[..len.min(MAX_VALUE)];
-    let secret = if bearer {
-        is_secret(NameKind::Token, judged, true)
-    } else {
-        len >= 12 && !is_placeholder(judged) && entropy(judged) >= 3.0 && !judged.contains('.')
-    };
-    secret.then_some(Found::by_name(AUTHORIZATION, end, end + len))
+    (&text[at..at + len.min(MAX_VALUE)], at + len)
 }
 
 /// Says what a name announces; none where it names something about a secret, or none at all.
@@ -146,6 +289,9 @@ pub(super) fn name_kind(name: &str) -> Option<NameKind> {
         "keyboard",
         "objectkey",
         "s3key",
+        "encrypted",
+        "ciphertext",
+        "sealed",
     ];
     // What may follow the word and still leave the value a secret.
     const TAILS: &[&str] = &[
@@ -184,7 +330,7 @@ pub(super) fn name_kind(name: &str) -> Option<NameKind> {
         return None;
     }
     let has = |words: &[&str]| words.iter().any(|word| plain.contains(word));
-    if has(&["password", "passwd", "passphrase", "passwort", "pwd"]) {
+    if has(&["password", "passwd", "passphrase", "passwort", "pwd"]) || is_pass(name) {
         Some(NameKind::Password)
     } else if has(&[
         "secret",
@@ -192,6 +338,7 @@ pub(super) fn name_kind(name: &str) -> Option<NameKind> {
         "credential",
         "apikey",
         "accesskey",
+        "appkey",
         "privatekey",
         "authkey",
         "signingkey",
@@ -363,10 +510,12 @@ fn is_opaque(value: &str) -> bool {
         .any(|start| value.starts_with(start) && value.len() < 40)
         && ![
             "sha1", "sha256", "sha384", "sha512", "md5", "h1:", "ssh-", "data:", "urn:", "0x",
-            "AAAA", "MFkw", "MCow", "MII",
+            "AAAA", "MFkw", "MCow", "MII", "ENC[", "ENC(", "vault:", "AQICAH",
         ]
         .iter()
         .any(|start| value.starts_with(start))
+        // What kubeseal seals begins with a length.
+        && !(value.len() >= 300 && ["AgA", "AgB", "AgC", "AgD"].iter().any(|start| value.starts_with(start)))
         && !["\\d", "\\w", "[a-z", "[A-Z", "[^", ".*", ".+"]
             .iter()
             .any(|part| value.contains(part))
@@ -403,6 +552,10 @@ pub(super) fn is_placeholder(value: &str) -> bool {
         "abcdefgh",
         "password",
         "passwd",
+        "p@ss",
+        "passw0rd",
+        "pa$$",
+        "%20",
         "secret",
         "hunter2",
         "letmein",
@@ -420,10 +573,11 @@ pub(super) fn is_placeholder(value: &str) -> bool {
     seen.dedup();
     seen.len() <= 3
         || PARTS.iter().any(|part| lower.contains(part))
+        || has_sequence(&lower)
         || value.starts_with(['$', '<', '{', '%', '*'])
 }
 
-fn is_uuid(value: &str) -> bool {
+pub(super) fn is_uuid(value: &str) -> bool {
     let lens: Vec<usize> = value.split('-').map(str::len).collect();
     lens == [8, 4, 4, 4, 12] && value.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-')
 }

@@ -1,6 +1,6 @@
 //! Secrets that can be told by their own shape; [`super::tokens`] lists those with a prefix.
 
-use super::found::{Found, begins, entropy, is_word};
+use super::found::{Found, begins, entropy, has_sequence, is_word};
 use super::tokens::ANY;
 
 /// The most characters looked at to judge a token; a longer one is taken out whole.
@@ -22,6 +22,7 @@ pub(super) const SHAPES: [&str; 2] = ["jwt", "connection-string"];
 pub(super) enum Chars {
     Hex,
     UpperBase32,
+    Upper,
     Alnum,
     Word,
     /// Letters, digits, `_` and `-`.
@@ -37,6 +38,7 @@ impl Chars {
         match self {
             Chars::Hex => c.is_ascii_hexdigit(),
             Chars::UpperBase32 => c.is_ascii_uppercase() || matches!(c, b'2'..=b'7'),
+            Chars::Upper => c.is_ascii_uppercase() || c.is_ascii_digit(),
             Chars::Alnum => c.is_ascii_alphanumeric(),
             Chars::Word => c.is_ascii_alphanumeric() || c == b'_',
             Chars::Url => c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'),
@@ -90,12 +92,9 @@ impl Format {
         if judged < min || judged > max || !is_random(&rest[prefix.len()..prefix.len() + judged]) {
             return None;
         }
-        // `re_some_function_of_ours`: what may hold separators may be a name.
-        let spaced = matches!(
-            self.chars,
-            Chars::Word | Chars::Url | Chars::Dotted | Chars::Base64
-        );
-        if spaced
+        // `re_some_function_of_ours`: what may hold words may be a name.
+        let spelled = !matches!(self.chars, Chars::Hex | Chars::UpperBase32);
+        if spelled
             && judged <= MAX_NAME
             && super::assignment::is_name(&rest[prefix.len()..prefix.len() + judged])
         {
@@ -136,10 +135,12 @@ impl Format {
             .take(12)
             .take_while(|c| c.is_ascii_digit());
         let start = at - digits.count();
+        // An address has it behind `bot`.
+        let named = text[..start].ends_with("/bot") || begins(text, start);
         let body = &text.as_bytes()[at + 3..];
         let len = run(body, self.chars, self.len.1 + 1);
         let end = at + 3 + len;
-        let whole = (8..=10).contains(&(at - start)) && len == self.len.0 && begins(text, start);
+        let whole = (8..=10).contains(&(at - start)) && len == self.len.0 && named;
         (whole && is_random(&text[at + 3..end])).then_some(Found::by_shape(self.rule, start, end))
     }
 }
@@ -156,8 +157,19 @@ fn run(text: &[u8], chars: Chars, limit: usize) -> usize {
 fn is_random(body: &str) -> bool {
     let lower = body.to_ascii_lowercase();
     entropy(body) >= MIN_ENTROPY
-        && !lower.contains("example")
-        && !lower.contains("xxxxx")
+        && ![
+            "example",
+            "xxxxx",
+            "your-",
+            "your_",
+            "placeholder",
+            "changeme",
+            "redacted",
+            "dummy",
+        ]
+        .iter()
+        .any(|part| lower.contains(part))
+        && !has_sequence(&lower)
         && body.bytes().any(|c| c.is_ascii_alphanumeric())
 }
 

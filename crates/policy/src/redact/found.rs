@@ -105,6 +105,36 @@ pub(super) const fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
+/// Finds the next stretch, from a place on, of at least `min` bytes of a kind; it looks at few of the others.
+pub(super) fn long_run(
+    bytes: &[u8],
+    mut from: usize,
+    min: usize,
+    is: fn(u8) -> bool,
+) -> Option<std::ops::Range<usize>> {
+    while let Some(window) = bytes.get(from..from + min) {
+        match window.iter().rposition(|c| !is(*c)) {
+            Some(at) => from += at + 1,
+            None => {
+                let rest = bytes[from + min..].iter();
+                return Some(from..from + min + rest.take_while(|c| is(**c)).count());
+            }
+        }
+    }
+    None
+}
+
+/// Tells whether characters follow each other as they do in a sample: `abcdef`, `123456`.
+pub(super) fn has_sequence(lower: &str) -> bool {
+    let mut len = 1;
+    let pairs = lower.bytes().zip(lower.bytes().skip(1));
+    pairs.into_iter().any(|(a, b)| {
+        let follows = b == a + 1 && b.is_ascii_alphanumeric();
+        len = if follows { len + 1 } else { 1 };
+        len >= 6
+    })
+}
+
 /// Measures how evenly characters are used, in bits a character.
 pub(super) fn entropy(text: &str) -> f64 {
     let mut counts = [0u32; 256];

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::found::Found;
+use super::found::{Found, long_run};
 
 /// The rule for private keys.
 pub(super) const RULE: &str = "private-key";
@@ -40,7 +40,7 @@ const AROUND: [char; 7] = ['"', '\'', '`', ',', ';', '\\', '\r'];
 const SIGNS: [char; 3] = ['-', '>', '|'];
 
 /// Reads what may have been cut off: without padding, with bits to spare.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
+pub(super) const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -133,11 +133,7 @@ pub(super) fn body(text: &str, at: usize) -> Option<Key> {
 
 /// Tells whether a key may begin in a text, or go on in it: cheap, and never wrong about what is none.
 pub(super) fn may_hold(text: &str) -> bool {
-    let mut len = 0;
-    let long = text.bytes().any(|c| {
-        len = if is_base64(c) { len + 1 } else { 0 };
-        len >= MIN_WIDTH
-    });
+    let long = long_run(text.as_bytes(), 0, MIN_WIDTH, is_base64).is_some();
     long || text.contains("-----BEGIN") || text.contains("Private-Lines:")
 }
 

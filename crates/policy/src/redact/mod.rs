@@ -25,6 +25,7 @@ use serde_json::Value;
 
 mod assignment;
 mod diff;
+mod encoded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 
@@ -32,6 +33,8 @@ mod format;
 mod found;
 mod key;
 mod known;
+mod listed;
+mod shapes;
 mod stream;
 mod tokens;
 mod words;
@@ -41,6 +44,7 @@ use found::Found;
 use words::{Hit, Words};
 
 pub use diff::MaskedDiff;
+pub use encoded::disguised;
 pub use known::MIN_KNOWN_BYTES;
 pub use stream::{MAX_HELD_BYTES, RedactStream};
 
@@ -49,12 +53,18 @@ pub const KNOWN: &str = "known";
 /// The most passes over one text; what one pass takes out can uncover the next secret.
 const MAX_PASSES: usize = 8;
 
+/// How deep base64 is read that stands in base64.
+const MAX_NESTED: usize = 2;
+
 const MARKER_START: &str = "[redacted:";
 
 /// What a keyword announces.
 #[derive(Debug, Clone, Copy)]
 enum Trigger {
     Format(usize),
+    Shape(usize),
+    Command(usize),
+    PasswordFile,
     PrivateKey,
     PuttyKey,
     /// A key without a line that announces it; it begins so many characters before.
@@ -89,8 +99,18 @@ static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| {
     }
     add("eyj", Trigger::Jwt);
     add("://", Trigger::Connection);
-    add("bearer ", Trigger::Authorization);
-    add("basic ", Trigger::Authorization);
+    for word in assignment::SCHEMES {
+        add(word, Trigger::Authorization);
+    }
+    for (at, shape) in shapes::SHAPES.iter().enumerate() {
+        add(shape.word, Trigger::Shape(at));
+    }
+    for (at, program) in listed::PROGRAMS.iter().enumerate() {
+        add(program.word, Trigger::Command(at));
+    }
+    for word in listed::FILE_WORDS {
+        add(word, Trigger::PasswordFile);
+    }
     for word in assignment::NAME_WORDS {
         add(word, Trigger::Assignment);
     }
@@ -292,6 +312,11 @@ impl Redactor {
 
     /// Finds secrets: in order, not overlapping, never inside a marker.
     fn find(&self, text: &str) -> Vec<Found> {
+        self.find_within(text, MAX_NESTED)
+    }
+
+    /// Finds secrets, also in base64 that stands in base64, so many times.
+    fn find_within(&self, text: &str, nested: usize) -> Vec<Found> {
         let builtin = &*BUILTIN;
         let hits = builtin.words.hits(text);
         let known = self
@@ -299,9 +324,6 @@ impl Redactor {
             .as_ref()
             .map(|known| known.hits(text))
             .unwrap_or_default();
-        if hits.is_empty() && known.is_empty() {
-            return Vec::new();
-        }
         // Markers of an earlier pass, and known secrets, cut the text: what stands between two
         // cuts is read alone, so that a second pass sees exactly what the first one saw.
         let markers = markers(text);
@@ -314,8 +336,27 @@ impl Redactor {
         );
         let mut cuts = [markers, known.clone()].concat();
         cuts.sort_unstable_by_key(|cut| cut.start);
+        let mut all = known;
+        let mut low = 0;
+        let ends = [(text.len(), text.len())];
+        for (high, next) in cuts.iter().map(|cut| (cut.start, cut.end)).chain(ends) {
+            let part = text.get(low..high).unwrap_or_default();
+            let judge = |plain: &str| {
+                let found = nested
+                    .checked_sub(1)
+                    .map(|nested| self.find_within(plain, nested))?;
+                found.first().map(|found| found.rule)
+            };
+            let encoded = encoded::find(part, judge).into_iter();
+            all.extend(
+                encoded
+                    .chain(shapes::discord(part))
+                    .map(|found| found.moved(low)),
+            );
+            low = next;
+        }
         let mut cuts = cuts.into_iter().peekable();
-        let (mut low, mut all) = (0, known);
+        low = 0;
         let mut last = Found::by_shape(KNOWN, 0, 0);
         for hit in hits {
             while let Some(cut) = cuts.next_if(|cut| cut.end <= hit.start) {
@@ -335,6 +376,11 @@ impl Redactor {
                 Some(trigger @ (Trigger::PrivateKey | Trigger::PuttyKey | Trigger::KeyBody(_))) => {
                     key_at(*trigger, part, at, end).and_then(|(at, key)| key.found(at))
                 }
+                Some(Trigger::Shape(index)) => shapes::SHAPES[*index].find(part, at, end),
+                Some(Trigger::Command(index)) => {
+                    listed::command(&listed::PROGRAMS[*index], part, at, end)
+                }
+                Some(Trigger::PasswordFile) => listed::file(part, at),
                 Some(Trigger::Jwt) => format::jwt(part, at),
                 Some(Trigger::Connection) => format::connection(part, at),
                 Some(Trigger::Authorization) => assignment::authorization(part, at, end),
@@ -370,6 +416,9 @@ fn key_at(trigger: Trigger, text: &str, at: usize, end: usize) -> Option<(usize,
             Some((start, key::body(text, start)?))
         }
         Trigger::Format(_)
+        | Trigger::Shape(_)
+        | Trigger::Command(_)
+        | Trigger::PasswordFile
         | Trigger::Jwt
         | Trigger::Connection
         | Trigger::Authorization
@@ -406,8 +455,9 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
     let formats = tokens::FORMATS.iter().map(|format| format.rule);
     formats
         .chain(format::SHAPES)
+        .chain(shapes::SHAPES.iter().map(|shape| shape.rule))
         .chain(NameKind::ALL.map(NameKind::rule))
-        .chain([KNOWN, key::RULE, assignment::AUTHORIZATION])
+        .chain([KNOWN, key::RULE, shapes::DISCORD, assignment::AUTHORIZATION])
 }
 
 fn fingerprint(secret: &str) -> String {

@@ -20,4 +20,5 @@ mod redact_stream;
 mod refusals;
 mod risks;
 mod rules;
+mod secret_corpus;
 mod weakened;
