@@ -18,6 +18,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzed;
 mod layers;
+mod lost;
 mod merge;
 mod plan;
 mod policy;
@@ -30,6 +31,7 @@ pub(crate) use edit::{EditError, set, unset};
 pub(crate) use error::{SettingsError, SettingsErrors, unknown};
 pub(crate) use field::{Field, FieldError, Setting};
 pub(crate) use layers::{Loaded, load};
+pub(crate) use lost::REMEDY;
 pub(crate) use variables::Variables;
 
 /// Every setting with its value in force.

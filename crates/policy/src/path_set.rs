@@ -72,6 +72,11 @@ impl PathSet {
             if plain.trim().is_empty() {
                 return Err(bad("is empty"));
             }
+            if plain == "..." {
+                return Err(bad(
+                    "stands for the shipped list in a setting of the machine, once, and where one is shipped",
+                ));
+            }
             if plain.split('/').any(|part| matches!(part, "." | "..")) {
                 return Err(bad("has a `.` or `..` part"));
             }
@@ -268,6 +273,7 @@ mod tests {
         };
         insta::assert_snapshot!(refused("a[b"), @r#"read `policy.paths.deny`: the glob "a[b" does not parse; correct or remove it"#);
         insta::assert_snapshot!(refused("../x"), @r#"read `policy.paths.deny`: the glob "../x" has a `.` or `..` part; correct or remove it"#);
+        insta::assert_snapshot!(refused("..."), @r#"read `policy.paths.deny`: the glob "..." stands for the shipped list in a setting of the machine, once, and where one is shipped; correct or remove it"#);
         insta::assert_snapshot!(refused("!"), @r#"read `policy.paths.deny`: the glob "!" is empty; correct or remove it"#);
     }
 }

@@ -66,11 +66,11 @@ struct GetArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion config set merge.workers 2
-  hyperion config set policy.paths.deny \"*.key,.env\"")]
+  hyperion config set policy.paths.deny \"...,*.sqlite\"")]
 struct SetArgs {
     /// Its key, for instance merge.workers
     key: String,
-    /// Its value; several globs are parted by commas
+    /// Its value; several globs are parted by commas, and ... stands for the shipped ones
     #[arg(allow_hyphen_values = true)]
     value: String,
 }
@@ -165,6 +165,7 @@ fn list(args: &ListArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 ]);
             }
             cx.output.data(&table.render(cx.output.width()));
+            say_lost(&loaded, None, cx);
         }
     }
     Ok(Exit::Done)
@@ -187,6 +188,7 @@ fn get(args: &GetArgs, cx: &Cx) -> anyhow::Result<Exit> {
     }
     talk.push_str(&field("about", setting.about));
     cx.output.progress(&talk);
+    say_lost(&loaded, Some(setting.key), cx);
     Ok(Exit::Done)
 }
 
@@ -204,6 +206,7 @@ fn set(args: &SetArgs, cx: &Cx) -> anyhow::Result<Exit> {
     write(&path, &text)?;
     cx.output
         .say(&format!("Set {} in {}.", args.key, path.display()));
+    say_lost(&cx.settings()?, Some(&args.key), cx);
     overridden(&args.key, cx);
     Ok(Exit::Done)
 }
@@ -223,6 +226,18 @@ fn unset(args: &UnsetArgs, cx: &Cx) -> anyhow::Result<Exit> {
     }
     overridden(&args.key, cx);
     Ok(Exit::Done)
+}
+
+/// Says what lists no longer have of the shipped ones: all, or the one with this key.
+fn say_lost(loaded: &Loaded, key: Option<&str>, cx: &Cx) {
+    let mut lost = loaded.lost();
+    lost.retain(|lost| key.is_none_or(|key| key == lost.key));
+    for lost in &lost {
+        cx.output.say(&crate::view::warning(&lost.to_string()));
+    }
+    if !lost.is_empty() {
+        cx.output.progress(&hint(settings::REMEDY));
+    }
 }
 
 /// Says when a variable hides what the file says now, and that a running engine keeps what it has.
@@ -249,6 +264,7 @@ fn check(cx: &Cx) -> anyhow::Result<Exit> {
     };
     cx.output
         .data(&format!("All is well: {changed} changed, file {file}"));
+    say_lost(&loaded, None, cx);
     Ok(Exit::Done)
 }
 

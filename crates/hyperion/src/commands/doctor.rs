@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::output::FormatArgs;
 use crate::output::visible::visible;
 use crate::session::Session;
+use crate::settings;
 use crate::view;
 
 /// Check that all is well: store, key, git, repositories, disk
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     if args.fix {
         mend(cx).await?;
     }
-    let report = match cx
+    let mut report = match cx
         .with(Access::Read, async |session| {
             ask(session, args.secrets).await
         })
@@ -44,6 +45,14 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         Ok(report) => report,
         Err(error) => unopened(&error).ok_or(error)?,
     };
+    let lost = cx.settings()?.lost();
+    let replaced = lost.iter().map(|lost| Finding {
+        name: "settings".to_owned(),
+        health: Health::Warning,
+        detail: lost.to_string(),
+        fix: Some(settings::REMEDY.to_owned()),
+    });
+    report.findings.extend(replaced);
     cx.output
         .show(args.format.format, &report, view::doctor::report)?;
     let sick = report

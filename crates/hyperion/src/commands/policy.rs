@@ -49,6 +49,9 @@ struct Shown {
     #[serde(flatten)]
     policy: Policy,
     sources: BTreeMap<String, String>,
+    /// What lists that were set no longer have of the shipped ones.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    lost: BTreeMap<String, Vec<String>>,
 }
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
@@ -74,9 +77,18 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 )
             })
             .collect();
-        let shown = Shown { policy, sources };
+        let lost = loaded.lost();
+        let replaced: Vec<String> = lost.iter().map(ToString::to_string).collect();
+        let shown = Shown {
+            policy,
+            sources,
+            lost: lost
+                .into_iter()
+                .map(|lost| (lost.key.to_owned(), lost.globs))
+                .collect(),
+        };
         cx.output.show(args.format.format, &shown, |shown| {
-            view::policy::block(&shown.policy, &shown.sources)
+            view::policy::block(&shown.policy, &shown.sources, &replaced)
         })?;
         Ok(Exit::Done)
     })

@@ -75,6 +75,8 @@ pub(crate) enum Field {
     Commands(fn(&mut Settings) -> &mut Vec<CommandRule>),
 }
 
+/// What stands in a list for all that is shipped.
+const SHIPPED: &str = "...";
 /// The most globs of one list.
 const GLOBS_MAX: usize = 1000;
 
@@ -101,7 +103,9 @@ impl Field {
             Self::Switch(_) => "true or false".into(),
             Self::Name(_) => "a name of letters, digits, `.`, `_` and `-`".into(),
             Self::Folder(_) => "the absolute path of a folder, or nothing".into(),
-            Self::Globs(_) => "a list of globs".into(),
+            Self::Globs(_) => {
+                "a list of globs, in which `\"...\"` stands for the shipped list".into()
+            }
             Self::Commands(_) => {
                 "a list of rules, each with `prefix`, `verdict` (allow, ask, deny), `reason` and `examples`".into()
             }
@@ -167,11 +171,16 @@ impl Field {
                 let array = value.as_array().filter(|array| array.len() <= GLOBS_MAX);
                 let globs = array.ok_or_else(wrong)?.iter().map(Value::as_str);
                 let globs: Option<Vec<&str>> = globs.collect();
-                *at(settings) = globs
-                    .ok_or_else(wrong)?
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect();
+                let globs = globs.ok_or_else(wrong)?.into_iter().map(str::to_owned);
+                let mut globs: Vec<String> = globs.collect();
+                let shipped = at(&mut Settings::default()).clone();
+                // Where nothing is shipped it stays, and is refused as a glob: an empty list may mean all.
+                if let Some(place) = globs.iter().position(|glob| glob == SHIPPED)
+                    && !shipped.is_empty()
+                {
+                    globs.splice(place..=place, shipped);
+                }
+                *at(settings) = globs;
             }
             Self::Commands(at) => {
                 let array = value.as_array().filter(|array| array.len() <= GLOBS_MAX);

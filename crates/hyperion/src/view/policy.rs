@@ -8,7 +8,11 @@ use super::{field, fields};
 use crate::output::visible::visible;
 
 /// Writes the rules, and where those come from that are not as shipped.
-pub(crate) fn block(policy: &Policy, sources: &BTreeMap<String, String>) -> String {
+pub(crate) fn block(
+    policy: &Policy,
+    sources: &BTreeMap<String, String>,
+    replaced: &[String],
+) -> String {
     let Policy {
         repo,
         paths_allow,
@@ -64,6 +68,8 @@ pub(crate) fn block(policy: &Policy, sources: &BTreeMap<String, String>) -> Stri
         sources.push("all as shipped".to_owned());
     }
     text.push_str(&fields("set in", sources));
+    let replaced = replaced.iter().map(|says| visible(says).into_owned());
+    text.push_str(&fields("replaced", replaced));
     text.push_str(&field("digest", digest));
     text
 }

@@ -293,3 +293,35 @@ fn the_rules_can_be_tried() {
     let shown = world.json(&["policy", "show"]);
     assert_eq!(shown["sources"]["policy.commands"], "shipped");
 }
+
+// O4: a list that replaces a shipped one is taken, and whoever looks is told what it no longer has.
+#[test]
+fn a_replaced_list_says_what_is_lost_wherever_one_looks() {
+    let world = World::new(FILES);
+    let key = "policy.paths.deny";
+    let says = "replaces the shipped list and no longer has `.env`";
+    let set = world.run(&["config", "set", key, "*.key"]).code(0);
+    let shown = world.run(&["policy", "show"]).code(0);
+    let doctor = world.run(&["doctor"]).code(0);
+    for told in [&set.stderr, &shown.stdout, &doctor.stdout] {
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(says), "{told}");
+    }
+    let lost = world.json(&["policy", "show"])["lost"][key].clone();
+    assert!(
+        lost.as_array().unwrap().contains(&json!(".netrc*")),
+        "{lost}"
+    );
+
+    world.run(&["config", "set", key, "...,*.sqlite"]).code(0);
+    for arguments in [
+        ["config", "check"],
+        ["policy", "show"],
+        ["doctor", "--format=table"],
+    ] {
+        let told = world.run(&arguments).code(0);
+        assert!(!told.stdout.contains("shipped list") && !told.stderr.contains("shipped list"));
+    }
+    let refused = world.run(&["policy", "test", "--path", ".env"]).code(4);
+    assert!(refused.stdout.contains("policy.paths.deny"));
+}
