@@ -117,6 +117,8 @@ pub struct ItemFacts {
     pub old_mode: Option<u32>,
     /// Size of the new content in bytes.
     pub new_size: u64,
+    /// Whether nobody outside of the repository can call what the file declares: a program, a private module.
+    pub is_internal: bool,
 }
 
 /// A whole change, as policy sees it.

@@ -1,7 +1,8 @@
 //! What others may call: finds items that a change takes away, changes or adds.
 //!
-//! By lines, not by a parser: it sees the line on which an item is declared. Parameters on
-//! lines of their own are not seen; a change of only those counts as no change of interface.
+//! By lines, not by a parser: it sees an item whose first line changes, with the lines that follow it on the same side up to
+//! the end of its parameters. A change of a parameter alone, on a line of its own, is not seen. What only looks otherwise is
+//! no change: other line breaks, other names of parameters in Rust, another annotation or one more default in Python.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,16 +40,11 @@ pub(crate) fn read(items: &[ItemFacts], rules: &Rules, risks: &mut Risks) {
                 risks.add(RiskKind::BreakingChange, Severity::High, says, &item.path);
             }
         }
-        if rules.tests.covers(path) || is_private_place(path) {
+        if item.is_internal || rules.tests.covers(path) || is_private_place(path) {
             continue;
         }
         let language = Language::of(path);
-        let find = |lines: &[String]| -> Vec<Export> {
-            lines
-                .iter()
-                .filter_map(|line| export(language, line))
-                .collect()
-        };
+        let find = |lines: &[String]| exports(language, lines);
         removed.extend(
             find(&item.removed)
                 .into_iter()
@@ -80,6 +76,13 @@ pub(crate) fn read(items: &[ItemFacts], rules: &Rules, risks: &mut Risks) {
             false
         }
         Some(_) | None => true,
+    });
+    // Whoever called it before still can.
+    removed.retain(|(path, old)| {
+        let takes_all =
+            |new: &Export| new.name == old.name && accepts(&old.signature, &new.signature);
+        Language::of(path.as_str()) != Language::Python
+            || !added.iter().any(|(_, new)| takes_all(new))
     });
     // A changed signature is noted once, as what it breaks.
     let broken: BTreeSet<String> = removed
@@ -142,14 +145,43 @@ fn is_private_place(path: &str) -> bool {
         || matches!(file, "main.rs" | "build.rs" | "main.go" | "__main__.py")
 }
 
-fn export(language: Language, line: &str) -> Option<Export> {
+/// Tells whether a change of an item may be one of what others call.
+pub(crate) fn declares(item: &ItemFacts) -> bool {
+    let language = Language::of(item.path.as_str());
+    let mut lines = item.added.iter().chain(&item.removed);
+    lines.any(|line| export_name(language, line).is_some())
+}
+
+/// Finds the items that lines declare.
+fn exports(language: Language, lines: &[String]) -> Vec<Export> {
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(name) = export_name(language, line) else {
+            continue;
+        };
+        let whole = declaration(language, &lines[at..]);
+        match name.strip_prefix("use ") {
+            Some(_) => found.extend(given_on(&whole).map(|name| Export {
+                signature: format!("use {name}"),
+                name: format!("use {name}"),
+            })),
+            None => found.push(Export {
+                name,
+                signature: signature(language, &whole),
+            }),
+        }
+    }
+    found
+}
+
+fn export_name(language: Language, line: &str) -> Option<String> {
     let trimmed = line.trim();
-    let name = match language {
-        Language::Rust => rust(trimmed)?,
-        Language::Script => script(line)?,
-        Language::Python => python(line)?,
-        Language::Go => go(line)?,
-        Language::Public => public(trimmed)?,
+    match language {
+        Language::Rust => rust(trimmed),
+        Language::Script => script(line),
+        Language::Python => python(line),
+        Language::Go => go(line),
+        Language::Public => public(trimmed),
         Language::C
         | Language::Ruby
         | Language::Php
@@ -158,35 +190,146 @@ fn export(language: Language, line: &str) -> Option<Export> {
         | Language::Css
         | Language::Json
         | Language::Prose
-        | Language::Other => return None,
-    };
-    Some(Export {
-        name,
-        signature: signature(language, trimmed),
-    })
+        | Language::Other => None,
+    }
 }
 
-/// Cuts a declaration's body off, so that a change of the body alone is not one of the interface.
-fn signature(language: Language, line: &str) -> String {
-    let cut = match language {
+/// Joins a declaration that goes on over lines: until its brackets are closed, and in Rust until its body or end.
+fn declaration(language: Language, lines: &[String]) -> String {
+    const LINES_MAX: usize = 30;
+    let mut whole = String::new();
+    for line in lines.iter().take(LINES_MAX) {
+        whole.push_str(line.trim());
+        whole.push(' ');
+        let count = |bracket: char| whole.matches(bracket).count();
+        let is_list = whole.starts_with("pub use ");
+        let is_closed = count('(') <= count(')') && (!is_list || count('{') <= count('}'));
+        let goes_on =
+            language == Language::Rust && whole.contains("fn ") && !whole.contains(['{', ';']);
+        if is_closed && !goes_on {
+            break;
+        }
+    }
+    whole
+}
+
+/// Lists the names that a `pub use` gives on.
+fn given_on(whole: &str) -> impl Iterator<Item = String> + '_ {
+    let text = whole.trim().trim_start_matches("pub use ");
+    let names = text.split([',', '{', '}', ';']).map(str::trim);
+    names
+        .filter(|name| !name.is_empty() && !name.ends_with("::"))
+        .map(|name| name.rsplit("::").next().unwrap_or(name).to_owned())
+}
+
+/// Cuts a declaration's body off, so that a change of the body alone is not one of the interface, and what only looks otherwise.
+fn signature(language: Language, whole: &str) -> String {
+    let head = match language {
+        Language::Python => python_head(whole),
         // A constant's value is seen by others, but changing it breaks nobody's build.
-        Language::Rust | Language::Public | Language::Go => line
-            .split(['{', ';'])
-            .next()
-            .unwrap_or(line)
-            .split(" = ")
-            .next()
-            .unwrap_or(line),
-        Language::Python => line.trim_end_matches(':'),
-        _ => line
-            .split(['{', ';'])
-            .next()
-            .unwrap_or(line)
-            .split(" = ")
-            .next()
-            .unwrap_or(line),
+        _ => {
+            let head = whole.split(['{', ';']).next().unwrap_or(whole);
+            head.split(" = ").next().unwrap_or(head)
+        }
     };
-    cut.split_whitespace().collect::<Vec<_>>().join(" ")
+    match (language, head.split_once('('), head.rfind(')')) {
+        (Language::Rust, Some((name, _)), Some(end)) if name.contains("fn ") => {
+            let parameters = head.get(name.len() + 1..end).unwrap_or("");
+            let types = parts(parameters).map(|parameter| match parameter.split_once(": ") {
+                Some((_, kind)) => kind.trim(),
+                None => parameter.trim(),
+            });
+            let types: Vec<&str> = types.collect();
+            compact(&format!("{name}({}){}", types.join(","), &head[end + 1..]))
+        }
+        (Language::Python, Some((name, _)), Some(end)) => {
+            let parameters = head.get(name.len() + 1..end).unwrap_or("");
+            let names: Vec<String> = parts(parameters).map(python_parameter).collect();
+            compact(&format!("{name}({})", names.join(",")))
+        }
+        _ => compact(head),
+    }
+}
+
+/// Cuts a Python declaration at the colon that begins its body.
+fn python_head(whole: &str) -> &str {
+    let mut depth = 0usize;
+    for (at, c) in whole.char_indices() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 => return &whole[..at],
+            _ => {}
+        }
+    }
+    whole
+}
+
+/// Gives a parameter's name, and that it has a default.
+fn python_parameter(parameter: &str) -> String {
+    let name = parameter
+        .split([':', '='])
+        .next()
+        .unwrap_or(parameter)
+        .trim();
+    // `:` and `=` may stand in a default, but then behind a `=` all the same.
+    let mark = if parameter.contains('=') { "=" } else { "" };
+    format!("{name}{mark}")
+}
+
+/// Splits at the commas that stand in no bracket.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0usize;
+    let parts = text.split(move |c| {
+        match c {
+            '(' | '[' | '<' | '{' => depth += 1,
+            ')' | ']' | '>' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    parts.filter(|part| !part.trim().is_empty())
+}
+
+/// Takes away blanks that part no words, and the comma before a closing bracket.
+fn compact(text: &str) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut compact = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if compact.ends_with(is_word) && word.starts_with(is_word) {
+            compact.push(' ');
+        }
+        compact.push_str(word);
+    }
+    for bracket in [')', ']', '>'] {
+        compact = compact.replace(&format!(",{bracket}"), &bracket.to_string());
+    }
+    compact.trim_end_matches(',').to_owned()
+}
+
+/// Tells whether whoever calls a Python function by one signature can by the other: it only has more parameters, with defaults.
+fn accepts(old: &str, new: &str) -> bool {
+    let split = |signature: &str| -> Option<(String, Vec<String>)> {
+        let (name, rest) = signature.split_once('(')?;
+        let parameters = rest
+            .strip_suffix(')')?
+            .split(',')
+            .filter(|part| !part.is_empty());
+        Some((name.to_owned(), parameters.map(str::to_owned).collect()))
+    };
+    let (Some((old_name, old)), Some((new_name, new))) = (split(old), split(new)) else {
+        return false;
+    };
+    old_name == new_name
+        && new.len() >= old.len()
+        && old
+            .iter()
+            .zip(&new)
+            .all(|(old, new)| old == new || format!("{old}=") == *new)
+        && new
+            .iter()
+            .skip(old.len())
+            .all(|more| more.ends_with('=') || more.starts_with('*'))
 }
 
 fn rust(line: &str) -> Option<String> {
@@ -210,7 +353,7 @@ fn rust(line: &str) -> Option<String> {
         "fn" | "struct" | "enum" | "trait" | "type" | "const" | "static" | "mod" | "union" => {
             Some(format!("{kind} {}", identifier(words.next()?)?))
         }
-        "use" => Some(format!("use {}", words.next()?.trim_end_matches(';'))),
+        "use" => Some("use ".to_owned()),
         // `pub name: Type` in a struct.
         field => field
             .strip_suffix(':')

@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::links::led_astray;
 use super::stale::standing;
-use super::{MadeItem, Preview, change_facts, moved_hunks, preview, unified_diff};
+use super::{
+    MadeItem, Preview, change_facts, mark_internal, moved_hunks, preview, unified_diff,
+};
 use crate::approval::QuestionDocument;
 use crate::cx::json_blob;
 use crate::error::{chain, git_id, oid};
@@ -101,7 +103,7 @@ impl Assess {
         let (_, rules) = opened.file_and_rules(cx, &tip)?;
         let owns = owned(cx, set)?;
         let rolls_back = request.submission.rolls_back.is_some();
-        let facts = change_facts(
+        let mut facts = change_facts(
             request.submission.class,
             accepted,
             owns,
@@ -110,6 +112,7 @@ impl Assess {
         );
         let base_tree = oid(&set.proposal.base_tree)?;
         let astray = led_astray(opened, &base_tree, accepted, &rules)?;
+        mark_internal(&mut facts, &opened.git, &tip);
         let mut assessment = assess(&facts, &rules, &cx.redactor).refused_for(astray);
         if rolls_back {
             let level = rollback::level(cx, request)?;

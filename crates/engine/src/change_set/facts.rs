@@ -1,6 +1,8 @@
 //! What policy needs to know of a change.
 
-use hyperion_git::FileMode;
+use std::collections::BTreeMap;
+
+use hyperion_git::{FileMode, Oid, RepoStore, TreePath};
 use hyperion_model::ChangeFacts;
 use hyperion_model::facts::{Class, ItemFacts, Operation};
 use hyperion_patch::{DiffOptions, LineKind, diff, is_binary};
@@ -8,6 +10,9 @@ use hyperion_policy::{Redactor, Rules, adds_secret};
 
 use super::MadeItem;
 use super::materialise::mode_bits;
+
+/// The most bytes of a manifest or module that is read to tell whether others call it.
+const MANIFEST_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Gathers the facts of a change from its items.
 pub(crate) fn change_facts(
@@ -24,6 +29,23 @@ pub(crate) fn change_facts(
         from_outside,
         is_rollback,
     }
+}
+
+/// Looks up, in the tree that a change starts from, which of its files declare nothing that others may call.
+pub(crate) fn mark_internal(facts: &mut ChangeFacts, git: &RepoStore, tip: &Oid) {
+    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    // What cannot be read is not there: then the file counts as one that others call.
+    let read = |path: &str| {
+        let entry = git.lookup(tip, &TreePath::from(path)).ok().flatten()?;
+        let bytes = git.read_blob(&entry.oid, MANIFEST_BYTES_MAX).ok()?;
+        String::from_utf8(bytes).ok()
+    };
+    hyperion_policy::mark_internal(facts, &mut |path| {
+        known
+            .entry(path.to_owned())
+            .or_insert_with(|| read(path))
+            .clone()
+    });
 }
 
 /// Tells whether a change with these items would be refused for a secret.
@@ -76,6 +98,7 @@ fn item_facts(item: &MadeItem) -> ItemFacts {
         mode: new_mode.map(mode_bits),
         old_mode: old_mode.map(mode_bits),
         new_size: new.len() as u64,
+        is_internal: false,
     }
 }
 

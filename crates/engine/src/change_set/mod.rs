@@ -20,7 +20,7 @@ pub use content::{
     Preview, PreviewItem, accepted_lines, landed, moved_hunks, preview, title, unified_diff,
 };
 pub use decide::{decide_all, decide_item};
-pub(crate) use facts::{change_facts, operation};
+pub(crate) use facts::{change_facts, mark_internal, operation};
 pub(crate) use links::{led_astray, led_astray_by_merge};
 pub(crate) use materialise::mode_bits;
 pub use materialise::{ItemFailure, Made, MadeItem, Side, materialise};

@@ -10,7 +10,9 @@ use hyperion_model::{Decision, Level};
 use hyperion_policy::assess;
 
 use super::message;
-use crate::change_set::{change_facts, led_astray, led_astray_by_merge, owned, preview};
+use crate::change_set::{
+    change_facts, led_astray, led_astray_by_merge, mark_internal, owned, preview,
+};
 use crate::error::{git_id, oid};
 use crate::look::Look;
 use crate::repo::Opened;
@@ -200,7 +202,7 @@ fn stricter(
         let Some(request) = request else { continue };
         let submission = &request.submission;
         let accepted = preview.accepted()?;
-        let facts = change_facts(
+        let mut facts = change_facts(
             submission.class,
             &accepted,
             owned(cx, set)?,
@@ -209,6 +211,7 @@ fn stricter(
         );
         let base_tree = oid(&set.proposal.base_tree)?;
         let astray = led_astray(opened, &base_tree, &accepted, &rules)?;
+        mark_internal(&mut facts, &opened.git, tip);
         let now = assess(&facts, &rules, &cx.redactor).refused_for(astray);
         let level = match now.decision {
             Decision::Allow => Level::Auto,

@@ -41,6 +41,7 @@ pub(crate) fn edit(path: &str, lines: &[&str]) -> ItemFacts {
         mode: Some(0o100_644),
         old_mode: Some(0o100_644),
         new_size: 100,
+        is_internal: false,
     }
 }
 

@@ -10,6 +10,7 @@ mod commands;
 mod commit;
 mod corpus;
 mod everyday;
+mod exports;
 mod permit;
 mod places;
 mod rates;

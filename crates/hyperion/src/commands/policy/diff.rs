@@ -53,6 +53,7 @@ fn item(file: &FilePatch) -> Result<ItemFacts, String> {
         from_path,
         operation,
         new_size: added.iter().map(|line| line.len() as u64 + 1).sum(),
+        is_internal: false,
         added,
         removed,
         binary: matches!(file.body, Body::Binary(_)),

@@ -167,7 +167,7 @@ fn of_change(file: &Path, class: ClassArg, rules: &Rules, cx: &Cx) -> anyhow::Re
     let bytes = read(file, cx)?;
     let items =
         diff::items(&bytes).map_err(|why| Failure::usage(format!("{}: {why}", file.display())))?;
-    let facts = ChangeFacts {
+    let mut facts = ChangeFacts {
         class: match class {
             ClassArg::Feature => Class::Feature,
             ClassArg::Bugfix => Class::Bugfix,
@@ -179,6 +179,11 @@ fn of_change(file: &Path, class: ClassArg, rules: &Rules, cx: &Cx) -> anyhow::Re
         from_outside: false,
         is_rollback: false,
     };
+    // What the diff does not say of its repository is looked up in the folder one stands in.
+    hyperion_policy::mark_internal(&mut facts, &mut |path| {
+        let path = cx.current_dir().join(path);
+        String::from_utf8(hyperion_host::read_bounded(&path, MAX_BYTES).ok()?).ok()
+    });
     let assessment = assess(&facts, rules, &Redactor::new(std::iter::empty::<&str>()));
     let (verdict, level) = match assessment.decision {
         Decision::Allow => ("allow", Some("auto".to_owned())),
