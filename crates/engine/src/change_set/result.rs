@@ -3,7 +3,6 @@
 use hyperion_api::change_request::FailureCode;
 use hyperion_api::task_request::{Change, Operation};
 use hyperion_git::FileMode;
-use hyperion_model::Digest;
 use hyperion_patch::{MovedHunk, apply_located};
 
 use super::Side;
@@ -57,15 +56,6 @@ pub(super) fn new_side(
             "a symbolic link holds the path it leads to: 1 to {MAX_LINK_BYTES} bytes, no NUL and no line end"
         );
         return Err(unfit(body(change), FailureCode::InvalidPatch, detail));
-    }
-    if let Some(wanted) = &change.result_hash {
-        let made = Digest::of(&bytes);
-        if wanted.parse() != Ok(made) {
-            let detail = format!(
-                "the result is {made}, not {wanted}: make the change again, or leave the hash out"
-            );
-            return Err(unfit("result_hash", FailureCode::HashMismatch, detail));
-        }
     }
     Ok((Some(Side { mode, bytes }), moved))
 }

@@ -3,18 +3,23 @@
 use hyperion_api::change_request::FailureCode;
 use hyperion_api::task_request::Change;
 use hyperion_git::{FileMode, NewFile, Oid, RepoStore, Stored, TreePath};
+use hyperion_model::Digest;
 
 use super::materialise::{ItemFailure, MadeItem};
 use super::result::body;
 use crate::Error;
 
-/// Gives files the content that `git add` would store, by the attributes of the base; the failures are those it cannot.
+/// Gives files the content that `git add` would store, by the attributes of the base; the failures are those it cannot, and
+/// those that are not what the change says they come to, before or after that.
 pub(super) fn store_as_git_would(
     git: &RepoStore,
     tree: &Oid,
     changes: &[Change],
     items: &mut [MadeItem],
 ) -> Result<Vec<ItemFailure>, Error> {
+    let unlike: Vec<usize> = (0..items.len())
+        .filter(|index| result_unlike(changes, items, *index).is_some())
+        .collect();
     let paths: Vec<TreePath> = items
         .iter()
         .map(|item| TreePath::from(item.path.as_str()))
@@ -51,5 +56,28 @@ pub(super) fn store_as_git_would(
             })),
         }
     }
+    for index in unlike {
+        failures.extend(result_unlike(changes, items, index));
+    }
     Ok(failures)
+}
+
+/// Says that a file is not what its change says it comes to.
+fn result_unlike(changes: &[Change], items: &[MadeItem], index: usize) -> Option<ItemFailure> {
+    let change = changes.get(index)?;
+    let wanted = change.result_hash.as_ref()?;
+    let made = Digest::of(&items.get(index)?.new.as_ref()?.bytes);
+    if wanted.parse() == Ok(made) {
+        return None;
+    }
+    let detail =
+        format!("the result is {made}, not {wanted}: make the change again, or leave the hash out");
+    Some(ItemFailure {
+        index,
+        field: Some("result_hash"),
+        path: change.path.clone(),
+        code: FailureCode::HashMismatch,
+        detail,
+        stale: false,
+    })
 }
