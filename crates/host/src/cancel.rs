@@ -4,8 +4,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
+
+use crate::wait::{Interest, deadline_after, wait_ready};
 
 /// A flag that ends the run that watches it; clones share it, and it is never lowered again.
 #[derive(Debug, Clone)]
@@ -44,6 +47,12 @@ impl CancelFlag {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.shared.raised.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the flag is raised, or the time is over; says whether it was raised.
+    pub fn wait(&self, time: Duration) -> io::Result<bool> {
+        wait_ready(&[(&self.shared.bell, Interest::Read)], deadline_after(time))?;
+        Ok(self.is_cancelled())
     }
 
     pub(crate) fn bell(&self) -> &OwnedFd {

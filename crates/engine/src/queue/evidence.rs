@@ -100,7 +100,7 @@ pub(super) fn of_check(
         .reason
         .as_ref()
         .map_or("it failed", |reason| reason.as_str());
-    let errors = errors_of(cx, opened, run)?;
+    let errors = errors_of(cx, opened, entry, run)?;
     let first = errors.first().and_then(first_cause).unwrap_or_default();
     let detail = format!("check {name:?} failed on the merged result: {why}{first}");
     let failure = Failure {
@@ -124,11 +124,14 @@ pub(super) fn of_check(
 }
 
 /// Reads what is wrong from a check's output; nothing of it when the output is gone.
-fn errors_of(cx: &Cx, opened: &Opened, run: &Run) -> Result<Vec<FoundError>, Error> {
+fn errors_of(cx: &Cx, opened: &Opened, entry: &Entry, run: &Run) -> Result<Vec<FoundError>, Error> {
     let Some((output, _)) = run::read_log(cx, run, MAX_READ_BYTES)? else {
         return Ok(Vec::new());
     };
-    let lane = Lane::folder_of(&run::lanes(cx, opened), run::LANE);
+    let lane = Lane::folder_of(
+        &run::lanes(cx, opened),
+        run::lane_of(opened, &entry.admission.branch),
+    );
     let analysis = hyperion_analyze::output(&hyperion_analyze::Output {
         bytes: output.as_bytes(),
         exit_code: run.exit_code,

@@ -5,9 +5,10 @@
 //! candidate, so running it twice does no harm.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyperion_fault::{Point, reached};
-use hyperion_git::Lane;
+use hyperion_git::{Lane, LaneError};
 use hyperion_host::{
     CancelFlag, Exit, Launch, Limits, Logged, ProcessMark, confine_this_thread, create_private_dir,
     kill_group, kill_marked, run_logged,
@@ -19,7 +20,7 @@ use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
 use hyperion_store::{Filter, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::{LANE, end_of, lanes, log_path};
+use super::{end_of, lane_of, lanes, log_path};
 use crate::error::{chain, oid};
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
@@ -27,6 +28,9 @@ use crate::{Cx, Error};
 
 /// The most bytes of a check's output that its record keeps; the log has the rest.
 const TAIL_BYTES: usize = 16 * 1024;
+
+/// How often a check looks whether its lane is free.
+const LANE_LOOK: Duration = Duration::from_millis(100);
 
 /// The signals by which people and machines end what is at work: SIGHUP, SIGINT, SIGTERM.
 const HUNG_UP: [i32; 3] = [1, 2, 15];
@@ -291,10 +295,27 @@ impl Job {
             what: lanes.display().to_string(),
             source,
         })?;
-        let lane = Lane::prepare(&lanes, LANE, &opened.git, &oid(&candidate.commit)?)?;
+        let slot = lane_of(&opened, &entry.admission.branch);
+        let commit = oid(&candidate.commit)?;
+        let lane = loop {
+            match Lane::prepare(&lanes, slot, &opened.git, &commit) {
+                // Of a branch that shares it, or of a check that was called off and is ending: its turn comes.
+                Err(LaneError::Busy { .. }) if !self.waits_in_vain()? => {}
+                prepared => break prepared?,
+            }
+        };
         reached(Point::LanePrepared);
         let logged = self.run_in(&lane, &spec)?;
         Ok(self.ending(&logged))
+    }
+
+    /// Waits a moment for a lane; says whether the check was called off meanwhile.
+    fn waits_in_vain(&self) -> Result<bool, Error> {
+        let waited = self.cancel.wait(LANE_LOOK);
+        waited.map_err(|source| Error::Io {
+            what: "a pipe".to_owned(),
+            source,
+        })
     }
 
     fn run_in(&self, lane: &Lane, spec: &CheckSpec) -> Result<Logged, Error> {

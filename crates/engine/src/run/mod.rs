@@ -10,8 +10,8 @@ pub use jobs::Jobs;
 
 use std::path::PathBuf;
 
-use hyperion_model::RunId;
 use hyperion_model::run::Run;
+use hyperion_model::{Digest, Name, RunId};
 use hyperion_policy::Redactor;
 
 use crate::repo::Opened;
@@ -22,8 +22,25 @@ pub fn log_path(cx: &Cx, id: RunId) -> PathBuf {
     cx.home.runs().join(id.to_string()).join("output.log")
 }
 
-/// Which of a repository's lanes checks use: one after the other.
-pub(crate) const LANE: u16 = 0;
+/// How many lanes a repository has besides that of its own branch.
+const OTHER_LANES: u16 = 32;
+
+/// Gives the lane in which the checks of a branch run, one after the other.
+///
+/// The repository's branch has one to itself, and so have the others as long as there are few; two that share one wait for
+/// each other. Which it is follows from the name, so that a lane stays warm.
+pub(crate) fn lane_of(opened: &Opened, branch: &Name) -> u16 {
+    lane_beside(&opened.repo.branch, branch)
+}
+
+fn lane_beside(own: &Name, branch: &Name) -> u16 {
+    if own == branch {
+        return 0;
+    }
+    let digest = Digest::of(branch.as_str().as_bytes());
+    let [first, second, ..] = *digest.as_bytes();
+    1 + u16::from_be_bytes([first, second]) % OTHER_LANES
+}
 
 /// Gives the folder that a repository's lanes are in.
 pub(crate) fn lanes(cx: &Cx, opened: &Opened) -> PathBuf {

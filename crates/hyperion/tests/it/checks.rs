@@ -286,3 +286,50 @@ fn a_check_that_hangs_is_ended() {
     assert!(text(&entry["evidence"]["output_tail"]).contains("waiting"));
     world.assert_sound();
 }
+
+// M4: a lane that is busy is waited for, and nobody's attempt; other branches have lanes of their own.
+#[test]
+fn a_busy_lane_is_waited_for() {
+    let world = World::up(&[("a.txt", "one\n")]);
+    let signs = tempfile::tempdir().unwrap();
+    let sign = |name: &str| signs.path().join(name).display().to_string();
+    let file = |branch: &str, check: &str| {
+        let change = task_request(branch).class("docs").base(branch).task(
+            task("T1", "say it")
+                .create(&format!("{branch}.md"), "said\n")
+                .check(check),
+        );
+        world.file(&change)
+    };
+    // Two names that share a lane.
+    for branch in ["side-7", "side-8"] {
+        world.repo.git(&["branch", branch]);
+    }
+    let holding = format!(
+        "touch {}; until test -e {}; do sleep 0.05; done",
+        sign("held"),
+        sign("go")
+    );
+    let first = file("side-7", &holding);
+    let running = |request: &str| {
+        let runs = world.list(&["run", "list", "--request", request]);
+        runs.iter()
+            .filter(|run| run["kind"] == "check")
+            .map(|run| text(&run["status"]))
+            .collect::<Vec<_>>()
+    };
+    world.request_when(&first, |_| running(&first) == ["running"]);
+    let second = file("side-8", "true");
+    world.request_when(&second, |_| running(&second) == ["starting"]);
+    // Its check runs and ends beside the one that holds the shared lane.
+    let third = file("main", "true");
+    world.request_when(&third, |detail| detail["status"] == "completed");
+    assert_eq!(running(&second), ["starting"]);
+    fs::write(sign("go"), "").unwrap();
+    for request in [first, second] {
+        let detail = world.request_when(&request, |detail| detail["status"] == "completed");
+        let entry = world.entry(&text(&detail["entries"][0]["id"]));
+        assert_eq!(entry["attempts"], 0);
+        assert_eq!(running(&request), ["finished"]);
+    }
+}
