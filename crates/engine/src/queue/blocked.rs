@@ -7,12 +7,13 @@ use hyperion_git::{Hold, Landing};
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::{Command, Name, RepoId};
 
-use super::work::Queue;
+use super::restless::Restless;
+use super::work::{Queue, branch_of};
 use crate::error::oid;
 use crate::{Cx, Error};
 
 /// Lets entries go on once nothing is in their way any more; tells whether one does.
-pub(super) fn look(queue: &Queue, cx: &Cx, blocked: &[Entry]) -> bool {
+pub(super) fn look(queue: &mut Queue, cx: &Cx, blocked: &[Entry]) -> bool {
     // What is in the way of a whole branch is looked at once, however many wait for it.
     let mut branches: HashMap<(RepoId, Name), Way> = HashMap::new();
     let mut free = Vec::new();
@@ -21,7 +22,7 @@ pub(super) fn look(queue: &Queue, cx: &Cx, blocked: &[Entry]) -> bool {
         let way = branches
             .entry(branch)
             .or_insert_with(|| way_of(cx, entry).unwrap_or_else(|_| Way::clear()));
-        match may_go_on(cx, entry, way) {
+        match may_go_on(&mut queue.restless, cx, entry, way) {
             Ok(true) => free.push(entry),
             Ok(false) => {}
             Err(error) => tracing::debug!(entry = %entry.id, %error, "still blocked"),
@@ -88,11 +89,14 @@ fn way_of(cx: &Cx, entry: &Entry) -> Result<Way, Error> {
 }
 
 /// Tells whether nothing is in the way of one entry.
-fn may_go_on(cx: &Cx, entry: &Entry, way: &Way) -> Result<bool, Error> {
+fn may_go_on(restless: &mut Restless, cx: &Cx, entry: &Entry, way: &Way) -> Result<bool, Error> {
     let opened = cx.repos.open(cx, entry.admission.repo)?;
     let Some(tip) = opened.tip_if_there(&entry.admission.branch)? else {
         return Ok(false);
     };
+    if !restless.may_go_on(entry.id, branch_of(entry), tip.clone(), cx.now()) {
+        return Ok(false);
+    }
     let Some(candidate) = &entry.candidate else {
         return Ok(way.is_clear);
     };

@@ -15,6 +15,7 @@ use hyperion_policy::{Action, ActionKind, DecisionId, Permit, Purpose, Rules, pe
 use hyperion_store::{Committed, StoreError};
 
 use super::refs;
+use super::restless;
 use super::ride::{self, Rider};
 use super::train;
 use super::work::{Queue, millis};
@@ -48,6 +49,12 @@ pub(super) fn dispatch(
         return Ok(false);
     }
     if tip != Some(oid(&candidate_of(&first.entry)?.tip)?) {
+        if let [only] = train
+            && let Some(reason) = restless::moved(queue, cx, &only.entry)?
+        {
+            block_with(queue, cx, std::iter::once(&only.entry), &reason)?;
+            return Ok(false);
+        }
         ride::take_back(queue, cx, opened, &first.entry, &entries())?;
         return Ok(false);
     }
@@ -360,9 +367,24 @@ pub(super) fn block_waiting<'a>(
     cx: &Cx,
     entries: impl Iterator<Item = &'a Entry>,
 ) -> Result<(), Error> {
+    let mut entries = entries.peekable();
+    let Some(first) = entries.peek() else {
+        return Ok(());
+    };
+    let reason = branch_is_gone(first.admission.branch.as_str());
+    block_with(queue, cx, entries, &reason)
+}
+
+/// Lets entries of a branch wait that are at work, and have no intent yet.
+fn block_with<'a>(
+    queue: &Queue,
+    cx: &Cx,
+    entries: impl Iterator<Item = &'a Entry>,
+    reason: &str,
+) -> Result<(), Error> {
     let blocked: Vec<_> = entries.collect();
     let lists = blocked.iter().map(|entry| {
-        let reason = ShortText::cut(&branch_is_gone(entry.admission.branch.as_str()));
+        let reason = ShortText::cut(reason);
         let block = entry::Command::Block { reason };
         (vec![Command::Entry(entry.id, block)], vec![])
     });
@@ -462,6 +484,7 @@ fn record(
     all(cx.execute_each(&cx.stamp(&queue.name), lists))?;
     reached(Point::LandingRecorded);
     for rider in train {
+        queue.restless.forget(rider.entry.id);
         queue.log(cx, &rider.entry, "land", "landed", took_ms, None);
     }
     refs::delete(queue, opened, &landing.entry);

@@ -21,6 +21,7 @@ pub(crate) mod pause;
 #[cfg(test)]
 mod recovery_tests;
 mod refs;
+mod restless;
 pub(crate) mod retry;
 mod ride;
 #[cfg(test)]

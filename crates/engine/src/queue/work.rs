@@ -16,6 +16,7 @@ use hyperion_store::{Filter, Lease, QueueRecord};
 use super::branch::riders;
 use super::merge::{self, Outcome, sets_of};
 use super::pause::MAX_PAUSE;
+use super::restless::Restless;
 use super::ride::Rider;
 use super::{admit, blocked, checks, depend, evidence, land, refs};
 use crate::cx::json_blob;
@@ -46,6 +47,8 @@ pub(crate) struct Queue {
     pub(super) alone: HashMap<(RepoId, Name), usize>,
     /// The refs of landings that are over, which somebody's lock kept from being deleted.
     pub(super) refs_left: Vec<(RepoId, String)>,
+    /// Entries whose branch moves faster than they are checked.
+    pub(super) restless: Restless,
     /// Lines of the queue's log that are not written yet.
     lines: RefCell<Vec<QueueRecord>>,
     /// What may have something to admit.
@@ -70,6 +73,7 @@ impl Queue {
             stuck: HashMap::new(),
             alone: HashMap::new(),
             refs_left: Vec::new(),
+            restless: Restless::default(),
             lines: RefCell::default(),
             admitted: Woken::with_all::<change_set::ChangeSet>(),
         }
