@@ -79,8 +79,8 @@ pub enum BlockReason {
         /// Which.
         folder: PathBuf,
     },
-    /// Git cannot write the files of the landing there: a filter of the person's fails.
-    Unwritable {
+    /// Git cannot write the files of the landing there, or compare those that are there: a filter of the person's fails.
+    Failing {
         /// What git said.
         cause: String,
     },
@@ -133,9 +133,12 @@ impl CheckoutBlock {
                 "make {} writable for the user who runs Hyperion; an engine that is up then goes on, else run `hyperion drain`",
                 folder.display()
             ),
-            BlockReason::Unwritable { cause } => format!(
-                "git cannot write the files of this landing ({cause}); mend that filter, seen from {place}; an engine that is up then goes on"
-            ),
+            BlockReason::Failing { cause } => {
+                let cause: String = cause.chars().take(CAUSE_SHOWN_MAX_CHARS).collect();
+                format!(
+                    "git fails in {place} ({cause}); mend that filter or setting; an engine that is up then goes on, else run `hyperion drain`"
+                )
+            }
             BlockReason::Unlike { files, more } => format!(
                 "{} would show as edited in {place}: .gitattributes or a filter stores it otherwise; cancel this, and file it again on the current tip",
                 named(files, *more)
@@ -152,6 +155,9 @@ impl CheckoutBlock {
         }
     }
 }
+
+/// How much of what git said a remedy repeats.
+const CAUSE_SHOWN_MAX_CHARS: usize = 80;
 
 /// How many files in the way a remedy names.
 const NAMED_MAX: usize = 3;

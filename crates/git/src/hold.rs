@@ -79,8 +79,12 @@ impl WorkTree {
         reached(Point::CheckoutLocked);
         self.forget_behind()?;
         let next = self.next_index();
-        let looked = self.clear().and_then(|()| self.copy_index(store, &next));
-        match looked.and_then(|alike| self.block(store, landing, &next, alike)) {
+        let changes = store.diff_trees(&landing.expected, &landing.candidate, Renames::Off);
+        let block = self
+            .clear()
+            .and(changes)
+            .and_then(|changes| self.block(store, landing, &next, &changes));
+        match block {
             Ok(None) => {
                 reached(Point::CheckoutHeld);
                 Ok(Taken::Now)
@@ -96,31 +100,32 @@ impl WorkTree {
         }
     }
 
-    /// Says what would keep this work tree from following a landing; `next` is a copy of its index.
+    /// Says what would keep this work tree from following a landing; `next` becomes a copy of its index.
     fn block(
         &self,
         store: &RepoStore,
         landing: &Landing,
         next: &Path,
-        files_are_alike: bool,
+        changes: &[RawChange],
     ) -> Result<Option<BlockReason>, GitError> {
-        let dirt = self.dirt(store, next, &landing.expected, files_are_alike)?;
-        if dirt.is_some() {
-            return Ok(dirt);
-        }
-        let changes = store.diff_trees(&landing.expected, &landing.candidate, Renames::Off)?;
-        let in_the_way = match self.untracked_in_the_way(&changes)? {
-            Some(reason) => Some(reason),
-            None => self.closed_folder(&changes),
+        let look = || {
+            let are_alike = self.copy_index(store, next)?;
+            if let Some(reason) = self.dirt(store, next, &landing.expected, are_alike)? {
+                return Ok(Some(reason));
+            }
+            if let Some(reason) = self.untracked_in_the_way(changes)? {
+                return Ok(Some(reason));
+            }
+            if let Some(reason) = self.closed_folder(changes) {
+                return Ok(Some(reason));
+            }
+            if let Some(reason) = self.hidden_edits(store, next, changes)? {
+                return Ok(Some(reason));
+            }
+            self.rehearse(store, landing, changes)
         };
-        let in_the_way = match in_the_way {
-            Some(reason) => Some(reason),
-            None => self.hidden_edits(store, next, &changes)?,
-        };
-        match in_the_way {
-            Some(reason) => Ok(Some(reason)),
-            None => self.rehearse(store, landing, &changes),
-        }
+        // What git cannot even look at, it cannot move: a filter of the person's that fails, most often.
+        look().or_else(|error| cause_of(error).map(|cause| Some(BlockReason::Failing { cause })))
     }
 
     fn take_lock(&self, landing: &Landing) -> Result<bool, GitError> {

@@ -12,7 +12,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use hyperion_host::{Input, create_private_dir};
 
 use crate::attributes::{self, ATTRIBUTES_FILE, AttributesFolder};
-use crate::call::{LONG, failure};
+use crate::call::LONG;
 use crate::checkout::BlockReason;
 use crate::error::GitError;
 use crate::landing::Landing;
@@ -67,10 +67,7 @@ impl WorkTree {
             }
         }
         if unstable.is_empty() && !filtered.is_empty() {
-            unstable = match there.write_out(store, &folder, &filtered)? {
-                Ok(unlike) => unlike,
-                Err(cause) => return Ok(Some(BlockReason::Unwritable { cause })),
-            };
+            unstable = there.write_out(store, &folder, &filtered)?;
         }
         Ok((!unstable.is_empty()).then(|| {
             let (files, more) = first_of(unstable);
@@ -78,13 +75,13 @@ impl WorkTree {
         }))
     }
 
-    /// Writes files into this folder and says which of them are not as they are stored, or what keeps git from writing.
+    /// Writes files into this folder and says which of them are not as they are stored.
     fn write_out(
         &self,
         store: &RepoStore,
         folder: &AttributesFolder,
         files: &[(&RawChange, &Oid)],
-    ) -> Result<Result<BTreeSet<TreePath>, String>, GitError> {
+    ) -> Result<BTreeSet<TreePath>, GitError> {
         let index = folder.path.with_extension("index");
         let (mut entries, mut paths) = (Vec::new(), Vec::new());
         for (change, oid) in files {
@@ -109,17 +106,13 @@ impl WorkTree {
             .args(["-z", "--index-info"])
             .input(Input::Bytes(entries))
             .output()?;
-        let written = call("checkout-index")
+        call("checkout-index")
             .args(["-z", "--stdin"])
             .input(Input::Bytes(paths))
-            .outcome()?;
-        let unlike = if written.exit.success() {
-            // This index knows no times, so that each file is looked into.
-            call("update-index").arg("--refresh").answer().map(drop)?;
-            Ok(self.unlike_index(store, &index)?)
-        } else {
-            Err(cause_of(failure("checkout-index", &written))?)
-        };
+            .output()?;
+        // This index knows no times, so that each file is looked into.
+        call("update-index").arg("--refresh").answer()?;
+        let unlike = self.unlike_index(store, &index)?;
         let _ = fs::remove_file(&index);
         Ok(unlike)
     }

@@ -142,25 +142,35 @@ fn before(world: &World) {
     }
 }
 
+// M4
 #[test]
 fn a_filter_that_fails_blocks_before_anything_moves() {
-    with_each_git(|world| {
-        let broken = filter(world, &["smudge"]);
-        before(world);
-        let (store, landing) = ready(world, &filtered_edits());
-        fs::write(&broken, "").unwrap();
-        let block = blocked(world, &store, &landing);
-        let cause = "b.bin: smudge filter lfs failed".to_owned();
-        assert_eq!(block.reason, BlockReason::Unwritable { cause });
-        assert_eq!(world.user_git(&["status", "--porcelain"]), "");
-        assert_eq!(
-            (world.read("a"), world.read("b.bin")),
-            ("one\n".into(), "one\n".into())
-        );
-        fs::remove_file(&broken).unwrap();
-        lands(world, &store, &landing);
-        assert_eq!(world.read("new/c.bin"), "new\n");
-    });
+    for way in ["smudge", "clean"] {
+        with_each_git(|world| {
+            let broken = filter(world, &[way]);
+            before(world);
+            let (store, landing) = ready(world, &filtered_edits());
+            fs::write(&broken, "").unwrap();
+            let block = blocked(world, &store, &landing);
+            let BlockReason::Failing { cause } = &block.reason else {
+                panic!("{block:?}")
+            };
+            assert!(
+                cause.starts_with(&format!("b.bin: {way} filter")),
+                "{cause}"
+            );
+            assert!(
+                block.remedy().contains(cause.as_str()),
+                "{}",
+                block.remedy()
+            );
+            assert_eq!(world.read("a"), "one\n");
+            assert_eq!(world.read("b.bin"), "one\n");
+            fs::remove_file(&broken).unwrap();
+            lands(world, &store, &landing);
+            assert_eq!(world.read("new/c.bin"), "new\n");
+        });
+    }
 }
 
 #[test]
