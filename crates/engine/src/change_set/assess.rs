@@ -120,6 +120,8 @@ impl Assess {
                 level,
                 "taking a landing back needs the authority of the landing",
             );
+            let landings = rollback::takes_back(cx, request)?;
+            assessment.reasons.extend(landings);
         }
         if request.submission.requires_approval {
             assessment = assessment.at_least(Level::TeamLead, "the request asks for an approval");

@@ -93,13 +93,20 @@ fn a_rollback_of_what_guards_the_repository_is_asked_about() {
     world.settle();
     let by = back(&mut world, id);
     let waiting = world.cx.store.list::<approval::Approval>(&Filter::open());
-    let levels: Vec<_> = waiting
+    let [question] = &waiting.unwrap().rows[..] else {
+        panic!("one question")
+    };
+    assert_eq!(question.question.level, Level::Admin);
+    let told = crate::approval::document(&world.cx, question)
         .unwrap()
-        .rows
-        .iter()
-        .map(|one| one.question.level)
-        .collect();
-    assert_eq!(levels, [Level::Admin]);
+        .unwrap();
+    let landed = world.repo.tip("main");
+    let says = format!("takes back {} on main", &landed[..10]);
+    assert!(
+        told.reasons.iter().any(|reason| reason.starts_with(&says)),
+        "{:?}",
+        told.reasons
+    );
     assert_eq!(world.request(id).status, request::Status::Completed);
     world.approve_all();
     world.settle();

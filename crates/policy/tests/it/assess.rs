@@ -323,6 +323,16 @@ fn a_rollback_is_raised_by_its_landing_not_by_its_risks() {
     "#);
 }
 
+// X9, S3: but what guards the repository is asked about in whatever direction it changes.
+#[test]
+fn a_rollback_of_what_guards_the_repository_asks_an_admin() {
+    let facts = ChangeFacts {
+        is_rollback: true,
+        ..bugfix([delete("hyperion.toml", &["[checks]"])])
+    };
+    assert_eq!(judge(&facts).decision, Decision::Ask(Level::Admin));
+}
+
 #[test]
 fn raising_never_lowers_and_never_unrefuses() {
     let refused = judge(&bugfix([create(".env", &["A=1"])]));
