@@ -27,6 +27,9 @@ pub struct Verification {
     pub landings_compared: u64,
     /// Landings that do not fit.
     pub landings_differ: Vec<String>,
+    /// Branches that somebody moved below landings. The log has them as they were, so this is no fault of it.
+    #[serde(default)]
+    pub landings_moved: Vec<String>,
     /// What these checks cannot show.
     pub not_shown: Vec<String>,
 }
@@ -48,6 +51,9 @@ pub struct Landing {
     pub commit: String,
     /// When.
     pub landed_at: String,
+    /// What became of it since, where something did: its branch was moved below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// The queue, rebuilt from the log alone.

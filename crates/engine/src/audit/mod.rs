@@ -1,11 +1,12 @@
 //! The audit: verifying the log, and rebuilding from it alone who asked, who approved, what landed.
 
 pub(crate) mod anchors;
+pub(crate) mod moved;
 
 use std::collections::BTreeMap;
 
 use hyperion_api::audit::{Landing, Replay, Verification};
-use hyperion_git::Landed;
+use hyperion_git::Oid;
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::machine::{Machine as _, Noun};
 use hyperion_model::{
@@ -13,6 +14,7 @@ use hyperion_model::{
 };
 use hyperion_store::{EventFilter, Filter, HeadState};
 
+use self::moved::Moved;
 use crate::error::oid;
 use crate::{Cx, Error};
 
@@ -29,7 +31,7 @@ pub fn verify(cx: &Cx) -> Result<Verification, Error> {
         HeadState::Mismatch { detail } => (format!("mismatch: {detail}"), false),
         HeadState::KeyMissing { key_id } => (format!("key_missing: {key_id}"), true),
     };
-    let (compared, differ) = compare_landings(cx, &mut not_shown)?;
+    let (compared, differ, moved) = compare_landings(cx, &mut not_shown)?;
     match anchors::compare(cx) {
         Ok(anchors) => {
             let lost = anchors.lost.into_iter();
@@ -83,14 +85,19 @@ pub fn verify(cx: &Cx) -> Result<Verification, Error> {
             .collect(),
         landings_compared: compared,
         landings_differ: differ,
+        landings_moved: moved.told(cx),
         not_shown,
     })
 }
 
 /// Asks git whether each landing is on its branch, and whether its audit trailer is in the log.
-fn compare_landings(cx: &Cx, not_shown: &mut Vec<String>) -> Result<(u64, Vec<String>), Error> {
+fn compare_landings(
+    cx: &Cx,
+    not_shown: &mut Vec<String>,
+) -> Result<(u64, Vec<String>, Moved), Error> {
     let mut compared = 0;
     let mut differ = Vec::new();
+    let mut moved = Moved::default();
     let mut filter = Filter::default()
         .archived()
         .status(entry::Status::Landed.name())
@@ -103,18 +110,19 @@ fn compare_landings(cx: &Cx, not_shown: &mut Vec<String>) -> Result<(u64, Vec<St
                     "whether all landings are on their branches: {}",
                     crate::error::chain(&error)
                 ));
-                return Ok((compared, differ));
+                break;
             }
         };
+        moved.look(cx, &page.rows);
         for entry in &page.rows {
-            match compare_landing(cx, entry) {
+            match compare_landing(cx, entry, moved.rewritten(entry.id)) {
                 Ok(None) => compared += 1,
                 Ok(Some(why)) => {
                     compared += 1;
                     differ.push(format!("queue entry {}: {why}", entry.id));
                 }
                 Err(error) => not_shown.push(format!(
-                    "whether queue entry {} is on its branch: {}",
+                    "whether queue entry {} landed as the log says: {}",
                     entry.id,
                     crate::error::chain(&error)
                 )),
@@ -122,23 +130,29 @@ fn compare_landings(cx: &Cx, not_shown: &mut Vec<String>) -> Result<(u64, Vec<St
         }
         match page.next {
             Some(next) => filter = filter.after(next),
-            None => return Ok((compared, differ)),
+            None => break,
         }
     }
+    not_shown.append(&mut moved.unknown);
+    Ok((compared, differ, moved))
 }
 
-fn compare_landing(cx: &Cx, entry: &Entry) -> Result<Option<String>, Error> {
+/// Says how a landing's commit differs from what the log says of it; that its branch was moved is no such difference.
+fn compare_landing(
+    cx: &Cx,
+    entry: &Entry,
+    rewritten: Option<&Oid>,
+) -> Result<Option<String>, Error> {
     let opened = cx.repos.open(cx, entry.admission.repo)?;
     let commit = entry
         .commit
         .as_ref()
         .ok_or_else(|| Error::Missing("the commit it landed as".to_owned()))?;
     let commit = oid(commit)?;
-    let branch = opened.branch(&entry.admission.branch)?;
-    if opened.git.landed(&branch, &commit)? != Landed::Yes {
+    if let Some(other) = rewritten {
         return Ok(Some(format!(
-            "commit {commit:.10} is no longer part of {}",
-            branch.short()
+            "commit {commit:.10} is no longer part of {}, and {other:.10} there goes by its name",
+            entry.admission.branch
         )));
     }
     let message = opened.git.commit_info(&commit)?.message;
@@ -268,6 +282,7 @@ fn note_landing(
             }),
             commit: commit.to_string(),
             landed_at: event.stamp.time.to_string(),
+            note: None,
         });
     }
 }
@@ -278,6 +293,9 @@ pub fn history(cx: &Cx, filter: &Filter) -> Result<(Vec<Landing>, Option<String>
     // What landed has ended. Said so, it is found by an index, and not behind everything that waits.
     filter.open = Some(false);
     let page = cx.store.list::<Entry>(&filter)?;
+    let mut moved = Moved::default();
+    moved.look(cx, &page.rows);
+    let off = moved.entries();
     let mut landings = Vec::new();
     for entry in &page.rows {
         let request = cx.store.get::<request::Request>(entry.admission.request)?;
@@ -317,6 +335,10 @@ pub fn history(cx: &Cx, filter: &Filter) -> Result<(Vec<Landing>, Option<String>
                 .map(ToString::to_string)
                 .unwrap_or_default(),
             landed_at: entry.ended_at.map(|at| at.to_string()).unwrap_or_default(),
+            note: off.contains(&entry.id).then(|| {
+                let branch = &entry.admission.branch;
+                format!("no longer on {branch}, which was moved")
+            }),
         });
     }
     Ok((landings, page.next.map(|next| next.to_string())))

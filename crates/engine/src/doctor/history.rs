@@ -6,6 +6,7 @@ use hyperion_model::Subject;
 use hyperion_store::{HeadState, ReadError, Verification};
 
 use super::{RESTORE, finding};
+use crate::audit::moved::Moved;
 use crate::error::chain;
 use crate::{Cx, Error};
 
@@ -33,6 +34,42 @@ pub(super) fn landings(cx: &Cx) -> Option<Finding> {
         );
         finding("landings", Health::Warning, detail, Some(OLDER.to_owned()))
     })
+}
+
+/// What to do about landings that a branch no longer has.
+const MOVED: &str = "the log is whole, and nothing is landed again by itself: if it was not meant, bring them back with `git merge COMMIT` (`hyperion history` names them)";
+
+/// Looks whether the branches still have what landed on them.
+pub(super) fn moved(cx: &Cx) -> Vec<Finding> {
+    let told = Moved::newest(cx).map(|moved| moved.told(cx));
+    told.unwrap_or_default()
+        .into_iter()
+        .map(|told| finding("branch", Health::Warning, told, Some(MOVED.to_owned())))
+        .collect()
+}
+
+/// Names repositories that are registered twice, from when their work trees counted as different ones.
+pub(super) fn twins(cx: &Cx) -> Vec<Finding> {
+    let twins = crate::repo::twins(cx).unwrap_or_default();
+    twins
+        .into_iter()
+        .map(|(counts, twin)| {
+            let detail = format!(
+                "it is the same repository as {}, under another path",
+                counts.name
+            );
+            let fix = format!(
+                "name {} in requests: each of the two has a queue of its own",
+                counts.name
+            );
+            finding(
+                &format!("repo {}", twin.name),
+                Health::Warning,
+                detail,
+                Some(fix),
+            )
+        })
+        .collect()
 }
 
 /// Looks at events, rows and content.

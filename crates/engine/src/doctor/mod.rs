@@ -38,7 +38,9 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.extend([git(cx), disk(cx), clock(cx)]);
     findings.extend(notices(cx));
     findings.extend(repos(cx));
+    findings.extend(history::twins(cx));
     findings.extend(history::landings(cx));
+    findings.extend(history::moved(cx));
     findings.push(queue(cx));
     findings.extend(clones(cx));
     findings.extend(backup::look(cx));

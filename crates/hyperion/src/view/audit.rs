@@ -6,13 +6,13 @@ use jiff::tz::TimeZone;
 use super::{count, field, fields};
 use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
-use crate::output::table::{Table, fixed, number, prose};
+use crate::output::table::{Cell, Table, fixed, number, prose};
 use crate::output::visible::visible;
 use crate::time::local;
 
 /// Writes landings.
 pub(crate) fn landings(landings: &[Landing], zone: &TimeZone, width: Option<usize>) -> String {
-    let mut table = Table::new([
+    let mut columns = vec![
         fixed("LANDED"),
         fixed("COMMIT"),
         fixed("ENTRY"),
@@ -20,9 +20,15 @@ pub(crate) fn landings(landings: &[Landing], zone: &TimeZone, width: Option<usiz
         prose("ASKED BY"),
         prose("APPROVED BY"),
         number("CHECKS"),
-    ]);
+    ];
+    let noted = landings.iter().any(|landing| landing.note.is_some());
+    if noted {
+        columns.push(fixed("NOTE"));
+    }
+    let mut table = Table::new(columns);
     for landing in landings {
-        table.row([
+        let note = landing.note.as_deref().unwrap_or_default();
+        let mut row: Vec<Cell> = vec![
             local(&landing.landed_at, zone).into(),
             short_commit(&landing.commit).into(),
             short(&landing.entry_id).into(),
@@ -30,7 +36,9 @@ pub(crate) fn landings(landings: &[Landing], zone: &TimeZone, width: Option<usiz
             (&landing.asked_by).into(),
             landing.approved_by.join(", ").into(),
             landing.checks.to_string().into(),
-        ]);
+        ];
+        row.extend(noted.then(|| note.into()));
+        table.row(row);
     }
     table.render(width)
 }
@@ -48,6 +56,7 @@ pub(crate) fn verification(found: &Verification) -> String {
         damaged_blobs,
         landings_compared,
         landings_differ,
+        landings_moved,
         not_shown,
     } = found;
     let mut text = if *ok {
@@ -93,6 +102,12 @@ pub(crate) fn verification(found: &Verification) -> String {
     text.push_str(&fields(
         "",
         landings_differ
+            .iter()
+            .map(|one| format!("- {}", visible(one))),
+    ));
+    text.push_str(&fields(
+        "moved",
+        landings_moved
             .iter()
             .map(|one| format!("- {}", visible(one))),
     ));

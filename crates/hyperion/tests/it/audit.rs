@@ -78,7 +78,7 @@ fn the_log_alone_tells_what_landed() {
     world.assert_sound();
 }
 
-// X7, M5: a branch that was reset is no longer what the log says; whoever looks is told which landing is gone.
+// X7, M5: a branch that was reset is told apart from a broken log; whoever looks is told which landing is gone.
 #[test]
 fn a_branch_that_was_reset_is_reported() {
     let world = World::up(&[("a.txt", "a\n")]);
@@ -98,15 +98,24 @@ fn a_branch_that_was_reset_is_reported() {
             reported["rows_differ"],
             reported["landings_differ"]
         ]),
-        json!([
-            false,
-            "sealed",
-            [],
-            [format!(
-                "queue entry {entry}: commit {} is no longer part of main",
-                &commit[..10]
-            )],
-        ])
+        json!([true, "sealed", [], []])
+    );
+    let moved = format!(
+        "main of repo was moved: 1 landing is no longer on it ({}, queue entry {})",
+        &commit[..10],
+        &entry[entry.len() - 8..]
+    );
+    assert_eq!(reported["landings_moved"], json!([moved]));
+    let doctor = world.run(&["doctor", "--format", "json"]).json();
+    let findings = doctor["findings"].as_array().unwrap();
+    assert!(
+        findings.iter().any(|one| one["detail"] == json!(moved)),
+        "{doctor:#}"
+    );
+    let history = world.list(&["history"]);
+    assert_eq!(
+        history[0]["note"],
+        json!("no longer on main, which was moved")
     );
 
     // The log itself still holds, and work goes on from where the branch is now.
