@@ -13,6 +13,7 @@
 //! | removes or changes what others may call | admin |
 //! | touches security: by path, or by what its lines say | admin |
 //! | changes the shape of stored data, or deletes stored data | admin |
+//! | adds characters that cannot be seen, or a name of look-alike letters | admin |
 //! | adds, moves or removes a submodule | admin |
 //! | deletes, skips or weakens tests | team lead, never auto |
 //! | changes dependencies | team lead, never auto |
@@ -33,7 +34,7 @@ use crate::limits::{LARGE_FILES, LARGE_LINES, LINE_CHARS};
 use crate::redact::Redactor;
 use crate::risk::{Risk, RiskKind, Risks, Severity};
 use crate::rules::Rules;
-use crate::{exports, formatting, signals, weakened};
+use crate::{exports, formatting, invisible, signals, weakened};
 
 /// What policy says of a change, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +105,7 @@ pub fn assess(facts: &ChangeFacts, rules: &Rules, redactor: &Redactor) -> Assess
     let mut risks = Risks::default();
     let blockers = blocker::read(facts, rules, redactor, &mut risks);
     for item in &facts.items {
+        invisible::read(item, &mut risks);
         for path in item.from_path.iter().chain([&item.path]) {
             place(path, rules, &mut risks);
         }
@@ -288,7 +290,7 @@ fn weighed_lines(facts: &ChangeFacts) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-fn asks(level: Level) -> &'static str {
+pub(crate) fn asks(level: Level) -> &'static str {
     match level {
         Level::Auto => "nobody is asked",
         Level::TeamLead => "asks a team lead",

@@ -50,6 +50,9 @@ pub enum BlockerCode {
     /// Ownership that cannot be read.
     #[serde(rename = "ownership.unreadable")]
     OwnershipUnreadable,
+    /// A check of the change's own that nobody may run.
+    #[serde(rename = "check.denied")]
+    CheckDenied,
 }
 
 impl BlockerCode {
@@ -66,6 +69,7 @@ impl BlockerCode {
             BlockerCode::ChangeTooLarge => "size.change",
             BlockerCode::TooManyFiles => "size.files",
             BlockerCode::OwnershipUnreadable => "ownership.unreadable",
+            BlockerCode::CheckDenied => "check.denied",
         }
     }
 }

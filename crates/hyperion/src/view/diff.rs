@@ -1,7 +1,7 @@
 //! Unified diffs in colour; the signs in front say the same.
 
 use crate::output::style::{self, paint};
-use crate::output::visible::visible;
+use crate::output::visible::visible_diff;
 
 /// A diff, and how much of it is left out.
 pub(crate) struct Shown {
@@ -14,8 +14,10 @@ pub(crate) struct Shown {
 /// Paints a diff of at most so many lines.
 pub(crate) fn first_lines(diff: &str, lines_max: usize) -> Shown {
     let mut text = String::new();
-    for line in diff.lines().take(lines_max) {
-        let shown = visible(line);
+    // Not by `lines`, which drops a carriage return in front of a line's end.
+    let lines = || diff.split_terminator('\n');
+    for line in lines().take(lines_max) {
+        let shown = visible_diff(line);
         text.push_str(&match line.as_bytes() {
             [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => paint(style::STRONG, &shown),
             [b'+', ..] => paint(style::GOOD, &shown),
@@ -28,7 +30,7 @@ pub(crate) fn first_lines(diff: &str, lines_max: usize) -> Shown {
     }
     Shown {
         text,
-        left_out: diff.lines().count().saturating_sub(lines_max),
+        left_out: lines().count().saturating_sub(lines_max),
     }
 }
 

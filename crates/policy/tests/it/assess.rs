@@ -5,7 +5,7 @@ use hyperion_model::{Decision, Level};
 use hyperion_policy::{Redactor, RiskKind, assess, review};
 
 use crate::change::{
-    bugfix, create, delete, edit, judge, moded, outcome, rename, shipped_rules, told,
+    auto_rules, bugfix, create, delete, edit, judge, moded, outcome, rename, shipped_rules, told,
 };
 
 fn of_class(class: Class, items: Vec<ItemFacts>) -> ChangeFacts {
@@ -414,4 +414,61 @@ fn the_rules_review_a_change() {
       ]
     }
     "#);
+}
+
+// X2, M3: the checks that a change brings along are judged as the commands they are.
+#[test]
+fn a_changes_own_checks_are_judged_as_commands() {
+    let rules = auto_rules();
+    let with =
+        |checks: &[&str]| judge(&bugfix([small()])).with_own_checks(checks.iter().copied(), &rules);
+    assert_eq!(with(&["test -s more.txt"]).decision, Decision::Allow);
+    assert_eq!(
+        with(&["cargo test"]).decision,
+        Decision::Ask(Level::TeamLead)
+    );
+    assert_eq!(
+        with(&["true", "sudo make install"]).decision,
+        Decision::Ask(Level::Admin)
+    );
+    let refused = with(&["cargo test", "git push --force origin main; rm -rf /"]);
+    assert_eq!(
+        (refused.decision, refused.blockers.len()),
+        (Decision::Deny, 1)
+    );
+    assert_eq!(refused.blockers[0].code.name(), "check.denied");
+    assert!(
+        refused.reasons[0].starts_with("refused: its own check `git push"),
+        "{:?}",
+        refused.reasons
+    );
+    assert!(
+        refused
+            .reasons
+            .iter()
+            .any(|reason| reason.contains("`cargo test`")),
+        "{:?}",
+        refused.reasons
+    );
+}
+
+// S4: text that nobody sees, and names that only look like another, are for an admin, wherever they stand.
+#[test]
+fn what_cannot_be_seen_asks_an_admin() {
+    let cases = [
+        ("a.js", "f('\u{e0165}\u{e0155}\u{e0161}');", true),
+        ("README.md", "note\u{e0069}\u{e0067}\u{e006e}", true),
+        ("a.js", "foo();\u{200b}\u{2063}", true),
+        ("a.js", "let \u{3164} = 1;", true),
+        ("a.py", "x = 1 # \u{202e}1 = x", true),
+        ("a.js", "if (is_\u{430}dmin) {}", true),
+        ("p\u{430}y.js", "pay();", true),
+        ("README.md", "❤\u{fe0f} done, 10\u{a0}€", false),
+        ("a.py", "print('привет', Δt)", false),
+    ];
+    for (path, line, asks) in cases {
+        let judged = judge(&bugfix([edit(path, &[&format!("+{line}")])]));
+        let seen = judged.decision == Decision::Ask(Level::Admin);
+        assert_eq!(seen, asks, "{path}: {line:?}: {judged:?}");
+    }
 }
