@@ -14,6 +14,27 @@ pub struct Approval {
     pub action: String,
     /// What it is about, in one line.
     pub summary: String,
+    /// The repository it is about.
+    #[serde(default)]
+    pub repo: String,
+    /// The branch that it would land on.
+    #[serde(default)]
+    pub branch: String,
+    /// How many files it changes.
+    #[serde(default)]
+    pub files: u32,
+    /// Lines added.
+    #[serde(default)]
+    pub additions: u32,
+    /// Lines taken away.
+    #[serde(default)]
+    pub deletions: u32,
+    /// The commands that the change brings along as checks; they are run before it lands. Redacted.
+    #[serde(default)]
+    pub checks: Vec<String>,
+    /// The landings that it takes back.
+    #[serde(default)]
+    pub takes_back: Vec<TakenBack>,
     /// Who has to agree: team-lead, admin or manual-only.
     pub level: String,
     /// low, medium, high or critical.
@@ -42,17 +63,42 @@ pub struct Approval {
     pub changes_requested: bool,
 }
 
+/// A landing that a change takes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TakenBack {
+    /// The commit it landed as.
+    pub commit: String,
+    /// What it did, in one line.
+    pub title: String,
+}
+
 /// A question with what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalDetail {
     /// What lists show.
     #[serde(flatten)]
     pub approval: Approval,
-    /// The unified diff it is about; redacted.
+    /// The unified diff it is about; redacted, unless it was asked for unmasked.
     pub diff: Option<String>,
     /// The hunks of its patches that were not where the patch says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved_hunks: Vec<crate::change_set::MovedHunk>,
+    /// How many lines of diff and checks have something masked. Above 0 it is approved only by somebody who was shown
+    /// it unmasked.
+    #[serde(default)]
+    pub lines_masked: u32,
+    /// Who was shown it unmasked last.
+    #[serde(default)]
+    pub looked_at_by: Option<String>,
+}
+
+/// Asks to be shown a question with nothing masked; that it was shown is recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookAtWhole {
+    /// The digest of what is meant.
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
 /// An answer.

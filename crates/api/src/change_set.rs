@@ -152,6 +152,16 @@ pub struct ChangeSet {
     pub status: String,
     /// The commit it was made on.
     pub base: String,
+    /// The repository it is for.
+    #[serde(default)]
+    pub repo: String,
+    /// The branch that it is to land on.
+    #[serde(default)]
+    pub branch: String,
+    /// The commands that it brings along as checks; they are run before it lands. Redacted; left out in lists, and
+    /// once they were purged.
+    #[serde(default)]
+    pub checks: Vec<String>,
     /// Its items.
     pub items: Vec<Item>,
     /// The hunks of its patches that were not where the patch says; left out in lists.
@@ -190,6 +200,9 @@ pub struct Diff {
     pub additions: u32,
     /// Lines taken away.
     pub deletions: u32,
+    /// How many of its lines have something masked.
+    #[serde(default)]
+    pub lines_masked: u32,
 }
 
 /// Accepts or rejects an item.

@@ -67,6 +67,12 @@ pub const CODES: &[Code] = &[
         4,
         "Not entitled to decide this",
     ),
+    Code::new(
+        "approval.masked",
+        409,
+        3,
+        "Parts of what is asked are masked",
+    ),
     Code::new("approval.stale", 409, 3, "What was asked has changed"),
     Code::new("change_set.stale_base", 409, 3, "The file changed since"),
     Code::new("policy.refused", 403, 4, "Refused by policy"),

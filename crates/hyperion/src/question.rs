@@ -1,7 +1,7 @@
 //! Asks the person at the terminal to decide an approval.
 
 use hyperion_api::ClientError;
-use hyperion_api::approval::{Approval, ApprovalDetail, Decide};
+use hyperion_api::approval::{Approval, ApprovalDetail, Decide, LookAtWhole};
 
 use crate::id::short;
 use crate::output::Output;
@@ -29,6 +29,7 @@ enum Choice {
     No,
     RequestChanges,
     Diff,
+    Unmasked,
     Later,
 }
 
@@ -37,7 +38,7 @@ pub(crate) async fn ask(session: &Session<'_>, id: &str) -> anyhow::Result<Answe
     let cx = session.cx();
     let output = &cx.output;
     let route = Route::new("/api/approvals").segment(id);
-    let detail: ApprovalDetail = session.client().get(route.as_str()).await?;
+    let mut detail: ApprovalDetail = session.client().get(route.as_str()).await?;
     if detail.approval.status != "pending" {
         return Ok(Answered::Decided);
     }
@@ -45,8 +46,12 @@ pub(crate) async fn ask(session: &Session<'_>, id: &str) -> anyhow::Result<Answe
     show_diff(output, &detail, DIFF_LINES_SHOWN);
     loop {
         let prompt = paint(style::STRONG, "Approve?");
+        let unmasked = match detail.lines_masked {
+            0 => "",
+            _ => " / [u]nmasked diff",
+        };
         let prompt = format!(
-            "{prompt} [y]es / [n]o / [r]equest changes (ends it with your comment) / [d]iff / [l]ater: "
+            "{prompt} [y]es / [n]o / [r]equest changes (ends it with your comment) / [d]iff{unmasked} / [l]ater: "
         );
         let Some(answer) = output.ask(&prompt).await else {
             return Ok(Answered::Later);
@@ -54,7 +59,21 @@ pub(crate) async fn ask(session: &Session<'_>, id: &str) -> anyhow::Result<Answe
         match choice(&answer) {
             None => output.say("Please answer with y, n, r, d or l."),
             Some(Choice::Diff) => show_diff(output, &detail, usize::MAX),
+            Some(Choice::Unmasked) => {
+                detail = look_at_whole(session, &detail.approval).await?;
+                output.say(&view::approval::own_checks(&detail.approval.checks));
+                show_diff(output, &detail, usize::MAX);
+            }
             Some(Choice::Later) => return Ok(Answered::Later),
+            Some(Choice::Yes) if detail.lines_masked > 0 && detail.looked_at_by.is_none() => {
+                let lines = view::count(
+                    usize::try_from(detail.lines_masked).unwrap_or(usize::MAX),
+                    "line",
+                );
+                output.say(&format!(
+                    "{lines} masked: answer u to look at it whole, then decide."
+                ));
+            }
             Some(Choice::Yes) => {
                 return decide(session, &detail.approval, "approve", Decide::default()).await;
             }
@@ -83,6 +102,20 @@ pub(crate) async fn ask(session: &Session<'_>, id: &str) -> anyhow::Result<Answe
             }
         }
     }
+}
+
+/// Asks for a question with nothing masked; that it was shown is recorded.
+pub(crate) async fn look_at_whole(
+    session: &Session<'_>,
+    approval: &Approval,
+) -> anyhow::Result<ApprovalDetail> {
+    let route = Route::new("/api/approvals")
+        .segment(&approval.id)
+        .segment("unmasked");
+    let body = LookAtWhole {
+        digest: Some(approval.digest.clone()),
+    };
+    Ok(session.client().post(route.as_str(), &body).await?)
 }
 
 /// Decides; that somebody else was faster is told, and no error to whoever only waits.
@@ -134,6 +167,7 @@ fn choice(answer: &str) -> Option<Choice> {
         "n" | "no" => Choice::No,
         "r" | "request changes" => Choice::RequestChanges,
         "d" | "diff" => Choice::Diff,
+        "u" | "unmasked" => Choice::Unmasked,
         "l" | "later" | "q" => Choice::Later,
         // Return alone decides nothing.
         _ => return None,

@@ -23,6 +23,7 @@ moves! {
     }
     verbs {
         Warn = "be announced": [Pending] => Pending;
+        LookAt = "be looked at whole": [Pending] => Pending;
         Approve = "be approved": [Pending] => Approved;
         Reject = "be rejected": [Pending] => Rejected;
         Expire = "expire": [Pending] => Expired;
@@ -75,6 +76,9 @@ pub struct Question {
     pub risk: Risk,
     /// What the answer is bound to: SHA-256 of the canonical JSON of action, details and diff.
     pub digest: Digest,
+    /// The change itself, whoever files it and when: what was refused once is known again by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
     /// The blob with summary, details and diff.
     pub document: Digest,
     /// The request it belongs to.
@@ -105,6 +109,15 @@ pub struct Verdict {
     pub changes_requested: bool,
 }
 
+/// Who looked at what is asked with nothing masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookedAt {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Time,
+}
+
 /// An approval's state: one generation of a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
@@ -120,6 +133,9 @@ pub struct Approval {
     pub verdict: Option<Verdict>,
     /// When its end was announced last; nothing expires unannounced.
     pub warned_at: Option<Time>,
+    /// Who looked last at all of what is asked, with nothing masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<LookedAt>,
 }
 
 /// The most time that is left to decide when a deadline passed while no engine was up.
@@ -152,6 +168,11 @@ pub enum Command {
     Cancel {
         /// Why.
         reason: ShortText,
+    },
+    /// Notes that somebody who may decide was shown all of it, with nothing masked.
+    LookAt {
+        /// What they were shown.
+        digest: Digest,
     },
     /// Announces that it will expire soon; once more when its time passed unseen, which leaves some.
     Warn,
@@ -188,6 +209,12 @@ pub enum Event {
     /// It will expire soon.
     #[serde(rename = "approval.expiring")]
     Expiring {},
+    /// Somebody who may decide was shown all of it, with nothing masked.
+    #[serde(rename = "approval.looked_at")]
+    LookedAt {
+        /// What they were shown.
+        digest: Digest,
+    },
 }
 
 impl Approval {
@@ -291,6 +318,10 @@ impl Machine for Approval {
                 };
                 (Verb::Reject, decided)
             }
+            Command::LookAt { digest } => {
+                approval.check(stamp, Some(*digest))?;
+                (Verb::LookAt, Event::LookedAt { digest: *digest })
+            }
             Command::Expire => {
                 if approval
                     .deadline()
@@ -332,6 +363,7 @@ impl Machine for Approval {
                     asked_at: stamp.time,
                     verdict: None,
                     warned_at: None,
+                    looked_at: None,
                 });
             }
             (None, _) => return Err(out_of_order(Noun::Approval, false)),
@@ -369,6 +401,13 @@ impl Machine for Approval {
             Event::Expiring {} => {
                 approval.warned_at = Some(stamp.time);
                 Verb::Warn
+            }
+            Event::LookedAt { digest: _ } => {
+                approval.looked_at = Some(LookedAt {
+                    by: stamp.actor.clone(),
+                    at: stamp.time,
+                });
+                Verb::LookAt
             }
         };
         approval.status = lead(approval.status, verb).map_err(damaged(Noun::Approval))?;

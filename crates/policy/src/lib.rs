@@ -28,8 +28,8 @@ mod exports;
 mod formatting;
 mod language;
 pub mod links;
-mod runs_text;
 mod own_checks;
+mod runs_text;
 mod signals;
 mod weakened;
 

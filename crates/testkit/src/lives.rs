@@ -236,6 +236,7 @@ impl Life {
             level: Level::TeamLead,
             risk: Risk::Low,
             digest: Digest::of(b"payload"),
+            content: None,
             document: self.change().digest,
             request: Some(self.request()),
             repo: Some(Self::repo()),

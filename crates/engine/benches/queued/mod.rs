@@ -171,6 +171,7 @@ fn unit(place: &Place, come: Come, blob: &NewBlob) -> Vec<Command> {
         level: Level::TeamLead,
         risk: Risk::Low,
         digest: blob.digest,
+        content: None,
         document: blob.digest,
         request: Some(request),
         repo: Some(repo),

@@ -5,6 +5,7 @@ use hyperion_fault::{Point, reached};
 use hyperion_model::approval;
 use hyperion_model::{Actor, ApprovalId, Command, Digest, ShortText};
 
+use super::shown::{find, require_shown};
 use crate::{Cx, Error};
 
 /// What a person decided.
@@ -37,6 +38,9 @@ pub fn decide(
         .into());
     }
     let reason = reason.map(ShortText::cut);
+    if decision == Decision::Approve {
+        require_shown(cx, actor, &find(cx, id)?)?;
+    }
     let command = match decision {
         Decision::Approve => approval::Command::Approve { digest, reason },
         Decision::Reject => approval::Command::Reject {

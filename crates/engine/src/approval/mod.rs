@@ -2,6 +2,7 @@
 
 mod decide;
 pub(crate) mod reconciler;
+mod shown;
 
 use hyperion_api::change_set::MovedHunk;
 use hyperion_model::approval::Approval;
@@ -9,16 +10,35 @@ use serde::{Deserialize, Serialize};
 
 pub use decide::{Decision, cancel, decide};
 pub(crate) use reconciler::Approvals;
+pub use shown::{Shown, look_at_whole};
 
 use crate::{Cx, Error};
 
 /// What a question is about, in full: what people look at before they decide.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuestionDocument {
     /// What would be done, in one line.
     pub summary: String,
     /// The repository's name.
     pub repo: String,
+    /// The branch that it would land on.
+    #[serde(default)]
+    pub branch: String,
+    /// The commands that the change brings along as checks.
+    #[serde(default)]
+    pub checks: Vec<String>,
+    /// How many files it changes.
+    #[serde(default)]
+    pub files: u32,
+    /// Lines added.
+    #[serde(default)]
+    pub additions: u32,
+    /// Lines taken away.
+    #[serde(default)]
+    pub deletions: u32,
+    /// The landings that it takes back.
+    #[serde(default)]
+    pub takes_back: Vec<TakenBack>,
     /// Why it is asked.
     pub reasons: Vec<String>,
     /// The unified diff it is about.
@@ -26,6 +46,15 @@ pub struct QuestionDocument {
     /// The hunks of its patches that were not where the patch says.
     #[serde(default)]
     pub moved_hunks: Vec<MovedHunk>,
+}
+
+/// A landing that a change takes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenBack {
+    /// The commit it landed as.
+    pub commit: String,
+    /// What it did, in one line.
+    pub title: String,
 }
 
 /// Reads what a question is about; none once it was purged.

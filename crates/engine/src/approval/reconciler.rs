@@ -11,6 +11,7 @@ use hyperion_model::request::Request;
 use hyperion_model::{Command, Name, ShortText, Time};
 use hyperion_store::Filter;
 
+use super::shown::lines_masked;
 use crate::change_set::AssessmentDocument;
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
@@ -94,6 +95,8 @@ fn decide_rollback(cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
     if approval.status != Status::Pending
         || request.submission.rolls_back.is_none()
         || !asker.may_decide(approval.question.level)
+        // Nobody agrees unseen to what nobody can see.
+        || lines_masked(cx, &approval)? > 0
     {
         return Ok(false);
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hyperion_api::change_set::MovedHunk;
 use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Question, Risk};
 use hyperion_model::change_set::{self, Assessed, Basis, ChangeSet, Status};
@@ -12,18 +11,16 @@ use hyperion_model::request::Request;
 use hyperion_model::{
     Command, Decision, Digest, Level, LineageId, Name, NewBlob, ShortText, Subject,
 };
-use hyperion_policy::{Assessment, Review, Severity, assess, review};
+use hyperion_policy::{Assessment, Review, Severity, review};
 use hyperion_store::Filter;
 use serde::{Deserialize, Serialize};
 
-use super::links::led_astray;
+use super::asked::{asked, content, judge, payload, refused_before, refused_words};
 use super::stale::standing;
-use super::{
-    MadeItem, Preview, change_facts, mark_internal, moved_hunks, preview, unified_diff,
-};
+use super::{MadeItem, Preview, preview};
 use crate::approval::QuestionDocument;
 use crate::cx::json_blob;
-use crate::error::{chain, git_id, oid};
+use crate::error::{chain, git_id};
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
@@ -49,11 +46,12 @@ pub(crate) struct Assess {
 /// Everything a judgement rests on.
 struct Judged {
     assessed: Assessed,
-    document: AssessmentDocument,
     blob: NewBlob,
-    summary: String,
-    diff: String,
-    moved_hunks: Vec<MovedHunk>,
+    /// What refuses it, where something does.
+    refused: Option<String>,
+    /// What is asked about it.
+    asked: QuestionDocument,
+    content: Digest,
 }
 
 impl Assess {
@@ -87,7 +85,7 @@ impl Assess {
             );
         }
         let judged = self.weigh(cx, &opened, set, &request, &preview, &accepted)?;
-        self.commit(cx, &opened, set, judged)
+        self.commit(cx, set, judged)
     }
 
     fn weigh(
@@ -100,32 +98,35 @@ impl Assess {
         accepted: &[MadeItem],
     ) -> Result<Judged, Error> {
         let tip = opened.tip(&request.submission.branch)?;
-        let (_, rules) = opened.file_and_rules(cx, &tip)?;
-        let owns = owned(cx, set)?;
+        let (file, rules) = opened.file_and_rules(cx, &tip)?;
         let rolls_back = request.submission.rolls_back.is_some();
-        let mut facts = change_facts(
-            request.submission.class,
-            accepted,
-            owns,
-            request.submission.source.is_outside(),
-            rolls_back,
-        );
-        let base_tree = oid(&set.proposal.base_tree)?;
-        let astray = led_astray(opened, &base_tree, accepted, &rules)?;
-        mark_internal(&mut facts, &opened.git, &tip);
-        let mut assessment = assess(&facts, &rules, &cx.redactor).refused_for(astray);
+        let (facts, mut assessment) =
+            judge(cx, opened, set, request, accepted, (&tip, &file, &rules))?;
         if rolls_back {
             let level = rollback::level(cx, request)?;
             assessment = assessment.at_least(
                 level,
                 "taking a landing back needs the authority of the landing",
             );
-            let landings = rollback::takes_back(cx, request)?;
-            assessment.reasons.extend(landings);
         }
         if request.submission.requires_approval {
             assessment = assessment.at_least(Level::TeamLead, "the request asks for an approval");
         }
+        let mut asked = asked(cx, opened, set, request, preview, accepted)?;
+        let content = content(set, &asked, accepted);
+        let before = refused_before(cx, set, content)?.map(|before| refused_words(&before));
+        let refused = match before {
+            // What landed was wrong, however often it was said to stay.
+            Some(before) if rolls_back => {
+                assessment.reasons.push(before);
+                None
+            }
+            before if set.proposal.dry_run => {
+                assessment.reasons.extend(before);
+                None
+            }
+            before => before,
+        };
         let review = review(&facts, &rules, &assessment);
         let draft = preview.accepted_tree(opened, set, accepted)?;
         if assessment.allowed() {
@@ -139,8 +140,16 @@ impl Assess {
         }
         reached(Point::ChangeJudged);
         let tree = draft.tree();
-        let diff = unified_diff(accepted);
-        let payload = payload(set, request, tree, &diff);
+        let payload = payload(set, tree, &asked);
+        asked.reasons.clone_from(&assessment.reasons);
+        let blocker = assessment.blockers.first();
+        let refused = match assessment.decision {
+            Decision::Deny => Some(blocker.map_or_else(
+                || "policy refuses it".to_owned(),
+                |blocker| format!("{}: {}", blocker.code.name(), blocker.detail),
+            )),
+            Decision::Allow | Decision::Ask(_) => refused,
+        };
         let document = AssessmentDocument { assessment, review };
         let blob = json_blob(&document)?;
         let assessed = Assessed {
@@ -154,28 +163,20 @@ impl Assess {
         };
         Ok(Judged {
             assessed,
-            document,
             blob,
-            summary: preview.summary.clone(),
-            diff,
-            moved_hunks: moved_hunks(accepted),
+            refused,
+            asked,
+            content,
         })
     }
 
-    fn commit(
-        &self,
-        cx: &Cx,
-        opened: &Opened,
-        set: &ChangeSet,
-        judged: Judged,
-    ) -> Result<(), Error> {
+    fn commit(&self, cx: &Cx, set: &ChangeSet, judged: Judged) -> Result<(), Error> {
         let Judged {
             assessed,
-            document,
             blob,
-            summary,
-            diff,
-            moved_hunks,
+            refused,
+            asked,
+            content,
         } = judged;
         let decision = assessed.decision;
         let mut blobs = vec![blob];
@@ -183,33 +184,23 @@ impl Assess {
             expect(set),
             Command::ChangeSet(set.id, change_set::Command::Assess(assessed.clone())),
         ];
-        match decision {
-            Decision::Deny => {
-                let why = document.assessment.blockers.first().map_or_else(
-                    || "policy refuses it".to_owned(),
-                    |blocker| format!("{}: {}", blocker.code.name(), blocker.detail),
-                );
+        match (decision, refused) {
+            (_, Some(why)) => {
                 let reason = ShortText::cut(&why);
                 commands.push(Command::ChangeSet(
                     set.id,
                     change_set::Command::Reject { reason },
                 ));
             }
+            (Decision::Deny, None) => {}
             // A dry run lands nothing, so there is nothing to ask.
-            Decision::Allow | Decision::Ask(_) if set.proposal.dry_run => {}
-            Decision::Allow => {
+            (Decision::Allow | Decision::Ask(_), None) if set.proposal.dry_run => {}
+            (Decision::Allow, None) => {
                 let approve = change_set::Command::Approve(Basis::Policy);
                 commands.push(Command::ChangeSet(set.id, approve));
             }
-            Decision::Ask(level) => {
-                let about = QuestionDocument {
-                    summary,
-                    repo: opened.repo.name.as_str().to_owned(),
-                    reasons: document.assessment.reasons.clone(),
-                    diff: Some(diff),
-                    moved_hunks,
-                };
-                let (question, document) = question(cx, set, &assessed, level, &about)?;
+            (Decision::Ask(level), None) => {
+                let (question, document) = question(cx, set, &assessed, level, &asked, content)?;
                 commands.push(Command::Approval(
                     question.id(),
                     approval::Command::Ask(question.clone()),
@@ -246,10 +237,11 @@ fn question(
     set: &ChangeSet,
     assessed: &Assessed,
     level: Level,
-    about: &QuestionDocument,
+    asked: &QuestionDocument,
+    content: Digest,
 ) -> Result<(Question, NewBlob), Error> {
     let action = Name::new("land").map_err(|error| Error::Missing(error.to_string()))?;
-    let document = json_blob(about)?;
+    let document = json_blob(asked)?;
     let question = Question {
         lineage: LineageId::new(set.id.uuid()),
         key: action.clone(),
@@ -259,27 +251,13 @@ fn question(
         level,
         risk: assessed.risk,
         digest: assessed.payload,
+        content: Some(content),
         document: document.digest,
         request: Some(set.proposal.request),
         repo: Some(set.proposal.repo),
         expires_at: cx.now() + cx.settings.approval_ttl,
     };
     Ok((question, document))
-}
-
-/// Gives what a decision about a change is bound to: exactly what would land, where, and its diff.
-fn payload(set: &ChangeSet, request: &Request, tree: &hyperion_git::Oid, diff: &str) -> Digest {
-    Digest::of_json(&serde_json::json!({
-        "action": "land",
-        "details": {
-            "change_set": set.id.to_string(),
-            "repo": set.proposal.repo.to_string(),
-            "branch": request.submission.branch.as_str(),
-            "base_tree": set.proposal.base_tree.as_str(),
-            "tree": tree.as_str(),
-        },
-        "diff": Digest::of(diff.as_bytes()).to_string(),
-    }))
 }
 
 const fn risk(severity: Severity) -> Risk {
@@ -289,23 +267,6 @@ const fn risk(severity: Severity) -> Risk {
         Severity::High => Risk::High,
         Severity::Critical => Risk::Critical,
     }
-}
-
-/// Gives the globs that a change set's assignment owns.
-pub(crate) fn owned(cx: &Cx, set: &ChangeSet) -> Result<Vec<String>, Error> {
-    let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else {
-        return Ok(Vec::new());
-    };
-    let document = crate::intake::plan_document(cx, plan.document)?;
-    let assignment = document.and_then(|document| {
-        document
-            .assignments
-            .into_iter()
-            .find(|a| a.step_id == set.proposal.step)
-    });
-    Ok(assignment
-        .map(|assignment| assignment.owns)
-        .unwrap_or_default())
 }
 
 /// Says which step that a step depends on did not come to be.

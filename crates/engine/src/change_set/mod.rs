@@ -1,5 +1,6 @@
 //! Change sets: making trees of them, judging them, deciding their items, showing them.
 
+mod asked;
 mod assess;
 mod between;
 mod content;
@@ -12,8 +13,10 @@ mod stack;
 mod stale;
 mod stored;
 
+pub(crate) use asked::judge;
+pub use asked::own_checks;
 pub use assess::AssessmentDocument;
-pub(crate) use assess::{Assess, cancel_question, dependency_failed, owned};
+pub(crate) use assess::{Assess, cancel_question, dependency_failed};
 pub(crate) use between::{changes_between, items_between};
 pub(crate) use content::item_diff;
 pub use content::{
@@ -21,7 +24,7 @@ pub use content::{
 };
 pub use decide::{decide_all, decide_item};
 pub(crate) use facts::{change_facts, mark_internal, operation};
-pub(crate) use links::{led_astray, led_astray_by_merge};
+pub(crate) use links::led_astray_by_merge;
 pub(crate) use materialise::mode_bits;
 pub use materialise::{ItemFailure, Made, MadeItem, Side, materialise};
 pub use stack::stack;

@@ -7,12 +7,9 @@ use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::{Candidate, Entry};
 use hyperion_model::machine::Machine as _;
 use hyperion_model::{Decision, Level};
-use hyperion_policy::assess;
 
 use super::message;
-use crate::change_set::{
-    change_facts, led_astray, led_astray_by_merge, mark_internal, owned, preview,
-};
+use crate::change_set::{judge, led_astray_by_merge, preview};
 use crate::error::{git_id, oid};
 use crate::look::Look;
 use crate::repo::Opened;
@@ -183,7 +180,7 @@ fn stricter(
     sets: &[ChangeSet],
     tip: &Oid,
 ) -> Result<Option<(ChangeSet, String)>, Error> {
-    let (_, rules) = opened.file_and_rules(cx, tip)?;
+    let (file, rules) = opened.file_and_rules(cx, tip)?;
     let policy = rules.digest();
     for set in sets {
         let Some(assessed) = set
@@ -200,19 +197,8 @@ fn stricter(
             .store
             .get::<hyperion_model::request::Request>(entry.admission.request)?;
         let Some(request) = request else { continue };
-        let submission = &request.submission;
         let accepted = preview.accepted()?;
-        let mut facts = change_facts(
-            submission.class,
-            &accepted,
-            owned(cx, set)?,
-            submission.source.is_outside(),
-            submission.rolls_back.is_some(),
-        );
-        let base_tree = oid(&set.proposal.base_tree)?;
-        let astray = led_astray(opened, &base_tree, &accepted, &rules)?;
-        mark_internal(&mut facts, &opened.git, tip);
-        let now = assess(&facts, &rules, &cx.redactor).refused_for(astray);
+        let (_, now) = judge(cx, opened, set, &request, &accepted, (tip, &file, &rules))?;
         let level = match now.decision {
             Decision::Allow => Level::Auto,
             Decision::Ask(level) => level,

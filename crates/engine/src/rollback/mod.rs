@@ -38,9 +38,6 @@ use crate::{Cx, Error};
 /// The id of the one task of a rollback.
 pub const TASK: &str = "rollback";
 
-/// The most landings that a rollback names one by one.
-const TOLD_MAX: usize = 20;
-
 static FILING: Mutex<()> = Mutex::new(());
 
 /// Files the request that takes landings of another one back: all of them, or one alone.
@@ -212,24 +209,6 @@ pub(crate) fn level(look: &impl Look, rollback: &Request) -> Result<Level, Error
     };
     let only = rollback.submission.rolls_back_entry;
     Ok(level_of(&landed(look, original, only)?))
-}
-
-/// Names the landings that a rollback takes back, one sentence each, newest first; the first few of many.
-pub(crate) fn takes_back(look: &impl Look, rollback: &Request) -> Result<Vec<String>, Error> {
-    let Some(original) = rollback.submission.rolls_back else {
-        return Ok(Vec::new());
-    };
-    let landings = landed(look, original, rollback.submission.rolls_back_entry)?;
-    let told = landings.iter().rev().take(TOLD_MAX).map(|entry| {
-        let commit = entry.commit.as_ref().map_or("", GitId::as_str);
-        format!(
-            "takes back {commit:.10} on {} (queue entry {} of request {})",
-            entry.admission.branch,
-            entry.id.short(),
-            original.short()
-        )
-    });
-    Ok(told.collect())
 }
 
 /// Tells whether asking for a rollback decides it: not where it touches what guards the repository, for there a person

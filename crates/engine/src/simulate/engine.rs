@@ -535,6 +535,7 @@ impl World {
             level,
             risk: assessed.risk,
             digest: assessed.payload,
+            content: None,
             document: digest(&[12]),
             request: Some(set.proposal.request),
             repo: Some(set.proposal.repo),

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::id::{IdArg, short};
 use crate::list_args::{ArchivedArg, ListArgs};
 use crate::output::{Format, FormatArgs};
+use crate::question::look_at_whole;
 use crate::route::Route;
 use crate::view;
 use crate::wait::wait;
@@ -53,10 +54,14 @@ struct ApprovalListArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion approval show 1a2b3c4d
-  hyperion approval show 1a2b3c4d --color always | less -R")]
+  hyperion approval show 1a2b3c4d --color always | less -R
+  hyperion approval show 1a2b3c4d --unmasked")]
 struct ShowArgs {
     /// The approval
     id: IdArg,
+    /// Show also what is masked, on a terminal; that you were shown it is recorded
+    #[arg(long)]
+    unmasked: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -182,9 +187,22 @@ async fn list(args: ApprovalListArgs, cx: &Cx) -> anyhow::Result<Exit> {
 }
 
 async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
-    cx.with(Access::Read, async |session| {
+    let on_terminal = args.format.format == Format::Table && cx.output.width().is_some();
+    if args.unmasked && !on_terminal {
+        let why = "--unmasked shows what may be a secret: use it on a terminal, without --format";
+        return Err(Failure::usage(why).into());
+    }
+    let access = if args.unmasked {
+        Access::Change
+    } else {
+        Access::Read
+    };
+    cx.with(access, async |session| {
         let route = Route::new("/api/approvals").segment(args.id.as_str());
-        let detail: ApprovalDetail = session.client().get(route.as_str()).await?;
+        let mut detail: ApprovalDetail = session.client().get(route.as_str()).await?;
+        if args.unmasked {
+            detail = look_at_whole(session, &detail.approval).await?;
+        }
         cx.output.show(args.format.format, &detail, |detail| {
             let mut text = view::approval::block(detail, cx.zone());
             if let Some(diff) = &detail.diff {

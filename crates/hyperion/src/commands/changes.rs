@@ -151,6 +151,19 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 cx.output
                     .data(&format!("\n{}", view::diff::whole(&diff.unified_diff)));
             }
+            if diff.lines_masked > 0 {
+                let lines = usize::try_from(diff.lines_masked).unwrap_or(usize::MAX);
+                let lines = view::count(lines, "line");
+                let how = match &set.approval_id {
+                    Some(id) => format!(
+                        "; `hyperion approval show {} --unmasked` shows them",
+                        short(id)
+                    ),
+                    None => String::new(),
+                };
+                cx.output
+                    .progress(&view::warning(&format!("{lines} masked{how}")));
+            }
         }
         Ok(Exit::Done)
     })

@@ -1,11 +1,11 @@
 //! Approvals.
 
-use hyperion_api::approval::{Approval, ApprovalDetail};
+use hyperion_api::approval::{Approval, ApprovalDetail, TakenBack};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{change_set, field, fields};
-use crate::id::short;
+use super::{change_set, count, field, fields, lines_changed};
+use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, prose};
 use crate::output::visible::visible;
@@ -48,6 +48,13 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         status,
         action,
         summary,
+        repo,
+        branch,
+        files,
+        additions,
+        deletions,
+        checks,
+        takes_back,
         level,
         risk,
         reasons,
@@ -62,6 +69,12 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         reason,
         changes_requested,
     } = &detail.approval;
+    let ApprovalDetail {
+        approval: _,
+        diff: _,
+        lines_masked,
+        looked_at_by,
+    } = detail;
     let title = paint(style::STRONG, &visible(summary));
     let mut text = format!("Approval {}  {title}\n", short(id));
     text.push_str(&field("id", id));
@@ -74,7 +87,24 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         "status",
         &paint(style::of_status(&detail.approval.status), &status),
     ));
-    text.push_str(&field("would", &visible(action)));
+    let place = match branch.as_str() {
+        "" => String::new(),
+        branch => format!(" on {} of {}", visible(branch), visible(repo)),
+    };
+    text.push_str(&field("would", &format!("{}{place}", visible(action))));
+    if *files > 0 {
+        let lines = lines_changed(*additions, *deletions);
+        let files = usize::try_from(*files).unwrap_or(usize::MAX);
+        text.push_str(&field(
+            "changes",
+            &format!("{}  {lines}", count(files, "file")),
+        ));
+    }
+    text.push_str(&own_checks(checks));
+    text.push_str(&fields("takes back", takes_back.iter().map(taken_back)));
+    if *lines_masked > 0 {
+        text.push_str(&field("masked", &masked(detail, looked_at_by.as_deref())));
+    }
     text.push_str(&field("needs", &format!("{level} (risk: {risk})")));
     text.push_str(&fields(
         "because",
@@ -113,6 +143,31 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
     text
 }
 
+/// Lists the commands that a change brings along: approving it runs them.
+pub(crate) fn own_checks(checks: &[String]) -> String {
+    fields(
+        "runs itself",
+        checks.iter().map(|check| format!("$ {}", visible(check))),
+    )
+}
+
+fn taken_back(taken: &TakenBack) -> String {
+    let TakenBack { commit, title } = taken;
+    format!("{}  {}", short_commit(commit), visible(title))
+}
+
+fn masked(detail: &ApprovalDetail, looked_at_by: Option<&str>) -> String {
+    let lines = usize::try_from(detail.lines_masked).unwrap_or(usize::MAX);
+    let lines = count(lines, "line");
+    match looked_at_by {
+        Some(by) => format!("{lines}; {} looked at it whole", visible(by)),
+        None => format!(
+            "{lines}: look at it whole before you approve (hyperion approval show {} --unmasked)",
+            short(&detail.approval.id)
+        ),
+    }
+}
+
 #[cfg(test)]
 pub(crate) fn sample() -> ApprovalDetail {
     use hyperion_api::change_set::MovedHunk;
@@ -122,6 +177,13 @@ pub(crate) fn sample() -> ApprovalDetail {
             status: "pending".into(),
             action: "land".into(),
             summary: "Cap the retry delay at 30 s".into(),
+            repo: "shop".into(),
+            branch: "main".into(),
+            files: 1,
+            additions: 1,
+            deletions: 1,
+            checks: vec!["sh tests/\tretry.sh".into()],
+            takes_back: vec![],
             level: "team-lead".into(),
             risk: "low".into(),
             reasons: vec!["every request asks (request.requires_approval)".into()],
@@ -143,6 +205,8 @@ pub(crate) fn sample() -> ApprovalDetail {
             stated_line: 6,
             line: 1,
         }],
+        lines_masked: 0,
+        looked_at_by: None,
     }
 }
 
@@ -151,13 +215,37 @@ mod tests {
     use super::*;
     use crate::view::plain;
 
+    // S3: what a rollback takes back, and how much cannot be seen, is said before anybody decides.
+    #[test]
+    fn what_is_taken_back_and_what_is_masked_is_said() {
+        let mut detail = sample();
+        detail.approval.takes_back = vec![TakenBack {
+            commit: "0123456789abcdef".into(),
+            title: "Cap\u{202e} it".into(),
+        }];
+        detail.lines_masked = 2;
+        let text = plain(&block(&detail, &TimeZone::UTC));
+        let said: Vec<_> = text
+            .lines()
+            .filter(|line| line.contains("takes back") || line.contains("masked"))
+            .collect();
+        insta::assert_snapshot!(said.join("\n"), @r"
+          takes back   0123456789  Cap<U+202E> it
+          masked       2 lines: look at it whole before you approve (hyperion approval show 9e0f1a2b --unmasked)
+        ");
+        detail.looked_at_by = Some("ana".into());
+        assert!(block(&detail, &TimeZone::UTC).contains("2 lines; ana looked at it whole"));
+    }
+
     #[test]
     fn a_question_says_what_it_asks_and_why() {
         insta::assert_snapshot!(plain(&block(&sample(), &TimeZone::UTC)), @r"
         Approval 9e0f1a2b  Cap the retry delay at 30 s
           id           0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b
           status       pending
-          would        land
+          would        land on main of shop
+          changes      1 file  +1 -1
+          runs itself  $ sh tests/\tretry.sh
           needs        team-lead (risk: low)
           because      - every request asks (request.requires_approval)
           moved        x: hunk 1 of the patch says line 6, and was applied at line 1

@@ -4,6 +4,7 @@ use hyperion_api::change_set::{Assessment, Blocker, ChangeSet, Item, MovedHunk};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::approval::own_checks;
 use super::{count, field, fields, lines_changed};
 use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
@@ -67,6 +68,9 @@ pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
         "made by",
         &format!("{} on {}", visible(&set.agent), short_commit(&set.base)),
     ));
+    let place = [&set.branch, &set.repo].map(|name| visible(name));
+    text.push_str(&field("lands on", &place.join(" of ")));
+    text.push_str(&own_checks(&set.checks));
     text.push_str(&field("proposed", &local(&set.proposed_at, zone)));
     if let Some(commit) = &set.commit {
         text.push_str(&field("landed as", short_commit(commit)));

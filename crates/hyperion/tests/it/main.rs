@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod asked;
 mod audit;
 mod backup;
 #[cfg(feature = "fail-points")]

@@ -213,6 +213,7 @@ pub(crate) fn approvals() -> Vec<Fact> {
             reason: text("not wanted"),
         },
         Event::Expiring {},
+        Event::LookedAt { digest: digest(8) },
     ];
     events.map(Fact::Approval).to_vec()
 }

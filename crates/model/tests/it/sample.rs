@@ -169,6 +169,7 @@ pub(crate) fn question(level: Level, expires_at: Time) -> Question {
         level,
         risk: Risk::High,
         digest: digest(8),
+        content: None,
         document: digest(6),
         request: Some(RequestId::new(uuid(2))),
         repo: Some(RepoId::new(uuid(1))),

@@ -3,9 +3,10 @@
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hyperion_api::approval::{Approval as Wire, ApprovalDetail, Decide};
+use hyperion_api::approval::{Approval as Wire, ApprovalDetail, Decide, LookAtWhole, TakenBack};
+use hyperion_api::change_set::MovedHunk;
 use hyperion_api::{List, Problem};
-use hyperion_engine::approval::{self, Decision};
+use hyperion_engine::approval::{self, Decision, QuestionDocument};
 use hyperion_engine::{Cx, Error};
 use hyperion_model::approval::Approval;
 use hyperion_model::{ApprovalId, Digest, Subject};
@@ -19,6 +20,7 @@ pub(super) fn routes() -> Router<Server> {
     Router::new()
         .route("/api/approvals", get(list))
         .route("/api/approvals/{id}", get(show))
+        .route("/api/approvals/{id}/unmasked", post(unmasked))
         .route("/api/approvals/{id}/approve", post(approve))
         .route("/api/approvals/{id}/reject", post(reject))
         .route("/api/approvals/{id}/request-changes", post(request_changes))
@@ -38,16 +40,65 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Ap
     blocking(server, move |server| {
         let cx = server.cx();
         let found = find::<Approval>(cx, &id, ApprovalId::new)?;
-        let (diff, moved_hunks) = approval::document(cx, &found)?
-            .map(|document| (document.diff, document.moved_hunks))
-            .unwrap_or_default();
+        let document = approval::document(cx, &found)?.unwrap_or_default();
+        let shown = document.masked(&cx.redactor);
         Ok(ApprovalDetail {
-            approval: view(cx, &found)?,
-            diff: diff.map(|diff| cx.redactor.redact(&diff).into_owned()),
-            moved_hunks,
+            diff: shown.diff,
+            ..detail(
+                view(cx, &found)?,
+                document.moved_hunks,
+                shown.lines_masked,
+                &found,
+            )
         })
     })
     .await
+}
+
+/// Shows all of a question to whoever may decide it, and records that they were shown it.
+async fn unmasked(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Json(LookAtWhole { digest }): Json<LookAtWhole>,
+) -> Answer<ApprovalDetail> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let found = find::<Approval>(cx, &id, ApprovalId::new)?;
+        let digest = parse(digest.as_deref())?;
+        let (found, document) = approval::look_at_whole(cx, server.actor(), found.id, digest)?;
+        let lines_masked = document.masked(&cx.redactor).lines_masked;
+        let mut wire = view(cx, &found)?;
+        wire.checks = document.checks;
+        Ok(ApprovalDetail {
+            diff: document.diff,
+            ..detail(wire, document.moved_hunks, lines_masked, &found)
+        })
+    })
+    .await
+}
+
+/// Gives all but the diff.
+fn detail(
+    approval: Wire,
+    moved_hunks: Vec<MovedHunk>,
+    lines_masked: usize,
+    found: &Approval,
+) -> ApprovalDetail {
+    ApprovalDetail {
+        approval,
+        diff: None,
+        moved_hunks,
+        lines_masked: u32::try_from(lines_masked).unwrap_or(u32::MAX),
+        looked_at_by: found
+            .looked_at
+            .as_ref()
+            .map(|looked| looked.by.id().to_string()),
+    }
+}
+
+fn parse(digest: Option<&str>) -> Result<Option<Digest>, Problem> {
+    let digest = digest.map(str::parse::<Digest>).transpose();
+    digest.map_err(|error| Problem::new("input.invalid", error.to_string()))
 }
 
 async fn approve(server: State<Server>, id: Path<String>, body: Json<Decide>) -> Answer<Wire> {
@@ -75,8 +126,7 @@ async fn decide(
     blocking(server, move |server| {
         let cx = server.cx();
         let found = find::<Approval>(cx, &id, ApprovalId::new)?;
-        let digest = body.digest.as_deref().map(str::parse::<Digest>).transpose();
-        let digest = digest.map_err(|error| Problem::new("input.invalid", error.to_string()))?;
+        let digest = parse(body.digest.as_deref())?;
         let said = body.comment.as_deref().or(body.reason.as_deref());
         approval::decide(cx, server.actor(), found.id, decision, said, digest)?;
         again(cx, found.id)
@@ -132,16 +182,39 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         }
         (summary, _) => summary,
     };
+    let QuestionDocument {
+        summary: _,
+        repo,
+        branch,
+        checks,
+        files,
+        additions,
+        deletions,
+        takes_back,
+        reasons,
+        diff: _,
+        moved_hunks: _,
+    } = document.unwrap_or_default();
+    let mask = |check: &String| cx.redactor.redact_diff(check).text.into_owned();
+    let takes_back = takes_back.into_iter().map(|taken| TakenBack {
+        commit: taken.commit,
+        title: cx.redactor.redact(&taken.title).into_owned(),
+    });
     Ok(Wire {
+        repo,
+        branch,
+        files,
+        additions,
+        deletions,
+        checks: checks.iter().map(mask).collect(),
+        takes_back: takes_back.collect(),
         id: approval.id.to_string(),
         status: approval.status.name().to_owned(),
         action: question.action.to_string(),
         summary: summary.unwrap_or_default(),
         level: question.level.name().to_owned(),
         risk: question.risk.name().to_owned(),
-        reasons: document
-            .map(|document| document.reasons)
-            .unwrap_or_default(),
+        reasons,
         digest: question.digest.to_string(),
         generation: question.generation,
         request_id: question.request.map(|id| id.to_string()),

@@ -15,10 +15,12 @@ use hyperion_engine::change_set::{
 use hyperion_engine::{Cx, Error};
 use hyperion_model::change_set::{ChangeSet, Status, item};
 use hyperion_model::entry::Entry;
+use hyperion_model::request::Request;
 use hyperion_model::{ChangeSetId, ItemId};
 use hyperion_patch::LineKind;
 
 use super::page::{self, ListQuery, states};
+use super::repo;
 use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::subject::{find, missing};
@@ -72,8 +74,10 @@ async fn diff(State(server): State<Server>, Path(id): Path<String>) -> Answer<Di
         })?;
         let (additions, deletions) = accepted_lines(cx, &set)?;
         let text = unified_diff(&preview.accepted()?);
+        let masked = cx.redactor.redact_diff(&text);
         Ok(Diff {
-            unified_diff: cx.redactor.redact(&text).into_owned(),
+            lines_masked: u32::try_from(masked.lines_masked).unwrap_or(u32::MAX),
+            unified_diff: masked.text.into_owned(),
             additions,
             deletions,
         })
@@ -179,7 +183,17 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
             .filter(|_| set.status == status)
             .map(|at| at.to_string())
     };
+    let request = cx.store.get::<Request>(set.proposal.request)?;
+    let branch = request.map(|request| request.submission.branch.to_string());
+    let checks = match depth {
+        Depth::Listed => Vec::new(),
+        Depth::Whole => change_set::own_checks(cx, set)?,
+    };
+    let mask = |check: &String| cx.redactor.redact_diff(check).text.into_owned();
     Ok(Wire {
+        repo: repo::name(cx, set.proposal.repo)?,
+        branch: branch.unwrap_or_default(),
+        checks: checks.iter().map(mask).collect(),
         id: set.id.to_string(),
         title: title.unwrap_or_default(),
         request_id: set.proposal.request.to_string(),
@@ -201,10 +215,23 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
         entry_id: set.entry.map(|id| id.to_string()),
         commit: set.commit.as_ref().map(ToString::to_string),
         proposed_at: set.proposed_at.to_string(),
-        applied_at: ended(Status::Landed),
+        applied_at: applied_at(cx, set)?,
         rolled_back_at: ended(Status::RolledBack),
         reason: reason(cx, set)?,
     })
+}
+
+/// Says when a change landed; that it was taken back since does not change that.
+fn applied_at(cx: &Cx, set: &ChangeSet) -> Result<Option<String>, Error> {
+    let at = match (set.status, set.entry) {
+        (Status::Landed, _) => set.ended_at,
+        (Status::RolledBack, Some(entry)) => cx
+            .store
+            .get::<Entry>(entry)?
+            .and_then(|entry| entry.ended_at),
+        _ => None,
+    };
+    Ok(at.map(|at| at.to_string()))
 }
 
 /// Says why a change stands where it stands; while it is queued, that is its entry's affair.
@@ -265,8 +292,13 @@ fn hunks(cx: &Cx, shown: &PreviewItem) -> Vec<Hunk> {
             LineKind::Added => '+',
             LineKind::Removed => '-',
         };
-        let text = String::from_utf8_lossy(line.content()).into_owned();
-        format!("{sign}{}", cx.redactor.redact(&text))
+        format!("{sign}{}", String::from_utf8_lossy(line.content()))
+    };
+    // Masked as the diff is: what is left out of one is left out of the other.
+    let masked = |lines: Vec<String>| -> Vec<String> {
+        let text = lines.join("\n");
+        let text = cx.redactor.redact_diff(&text).text;
+        text.split('\n').map(str::to_owned).collect()
     };
     shown
         .diff
@@ -281,7 +313,7 @@ fn hunks(cx: &Cx, shown: &PreviewItem) -> Vec<Hunk> {
             new_lines: count(hunk.new_lines),
             accepted: shown.item.status != item::Status::Rejected
                 && !shown.item.rejected_hunks.contains(&count(index)),
-            lines: hunk.lines.iter().map(line).collect(),
+            lines: masked(hunk.lines.iter().map(line).collect()),
         })
         .collect()
 }
