@@ -47,6 +47,9 @@ pub struct Landing {
     pub approved_by: Vec<String>,
     /// How many checks passed.
     pub checks: u32,
+    /// Which, and what came of them.
+    #[serde(default)]
+    pub results: Vec<LandedCheck>,
     /// What landed.
     pub commit: String,
     /// When.
@@ -54,6 +57,15 @@ pub struct Landing {
     /// What became of it since, where something did: its branch was moved below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// A check that a landing rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LandedCheck {
+    /// Its name.
+    pub name: String,
+    /// passed, failed, killed, lost or running.
+    pub result: String,
 }
 
 /// The queue, rebuilt from the log alone.

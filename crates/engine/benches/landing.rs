@@ -175,6 +175,7 @@ fn measure(files: usize, changes: usize) -> (Figure, Figure) {
             dir: Some(&repo),
             dry_run: false,
             source: Source::Cli,
+            agent: None,
         };
         intake::submit(&cx, request.text().as_bytes(), &how).unwrap();
     }

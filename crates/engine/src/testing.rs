@@ -170,6 +170,7 @@ impl World {
             dir: Some(self.repo.path()),
             dry_run,
             source: Source::Cli,
+            agent: None,
         };
         intake::submit(&self.cx, request.text().as_bytes(), &how).unwrap()[0]
     }

@@ -63,6 +63,11 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
+    /// Names the agent of requests that name none, by this person's settings and variables.
+    pub(crate) fn agent(&self) -> &str {
+        &self.settings.agent.default
+    }
+
     /// Says what the home is worked on in spite of, at every command until it is mended.
     async fn tell_notices(&self) {
         let mut notices = self.connection.notices.clone();

@@ -74,7 +74,7 @@ impl Server {
     }
 
     /// Gives a client that speaks in a session; a session that the engine forgot is opened anew.
-    async fn in_session(&self, forgotten: Option<u64>) -> Result<Opened, ClientError> {
+    async fn in_session(&self, agent: &str, forgotten: Option<u64>) -> Result<Opened, ClientError> {
         let mut session = self.session.lock().await;
         let number = match session.opened.as_ref() {
             None => 1,
@@ -84,7 +84,10 @@ impl Server {
         };
         let told: wire::Session = self
             .client
-            .post("/api/tools/sessions", &session.wanted)
+            .post(
+                &format!("/api/tools/sessions?agent={agent}"),
+                &session.wanted,
+            )
             .await?;
         // Whoever was given a clone keeps it, also with the next engine.
         if let Some(clone) = told.clone {
@@ -98,13 +101,18 @@ impl Server {
         Ok(opened)
     }
 
-    async fn call(&self, tool: &str, parameters: &Value) -> Result<ToolResult, ClientError> {
+    async fn call(
+        &self,
+        agent: &str,
+        tool: &str,
+        parameters: &Value,
+    ) -> Result<ToolResult, ClientError> {
         let path = format!("/api/tools/{}/{tool}", self.toolset.name);
-        let session = self.in_session(None).await?;
+        let session = self.in_session(agent, None).await?;
         match session.client.post(&path, parameters).await {
             // Refused before anything was done, so it is safe to ask again.
             Err(ClientError::Problem(problem)) if problem.code == "tool.session_unknown" => {
-                let session = self.in_session(Some(session.number)).await?;
+                let session = self.in_session(agent, Some(session.number)).await?;
                 session.client.post(&path, parameters).await
             }
             answered => answered,
@@ -142,8 +150,9 @@ impl ServerHandler for Server {
             return Err(ErrorData::invalid_params(message, None));
         }
         let parameters = request.arguments.map_or_else(|| json!({}), Value::Object);
+        let agent = agent_name(&context);
         let called = tokio::select! {
-            called = self.call(name, &parameters) => called,
+            called = self.call(&agent, name, &parameters) => called,
             // The engine ends what it began; nobody waits for the answer any more.
             () = context.ct.cancelled() => {
                 return Err(ErrorData::internal_error("the call was cancelled", None));
@@ -191,6 +200,26 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+    }
+}
+
+/// The most letters of a client's name that are kept.
+const NAME_CHARS_MAX: usize = 60;
+
+/// Gives what a client calls itself, as a plain word.
+fn agent_name(context: &RequestContext<RoleServer>) -> String {
+    let told = context.peer.peer_info();
+    let told = told.map(|info| info.client_info.name.clone());
+    let plain = |c: char| match c {
+        c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
+        _ => '-',
+    };
+    let name: String = told.unwrap_or_default().trim().chars().map(plain).collect();
+    let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+    if name.chars().any(|c| c != '-') {
+        name
+    } else {
+        "unnamed".to_owned()
     }
 }
 

@@ -59,9 +59,9 @@ pub enum Actor {
         /// Their role when they acted; kept, because roles change.
         role: Role,
     },
-    /// An agent, inside a run.
+    /// An agent, inside a run or by the tools it was given.
     Agent {
-        /// The agent's configured name.
+        /// The agent's configured name; of one with tools, the name that its program says of itself.
         id: Name,
     },
     /// Policy or a reconciler, acting on committed facts.

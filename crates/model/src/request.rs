@@ -58,6 +58,8 @@ pub enum Source {
     Chat,
     /// The HTTP API.
     Http,
+    /// An agent's tools, over MCP.
+    Mcp,
     /// The web page.
     Web,
     /// Slack.
@@ -71,7 +73,12 @@ impl Source {
     pub const fn is_outside(self) -> bool {
         match self {
             Source::Github => true,
-            Source::Cli | Source::Chat | Source::Http | Source::Web | Source::Slack => false,
+            Source::Cli
+            | Source::Chat
+            | Source::Http
+            | Source::Mcp
+            | Source::Web
+            | Source::Slack => false,
         }
     }
 }

@@ -5,17 +5,20 @@ pub(crate) mod moved;
 
 use std::collections::BTreeMap;
 
-use hyperion_api::audit::{Landing, Replay, Verification};
+use hyperion_api::audit::{LandedCheck, Landing, Replay, Verification};
 use hyperion_git::Oid;
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::machine::{Machine as _, Noun};
+use hyperion_model::run::{Run, Work};
 use hyperion_model::{
-    ApprovalId, Digest, EntryId, Fact, RequestId, Subject, approval, change_set, request,
+    ApprovalId, Digest, EntryId, Fact, RequestId, RunId, Subject, approval, change_set, request,
+    run,
 };
 use hyperion_store::{EventFilter, Filter, HeadState};
 
 use self::moved::Moved;
 use crate::error::oid;
+use crate::request::result;
 use crate::{Cx, Error};
 
 /// How many events are read at once.
@@ -182,6 +185,7 @@ struct Reading {
     approved: BTreeMap<EntryId, Vec<String>>,
     basis: BTreeMap<hyperion_model::ChangeSetId, String>,
     entries: BTreeMap<EntryId, Entry>,
+    checks: BTreeMap<RunId, LandedCheck>,
     landings: Vec<Landing>,
     events: u64,
 }
@@ -238,6 +242,7 @@ fn read(reading: &mut Reading, event: &hyperion_model::Event) -> Result<(), Erro
             };
             reading.basis.insert(*id, by);
         }
+        (Subject::Run(id), Fact::Run(fact)) => note_check(&mut reading.checks, *id, fact),
         (Subject::Entry(id), Fact::Entry(fact)) => {
             let before = reading.entries.remove(id);
             let entry = Entry::apply(before, fact, &event.stamp).map_err(|corrupt| {
@@ -249,6 +254,28 @@ fn read(reading: &mut Reading, event: &hyperion_model::Event) -> Result<(), Erro
         _ => {}
     }
     Ok(())
+}
+
+/// Follows a check by its events.
+fn note_check(checks: &mut BTreeMap<RunId, LandedCheck>, id: RunId, fact: &run::Event) {
+    use run::Status;
+    let status = match fact {
+        run::Event::Started { work, .. } => {
+            if let Work::Check { name, .. } = work {
+                let (name, result) = (name.to_string(), result(Status::Starting).to_owned());
+                checks.insert(id, LandedCheck { name, result });
+            }
+            return;
+        }
+        run::Event::Began { .. } => Status::Running,
+        run::Event::Finished(_) => Status::Finished,
+        run::Event::Failed(_) => Status::Failed,
+        run::Event::Killed(_) => Status::Killed,
+        run::Event::Lost { .. } => Status::Lost,
+    };
+    if let Some(check) = checks.get_mut(&id) {
+        check.result = result(status).to_owned();
+    }
 }
 
 fn note_landing(
@@ -280,11 +307,22 @@ fn note_landing(
             checks: entry.verdict.as_ref().map_or(0, |verdict| {
                 u32::try_from(verdict.runs.len()).unwrap_or(u32::MAX)
             }),
+            results: runs_of(entry)
+                .filter_map(|run| reading.checks.get(&run).cloned())
+                .collect(),
             commit: commit.to_string(),
             landed_at: event.stamp.time.to_string(),
             note: None,
         });
     }
+}
+
+/// Lists the runs that a landing rests on.
+fn runs_of(entry: &Entry) -> impl Iterator<Item = RunId> {
+    entry
+        .verdict
+        .iter()
+        .flat_map(|verdict| verdict.runs.iter().copied())
 }
 
 /// Lists what landed, newest first, from the rows.
@@ -319,7 +357,19 @@ pub fn history(cx: &Cx, filter: &Filter) -> Result<(Vec<Landing>, Option<String>
         }
         approved_by.sort_unstable();
         approved_by.dedup();
+        let mut results = Vec::new();
+        for run in runs_of(entry) {
+            let check = cx.store.get::<Run>(run)?;
+            let check = check
+                .map(|run| crate::request::check(cx, &run))
+                .transpose()?;
+            results.extend(check.flatten().map(|check| LandedCheck {
+                name: check.name,
+                result: check.result,
+            }));
+        }
         landings.push(Landing {
+            results,
             entry_id: entry.id.to_string(),
             request_id: entry.admission.request.to_string(),
             asked_by: request

@@ -9,7 +9,7 @@ use hyperion_api::{FieldError, Problem};
 use hyperion_fault::{Point, reached};
 use hyperion_model::machine::Noun;
 use hyperion_model::request::{self, Request, Source, Submission};
-use hyperion_model::{Actor, Command, Digest, NewBlob, Refusal, RequestId, Uuid};
+use hyperion_model::{Actor, Command, Digest, Name, NewBlob, Refusal, RequestId, Uuid};
 use hyperion_store::StoreError;
 
 use super::answers::{answers, with_answers};
@@ -36,6 +36,8 @@ pub struct Submitting<'a> {
     pub dry_run: bool,
     /// The surface, where the request itself names none.
     pub source: Source,
+    /// The agent of requests that name none; that of the engine's settings where it is left out.
+    pub agent: Option<&'a Name>,
 }
 
 /// Files every request in a file, or none of them; gives their ids in order.
@@ -97,7 +99,10 @@ fn file(cx: &Cx, parsed: Vec<Parsed>, how: &Submitting<'_>) -> Result<Vec<Reques
 }
 
 fn file_once(cx: &Cx, parsed: Vec<Parsed>, how: &Submitting<'_>) -> Result<Vec<RequestId>, Error> {
-    let limits = limits(cx);
+    let mut limits = limits(cx);
+    if let Some(agent) = how.agent {
+        limits.default_agent = agent.clone();
+    }
     let mut filing = Filing::default();
     for parsed in parsed {
         // Even what cannot be filed is looked at to the end, so that one go finds everything.
@@ -350,7 +355,12 @@ pub(super) fn read_again(cx: &Cx, request: &Request) -> Result<(Checked, Vec<Str
         pointer: String::new(),
         request: document,
     };
-    let checked = match validate(parsed, &limits(cx)) {
+    // Whatever agent is set by now, it is the one that the request was filed for.
+    let limits = Limits {
+        default_agent: request.submission.agent.clone(),
+        ..limits(cx)
+    };
+    let checked = match validate(parsed, &limits) {
         Err(invalid) => Err(invalid.errors),
         Ok(draft) => {
             let opened = cx.repos.open(cx, request.submission.repo)?;

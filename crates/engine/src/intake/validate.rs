@@ -9,6 +9,7 @@ use super::draft::Draft;
 use super::errors::Errors;
 use super::parse::Parsed;
 use super::task;
+use crate::queue::subject;
 
 /// What a request may not pass.
 #[derive(Debug, Clone)]
@@ -182,6 +183,12 @@ pub(super) fn check_title(title: &str, pointer: String, rest: &str, errors: &mut
             pointer,
             format!("has the control character {found:?}; write one plain line"),
         );
+    } else if let Err(wrong) = hyperion_policy::commit_message(&subject(title)) {
+        let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+        errors.push(
+            pointer,
+            format!("cannot be the subject of a commit: {}", wrong.join("; ")),
+        );
     }
 }
 
@@ -234,22 +241,27 @@ fn check_word(word: &str, pointer: String, errors: &mut Errors) {
 }
 
 fn check_agent(request: &TaskRequest, at: &str, limits: &Limits, errors: &mut Errors) -> Name {
-    let Some(wanted) = &request.agent else {
-        return limits.default_agent.clone();
+    let default = &limits.default_agent;
+    let (wanted, whence) = match &request.agent {
+        Some(wanted) => (wanted.as_str(), ""),
+        None => (
+            default.as_str(),
+            " (the setting `agent.default`, or HYPERION_AGENT, names it)",
+        ),
     };
     let known = hyperion_agent::BUILT_IN;
-    match Name::new(wanted.as_str()) {
-        Ok(name) if known.contains(&wanted.as_str()) => name,
+    match Name::new(wanted) {
+        Ok(name) if known.contains(&wanted) => name,
         Ok(_) | Err(_) => {
             let shown: String = wanted.chars().take(MAX_TITLE_CHARS).collect();
             errors.push(
                 format!("{at}/agent"),
                 format!(
-                    "no agent is called {shown:?}; there is: {}",
+                    "no agent is called {shown:?}{whence}; there is: {}",
                     known.join(", ")
                 ),
             );
-            limits.default_agent.clone()
+            default.clone()
         }
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn compose(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Stri
 }
 
 /// Makes one line of at most [`MAX_SUBJECT_CHARS`] characters.
-fn subject(title: &str) -> String {
+pub(crate) fn subject(title: &str) -> String {
     let line: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = if line.is_empty() {
         "Land a change".to_owned()

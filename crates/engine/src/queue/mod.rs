@@ -33,6 +33,7 @@ mod train_tests;
 mod work;
 
 pub use evidence::read as evidence;
+pub(crate) use message::subject;
 pub use order::{AGEING, next};
 pub use retry::{cancel, retry};
 pub use stayed::stayed;

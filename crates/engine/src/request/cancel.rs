@@ -150,6 +150,15 @@ pub(crate) fn open_parts(
         commands.push(Command::Approval(approval.id, cancel));
     }
     for plan in look.open_rows::<Plan>(&open)? {
+        // What nobody works at any more has ended, and says why.
+        let open = plan.steps.iter().filter(|step| step.status.is_open());
+        let skip = |step: &plan::Step| plan::Command::SkipStep {
+            number: step.number,
+            reason: reason.clone(),
+        };
+        if plan.status == plan::Status::Active {
+            commands.extend(open.map(|step| Command::Plan(plan.id, skip(step))));
+        }
         let abandon = plan::Command::Abandon {
             reason: reason.clone(),
         };

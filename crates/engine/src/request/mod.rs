@@ -11,8 +11,8 @@ use crate::{Cx, Error};
 
 pub use cancel::cancel;
 pub(crate) use progress::Requests;
-pub(crate) use summary::summary_of_failure;
 pub use summary::{check, summary};
+pub(crate) use summary::{result, summary_of_failure};
 
 /// Gives a request's title; none when it is from before titles were kept and its document cannot be read.
 pub fn title(cx: &Cx, request: &Request) -> Result<Option<String>, Error> {

@@ -17,7 +17,10 @@ use crate::{Cx, Error};
 /// Reads the summary of a request that ended; none while it goes on.
 pub fn summary(cx: &Cx, request: &Request) -> Result<Option<Summary>, Error> {
     let Some(digest) = request.summary else {
-        return Ok(None);
+        return match request.status {
+            request::Status::Cancelled => cancelled(cx, request).map(Some),
+            _ => Ok(None),
+        };
     };
     let mut summary = cx.read_json::<Summary>(digest)?;
     if request.status == request::Status::RolledBack
@@ -27,6 +30,53 @@ pub fn summary(cx: &Cx, request: &Request) -> Result<Option<Summary>, Error> {
         summary.take_back = None;
     }
     Ok(summary)
+}
+
+/// Sums up a request that was called off: nothing of it landed.
+fn cancelled(cx: &Cx, request: &Request) -> Result<Summary, Error> {
+    let plan = match request.plan {
+        Some(plan) => cx.store.get::<Plan>(plan)?,
+        None => None,
+    };
+    let steps = plan.map(|plan| plan.steps).unwrap_or_default();
+    let reason = request.reason.as_ref();
+    let why = |task_id: String, step: Option<&Step>| NotLanded {
+        task_id,
+        why: "cancelled".to_owned(),
+        detail: step
+            .and_then(|step| step.reason.as_ref())
+            .or(reason)
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        next: "file the request again if it is wanted after all".to_owned(),
+        entry_id: None,
+        change_set_id: step
+            .and_then(|step| step.change_set)
+            .map(|id| id.to_string()),
+    };
+    let mut not_landed: Vec<_> = steps
+        .iter()
+        .filter(|step| step.status != step::Status::Completed)
+        .map(|step| why(step.task.to_string(), Some(step)))
+        .collect();
+    if steps.is_empty() {
+        not_landed.push(why(String::new(), None));
+    }
+    Ok(Summary {
+        outcome: "cancelled".to_owned(),
+        dry_run: request.submission.dry_run,
+        landed: Vec::new(),
+        not_landed,
+        checks: checks(cx, request.id)?,
+        approved_by: Vec::new(),
+        wall_ms: wall_ms(
+            request.submitted_at,
+            request.finished_at.unwrap_or_else(|| cx.now()),
+        ),
+        tokens: 0,
+        cost_micro_usd: 0,
+        take_back: None,
+    })
 }
 
 /// Sums up a request that failed before it had a plan.
@@ -288,20 +338,24 @@ pub fn check(cx: &Cx, run: &Run) -> Result<Option<CheckResult>, Error> {
         return Ok(None);
     };
     let spec: Option<CheckSpec> = cx.read_json(run.spec)?;
-    let result = match run.status {
-        Status::Starting | Status::Running => "running",
-        Status::Finished => "passed",
-        Status::Failed => "failed",
-        Status::Killed => "killed",
-        Status::Lost => "lost",
-    };
     let ended = run.ended_at.unwrap_or_else(|| cx.now());
     Ok(Some(CheckResult {
         run_id: run.id.to_string(),
         name: name.to_string(),
         command: spec.map(|spec| spec.command).unwrap_or_default(),
-        result: result.to_owned(),
+        result: result(run.status).to_owned(),
         exit_code: run.exit_code,
         duration_ms: wall_ms(run.began_at.unwrap_or(run.created_at), ended),
     }))
+}
+
+/// Names what came of a check.
+pub(crate) const fn result(status: Status) -> &'static str {
+    match status {
+        Status::Starting | Status::Running => "running",
+        Status::Finished => "passed",
+        Status::Failed => "failed",
+        Status::Killed => "killed",
+        Status::Lost => "lost",
+    }
 }

@@ -161,6 +161,7 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 .query("dir", cx.current_dir().as_os_str().as_bytes())
                 .query("dry_run", dry_run.to_string())
                 .query("source", "cli")
+                .query("agent", session.agent())
         };
         let filed: Result<List<Request>, ClientError> = match &source {
             Source::Sentence(sentence) => {

@@ -41,7 +41,8 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Change, async |session| {
         let route = Route::new("/api/requests")
             .segment(&args.id)
-            .segment("rollback");
+            .segment("rollback")
+            .query("source", "cli");
         let body = Because {
             reason: args.reason.clone(),
         };

@@ -72,6 +72,7 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
     let ApprovalDetail {
         approval: _,
         diff: _,
+        moved_hunks: _,
         lines_masked,
         looked_at_by,
     } = detail;

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::{count, field, fields};
 use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
-use crate::output::table::{Cell, Table, fixed, number, prose};
+use crate::output::table::{Cell, Table, fixed, prose};
 use crate::output::visible::visible;
 use crate::time::local;
 
@@ -19,7 +19,7 @@ pub(crate) fn landings(landings: &[Landing], zone: &TimeZone, width: Option<usiz
         fixed("REQUEST"),
         prose("ASKED BY"),
         prose("APPROVED BY"),
-        number("CHECKS"),
+        prose("CHECKS"),
     ];
     let noted = landings.iter().any(|landing| landing.note.is_some());
     if noted {
@@ -35,12 +35,24 @@ pub(crate) fn landings(landings: &[Landing], zone: &TimeZone, width: Option<usiz
             short(&landing.request_id).into(),
             (&landing.asked_by).into(),
             landing.approved_by.join(", ").into(),
-            landing.checks.to_string().into(),
+            checks(landing).into(),
         ];
         row.extend(noted.then(|| note.into()));
         table.row(row);
     }
     table.render(width)
+}
+
+/// Names the checks and what came of them; their number where the record has no names.
+fn checks(landing: &Landing) -> String {
+    let named = landing.results.iter();
+    let named: Vec<_> = named
+        .map(|check| format!("{} {}", check.name, check.result))
+        .collect();
+    match named.is_empty() {
+        true => landing.checks.to_string(),
+        false => named.join(", "),
+    }
 }
 
 /// Writes what was verified.

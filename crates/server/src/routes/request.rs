@@ -23,7 +23,7 @@ use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::plan::Plan;
 use hyperion_model::request::{Request, Source, Status};
-use hyperion_model::{ChangeSetId, EntryId, RequestId};
+use hyperion_model::{ChangeSetId, EntryId, Name, RequestId};
 use hyperion_store::Filter;
 use serde::Deserialize;
 
@@ -41,6 +41,8 @@ struct Filing {
     dry_run: bool,
     #[serde(default)]
     source: Option<Source>,
+    #[serde(default)]
+    agent: Option<Name>,
 }
 
 type Accepted<T> = Result<(StatusCode, Json<T>), Refusal>;
@@ -97,6 +99,7 @@ fn how<'a>(server: &'a Server, filing: &'a Filing) -> intake::Submitting<'a> {
         dir: filing.dir.as_deref().map(FsPath::new),
         dry_run: filing.dry_run,
         source: filing.source.unwrap_or(Source::Http),
+        agent: filing.agent.as_ref(),
     }
 }
 
@@ -157,13 +160,15 @@ async fn cancel(
 async fn roll_back(
     State(server): State<Server>,
     Path(id): Path<String>,
+    Query(Filing { source, .. }): Query<Filing>,
     Json(Because { reason }): Json<Because>,
 ) -> Accepted<Wire> {
     let filed = blocking(server, move |server| {
         let cx = server.cx();
         let what = landing_behind(cx, &id)?;
         let actor = server.actor();
-        let id = rollback::roll_back(cx, actor, what, reason.as_deref(), Source::Cli)?;
+        let source = source.unwrap_or(Source::Http);
+        let id = rollback::roll_back(cx, actor, what, reason.as_deref(), source)?;
         again(cx, id)
     });
     filed.await.map(|request| (StatusCode::ACCEPTED, request))
@@ -243,6 +248,7 @@ const fn source(source: Source) -> &'static str {
         Source::Cli => "cli",
         Source::Chat => "chat",
         Source::Http => "http",
+        Source::Mcp => "mcp",
         Source::Web => "web",
         Source::Slack => "slack",
         Source::Github => "github",

@@ -10,12 +10,16 @@ use hyperion_api::list::{DEFAULT_LIMIT, MAX_LIMIT};
 use hyperion_api::tool::{OpenSession, Record, Session, ToolResult};
 use hyperion_api::{List, Problem};
 use hyperion_engine::tool::Admitted;
+use hyperion_model::{Actor, Name};
 use hyperion_store::ToolRecord;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Server;
 use crate::answer::{Answer, blocking};
+
+/// The agent of a session whose client does not say who it is.
+const UNNAMED: &str = "unnamed";
 
 /// How much of a session's token names it in the log.
 const SHOWN_DIGITS: usize = 8;
@@ -27,12 +31,28 @@ pub(super) fn routes() -> Router<Server> {
         .route("/api/file-modifications", get(log))
 }
 
-async fn open(State(server): State<Server>, Json(wanted): Json<OpenSession>) -> Answer<Session> {
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Opening {
+    /// What the program that calls the tools says it is.
+    #[serde(default)]
+    agent: Option<String>,
+}
+
+async fn open(
+    State(server): State<Server>,
+    Query(Opening { agent }): Query<Opening>,
+    Json(wanted): Json<OpenSession>,
+) -> Answer<Session> {
     blocking(server, move |server| {
-        server
-            .engine()
-            .tools()
-            .open(server.cx(), server.actor(), &wanted)
+        // Whoever calls tools is an agent, whose engine it is: it decides nothing, and the record says so.
+        let name = agent.as_deref().unwrap_or(UNNAMED);
+        let id = Name::new(name).map_err(|error| {
+            Problem::new("input.invalid", format!("agent: {error}"))
+                .hint("name the program that calls the tools, in a word")
+        })?;
+        let actor = Actor::Agent { id };
+        server.engine().tools().open(server.cx(), &actor, &wanted)
     })
     .await
 }

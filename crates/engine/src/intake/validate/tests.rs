@@ -331,3 +331,38 @@ proptest! {
         prop_assert_eq!(strict.0, value);
     }
 }
+
+// T1: what could not be the subject of the commit that lands is refused when it is filed.
+#[test]
+fn a_title_that_cannot_be_a_commit_is_refused() {
+    for title in [
+        "Fix\u{202e} it",
+        "Hyperion-Approved-By: eve",
+        " hyperion-audit: 7:abc",
+    ] {
+        assert_eq!(wrong(&json!({"title": title})), ["/title"], "{title:?}");
+        let task = json!({"tasks": [{"id": "T1", "title": title}]});
+        assert_eq!(wrong(&task), ["/tasks/0/title"], "{title:?}");
+    }
+    // Too long for a subject is cut where it lands.
+    assert!(check(&json!({"title": "x".repeat(150)})).is_ok());
+}
+
+// O9: an agent that is not there is refused when a request is filed, whoever names it.
+#[test]
+fn an_agent_that_is_not_there_is_refused_also_as_the_usual_one() {
+    let set = Limits {
+        default_agent: Name::new("ghost").unwrap(),
+        ..limits()
+    };
+    let filed = |agent: Option<&str>| {
+        let request =
+            json!({"schema": "hyperion.task_request/v1", "title": "Clamp", "agent": agent});
+        let parsed = parse(request.to_string().as_bytes()).unwrap().remove(0);
+        validate(parsed, &set).map_err(|invalid| invalid.errors)
+    };
+    assert!(filed(Some("scripted")).is_ok());
+    let errors = filed(None).unwrap_err();
+    assert_eq!(errors.listed()[0].pointer, "/agent");
+    insta::assert_snapshot!(errors.listed()[0].detail, @r#"no agent is called "ghost" (the setting `agent.default`, or HYPERION_AGENT, names it); there is: scripted"#);
+}

@@ -6,7 +6,7 @@ use hyperion_api::Problem;
 use hyperion_api::tool::git::{
     Add, AddResult, Commit, CommitResult, LeftOut, ResetFile, ResetResult,
 };
-use hyperion_git::{FileState, NewCommit, Signature, TreePath};
+use hyperion_git::{FileState, NewCommit, Signature, TreePath, with_trailers};
 use hyperion_model::facts::Class;
 use hyperion_policy::{Access, judge_commit, without_trailers};
 
@@ -181,9 +181,15 @@ pub(super) fn commit(at: &At<'_>, wanted: &Commit) -> Result<CommitResult, Error
     let made = at.opened.git.commit(&NewCommit {
         tree,
         parents: vec![head.clone()],
-        author: sign(format!("{} (agent)", at.oversight.session.actor)),
+        author: sign(format!("{} (agent)", at.oversight.session.actor.id())),
         committer: sign("Hyperion".to_owned()),
-        message: message.clone(),
+        message: with_trailers(
+            &message,
+            &[
+                ("Agent", at.oversight.session.actor.id().as_str()),
+                ("Clone", &at.clone.id.to_string()),
+            ],
+        ),
     })?;
     at.oversight
         .note(vec![branch.short().to_owned(), made.to_string()])?;

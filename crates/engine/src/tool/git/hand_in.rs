@@ -11,7 +11,7 @@ use hyperion_git::{Oid, RefName};
 use hyperion_model::approval::{self, Approval};
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::request::{Request, Source, Status};
-use hyperion_policy::judge_push;
+use hyperion_policy::{judge_push, without_trailers};
 use hyperion_store::Filter;
 
 use super::look::{own_commits, require_agents};
@@ -158,7 +158,8 @@ pub(in crate::tool) fn hand_in(
         actor: &at.oversight.session.actor,
         dir: None,
         dry_run: false,
-        source: Source::Http,
+        source: Source::Mcp,
+        agent: None,
     };
     let filed = intake::submit(at.cx, &bytes, &how)?;
     reached(Point::ToolHandedIn);
@@ -205,14 +206,15 @@ fn said_by_commits(at: &At<'_>, own: &[Oid]) -> Result<Said, Error> {
     let mut title = String::new();
     let mut description = String::new();
     for commit in own.iter().rev() {
-        let info = at.opened.git.commit_info(commit)?;
+        let message = without_trailers(&at.opened.git.commit_info(commit)?.message);
+        let message = message.trim();
         if title.is_empty() {
-            title = info.subject().to_owned();
-            let body = info.message.split_once('\n').map(|(_, body)| body.trim());
-            description.push_str(body.unwrap_or_default());
+            let (subject, body) = message.split_once('\n').unwrap_or((message, ""));
+            title = subject.to_owned();
+            description.push_str(body.trim());
         } else if description.len() < DESCRIPTION_MAX_BYTES {
             description.push_str("\n\n");
-            description.push_str(info.message.trim());
+            description.push_str(message);
         }
     }
     let mut end = description.len().min(DESCRIPTION_MAX_BYTES);
