@@ -6,28 +6,7 @@
 /// What only bash knows, or reads in its own way, next to shells of its family.
 const ONLY_BASH: &[&str] = &[
     "[[", "((", "&>", ">&", "<&", "|&", "<(", ">(", "=(", "<<", "$'", "$\"", "$[", ";&", "+=",
-    "~+", "~-", "^", "?(", "*(", "+(", "@(", "!(", "**",
-];
-/// Words that other shells of the family lack, or that mean another thing there.
-const ONLY_BASH_WORDS: &[&str] = &[
-    "function",
-    "select",
-    "time",
-    "coproc",
-    "source",
-    "let",
-    "declare",
-    "typeset",
-    "local",
-    "mapfile",
-    "readarray",
-    "shopt",
-    "enable",
-    "pushd",
-    "popd",
-    "disown",
-    "builtin",
-    "trap",
+    "~+", "~-", "[^", "?(", "*(", "+(", "@(", "!(", "**", "\\\n",
 ];
 /// Words that begin something in one shell or another.
 const KEYWORDS: &[&str] = &[
@@ -69,7 +48,11 @@ const KEYWORDS: &[&str] = &[
     "printf",
     "math",
     "string",
-    "echotc",
+    "time",
+    "builtin",
+    "function",
+    "select",
+    "coproc",
 ];
 
 /// Says what of a text a shell may read in another way than bash; nothing where it is bash, or reads all of it alike.
@@ -82,26 +65,18 @@ pub(super) fn odd(shell: &str, text: &str) -> Option<String> {
 }
 
 fn odd_for_sh(text: &str) -> Option<String> {
-    // `2>&1` is read alike everywhere.
-    let bare =
-        ["2>&1", "1>&2", ">&2", ">&1"]
-            .iter()
-            .fold(text.to_owned(), |text, known| {
-                match text.contains(&format!("{known}-")) || text.contains("&>") {
-                    true => text,
-                    false => text.replace(known, " "),
-                }
-            });
+    // `2>&1` and `$((1 + 2))` are read alike everywhere.
+    let text = text.replace("$((", " ");
+    let mut bare = text.clone();
+    if !text.contains("&>") {
+        for known in ["2>&1", "1>&2", ">&2", ">&1"] {
+            bare = bare.replace(&format!("{known}-"), "&>").replace(known, " ");
+        }
+    }
     let found = ONLY_BASH
         .iter()
         .find(|mark| bare.contains(*mark))
-        .map(|mark| format!("`{mark}`"));
-    let word = || {
-        let mut words = bare.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-        words
-            .find(|word| ONLY_BASH_WORDS.contains(word))
-            .map(|word| format!("`{word}`"))
-    };
+        .map(|mark| format!("`{}`", mark.escape_debug()));
     let braces = || {
         bare.split('{')
             .skip(1)
@@ -125,11 +100,7 @@ fn odd_for_sh(text: &str) -> Option<String> {
         (bare.contains('\\') && bare.contains("echo"))
             .then(|| "a backslash behind `echo`".to_owned())
     };
-    found
-        .or_else(word)
-        .or_else(braces)
-        .or_else(value)
-        .or_else(escape)
+    found.or_else(braces).or_else(value).or_else(escape)
 }
 
 /// For shells of another family: plain words, quotes without anything to put in, and lists and pipelines of them.
@@ -162,12 +133,7 @@ fn odd_elsewhere(text: &str) -> Option<String> {
         let first = words.clone().next().unwrap_or_default();
         let begins_odd = |word: &str| word.starts_with(['=', '%', '@', ',', '+']);
         let sets = first.contains(['=', '%', '@']);
-        if KEYWORDS.contains(&first)
-            || ONLY_BASH_WORDS.contains(&first)
-            || first.starts_with('-')
-            || sets
-            || words.any(begins_odd)
-        {
+        if KEYWORDS.contains(&first) || first.starts_with('-') || sets || words.any(begins_odd) {
             return Some(format!("`{}`", part.trim()));
         }
     }

@@ -353,6 +353,14 @@ impl<'a> Judge<'a> {
         };
         let mut shape: Vec<String> = Vec::new();
         for (at, word) in words.iter().enumerate() {
+            let writes = matches!(operands, Operands::InOut | Operands::Copy | Operands::Move);
+            if writes && word.literal.is_none() && !word.process {
+                let detail = format!(
+                    "which of {} is written is not known before it runs",
+                    spelled(word)
+                );
+                self.unclear("shell.expansion", detail);
+            }
             let text = match touch(at) {
                 Some(touch) => {
                     if operands == Operands::InOut && at > 0 {

@@ -3,6 +3,7 @@
 //! A name that ends like a source and stands in no hidden folder is meant to be read. Whatever else a pattern may
 //! bring up asks, because a file that holds secrets may be among it.
 
+use globset::{Glob, GlobMatcher};
 use rable::{Node, NodeKind};
 
 use super::judge::{Judge, program_name};
@@ -92,21 +93,53 @@ impl Judge<'_> {
         if wild && !search_glob_is_plain(&format!("*.{extension}")) {
             return false;
         }
-        // What the settings deny by such an ending may be among it.
-        let ending = format!(".{extension}");
-        let denied = |glob: &String| {
-            let last = glob.rsplit('/').next().unwrap_or(glob).to_lowercase();
-            !glob.starts_with('!') && !last.starts_with('.') && last.ends_with(&ending)
-        };
-        if wild && self.rules.source().paths.deny.iter().any(denied) {
+        if wild && self.may_be_denied(name, extension) {
             return false;
         }
         let sample = if wild {
-            format!("x{ending}")
+            format!("x.{extension}")
         } else {
             name.to_owned()
         };
-        !self.is_secret(&format!("{}/{sample}", dirs.replace('*', "x")))
+        let open_dirs = |names: &[&str]| {
+            names
+                .iter()
+                .any(|name| self.is_secret(&format!("{}/{sample}", dirs.replace('*', name))))
+        };
+        // A folder that a pattern stands for may be one that is denied by its name.
+        let folders: Vec<&str> = match dirs.contains(['*', '?', '[']) {
+            true => self.denied().filter(|glob| is_folder_name(glob)).collect(),
+            false => Vec::new(),
+        };
+        !open_dirs(&["x"]) && !open_dirs(&folders)
+    }
+
+    /// Tells whether a pattern with this ending may bring up a file that is denied by its name.
+    ///
+    /// What is denied with any ending (`credentials.*`) is code where the ending is one of code.
+    fn may_be_denied(&self, pattern: &str, extension: &str) -> bool {
+        const DATA: &[&str] = &["toml", "txt", "sql"];
+        let pattern = Glob::new(pattern).ok().map(|glob| glob.compile_matcher());
+        self.denied().any(|glob| {
+            let last = glob.rsplit('/').next().unwrap_or(glob).to_lowercase();
+            let name = match last.strip_suffix(".*") {
+                Some(stem) if DATA.contains(&extension) => {
+                    format!("{}.{extension}", stem.replace('*', "x"))
+                }
+                Some(_) => return false,
+                None => last,
+            };
+            let ends = name.ends_with(&format!(".{extension}")) && !name.starts_with('.');
+            let covers = |covers: &GlobMatcher| covers.is_match(&name) || name.contains('*');
+            ends && pattern.as_ref().is_none_or(covers)
+        })
+    }
+
+    fn denied(&self) -> impl Iterator<Item = &str> {
+        let globs = self.rules.source().paths.deny.iter();
+        globs
+            .map(String::as_str)
+            .filter(|glob| !glob.starts_with('!'))
     }
 
     /// Tells whether a path is one that holds secrets.
@@ -236,6 +269,14 @@ impl Judge<'_> {
         self.findings.truncate(before);
         looks
     }
+}
+
+/// Tells whether a glob is the plain name of something that may be a folder.
+fn is_folder_name(glob: &str) -> bool {
+    glob.starts_with(|c: char| c.is_ascii_alphabetic())
+        && glob
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 /// Gives the letters of words, where all are known.

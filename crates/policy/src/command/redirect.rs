@@ -5,6 +5,7 @@ use rable::ast::{Node, NodeKind};
 
 use super::judge::{Fed, Judge, Touch};
 use super::shape::kept;
+use super::standard_input::is_standard_input;
 use super::word::Word;
 
 impl Judge<'_> {
@@ -70,10 +71,11 @@ impl Judge<'_> {
                         (!word.substitution).then(|| "<<<text>".to_owned())
                     }
                     "<" => {
-                        fed.has_input = true;
+                        let is_same = word.literal.as_deref().is_some_and(is_standard_input);
+                        fed.has_input |= !is_same;
                         fed.input |= fetched;
                         let path = self.path(&word, Touch::Read);
-                        Some(format!("{fd}<{path}"))
+                        (!word.process).then(|| format!("{fd}<{path}"))
                     }
                     ">&" | "<&" if word.literal.as_deref().is_some_and(is_descriptor) => {
                         Some(format!("{fd}{op}{}", word.literal.unwrap_or_default()))

@@ -4,7 +4,7 @@ use hyperion_model::Level;
 
 use super::call::Call;
 use super::judge::Judge;
-use super::programs::{self, Known};
+use super::programs::{self, Known, Operands};
 use super::rule::{CommandRule, RuleVerdict};
 use super::word::Word;
 use crate::defaults;
@@ -48,12 +48,15 @@ impl Judge<'_> {
                 && finding.reason.code.starts_with("command.")
                 && finding.reason.code != "command.secrets"
         };
+        let before = self.findings.len();
         let mut at = 0;
         self.findings.retain(|finding| {
             at += 1;
             at <= start || !lifted(finding)
         });
-        self.outside(words.get(1..).unwrap_or_default());
+        if self.findings.len() < before {
+            self.outside(words.get(1..).unwrap_or_default());
+        }
     }
 
     /// Notes words that are a path outside of the roots, for programs whose words nobody else looks at.
@@ -81,31 +84,54 @@ impl Judge<'_> {
 
 /// Tells whether a rule is about a command, also where options stand before the subcommand.
 ///
-/// What narrows is about every spelling. An `allow` is about a command only where those options are known to change
-/// nothing about what runs.
+/// What narrows is about every spelling, and about words that an unknown program may run. An `allow` is about a command
+/// only where those options are known to change nothing about what runs.
 fn covers(rule: &CommandRule, name: &str, words: &[Word]) -> bool {
+    let narrows = rule.verdict != RuleVerdict::Allow;
+    if covers_itself(rule, name, words.get(1..).unwrap_or_default()) {
+        return true;
+    }
+    let may_run_its_words = || match programs::find(plain(name)) {
+        None => true,
+        Some(Known::Program(program)) => program.operands == Operands::Kept,
+        Some(Known::Family(_) | Known::Wrapper(_)) => false,
+    };
+    let covers_rest = |at: usize| {
+        let name = words[at].literal.as_deref();
+        name.is_some_and(|name| covers_itself(rule, name, &words[at + 1..]))
+    };
+    narrows && may_run_its_words() && (1..words.len()).any(covers_rest)
+}
+
+fn plain(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn covers_itself(rule: &CommandRule, name: &str, rest: &[Word]) -> bool {
     let Some((program, wanted)) = rule.prefix.split_first() else {
         return false;
     };
-    let rest = words.get(1..).unwrap_or_default();
     let narrows = rule.verdict != RuleVerdict::Allow;
-    let plain = name.rsplit('/').next().unwrap_or(name);
-    if program != name && !(narrows && program == plain) {
+    if program != name && !(narrows && program == plain(name)) {
         return false;
     }
     if begins(rest, wanted) {
         return true;
     }
-    match programs::find(plain) {
-        Some(Known::Family(family)) => {
-            let call = Call::read(rest, family.options, true);
-            if begins(&call.operands, wanted) {
-                return narrows
-                    || call.unknown.is_empty() && call.given.iter().all(|given| !given.asks);
-            }
-            narrows && !call.unknown.is_empty() && begins_behind_options(rest, wanted)
+    let Some(Known::Family(family)) = programs::find(plain(name)) else {
+        return narrows && begins_behind_options(rest, wanted);
+    };
+    let call = Call::read(rest, family.options, true);
+    match narrows {
+        true => {
+            begins_behind_options(&call.operands, wanted)
+                || !call.unknown.is_empty() && begins_behind_options(rest, wanted)
         }
-        _ => narrows && begins_behind_options(rest, wanted),
+        false => {
+            begins(&call.operands, wanted)
+                && call.unknown.is_empty()
+                && call.given.iter().all(|given| !given.asks)
+        }
     }
 }
 

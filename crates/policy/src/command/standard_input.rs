@@ -46,12 +46,8 @@ const READERS: &[&str] = &[
 
 /// Tells whether a word names standard input.
 pub(super) fn is_standard_input(text: &str) -> bool {
-    text == "-"
-        || text.starts_with('/')
-            && matches!(
-                joined("/", text).as_str(),
-                "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0" | "/proc/thread-self/fd/0"
-            )
+    let path = text.starts_with('/').then(|| joined("/", text));
+    text == "-" || path.is_some_and(|path| path == "/dev/stdin" || path.starts_with("/dev/fd/"))
 }
 
 impl Judge<'_> {

@@ -153,6 +153,12 @@ impl Judge<'_> {
                 {
                     self.variable(var);
                 }
+                if self.names.iter().any(|(known, _)| known == var) {
+                    self.unclear(
+                        "shell.variable",
+                        format!("two loops use the variable `{var}`"),
+                    );
+                }
                 let words: Vec<Word> = words.iter().flatten().map(|word| self.word(word)).collect();
                 let values = super::names::values(&words);
                 if values.is_empty() {

@@ -52,6 +52,10 @@ fn a_refused_subcommand_is_refused_in_every_spelling() {
         reason = "people push"
         examples = ["deny git push", "deny git -C . push", "deny sudo git push"]
         [[policy.commands]]
+        prefix = ["cargo", "publish"]
+        verdict = "deny"
+        examples = ["deny cargo publish", "deny cargo +nightly publish", "deny cargo --made-up x publish"]
+        [[policy.commands]]
         prefix = ["deploy", "now"]
         verdict = "ask"
         examples = ["ask deploy now"]
@@ -80,6 +84,9 @@ fn a_refused_subcommand_is_refused_in_every_spelling() {
                     "/usr/bin/git push",
                     "/opt/git/bin/git push",
                     "./git -P push",
+                    "strace -f git -C . push",
+                    "made-up --lock a git push",
+                    "docker run x git push",
                     "sh -c 'git push'",
                     "bash -lc 'cd src && git push'",
                     "busybox sh -c 'git push'",
@@ -286,6 +293,7 @@ fn what_runs_from_elsewhere_has_no_shape() {
         "echo $(touch a)",
         "touch \"$(cargo test)\"",
         "cat <(cargo test)",
+        "wc -l < <(cargo test)",
         "cargo test <<< \"$(touch a)\"",
     ] {
         let judged = judge_command(text, &rules, &place());

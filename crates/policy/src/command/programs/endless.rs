@@ -2,7 +2,7 @@
 
 use crate::command::call::Call;
 use crate::command::judge::Judge;
-use crate::command::word::Word;
+use crate::command::word::{UNKNOWN, Word};
 
 /// The longest sleep that nobody is asked about, in seconds.
 const MAX_SLEEP_S: f64 = 600.0;
@@ -61,7 +61,9 @@ pub(super) fn printf(judge: &mut Judge<'_>, call: &Call) {
             .chars()
             .take_while(|c| c.is_ascii_digit() || "+-# .*'".contains(*c))
             .collect();
-        width.contains('*')
+        // What is put in there is not known.
+        let open = directive[width.len()..].starts_with(UNKNOWN);
+        open || width.contains('*')
             || width
                 .split('.')
                 .any(|part| part.chars().filter(char::is_ascii_digit).count() > MAX_WIDTH_DIGITS)

@@ -319,6 +319,8 @@ fn config(judge: &mut Judge<'_>, call: &Call) {
     ];
     let looks = call.has(&["--get"])
         && call.operands.len() == 1
+        // The remote of a branch may be an address, with a password in it.
+        && !key.to_lowercase().ends_with("remote")
         && plain
             .iter()
             .any(|start| key.to_lowercase().starts_with(start));

@@ -58,8 +58,10 @@ fn magic(judge: &mut Judge<'_>, text: &str) {
 pub(super) fn compared(judge: &mut Judge<'_>, call: &Call) {
     objects(judge, call);
     let outside = |word: &Word| {
-        let Some(text) = word.literal.as_deref() else {
-            return true;
+        let text = match &word.literal {
+            Some(text) => text.as_str(),
+            None if judge.brings_sources(word) => word.pattern.as_str(),
+            None => return true,
         };
         let is_path = text.starts_with(['/', '~']) || text.split('/').any(|part| part == "..");
         let lies_outside = |dir: &String| judge.place.root_of(&joined(dir, text)).is_none();

@@ -81,7 +81,7 @@ const TESTS: &str = "-H -P -O? -name=t -iname=t -path=t -ipath=t -wholename=t -i
 /// `find`: names below folders; what it runs on them is judged with each folder in its place.
 fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option<String> {
     let mut tests: Vec<Word> = Vec::new();
-    let mut run: Vec<(&str, Vec<Word>)> = Vec::new();
+    let mut run: Vec<(&str, usize, Vec<Word>)> = Vec::new();
     let mut rest = arguments.iter();
     while let Some(word) = rest.next() {
         match word.literal.as_deref() {
@@ -89,7 +89,7 @@ fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option
                 let command = rest
                     .by_ref()
                     .take_while(|word| !matches!(word.literal.as_deref(), Some(";" | "+")));
-                run.push((action, command.cloned().collect()));
+                run.push((action, tests.len(), command.cloned().collect()));
             }
             _ => tests.push(word.clone()),
         }
@@ -150,8 +150,9 @@ fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option
         }
     }
     // What only looks, at what may be looked at, is nothing to ask about.
-    run.retain(|(action, command)| {
-        let looks = *action == "-exec" && looks(judge, command, &call.operands, &tests);
+    // What is tested behind it comes too late for it.
+    run.retain(|(action, tested, command)| {
+        let looks = *action == "-exec" && looks(judge, command, &call.operands, &tests[..*tested]);
         if !looks {
             let detail = format!("`find {action}` runs a program on what it finds");
             judge.ask(Level::TeamLead, "command.runs", detail);
@@ -162,7 +163,7 @@ fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option
     for word in &call.operands {
         judge.path(word, if changes { Touch::Write } else { Touch::Name });
     }
-    for (_, command) in &run {
+    for (_, _, command) in &run {
         let mut starts: Vec<Word> = call.operands.clone();
         if starts.is_empty() {
             starts.push(Word::known("."));
@@ -254,8 +255,14 @@ pub(crate) fn found_by_find(judge: &Judge<'_>, arguments: &[Word]) -> Option<Nam
     let is_start = |word: &&Word| !word.pattern.starts_with(['-', '(', '!']);
     let mut starts = arguments.iter().take_while(is_start);
     let denied = starts.any(|start| judge.is_secret(&start.pattern));
+    // What is tested behind a `-print` comes too late for it.
+    let is_print = |word: &Word| matches!(word.literal.as_deref(), Some("-print" | "-print0"));
+    let prints = arguments
+        .iter()
+        .position(is_print)
+        .unwrap_or(arguments.len());
     Some(Names {
-        sources: !denied && finds_sources(judge, arguments),
+        sources: !denied && finds_sources(judge, &arguments[..prints]),
         zero: arguments
             .iter()
             .any(|word| word.literal.as_deref() == Some("-print0")),

@@ -222,6 +222,27 @@ fn awk(judge: &mut Judge<'_>, call: &Call) {
 
 /// Tells whether a `>` of a program for `awk` may write a file: one that stands behind a `print` of its own statement.
 fn awk_redirects(program: &str) -> bool {
+    // A pattern or a comment may hold quotes and marks of its own, so nothing is told from them.
+    let is_plain = !program.contains(['/', '#']);
+    let bare = if is_plain {
+        without_strings(program)
+    } else {
+        program.to_owned()
+    };
+    let parts_statements = is_plain && !bare.contains('\\');
+    let mut statement = 0;
+    for (at, c) in bare.char_indices() {
+        match c {
+            ';' | '{' | '}' if parts_statements => statement = at,
+            '>' if bare[statement..at].contains("print") => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Leaves out what stands in double quotes.
+fn without_strings(program: &str) -> String {
     let mut bare = String::new();
     let mut letters = program.chars();
     while let Some(c) = letters.next() {
@@ -235,17 +256,7 @@ fn awk_redirects(program: &str) -> bool {
             bare.push('"');
         }
     }
-    // Where a pattern, a comment or a line that goes on may hold them, marks part nothing.
-    let is_plain = !bare.contains(['/', '#', '\\']);
-    let mut statement = 0;
-    for (at, c) in bare.char_indices() {
-        match c {
-            ';' | '{' | '}' if is_plain => statement = at,
-            '>' if bare[statement..at].contains("print") => return true,
-            _ => {}
-        }
-    }
-    false
+    bare
 }
 
 /// `jq`: its program must not look into the environment or into other files.
