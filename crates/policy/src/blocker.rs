@@ -5,7 +5,7 @@ use hyperion_model::facts::{ChangeFacts, ItemFacts, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::path_set::{Anchor, Case, PathSet};
-use crate::redact::{KNOWN, Redactor, SecretFinding};
+use crate::redact::{KNOWN, Redactor, disguised};
 use crate::risk::{RiskKind, Risks, Severity};
 use crate::rules::Rules;
 
@@ -274,13 +274,33 @@ fn secrets(
         return;
     }
     let text = item.added.join("\n");
-    let was_there = |finding: &SecretFinding| {
-        let secret = &text[finding.start..finding.end];
+    let plain = disguised(text.as_bytes());
+    let plain_removed = plain
+        .as_ref()
+        .and_then(|_| disguised(item.removed.join("\n").as_bytes()))
+        .unwrap_or_default();
+    let was_there = |secret: &str| {
         // A secret that spans lines, or an empty one, is never taken for one that was there.
-        !secret.is_empty() && item.removed.iter().any(|line| line.contains(secret))
+        !secret.is_empty()
+            && (item.removed.iter().any(|line| line.contains(secret))
+                || plain_removed.lines().any(|line| line.contains(secret)))
     };
-    for finding in redactor.scan(&text) {
-        if was_there(&finding) {
+    let texts = [
+        Some((&text, true)),
+        plain.as_ref().map(|plain| (plain, false)),
+    ];
+    let found = texts.into_iter().flatten().flat_map(|(text, in_lines)| {
+        let found = redactor.scan(text).into_iter();
+        found.map(move |finding| {
+            (
+                text.get(finding.start..finding.end).unwrap_or_default(),
+                finding,
+                in_lines,
+            )
+        })
+    });
+    for (secret, finding, in_lines) in found {
+        if was_there(secret) {
             let says = "moves a secret that was in the file before";
             risks.add(RiskKind::Security, Severity::High, says, &item.path);
             continue;
@@ -292,9 +312,10 @@ fn secrets(
             continue;
         }
         // Only in a new file are the added lines the file's lines.
-        let line = (item.operation == Operation::Create).then_some(finding.line);
+        let line = (item.operation == Operation::Create && in_lines).then_some(finding.line);
         let place = match line {
             Some(line) => format!("line {line} of {}", item.path),
+            None if !in_lines => format!("what {} stands for as text", item.path),
             None => format!("added line {} of {}", finding.line, item.path),
         };
         blockers.push(Blocker {

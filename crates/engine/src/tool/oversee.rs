@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hyperion_api::Problem;
 use hyperion_fault::{Point, reached};
 use hyperion_policy::judge_path;
+use hyperion_policy::redact::disguised;
 use hyperion_store::{Logging, StoreError, ToolRecord};
 use hyperion_tools::filesystem::sha256;
 use hyperion_tools::{Access, Overseer, Planned};
@@ -93,6 +94,17 @@ impl<'a> Oversight<'a> {
         self.mask(&text).unwrap_or(text)
     }
 
+    /// Masks the secrets in a diff that leaves: nothing but a secret is hidden.
+    pub(super) fn shown_diff(&self, diff: &str) -> String {
+        let redactor = &self.cx.redactor;
+        let masked = redactor.redact_diff(diff).text.into_owned();
+        // Names of files too: here nobody decides by them.
+        let lines = masked
+            .split_inclusive('\n')
+            .map(|line| redactor.redact(line));
+        lines.collect()
+    }
+
     /// Notes how the change went, if one was begun.
     pub(super) fn ended(&self, outcome: &str) {
         // What was refused before anybody waited for the note; one that failed has nothing to be ended.
@@ -111,13 +123,23 @@ impl<'a> Oversight<'a> {
             return Ok(());
         };
         let text = |bytes| String::from_utf8_lossy(bytes);
-        let (before, after) = (planned.before.map(text).unwrap_or_default(), text(after));
-        let redactor = &self.cx.redactor;
+        // What is no text to the eye may be one to a program: both are read.
+        let scan = |bytes, text: &str| {
+            let mut found = self.cx.redactor.scan(text);
+            found.extend(
+                disguised(bytes)
+                    .iter()
+                    .flat_map(|text| self.cx.redactor.scan(text)),
+            );
+            found
+        };
+        let (bytes_before, bytes_after) = (planned.before.unwrap_or_default(), after);
+        let (before, after) = (text(bytes_before), text(bytes_after));
         let mut known: BTreeMap<_, usize> = BTreeMap::new();
-        for found in redactor.scan(&before) {
+        for found in scan(bytes_before, &before) {
             *known.entry((found.rule, found.fingerprint)).or_default() += 1;
         }
-        for found in redactor.scan(&after) {
+        for found in scan(bytes_after, &after) {
             match known.get_mut(&(found.rule, found.fingerprint)) {
                 Some(left) if *left > 0 => *left -= 1,
                 _ => {
@@ -217,6 +239,19 @@ impl Overseer for Oversight<'_> {
             }
             next.push_str(now.get(at..).unwrap_or_default());
             masked = Some(next);
+        }
+        let now = masked.as_deref().unwrap_or(text);
+        let hidden = disguised(now.as_bytes()).map(|plain| self.cx.redactor.scan(&plain));
+        if let Some(secret) = hidden.as_ref().and_then(|found| found.first()) {
+            // Which of the lines holds it cannot be said, so none is shown.
+            let line = |line: &str| {
+                if line.trim().is_empty() {
+                    line.to_owned()
+                } else {
+                    format!("{MASK}{}]", secret.rule)
+                }
+            };
+            masked = Some(now.split('\n').map(line).collect::<Vec<_>>().join("\n"));
         }
         masked
     }

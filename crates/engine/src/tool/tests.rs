@@ -314,7 +314,7 @@ fn too_many_changes_wait_and_then_fail() {
     }
 }
 
-const TOKEN: &str = "ghp_1234567890abcdefghijklmnopqrstuvABCD";
+const TOKEN: &str = "ghp_kX9vQ2mZ7rT4wB8nL5cJ1hG6dF3sP0yAeRuV";
 
 // C8: a secret does not leave, is not added, and no mask takes its place.
 #[test]
@@ -341,7 +341,7 @@ fn secrets_neither_leave_nor_come_in() {
     assert_eq!(file, format!("# settings\ntoken = {TOKEN}\nport = 2\n"));
     let add = json!({"path": "new", "content": format!("x = {TOKEN}\n")});
     assert_eq!(scene.refused("writeFile", add), "secret.added");
-    let found = scene.call("searchFiles", json!({"pattern": "ghp_12", "directory": ""}));
+    let found = scene.call("searchFiles", json!({"pattern": "ghp_kX", "directory": ""}));
     assert_eq!(found["matches"], json!([]));
 }
 
@@ -394,6 +394,58 @@ fn a_guess_of_a_masked_secret_is_answered_like_any_other() {
     }
     let file = fs::read_to_string(scene.world.repo.path().join("conf")).unwrap();
     assert_eq!(file, text);
+}
+
+// C8: what is written two bytes a character or in base64 is text to whoever reads it.
+#[test]
+fn secrets_in_disguise_neither_leave_nor_come_in() {
+    use base64::Engine as _;
+    let wide: Vec<u8> = format!("token = {TOKEN}\n")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let word = base64::prelude::BASE64_STANDARD
+        .encode(format!("the settings hold token = {TOKEN} and more"));
+    let lines = format!("{}\n{}\n", &word[..52], &word[52..]);
+    let scene = Scene::new(&[("lines", &lines), ("word", &format!("data: {word}\n"))]);
+    fs::write(scene.world.repo.path().join("wide"), &wide).unwrap();
+    for (path, encoding) in [
+        ("wide", "base64"),
+        ("wide", "utf-16be"),
+        ("lines", "base64"),
+        ("word", "base64"),
+    ] {
+        let read = json!({"path": path, "encoding": encoding});
+        assert_eq!(scene.refused("readFile", read), "secret.masked", "{path}");
+    }
+    for (read, start) in [
+        (
+            json!({"path": "wide", "encoding": "utf-16le"}),
+            "token = [redacted:",
+        ),
+        (json!({"path": "lines"}), "[redacted:"),
+        (json!({"path": "word"}), "data: [redacted:"),
+    ] {
+        let content = scene.call("readFile", read)["content"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(content.starts_with(start), "{content}");
+    }
+    let wide = base64::prelude::BASE64_STANDARD.encode(&wide);
+    for (path, content, encoding) in [
+        ("a", wide.as_str(), "base64"),
+        ("a", &format!("token = {TOKEN}\n"), "utf-16be"),
+        ("a", &lines, "utf-8"),
+        ("a", &format!("data: {word}\n"), "utf-8"),
+    ] {
+        let write = json!({"path": path, "content": content, "encoding": encoding});
+        assert_eq!(
+            scene.refused("writeFile", write),
+            "secret.added",
+            "{content}"
+        );
+    }
 }
 
 // C8: a key block becomes one mask, and lines keep their numbers.

@@ -27,7 +27,10 @@ impl Redactor {
                 self.mask_run(&mut lines, &run);
             }
         }
-        for line in lines.iter_mut().filter(|line| line.part == Part::Other) {
+        for line in lines
+            .iter_mut()
+            .filter(|line| matches!(line.part, Part::Hunk | Part::Other))
+        {
             self.mask_line(line);
         }
         let lines_masked = lines
@@ -117,8 +120,10 @@ fn secret_parts<'t>(rule: &str, line: &'t str) -> Vec<&'t str> {
 /// What a line of a diff is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// It says which file or which lines are meant, or that a file has no last line end.
+    /// It says which file is meant.
     Header,
+    /// It says which lines are meant; behind that, git gives a line of the file.
+    Hunk,
     /// Anything else outside a hunk.
     Other,
     Context,
@@ -130,7 +135,7 @@ struct Line<'t> {
     part: Part,
     /// Which hunk it stands in, counted from 1.
     hunk: usize,
-    /// What is never changed: the sign, or all of a header.
+    /// What is never changed: the sign, the numbers of a hunk, or all of a file's header.
     head: &'t str,
     text: Cow<'t, str>,
     end: &'t str,
@@ -158,13 +163,13 @@ fn lines(diff: &str) -> Vec<Line<'_>> {
                     left.1 -= 1;
                     Part::Added
                 }
-                Some(b'\\') => Part::Header,
+                Some(b'\\') => Part::Other,
                 _ => {
                     left = (0, 0);
                     if let Some(counts) = hunk_counts(line) {
                         hunk += 1;
                         left = counts;
-                        Part::Header
+                        Part::Hunk
                     } else if is_file_header(line) {
                         Part::Header
                     } else {
@@ -174,7 +179,9 @@ fn lines(diff: &str) -> Vec<Line<'_>> {
             };
             let head = match part {
                 Part::Header => line.len(),
-                Part::Other | Part::Context | Part::Removed | Part::Added => {
+                Part::Hunk => line.find(" @@").map_or(0, |at| at + " @@".len()),
+                Part::Other => 0,
+                Part::Context | Part::Removed | Part::Added => {
                     line.chars().next().map_or(0, char::len_utf8)
                 }
             };
@@ -240,7 +247,9 @@ fn runs(lines: &[Line<'_>], side: Side) -> Vec<Vec<usize>> {
         let on_side = match (side, line.part) {
             (Side::Old, Part::Context | Part::Removed) | (Side::Added, Part::Added) => true,
             // The new file has nothing there.
-            (Side::Added, Part::Removed) | (Side::Old, Part::Added) | (_, Part::Header)
+            (Side::Added, Part::Removed)
+            | (Side::Old, Part::Added)
+            | (_, Part::Header | Part::Hunk)
                 if line.hunk == hunk =>
             {
                 continue;

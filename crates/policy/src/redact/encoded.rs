@@ -68,14 +68,52 @@ pub(super) fn decoded(word: &str) -> Option<String> {
 
 /// Gives the text that content stands for which does not look like text: two bytes a character, or base64 in lines.
 ///
-/// The content comes as it is when every byte that is no UTF-8 was replaced; its own secrets are not looked for here.
-pub fn disguised(content: &str) -> Option<String> {
-    let zeros = content.bytes().filter(|c| *c == 0).count();
-    if zeros > 0 && zeros * 4 >= content.len() {
-        return Some(content.replace('\0', ""));
+/// It is what a scan reads beside the content itself, in which it finds nothing of that text.
+pub fn disguised(content: &[u8]) -> Option<String> {
+    wide(content).or_else(|| in_lines(std::str::from_utf8(content).ok()?))
+}
+
+/// Reads UTF-16, told by its mark or by every second byte of plain text.
+fn wide(content: &[u8]) -> Option<String> {
+    let zeros = |odd: usize| {
+        content
+            .iter()
+            .skip(odd)
+            .step_by(2)
+            .filter(|c| **c == 0)
+            .count()
+    };
+    let (even, odd) = (zeros(0), zeros(1));
+    // Where bytes that are no UTF-8 were replaced, two signs stand for the mark.
+    let replaced = "\u{fffd}\u{fffd}".as_bytes();
+    let little = match content {
+        [0xff, 0xfe, ..] => true,
+        [0xfe, 0xff, ..] => false,
+        _ if even + odd > 0
+            && (content.starts_with(replaced) || (even + odd) * 4 >= content.len()) =>
+        {
+            odd >= even
+        }
+        _ => return None,
+    };
+    if content.starts_with(replaced) || content.len() % 2 == 1 {
+        let text = String::from_utf8_lossy(content);
+        return Some(text.replace('\0', ""));
     }
+    let units = content.as_chunks::<2>().0.iter().map(|pair| {
+        if little {
+            u16::from_le_bytes(*pair)
+        } else {
+            u16::from_be_bytes(*pair)
+        }
+    });
+    let text = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
+    Some(text.collect())
+}
+
+/// Reads base64 in lines: one word is read wherever it stands, and what goes over a line's end shows in the whole.
+fn in_lines(content: &str) -> Option<String> {
     let body = content.trim();
-    // One word is read wherever it stands; a secret that goes over a line's end shows only in the whole.
     let lines = body.contains('\n')
         && body
             .bytes()
@@ -83,9 +121,49 @@ pub fn disguised(content: &str) -> Option<String> {
     if !lines {
         return None;
     }
-    let word: String = body
-        .split_ascii_whitespace()
-        .map(|line| line.trim_end_matches('='))
-        .collect();
-    decoded(&word)
+    let lines = body.split_ascii_whitespace();
+    decoded(
+        &lines
+            .map(|line| line.trim_end_matches('='))
+            .collect::<String>(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::STANDARD;
+
+    #[test]
+    fn what_does_not_look_like_text_is_read() {
+        let text = "name = Ada\nkey = \u{e4}bc\n";
+        for (mark, bytes) in [
+            (
+                vec![0xff, 0xfe],
+                text.encode_utf16()
+                    .flat_map(u16::to_le_bytes)
+                    .collect::<Vec<u8>>(),
+            ),
+            (
+                vec![0xfe, 0xff],
+                text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            ),
+        ] {
+            assert_eq!(disguised(&bytes).as_deref(), Some(text));
+            let marked = disguised(&[mark, bytes.clone()].concat()).unwrap();
+            assert_eq!(marked.trim_start_matches('\u{feff}'), text);
+            // Also where somebody made UTF-8 of it.
+            let lossy = disguised(String::from_utf8_lossy(&bytes).as_bytes()).unwrap();
+            assert!(lossy.contains("name = Ada"), "{lossy:?}");
+        }
+        let word = STANDARD.encode("the first line, and the second one, which is longer");
+        let lines = format!("{}\n{}\n", &word[..30], &word[30..]);
+        assert_eq!(
+            disguised(lines.as_bytes()).as_deref(),
+            Some("the first line, and the second one, which is longer")
+        );
+        for plain in ["fn main() {}\n", "word\nword\n", "", "\u{e4}\0\u{e4}"] {
+            assert_eq!(disguised(plain.as_bytes()), None, "{plain:?}");
+        }
+    }
 }

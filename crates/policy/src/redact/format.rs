@@ -1,6 +1,6 @@
 //! Secrets that can be told by their own shape; [`super::tokens`] lists those with a prefix.
 
-use super::found::{Found, begins, entropy, has_sequence, is_word};
+use super::found::{Found, begins, entropy, is_sequence, is_word};
 use super::tokens::ANY;
 
 /// The most characters looked at to judge a token; a longer one is taken out whole.
@@ -96,7 +96,7 @@ impl Format {
         let spelled = !matches!(self.chars, Chars::Hex | Chars::UpperBase32);
         if spelled
             && judged <= MAX_NAME
-            && super::assignment::is_name(&rest[prefix.len()..prefix.len() + judged])
+            && super::value::is_name(&rest[prefix.len()..prefix.len() + judged])
         {
             return None;
         }
@@ -169,7 +169,7 @@ fn is_random(body: &str) -> bool {
         ]
         .iter()
         .any(|part| lower.contains(part))
-        && !has_sequence(&lower)
+        && !is_sequence(&lower)
         && body.bytes().any(|c| c.is_ascii_alphanumeric())
 }
 
@@ -224,7 +224,7 @@ pub(super) fn connection(text: &str, at: usize) -> Option<Found> {
             let filler = password.len() < 3
                 || password == user
                 || (local && word)
-                || super::assignment::is_placeholder(password)
+                || super::value::is_placeholder(password)
                 || matches!(
                     password,
                     "pass" | "pw" | "guest" | "root" | "admin" | "postgres" | "pwd"

@@ -124,15 +124,21 @@ pub(super) fn long_run(
     None
 }
 
-/// Tells whether characters follow each other as they do in a sample: `abcdef`, `123456`.
-pub(super) fn has_sequence(lower: &str) -> bool {
-    let mut len = 1;
-    let pairs = lower.bytes().zip(lower.bytes().skip(1));
-    pairs.into_iter().any(|(a, b)| {
-        let follows = b == a + 1 && b.is_ascii_alphanumeric();
-        len = if follows { len + 1 } else { 1 };
-        len >= 6
-    })
+/// Tells whether at least half of a text are characters that follow each other, as in a sample: `abc123def456`.
+pub(super) fn is_sequence(lower: &str) -> bool {
+    let bytes = lower.as_bytes();
+    let follows =
+        |pair: &[u8]| pair[1] == pair[0].wrapping_add(1) && pair[1].is_ascii_alphanumeric();
+    let (mut in_sequence, mut len) = (0, 1);
+    for at in 1..=bytes.len() {
+        if bytes.get(at - 1..=at).is_some_and(follows) {
+            len += 1;
+        } else {
+            in_sequence += if len >= 3 { len } else { 0 };
+            len = 1;
+        }
+    }
+    2 * in_sequence >= bytes.len()
 }
 
 /// Measures how evenly characters are used, in bits a character.

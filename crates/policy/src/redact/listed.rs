@@ -1,7 +1,7 @@
 //! Passwords in the files and commands that have a place for them: `.netrc`, `.pgpass`, `.htpasswd`, `mysql -p`.
 
-use super::assignment::{is_placeholder, is_uuid};
 use super::found::Found;
+use super::value::{is_placeholder, is_uuid};
 
 /// The rule for them.
 pub(super) const RULE: &str = "password";

@@ -7,11 +7,13 @@
 //! | rule | finds |
 //! | --- | --- |
 //! | `known` | any secret that Hyperion itself holds, wherever it stands, also as JSON, XML, addresses and base64 write it |
-//! | one a provider, see the table in `tokens.rs` | tokens with a prefix of their own |
+//! | one a provider, see the tables in `tokens.rs` and `shapes.rs` | tokens with a prefix of their own, or told by what stands within them |
 //! | `private-key` | a block of a private key, one without its first line, and one in base64 |
 //! | `connection-string` | the password in `scheme://user:password@host` |
 //! | `authorization` | the credentials of an `Authorization` header |
-//! | `password`, `token`, `high-entropy` | a value given to a name that says what it is, when it looks random |
+//! | `password`, `token`, `high-entropy` | a value given to a name that says what it is, when it looks random; `password` also in commands and files that have a place for one |
+//!
+//! What stands in base64 is read too, under the rule that finds something in it.
 //!
 //! Every rule but `private-key` stays within a line, and that one takes only lines that are a key's, so that a stream can be redacted line by line,
 //! holding back an open key block: [`Redactor::stream`].
@@ -37,6 +39,7 @@ mod listed;
 mod shapes;
 mod stream;
 mod tokens;
+mod value;
 mod words;
 
 use assignment::NameKind;
@@ -276,7 +279,7 @@ impl Redactor {
 
     fn redact_member(&self, name: &str, text: &mut String) -> bool {
         let kind = assignment::name_kind(name);
-        match kind.filter(|kind| assignment::is_secret(*kind, text, true)) {
+        match kind.filter(|kind| value::is_secret(*kind, text, true)) {
             Some(kind) => {
                 *text = format!("{MARKER_START}{}]", kind.rule());
                 true

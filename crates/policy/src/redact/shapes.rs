@@ -1,7 +1,7 @@
 //! Secrets that are told by what stands within them or around them, not by how they begin.
 
-use super::assignment::{is_placeholder, is_uuid};
 use super::found::{Found, begins, entropy, is_word};
+use super::value::{is_placeholder, is_uuid};
 
 /// A shape: the word within it, its rule, and how it is read around that word.
 pub(super) struct Shape {

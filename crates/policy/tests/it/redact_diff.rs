@@ -124,17 +124,17 @@ fn a_key_is_masked_line_by_line() {
 fn a_token_is_masked_within_its_line_whatever_the_line_looks_like() {
     let token = format!("{}_{}", "ghp", noise(1, 36, ALNUM));
     let diff = format!(
-        "--- a/x {token}\n+++ b/x\n@@ -1,3 +1,2 @@ fn a()\n--- {token}\n-++ b\r\n+++ {token}\r\n x\n\\ No newline at end of file\nrest {token}"
+        "--- a/x {token}\n+++ b/x\n@@ -1,3 +1,2 @@ fn a() {token}\n--- {token}\n-++ b\r\n+++ {token}\r\n x\n\\ No newline at end of file\n{token} rest"
     );
     let masked = Redactor::default().redact_diff(&diff);
     let mask = "[redacted:github-token]";
     assert_eq!(
         masked.text,
         format!(
-            "--- a/x {token}\n+++ b/x\n@@ -1,3 +1,2 @@ fn a()\n--- {mask}\n-++ b\r\n+++ {mask}\r\n x\n\\ No newline at end of file\nrest {mask}"
+            "--- a/x {token}\n+++ b/x\n@@ -1,3 +1,2 @@ fn a() {mask}\n--- {mask}\n-++ b\r\n+++ {mask}\r\n x\n\\ No newline at end of file\n{mask} rest"
         )
     );
-    assert_eq!(masked.lines_masked, 3);
+    assert_eq!(masked.lines_masked, 4);
 }
 
 /// What makes a line of a diff what it is.

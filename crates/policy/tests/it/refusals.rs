@@ -161,3 +161,34 @@ fn samples_of_secrets_ask_an_admin_but_held_secrets_are_refused() {
         Decision::Deny
     );
 }
+
+// Issue 11, point 8: two bytes a character, or base64 in lines, hide no secret from the scan.
+#[test]
+fn a_secret_in_disguise_is_refused() {
+    use base64::Engine as _;
+    let token = format!("{}{}", "AKIA", "QX5T7ZK2MWPLRJ4N");
+    let wide: String = format!("key = {token}")
+        .chars()
+        .flat_map(|c| [c, '\0'])
+        .collect();
+    let word = base64::prelude::BASE64_STANDARD
+        .encode(format!("the key of production is {token}, by the way"));
+    for lines in [
+        vec![wide.as_str()],
+        vec![&word[..48], &word[48..]],
+        vec![word.as_str()],
+    ] {
+        let facts = bugfix([create("a.txt", &lines)]);
+        let judged = assess(
+            &facts,
+            &Rules::compile(RuleSource::default()).unwrap(),
+            &Redactor::default(),
+        );
+        let details: Vec<_> = judged
+            .blockers
+            .iter()
+            .map(|blocker| blocker.code.name())
+            .collect();
+        assert_eq!(details, ["secret.added"], "{lines:?}");
+    }
+}

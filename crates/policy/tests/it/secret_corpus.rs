@@ -92,8 +92,13 @@ fn made(text: &str, seed: u64) -> Option<(String, &str)> {
         }
         _ => {
             let (len, kind) = name.split_at(name.len().checked_sub(1)?);
+            let before = match kind {
+                "p" => "Zu9",
+                "q" => "Zu9!",
+                _ => "",
+            };
             let alphabet = match kind {
-                "a" => ALNUM,
+                "a" | "p" | "q" => ALNUM,
                 "h" => HEX,
                 "l" => lower,
                 "A" => "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
@@ -103,7 +108,7 @@ fn made(text: &str, seed: u64) -> Option<(String, &str)> {
                 "d" => "0123456789",
                 _ => return None,
             };
-            noise(seed, len.parse().ok()?, alphabet)
+            format!("{before}{}", noise(seed, len.parse().ok()?, alphabet))
         }
     };
     Some((part, after))

@@ -134,9 +134,7 @@ pub(super) fn diff(at: &At<'_>, wanted: &Diff) -> Result<DiffResult, Error> {
     left_out.truncate(FILES_MAX);
     let text = at.clone.git.diff(wanted.staged, &shown).map_err(unusable)?;
     // Masked before it is cut, so that no half of a secret is left.
-    let text = at
-        .oversight
-        .shown(String::from_utf8_lossy(&text).into_owned());
+    let text = at.oversight.shown_diff(&String::from_utf8_lossy(&text));
     let (diff, truncated) = cut(text, DIFF_MAX_BYTES);
     Ok(DiffResult {
         staged: wanted.staged,
