@@ -18,17 +18,19 @@ pub fn read_file(place: &Place<'_>, params: &ReadFile) -> Result<ReadFileResult,
         .read(path, place.limits.file_bytes)
         .map_err(from_beneath)?
         .bytes;
-    if !matches!(
-        params.encoding,
-        None | Some(Encoding::Utf8 | Encoding::Latin1)
-    ) {
-        refuse_disguise(place, path, &bytes)?;
-    }
     if params.encoding == Some(Encoding::Base64) {
+        refuse_disguise(place, path, &bytes)?;
         return whole(place, path, params, &bytes);
     }
-    let text = Text::read(path, &bytes, params.encoding)?;
-    let masked = place.overseer.mask(&text.text);
+    let text = Text::read(path, &bytes, params.encoding);
+    let mask = |text: &Text| place.overseer.mask(&text.text);
+    let masked = text.as_ref().ok().and_then(mask);
+    // Rightly read, its secrets are masked; otherwise it may be another kind of text.
+    let wide = matches!(params.encoding, Some(Encoding::Utf16Le | Encoding::Utf16Be));
+    if wide && masked.is_none() {
+        refuse_disguise(place, path, &bytes)?;
+    }
+    let text = text?;
     let shown_text = masked.as_deref().unwrap_or(&text.text);
     let total = count_lines(&text.text);
     let lines = Lines::wanted(path, params, total)?;
