@@ -54,7 +54,7 @@ impl PathSet {
             });
         }
         let mut builder = GlobSetBuilder::new();
-        let mut puts_in = Vec::with_capacity(2 * globs.len());
+        let mut puts_in = Vec::with_capacity(globs.len());
         for glob in globs {
             let bad = |why: &str| RuleError::BadShape {
                 key: key.to_owned(),
@@ -84,25 +84,21 @@ impl PathSet {
             let anywhere = anchor == Anchor::Anywhere && rooted.is_none() && !plain.contains('/');
             let start = if anywhere { "**/" } else { "" };
             let plain = rooted.unwrap_or(plain);
-            for end in ["", "/**"] {
-                let text = format!("{start}{plain}{end}");
-                let text = if case == Case::Folded {
-                    fold_case(&text)
-                } else {
-                    text
-                };
-                let built = GlobBuilder::new(&text)
-                    .literal_separator(true)
-                    .empty_alternates(true)
-                    .build();
-                let built = built.map_err(|source| RuleError::BadGlob {
-                    key: key.to_owned(),
-                    glob: glob.clone(),
-                    source,
-                })?;
-                builder.add(built);
-                puts_in.push(inside);
-            }
+            let text = format!("{start}{plain}");
+            let text = match case {
+                Case::Folded => fold_case(&text),
+                Case::Exact => text,
+            };
+            let built = GlobBuilder::new(&text)
+                .literal_separator(true)
+                .empty_alternates(true)
+                .build();
+            builder.add(built.map_err(|source| RuleError::BadGlob {
+                key: key.to_owned(),
+                glob: glob.clone(),
+                source,
+            })?);
+            puts_in.push(inside);
         }
         let set = builder.build().map_err(|source| RuleError::BadGlob {
             key: key.to_owned(),
@@ -132,9 +128,13 @@ impl PathSet {
         self.set.is_empty()
     }
 
+    /// Asks for the path and for every folder that it lies in: a folder covers what is in it.
     fn last_word(&self, path: &str) -> bool {
-        let last = self.set.matches(path).into_iter().max();
-        last.and_then(|at| self.puts_in.get(at))
+        let ends = path.match_indices('/').map(|(at, _)| at);
+        let places = ends.chain([path.len()]).filter_map(|end| path.get(..end));
+        let last = places.filter_map(|place| self.set.matches(place).into_iter().max());
+        last.max()
+            .and_then(|at| self.puts_in.get(at))
             .copied()
             .unwrap_or(false)
     }

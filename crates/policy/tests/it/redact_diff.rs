@@ -26,7 +26,7 @@ fn made(files: &[(&str, &[String])]) -> String {
     diff
 }
 
-// Issue 11, point 1: a key's first line in one file and its last in another hide nothing of what stands between.
+// C8, S3: a key's first line in one file and its last in another hide nothing of what stands between.
 #[test]
 fn a_key_begun_in_one_file_hides_no_code_of_the_next() {
     let code = [

@@ -162,7 +162,7 @@ fn samples_of_secrets_ask_an_admin_but_held_secrets_are_refused() {
     );
 }
 
-// Issue 11, point 8: two bytes a character, or base64 in lines, hide no secret from the scan.
+// C8: two bytes a character, or base64 in lines, hide no secret from the scan.
 #[test]
 fn a_secret_in_disguise_is_refused() {
     use base64::Engine as _;

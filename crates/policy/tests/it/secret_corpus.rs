@@ -121,7 +121,7 @@ fn patterns(list: &str) -> impl Iterator<Item = &str> {
 
 const SEEDS: [u64; 4] = [3, 17, 99, 12345];
 
-// Issue 11, point 24. The figures stand in docs/security.md.
+// C8. The figures stand in docs/security.md.
 #[test]
 fn secrets_are_found_and_lookalikes_left_alone() {
     let redactor = Redactor::default();
