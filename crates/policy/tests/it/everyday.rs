@@ -242,6 +242,17 @@ fn what_is_meant_still_asks_an_admin() {
                 &["+    run(format!(\"/* now */ DROP TABLE {name}\"))"],
             )],
         ),
+        (
+            "an installing script",
+            vec![edit(
+                "package.json",
+                &["+    \"postinstall\": \"node setup.js\""],
+            )],
+        ),
+        (
+            "hooks in a manifest",
+            vec![edit("package.json", &["+  \"simple-git-hooks\": {"])],
+        ),
         ("a disk", vec![edit("disk.sh", &["+dd if=a of=/dev/sdb"])]),
     ];
     assert_eq!(others(": admin ", cases), Vec::<String>::new());

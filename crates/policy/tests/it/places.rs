@@ -50,7 +50,7 @@ fn what_runs_by_itself_asks_an_admin() {
         .cursor/mcp.json .cursorrules .gemini/settings.json .claude/settings.json sub/.claude/hooks/a.sh .claude.json
         .codex/config.toml opencode.json opencode.jsonc .opencode/agent/a.txt .devcontainer/devcontainer.json
         .devcontainer.json .idea/runConfigurations/a.xml .run/a.run.xml .zed/tasks.json .helix/languages.toml .nvim.lua
-        .dir-locals.el a/.exrc app.sublime-project .gitpod.yml .gitpod.Dockerfile devbox.json mise.toml .mise.local.toml
+        .dir-locals.el .gdbinit .bsp/sbt.json .ycm_extra_conf.py mcp_config.json cline_mcp_settings.json a/.exrc app.sublime-project .gitpod.yml .gitpod.Dockerfile devbox.json mise.toml .mise.local.toml
         .windsurf/rules/a.txt .clinerules .roo/mcp.json .kiro/settings/mcp.json .amazonq/mcp.json .aider.conf.yml
         .continue/config.yaml .junie/guidelines.txt .goosehints .kilocode/mcp.json crush.json .vs/tasks.vs.json
         .husky/pre-commit .huskyrc.json lefthook.yml .lefthook.yaml lefthook-local.yml .config/lefthook.toml
