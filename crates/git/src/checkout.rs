@@ -26,7 +26,7 @@ use std::path::PathBuf;
 
 use hyperion_host::is_alive;
 
-use crate::behind::Behind;
+use crate::behind::{Behind, quoted};
 use crate::error::GitError;
 use crate::hidden::IndexFlag;
 use crate::hold::{IsPrepared, Note, Taken};
@@ -118,14 +118,14 @@ impl CheckoutBlock {
                 named(files, *more)
             ),
             BlockReason::Hidden { flag, files, more } => {
-                let command = flag.taken_off_by();
                 let names = named(files, *more);
+                let command = command_on(flag.taken_off_by(), files, *more);
                 match flag {
                     IndexFlag::AssumeUnchanged | IndexFlag::SkipWorktree => format!(
-                        "{names}: the index hides its edits ({flag}); run `{command} {names}` in {place}, then commit or stash them"
+                        "{names}: the index hides its edits ({flag}); run `{command}` in {place}, then commit or stash them"
                     ),
                     IndexFlag::IntentToAdd => format!(
-                        "{names}: added without content ({flag}); commit it, or run `{command} {names}` in {place}"
+                        "{names}: added without content ({flag}); commit it, or run `{command}` in {place}"
                     ),
                 }
             }
@@ -176,6 +176,17 @@ fn named(files: &[TreePath], more: usize) -> String {
     } else {
         format!("{names} and {more} more")
     }
+}
+
+/// Writes a command on the first files, as a shell takes it.
+fn command_on(command: &str, files: &[TreePath], more: usize) -> String {
+    let shown = files.iter().take(NAMED_MAX);
+    let mut words = vec![command.to_owned()];
+    words.extend(shown.map(|file| quoted(file.to_os_path())));
+    if more + files.len() > NAMED_MAX {
+        words.push("…".to_owned());
+    }
+    words.join(" ")
 }
 
 /// A work tree that has a branch checked out, as it is now.

@@ -42,17 +42,18 @@ impl WorkTree {
             path: folder.path.clone(),
             git_dir: self.git_dir.clone(),
             branch: None,
+            filters_off: Vec::new(),
         };
         let index = folder.path.with_extension("index");
         let attributes = attributes::ask(there.call(store, "check-attr", &index), &paths)?;
         let mut filtered = Vec::new();
         let mut unstable = BTreeSet::new();
-        for (number, change) in changes.iter().enumerate() {
+        for change in changes {
             let Some(of_path) = attributes.get(&change.path) else {
                 continue;
             };
             if of_path.are_filtered() {
-                self.keep_copy(number, change)?;
+                self.keep_copy(change)?;
             }
             let is_file = matches!(change.new_mode, Some(Mode::File | Mode::Executable));
             let Some(oid) = change.new_oid.as_ref().filter(|_| is_file) else {

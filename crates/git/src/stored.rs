@@ -139,7 +139,7 @@ impl RepoStore {
     }
 
     /// The filters that change what is stored, by the settings of the person whose repository it is.
-    fn filters_that_are_set(&self) -> Result<BTreeSet<String>, GitError> {
+    pub(crate) fn filters_that_are_set(&self) -> Result<BTreeSet<String>, GitError> {
         let asked = self
             .user
             .call("config")

@@ -27,15 +27,18 @@ impl WorkTree {
         self.git_dir.join("hyperion-before")
     }
 
-    /// Copies a file that a landing replaces, or takes away, by the number that its change has.
-    pub(crate) fn keep_copy(&self, number: usize, change: &RawChange) -> Result<(), GitError> {
+    /// Copies a file that a landing replaces or takes away.
+    pub(crate) fn keep_copy(&self, change: &RawChange) -> Result<(), GitError> {
         if !matches!(change.old_mode, Some(Mode::File | Mode::Executable)) {
             return Ok(());
         }
-        let folder = self.copies();
-        create_private_dir(&folder).map_err(GitError::io(&folder))?;
         let file = self.path.join(change.path.to_os_path());
-        match fs::copy(&file, folder.join(number.to_string())) {
+        let copy = self.copies().join(change.path.to_os_path());
+        create_private_dir(&self.copies()).map_err(GitError::io(&copy))?;
+        if let Some(folder) = copy.parent() {
+            fs::create_dir_all(folder).map_err(GitError::io(folder))?;
+        }
+        match fs::copy(&file, copy) {
             // A sparse work tree does not have it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             copied => copied.map(drop).map_err(GitError::io(&file)),
@@ -51,33 +54,38 @@ impl WorkTree {
         target: &Oid,
         (index, changes): (&Path, &[RawChange]),
     ) -> Result<bool, GitError> {
-        // A filter that is broken both ways keeps git from comparing: then only what is missing is brought back.
-        let foreign = self.sort_half_moved(store, index, &landing.expected, target);
-        self.copy_index(store, index).or_else(not_compared)?;
-        let unlike = self.unlike_index(store, index);
-        let known = foreign.ok().zip(unlike.ok());
-        let is_moved = |path: &TreePath| match &known {
-            Some((foreign, unlike)) => !foreign.contains(path) && unlike.contains(path),
-            None => false,
+        let compared = |there: &Self| {
+            let foreign = there.sort_half_moved(store, index, &landing.expected, target)?;
+            there.copy_index(store, index)?;
+            Ok((foreign, there.unlike_index(store, index)?))
         };
+        // A filter that is broken both ways keeps git from comparing: without filters it can tell at least what has none.
+        let (foreign, unlike, are_filtered) = match compared(self) {
+            Ok((foreign, unlike)) => (foreign, unlike, true),
+            Err(GitError::Failed { .. }) => {
+                let (foreign, unlike) = compared(&self.without_filters(store)?)?;
+                (foreign, unlike, false)
+            }
+            Err(error) => return Err(error),
+        };
+        let (old, added): (Vec<_>, Vec<_>) =
+            changes.iter().partition(|change| change.old_mode.is_some());
+        for RawChange { path, .. } in added {
+            if !foreign.contains(path) && self.has(path) {
+                self.take_away(&self.path.join(path.to_os_path()))?;
+            }
+        }
         let mut wanted = BTreeSet::new();
-        for (number, change) in changes.iter().enumerate() {
-            let path = &change.path;
+        for RawChange { path, .. } in old {
             let file = self.path.join(path.to_os_path());
-            if change.old_mode.is_none() {
-                let is_ours = known
-                    .as_ref()
-                    .is_some_and(|(foreign, _)| !foreign.contains(path));
-                if is_ours && self.has(path) {
-                    self.take_away(&file)?;
-                }
+            let stays = self.has(path) && (foreign.contains(path) || !unlike.contains(path));
+            // A folder is there still if somebody put something into it, and that stays.
+            let is_folder = fs::symlink_metadata(&file).is_ok_and(|found| found.is_dir());
+            if stays || is_folder || self.leads_through_a_link(&file) {
                 continue;
             }
-            if self.has(path) && !is_moved(path) || self.leads_through_a_link(&file) {
-                continue;
-            }
-            let copy = self.copies().join(number.to_string());
-            if copy.exists() {
+            let copy = self.copies().join(path.to_os_path());
+            if copy.is_file() {
                 if let Some(folder) = file.parent() {
                     fs::create_dir_all(folder).map_err(GitError::io(folder))?;
                 }
@@ -94,7 +102,17 @@ impl WorkTree {
         for paths in [first, rest] {
             self.write_again(store, index, &paths)?;
         }
-        Ok(known.is_some_and(|(foreign, _)| !foreign.is_empty()))
+        Ok(are_filtered && !foreign.is_empty())
+    }
+
+    /// The same work tree, where git runs no filter.
+    fn without_filters(&self, store: &RepoStore) -> Result<Self, GitError> {
+        Ok(Self {
+            path: self.path.clone(),
+            git_dir: self.git_dir.clone(),
+            branch: self.branch.clone(),
+            filters_off: store.filters_that_are_set()?.into_iter().collect(),
+        })
     }
 
     /// Writes files as an index has them; one that git cannot write shows as deleted, and is in its history.

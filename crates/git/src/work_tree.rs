@@ -20,6 +20,8 @@ pub(crate) struct WorkTree {
     pub(crate) path: PathBuf,
     pub(crate) git_dir: PathBuf,
     pub(crate) branch: Option<RefName>,
+    /// Filters of the person's that git is not to run there.
+    pub(crate) filters_off: Vec<String>,
 }
 
 impl RepoStore {
@@ -54,6 +56,7 @@ impl RepoStore {
                     path,
                     git_dir,
                     branch,
+                    filters_off: Vec::new(),
                 });
             }
         }
@@ -292,13 +295,20 @@ impl WorkTree {
         name: &'static str,
         index: &Path,
     ) -> Call<'a> {
-        store
+        let call = store
             .git
             .call(name, &self.path)
             .personal()
             .git_dir(&self.git_dir)
             .env("GIT_WORK_TREE", &self.path)
-            .env("GIT_INDEX_FILE", index)
+            .env("GIT_INDEX_FILE", index);
+        self.filters_off.iter().fold(call, |call, filter| {
+            ["clean=", "process=", "required=false"]
+                .into_iter()
+                .fold(call, |call, off| {
+                    call.setting(format!("filter.{filter}.{off}"))
+                })
+        })
     }
 }
 
