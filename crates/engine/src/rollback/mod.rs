@@ -131,7 +131,7 @@ pub(crate) fn check(
                 "queue entry {} has not landed, or was rolled back already",
                 entry.short()
             ),
-            None => format!("nothing of it landed: the request is {}", original.status),
+            None => "nothing of it landed, or all of it was rolled back already".to_owned(),
         }));
     }
     if let Some(other) = under_way(look, original.id)? {

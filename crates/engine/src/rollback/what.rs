@@ -66,7 +66,9 @@ pub fn landed_as(cx: &Cx, commit: &str) -> Result<Option<What>, Error> {
         let Ok(opened) = cx.repos.open(cx, repo.id) else {
             continue;
         };
-        let found = opened.git.user().resolve_commit(commit)?;
+        let Ok(found) = opened.git.user().resolve_commit(commit) else {
+            continue;
+        };
         // A branch or a tag may have such a name.
         let Some(found) = found.filter(|found| found.as_str().starts_with(commit)) else {
             continue;

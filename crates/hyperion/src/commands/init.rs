@@ -221,6 +221,25 @@ mod tests {
     }
 
     #[test]
+    fn the_work_tree_is_the_one_that_was_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let at = |path: &str| root.join(path);
+        for path in ["r/.git", "r/src", "linked/src", "bare"] {
+            std::fs::create_dir_all(at(path)).unwrap();
+        }
+        std::fs::write(at("linked/.git"), "gitdir: ../r/.git/worktrees/linked\n").unwrap();
+        for (named, repo, top) in [
+            ("r/src", "r", "r"),
+            ("r/.git", "r", "r"),
+            ("linked/src", "r", "linked"),
+            ("bare", "bare", "bare"),
+        ] {
+            assert_eq!(work_tree_of(&at(named), &at(repo)), at(top), "{named}");
+        }
+    }
+
+    #[test]
     fn a_configuration_that_is_there_is_never_touched() {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join(CONFIG);

@@ -118,6 +118,59 @@ fn a_conflict_is_quarantined_with_both_sides_and_what_caused_it() {
     world.assert_sound();
 }
 
+// M1: what the branch has already is neither landed again nor told to be done.
+#[test]
+fn a_change_that_the_branch_has_already_does_not_end_as_completed() {
+    let world = World::up(&[("count.txt", &lines(1..=20))]);
+    let base = world.repo.tip("main");
+    world.carry_out(&replaces(10, "ten", &base), 0);
+    let tip = world.repo.tip("main");
+    let detail = world.carry_out(&replaces(10, "ten", &base), 3);
+    let not_landed = &detail["summary"]["not_landed"][0];
+    assert_eq!(
+        json!([detail["status"], not_landed["why"], not_landed["detail"]]),
+        json!([
+            "failed",
+            "empty",
+            format!(
+                "nothing is left of it to land: merging it with main changes nothing since {} (say ten), which changed count.txt",
+                &tip[..10]
+            ),
+        ])
+    );
+    assert_eq!(world.repo.tip("main"), tip);
+    world.assert_sound();
+}
+
+// R9: a commit, an entry or a change names one landing; only a request's id means all that it landed.
+#[test]
+fn one_landing_of_several_is_taken_back_by_its_commit() {
+    let world = World::up(&[("a.txt", "a\n")]);
+    let both = task_request("Two files")
+        .class("feature")
+        .task(task("T1", "add b").create("b.txt", "b\n"))
+        .task(task("T2", "add c").create("c.txt", "c\n"));
+    let detail = world.carry_out(&both, 0);
+    let landed = &detail["summary"]["landed"];
+    let one = landed.as_array().unwrap().iter();
+    let one = one
+        .clone()
+        .find(|one| one["paths"] == json!(["b.txt"]))
+        .unwrap();
+    world
+        .run(&["rollback", &text(&one["commit"]), "--wait"])
+        .code(0);
+    assert_eq!(world.repo.files("main"), ["a.txt", "c.txt"]);
+    let id = text(&detail["id"]);
+    assert_eq!(world.request(&id)["status"], "completed");
+    world.run(&["rollback", &text(&one["entry_id"])]).code(3);
+    world.run(&["rollback", &"0".repeat(40)]).code(5);
+    world.run(&["rollback", &id, "--wait"]).code(0);
+    assert_eq!(world.repo.files("main"), ["a.txt"]);
+    assert_eq!(world.request(&id)["status"], "rolled_back");
+    world.assert_sound();
+}
+
 // C5, C9: what cannot apply to the base it names is refused at once; nothing is queued.
 #[test]
 fn what_does_not_fit_its_base_is_refused_when_filed() {
