@@ -140,6 +140,7 @@ mod tests {
         | from | what happens | to |
         | --- | --- | --- |
         | `pending` | be announced | `pending` |
+        | `pending` | be looked at whole | `pending` |
         | `pending` | be approved | `approved` |
         | `pending` | be rejected | `rejected` |
         | `pending` | expire | `expired` |
@@ -149,6 +150,7 @@ mod tests {
         stateDiagram-v2
             [*] --> pending
             pending --> pending: be announced
+            pending --> pending: be looked at whole
             pending --> approved: be approved
             pending --> rejected: be rejected
             pending --> expired: expire

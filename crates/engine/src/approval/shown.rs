@@ -3,6 +3,8 @@
 //! A mask takes out what may be a secret, and with it a part of what would land. So a question in which something is
 //! masked is agreed to only by somebody who was shown it whole, and that is a fact of its own.
 
+use std::borrow::Cow;
+
 use hyperion_api::Problem;
 use hyperion_model::approval::{self, Approval, Status};
 use hyperion_model::{Actor, ApprovalId, Command, Digest};
@@ -25,16 +27,15 @@ pub struct Shown {
 impl QuestionDocument {
     /// Gives what is shown of it by itself: without what may be a secret.
     pub fn masked(&self, redactor: &Redactor) -> Shown {
-        let mut lines_masked = 0;
-        let mut mask = |text: &String| {
-            let masked = redactor.redact_diff(text);
-            lines_masked += masked.lines_masked;
-            masked.text.into_owned()
-        };
+        let diff = self.diff.as_ref().map(|diff| redactor.redact_diff(diff));
+        let checks = || self.checks.iter().map(|check| redactor.redact(check));
+        let masked = checks()
+            .zip(&self.checks)
+            .filter(|(shown, whole)| shown != *whole);
         Shown {
-            diff: self.diff.as_ref().map(&mut mask),
-            checks: self.checks.iter().map(&mut mask).collect(),
-            lines_masked,
+            lines_masked: diff.as_ref().map_or(0, |diff| diff.lines_masked) + masked.count(),
+            diff: diff.map(|diff| diff.text.into_owned()),
+            checks: checks().map(Cow::into_owned).collect(),
         }
     }
 }

@@ -14,8 +14,8 @@ enum Kind {
     Line,
     /// Several lines that are read, not compared.
     Text,
-    /// A line of a diff, in which every character counts.
-    Diff,
+    /// A line of a file or a diff, in which every character counts.
+    Code,
 }
 
 /// Shows one line: every character that draws nothing, line ends and tabs included, in a visible form.
@@ -28,18 +28,25 @@ pub(crate) fn visible_text(text: &str) -> Cow<'_, str> {
     escape(text, Kind::Text)
 }
 
-/// Shows a line of a diff: also its tabs (`→`), its carriage returns (`␍`) and the blanks at its end (`·`).
+/// Shows a line of a diff, whose sign in front is no blank of the text: see [`visible_code`].
 pub(crate) fn visible_diff(line: &str) -> Cow<'_, str> {
-    // The sign in front is no blank of the text.
     let sign = line.chars().next().map_or(0, char::len_utf8);
-    let ends = |c: char| matches!(c, ' ' | '\t' | '\r');
-    let end = line.trim_end_matches(ends).len().max(sign);
+    let (sign, code) = line.split_at(sign);
+    match (escape(sign, Kind::Code), visible_code(code)) {
+        (Cow::Borrowed(_), Cow::Borrowed(_)) => Cow::Borrowed(line),
+        (sign, code) => Cow::Owned(format!("{sign}{code}")),
+    }
+}
+
+/// Shows a line of a file: also its tabs (`→`), its carriage returns (`␍`) and the blanks at its end (`·`).
+pub(crate) fn visible_code(line: &str) -> Cow<'_, str> {
+    let end = line.trim_end_matches([' ', '\t', '\r']).len();
     let (text, blanks) = line.split_at(end);
     if blanks.is_empty() {
-        return escape(text, Kind::Diff);
+        return escape(text, Kind::Code);
     }
-    let blanks = escape(blanks, Kind::Diff).replace(' ', "·");
-    Cow::Owned(format!("{}{blanks}", escape(text, Kind::Diff)))
+    let blanks = escape(blanks, Kind::Code).replace(' ', "·");
+    Cow::Owned(format!("{}{blanks}", escape(text, Kind::Code)))
 }
 
 fn escape(text: &str, kind: Kind) -> Cow<'_, str> {
@@ -55,8 +62,8 @@ fn escape(text: &str, kind: Kind) -> Cow<'_, str> {
         match (c, kind) {
             (c, _) if stays(c) => shown.push(c),
             // The tab itself stays behind its mark, so that what is lined up with it still is.
-            ('\t', Kind::Diff) => shown.push_str("→\t"),
-            ('\r', Kind::Diff) => shown.push('␍'),
+            ('\t', Kind::Code) => shown.push_str("→\t"),
+            ('\r', Kind::Code) => shown.push('␍'),
             ('\n', _) => shown.push_str("\\n"),
             ('\r', _) => shown.push_str("\\r"),
             ('\t', _) => shown.push_str("\\t"),

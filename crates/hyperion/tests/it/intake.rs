@@ -167,6 +167,18 @@ fn a_request_is_called_off() {
         json!([cancelled["status"], cancelled["reason"]]),
         json!(["cancelled", "done by hand"])
     );
+    // R10: it has ended, with all its steps, and says how.
+    let ended = world.request(&asked.request);
+    let step = &ended["plan"]["steps"][0];
+    let why = &ended["summary"]["not_landed"][0];
+    assert_eq!(
+        json!([step["status"], step["reason"], ended["summary"]["outcome"]]),
+        json!(["skipped", "done by hand", "cancelled"])
+    );
+    assert_eq!(
+        json!([why["why"], why["detail"], why["task_id"]]),
+        json!(["cancelled", "done by hand", step["task_id"]])
+    );
     let approval = world.json(&["approval", "show", &asked.approval]);
     assert_eq!(approval["status"], "cancelled");
     world.run(&["approval", "approve", &asked.approval]).code(3);

@@ -320,6 +320,11 @@ fn every_move_of_an_approval() {
     let create = Command::Ask(sample::question(Level::Admin, sample::time(500_000)));
     let cases = vec![
         case("be announced", |_| Command::Warn),
+        case("be looked at whole", |approval: &Approval| {
+            Command::LookAt {
+                digest: approval.question.digest,
+            }
+        }),
         case("be approved", |approval: &Approval| Command::Approve {
             digest: Some(approval.question.digest),
             reason: None,
@@ -337,7 +342,7 @@ fn every_move_of_an_approval() {
     ];
     let table = Table::<Approval> {
         refused: |refusal, status, verb| match verb {
-            "be approved" | "be rejected" => {
+            "be looked at whole" | "be approved" | "be rejected" => {
                 matches!(refusal, Refusal::AlreadyDecided { status: told, .. } if *told == status)
             }
             _ => is_illegal::<Approval>(refusal, status, verb),

@@ -195,7 +195,7 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         diff: _,
         moved_hunks: _,
     } = document.unwrap_or_default();
-    let mask = |check: &String| cx.redactor.redact_diff(check).text.into_owned();
+    let mask = |check: &String| cx.redactor.redact(check).into_owned();
     let takes_back = takes_back.into_iter().map(|taken| TakenBack {
         commit: taken.commit,
         title: cx.redactor.redact(&taken.title).into_owned(),

@@ -189,7 +189,7 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
         Depth::Listed => Vec::new(),
         Depth::Whole => change_set::own_checks(cx, set)?,
     };
-    let mask = |check: &String| cx.redactor.redact_diff(check).text.into_owned();
+    let mask = |check: &String| cx.redactor.redact(check).into_owned();
     Ok(Wire {
         repo: repo::name(cx, set.proposal.repo)?,
         branch: branch.unwrap_or_default(),

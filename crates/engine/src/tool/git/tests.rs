@@ -193,7 +193,10 @@ fn a_branch_is_handed_in_approved_and_lands() {
         (&log["commits"][0]["own"], &log["more"]),
         (&json!(true), &json!(true))
     );
-    assert_eq!(log["commits"][0]["body"], "It was forgotten.");
+    // X7: the commit says whose it is; what others wrote of that kind is gone.
+    let trailers = format!("Hyperion-Agent: ada\nHyperion-Clone: {}", agent.clone);
+    let body = format!("It was forgotten.\n\n{trailers}");
+    assert_eq!(log["commits"][0]["body"], body);
     let pushed = agent.call(&scene, "push", json!({}));
     assert_eq!(
         (&pushed["again"], &pushed["commit"]),
