@@ -327,6 +327,7 @@ fn settings() -> Settings {
         },
         sizes: Sizes {
             max_content_bytes: 500 * 1024,
+            max_lock_bytes: 8 * 1024 * 1024,
             max_file_bytes: 10 * 1024 * 1024,
         },
         approval_ttl: Duration::from_secs(86_400),

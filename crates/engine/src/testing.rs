@@ -82,6 +82,7 @@ fn settings() -> Settings {
         max_steps: 50,
         sizes: Sizes {
             max_content_bytes: 500 * 1024,
+            max_lock_bytes: 8 * 1024 * 1024,
             max_file_bytes: 10 * 1024 * 1024,
         },
         tools: ToolLimits {

@@ -215,7 +215,9 @@ fn engine_settings(
     settings: &Settings,
     variables: &Variables,
 ) -> anyhow::Result<hyperion_engine::Settings> {
-    let kib = usize::try_from(settings.policy.limits.max_item_kb).unwrap_or(usize::MAX / 1024);
+    let whole = |kib: u64| usize::try_from(kib).unwrap_or(usize::MAX / 1024);
+    let kib = whole(settings.policy.limits.max_item_kb);
+    let change_kib = whole(settings.policy.limits.max_change_kb);
     let check_environment = CHECK_VARIABLES
         .iter()
         .filter_map(|name| {
@@ -243,6 +245,7 @@ fn engine_settings(
         },
         sizes: hyperion_engine::Sizes {
             max_content_bytes: kib.saturating_mul(1024),
+            max_lock_bytes: change_kib.max(kib).saturating_mul(1024),
             max_file_bytes: settings.files.max_file_size_mb.saturating_mul(1024 * 1024),
         },
         approval_ttl: Duration::from_secs(settings.approval.ttl_sec),

@@ -109,6 +109,8 @@ pub struct ItemFacts {
     pub removed: Vec<String>,
     /// Whether the content is binary.
     pub binary: bool,
+    /// Whether it has the content it had before, byte for byte.
+    pub same_content: bool,
     /// Whether old and new content are the same but for white space.
     pub only_whitespace: bool,
     /// The git mode after the change (`0o100644`, `0o100755`, `0o120000`), none when deleted.

@@ -17,6 +17,19 @@ pub enum BinaryPatch {
 }
 
 impl BinaryPatch {
+    /// Counts the bytes of the new content; nothing where the patch does not say.
+    pub fn new_bytes(&self) -> usize {
+        match self {
+            Self::Absent => 0,
+            Self::Literal(content) => content.len(),
+            Self::Delta(delta) => {
+                let mut reader = DeltaReader { rest: delta };
+                let sizes = (reader.size(), reader.size());
+                sizes.1.unwrap_or(0)
+            }
+        }
+    }
+
     /// Makes the new content from the old.
     pub fn apply(&self, base: &[u8]) -> Result<Vec<u8>, BinaryError> {
         match self {

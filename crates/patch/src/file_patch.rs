@@ -33,6 +33,19 @@ impl FilePatch {
             .unwrap_or_default()
     }
 
+    /// Counts the bytes it brings: its added lines, or the whole new content of a binary file.
+    pub fn written_bytes(&self) -> usize {
+        match &self.body {
+            Body::Text(hunks) => {
+                let lines = hunks.iter().flat_map(|hunk| &hunk.lines);
+                let added = lines.filter(|line| line.kind == LineKind::Added);
+                added.map(|line| line.text.len()).sum()
+            }
+            Body::Binary(binary) => binary.new_bytes(),
+            Body::Empty => 0,
+        }
+    }
+
     /// Gives the hunks; none for a binary or empty body.
     pub fn hunks(&self) -> &[Hunk] {
         match &self.body {

@@ -338,16 +338,19 @@ fn sizes(facts: &ChangeFacts, rules: &Rules, blockers: &mut Vec<Blocker>) {
     for item in &facts.items {
         let written = written_bytes(item);
         total = total.saturating_add(written);
-        if written > limits.max_item_kb.saturating_mul(1024) {
+        let max_kb = match is_lock_file(item.path.as_str()) {
+            true => limits.max_change_kb.max(limits.max_item_kb),
+            false => limits.max_item_kb,
+        };
+        if written > max_kb.saturating_mul(1024) {
             blockers.push(Blocker {
                 code: BlockerCode::ItemTooLarge,
                 path: Some(item.path.clone()),
                 line: None,
                 detail: format!(
-                    "{} would get {} KB; at most {} KB are allowed in one file",
+                    "{} would get {} KB; at most {max_kb} KB are allowed in one file",
                     item.path,
                     written.div_ceil(1024),
-                    limits.max_item_kb
                 ),
                 remedy: "split the file, or keep large content out of the repository".to_owned(),
             });
@@ -381,13 +384,50 @@ fn sizes(facts: &ChangeFacts, rules: &Rules, blockers: &mut Vec<Blocker>) {
     }
 }
 
-/// Counts what an item writes: a whole new file, else only its added lines.
+/// Names of files that package managers write whole, and that nobody can split.
+const LOCK_FILES: &[&str] = &[
+    "Cargo.lock",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "bun.lock",
+    "bun.lockb",
+    "deno.lock",
+    "go.sum",
+    "go.work.sum",
+    "Pipfile.lock",
+    "poetry.lock",
+    "uv.lock",
+    "pdm.lock",
+    "pixi.lock",
+    "gradle.lockfile",
+    "Gemfile.lock",
+    "composer.lock",
+    "packages.lock.json",
+    "Package.resolved",
+    "Podfile.lock",
+    "mix.lock",
+    "pubspec.lock",
+    "flake.lock",
+    "MODULE.bazel.lock",
+    ".terraform.lock.hcl",
+];
+
+/// Tells whether a path is the lock file of a package manager: such a file may be as large as a whole change.
+pub fn is_lock_file(path: &str) -> bool {
+    LOCK_FILES.contains(&path.rsplit('/').next().unwrap_or(path))
+}
+
+/// Counts what an item writes: a whole new file or binary content, else only its added lines; what stays as it is counts
+/// nothing.
 fn written_bytes(item: &ItemFacts) -> u64 {
     let added = item
         .added
         .iter()
         .fold(0u64, |sum, line| sum.saturating_add(line.len() as u64 + 1));
     match item.operation {
+        _ if item.same_content => 0,
         Operation::Create => item.new_size.max(added),
         Operation::Modify | Operation::Rename if item.binary => item.new_size,
         Operation::Modify | Operation::Rename => added,

@@ -34,7 +34,7 @@ mod signals;
 mod weakened;
 
 pub use assess::{Assessment, assess};
-pub use blocker::{Blocker, BlockerCode, adds_secret};
+pub use blocker::{Blocker, BlockerCode, adds_secret, is_lock_file};
 pub use command::{CommandRule, RuleVerdict, Shape, judge_argv, judge_command};
 pub use commit::{judge_commit, judge_push};
 pub use invisible::is_invisible;

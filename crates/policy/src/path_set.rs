@@ -1,11 +1,15 @@
 //! Sets of paths as people write them: globs, with `!` for what is taken out again.
 
+use std::collections::HashMap;
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::RuleError;
 
 /// The most globs one list may have.
 pub const MAX_GLOBS: usize = 1000;
+/// The most entries without a wildcard one list may have besides: a task may own each path that it changes.
+pub const MAX_PATHS: usize = 10_000;
 /// The most bytes one glob may have.
 pub const MAX_GLOB_BYTES: usize = 512;
 
@@ -34,7 +38,11 @@ pub enum Case {
 #[derive(Debug, Clone)]
 pub struct PathSet {
     set: GlobSet,
-    /// For each compiled glob, whether it puts paths in (or, with `!`, out).
+    /// For each compiled glob, which entry it comes from.
+    entry_of: Vec<usize>,
+    /// The entries that stand for one path, and for all below it.
+    plain: HashMap<String, usize>,
+    /// For each entry, whether it puts paths in (or, with `!`, out).
     puts_in: Vec<bool>,
     case: Case,
 }
@@ -47,23 +55,23 @@ impl PathSet {
         anchor: Anchor,
         case: Case,
     ) -> Result<Self, RuleError> {
-        if globs.len() > MAX_GLOBS {
-            return Err(RuleError::TooMany {
-                key: key.to_owned(),
-                len: globs.len(),
-            });
+        let too_many = |len, max| RuleError::TooMany {
+            key: key.to_owned(),
+            len,
+            max,
+        };
+        if globs.len() > MAX_PATHS + MAX_GLOBS {
+            return Err(too_many(globs.len(), MAX_PATHS));
         }
         let mut builder = GlobSetBuilder::new();
+        let (mut entry_of, mut plain_entries) = (Vec::new(), HashMap::new());
         let mut puts_in = Vec::with_capacity(globs.len());
-        for glob in globs {
+        for (entry, glob) in globs.iter().enumerate() {
             let bad = |why: &str| RuleError::BadShape {
                 key: key.to_owned(),
                 glob: glob.chars().take(80).collect(),
                 why: why.to_owned(),
             };
-            if glob.len() > MAX_GLOB_BYTES {
-                return Err(bad("is longer than 512 bytes"));
-            }
             let (plain, inside) = match glob.strip_prefix('!') {
                 Some(rest) => (rest, false),
                 None => (glob.as_str(), true),
@@ -84,6 +92,18 @@ impl PathSet {
             let anywhere = anchor == Anchor::Anywhere && rooted.is_none() && !plain.contains('/');
             let start = if anywhere { "**/" } else { "" };
             let plain = rooted.unwrap_or(plain);
+            puts_in.push(inside);
+            if let Some(path) = literal(plain).filter(|_| !anywhere) {
+                let path = match case {
+                    Case::Folded => fold_case(&path),
+                    Case::Exact => path,
+                };
+                plain_entries.insert(path, entry);
+                continue;
+            }
+            if glob.len() > MAX_GLOB_BYTES {
+                return Err(bad("is longer than 512 bytes"));
+            }
             let text = format!("{start}{plain}");
             let text = match case {
                 Case::Folded => fold_case(&text),
@@ -98,19 +118,28 @@ impl PathSet {
                 glob: glob.clone(),
                 source,
             })?);
-            puts_in.push(inside);
+            entry_of.push(entry);
+        }
+        if entry_of.len() > MAX_GLOBS {
+            return Err(too_many(entry_of.len(), MAX_GLOBS));
         }
         let set = builder.build().map_err(|source| RuleError::BadGlob {
             key: key.to_owned(),
             glob: source.glob().unwrap_or("(all together)").to_owned(),
             source,
         })?;
-        Ok(Self { set, puts_in, case })
+        Ok(Self {
+            set,
+            entry_of,
+            plain: plain_entries,
+            puts_in,
+            case,
+        })
     }
 
     /// Tells whether the list covers a path.
     pub fn covers(&self, path: &str) -> bool {
-        if self.set.is_empty() {
+        if self.is_empty() {
             return false;
         }
         match self.case {
@@ -125,19 +154,44 @@ impl PathSet {
 
     /// Tells whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.set.is_empty()
+        self.set.is_empty() && self.plain.is_empty()
     }
 
     /// Asks for the path and for every folder that it lies in: a folder covers what is in it.
     fn last_word(&self, path: &str) -> bool {
         let ends = path.match_indices('/').map(|(at, _)| at);
         let places = ends.chain([path.len()]).filter_map(|end| path.get(..end));
-        let last = places.filter_map(|place| self.set.matches(place).into_iter().max());
+        let last = places.filter_map(|place| {
+            let globs = self.set.matches(place).into_iter();
+            let globs = globs.filter_map(|at| self.entry_of.get(at).copied());
+            globs.chain(self.plain.get(place).copied()).max()
+        });
         last.max()
             .and_then(|at| self.puts_in.get(at))
             .copied()
             .unwrap_or(false)
     }
+}
+
+/// Reads a glob that stands for one path only: without a wildcard, or with each in brackets of its own, as
+/// [`globset::escape`] writes it.
+fn literal(glob: &str) -> Option<String> {
+    let mut path = String::with_capacity(glob.len());
+    let mut rest = glob.chars();
+    while let Some(letter) = rest.next() {
+        match letter {
+            '[' => {
+                let inside = rest
+                    .next()
+                    .filter(|c| matches!(c, '?' | '*' | '[' | ']' | '{' | '}'))?;
+                path.push(inside);
+                rest.next().filter(|end| *end == ']')?;
+            }
+            '?' | '*' | ']' | '{' | '}' | '\\' => return None,
+            plain => path.push(plain),
+        }
+    }
+    Some(path)
 }
 
 /// Gives the name that some file system would take for this one.

@@ -24,12 +24,14 @@ pub enum RuleError {
         why: String,
     },
     /// More globs than anybody writes by hand.
-    #[error("read `{key}`: it has {len} globs; at most {max} are allowed", max = crate::path_set::MAX_GLOBS)]
+    #[error("read `{key}`: it has {len} globs; at most {max} are allowed")]
     TooMany {
         /// The setting.
         key: String,
         /// How many.
         len: usize,
+        /// How many are allowed.
+        max: usize,
     },
     /// A rule about commands that cannot be meant, or an example that it does not bear out.
     #[error("read `{key}`: rule {number} (`{rule}`) {why}", number = at + 1)]

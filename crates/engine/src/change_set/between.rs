@@ -10,7 +10,7 @@ use super::{MadeItem, Side};
 use crate::{Error, Sizes};
 
 /// The most bytes of both sides of all files of a difference.
-const BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub(super) const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Writes the difference between two trees as changes; the inner error names a path that no change can be made of.
 pub(crate) fn changes_between(
@@ -84,12 +84,8 @@ fn item(git: &RepoStore, raw: &RawChange) -> Result<Result<MadeItem, String>, Er
         ChangeStatus::Added => Operation::Create,
         ChangeStatus::Deleted => Operation::Delete,
         ChangeStatus::Modified if raw.old_oid == raw.new_oid => Operation::Chmod,
-        ChangeStatus::Modified => Operation::Modify,
-        ChangeStatus::TypeChanged => {
-            return Ok(Err(format!(
-                "{name} turned from a link into a file or back"
-            )));
-        }
+        // A link that becomes a file, or a file a link, is given its whole content too.
+        ChangeStatus::Modified | ChangeStatus::TypeChanged => Operation::Modify,
         ChangeStatus::Renamed | ChangeStatus::Copied => {
             return Err(Error::Missing(format!("a plain difference for {name}")));
         }

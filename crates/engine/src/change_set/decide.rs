@@ -1,10 +1,12 @@
 //! Accepting and rejecting items and hunks, by a person.
 
 use hyperion_api::Problem;
+use hyperion_git::FileMode;
 use hyperion_model::change_set::{self, ChangeSet, item};
 use hyperion_model::{Actor, ChangeSetId, Command, ItemId};
 
 use super::assess::cancel_question;
+use super::mode_bits;
 use crate::{Cx, Error};
 
 /// Accepts or rejects an item, or only the named hunks of it.
@@ -25,6 +27,16 @@ pub fn decide_item(
         )
         .hint("`hyperion changes show` lists the items")
     })?;
+    let is_link = |mode: Option<u32>| mode == Some(mode_bits(FileMode::Symlink));
+    if hunks.is_some() && is_link(known.old_mode) != is_link(known.new_mode) {
+        let detail = format!(
+            "{} is a link before or after the change, and no file with hunks",
+            known.path
+        );
+        return Err(Problem::new("input.invalid", detail)
+            .hint("accept or reject it as a whole")
+            .into());
+    }
     let (status, rejected_hunks) = match hunks {
         None if accept => (item::Status::Accepted, Vec::new()),
         None => (item::Status::Rejected, Vec::new()),

@@ -81,7 +81,8 @@ fn item_facts(item: &MadeItem) -> ItemFacts {
             .collect::<Vec<_>>()
     };
     let mut added = lines(LineKind::Added);
-    if is_link(new_mode) && old != new {
+    // A file that becomes a link leads somewhere, whatever it held before.
+    if is_link(new_mode) && (old != new || !is_link(old_mode)) {
         added = vec![String::from_utf8_lossy(new).into_owned()];
     }
     ItemFacts {
@@ -91,6 +92,7 @@ fn item_facts(item: &MadeItem) -> ItemFacts {
         added,
         removed: lines(LineKind::Removed),
         binary: is_binary(old) || is_binary(new),
+        same_content: item.old.is_some() && item.new.is_some() && old == new,
         only_whitespace: old != new
             && item.old.is_some()
             && item.new.is_some()

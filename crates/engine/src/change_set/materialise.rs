@@ -2,6 +2,7 @@
 //!
 //! Nothing of it is on a disk before somebody writes it: judging, or whoever has another change to make on top.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use hyperion_api::change_request::FailureCode;
@@ -12,6 +13,7 @@ use hyperion_git::{
 use hyperion_model::{Digest, RepoPath};
 use hyperion_patch::MovedHunk;
 
+use super::between::BYTES_MAX;
 use super::facts::add_secret;
 use super::result::new_side;
 use super::stored::store_as_git_would;
@@ -93,6 +95,7 @@ pub fn materialise(
         git,
         tree: base_tree,
         leaving: leaving(changes),
+        read_bytes: Cell::new(0),
     };
     for (index, change) in changes.iter().enumerate() {
         match carry_out(&base, change, sizes)? {
@@ -155,7 +158,12 @@ fn place(error: &EditError, changes: &[Change]) -> ItemFailure {
         field: Some("path"),
         path,
         code,
-        detail: format!("failed to {error}"),
+        detail: match error {
+            EditError::IsFolder { path } => format!(
+                "{path} is a folder with other files in it; delete or move them in the same task, or choose another path"
+            ),
+            _ => format!("failed to {error}"),
+        },
         stale: false,
     }
 }
@@ -163,7 +171,12 @@ fn place(error: &EditError, changes: &[Change]) -> ItemFailure {
 /// The edits of one item, as the difference between its sides.
 pub(super) fn edits(item: &MadeItem) -> Vec<TreeEdit> {
     let path = TreePath::from(item.path.as_str());
-    let put = item.new.as_ref().map(|new| TreeEdit::Put {
+    // What only moves is there already.
+    let put = item
+        .new
+        .as_ref()
+        .filter(|_| item.from_path.is_none() || item.new != item.old);
+    let put = put.map(|new| TreeEdit::Put {
         path: path.clone(),
         mode: new.mode,
         content: Content::Bytes(new.bytes.clone()),
@@ -202,6 +215,8 @@ struct Base<'a> {
     git: &'a RepoStore,
     tree: &'a Oid,
     leaving: BTreeSet<&'a str>,
+    /// How much of it was read.
+    read_bytes: Cell<u64>,
 }
 
 /// Gives the paths that changes take away, so that others may put folders there.
@@ -217,6 +232,13 @@ fn leaving(changes: &[Change]) -> BTreeSet<&str> {
 }
 
 impl Base<'_> {
+    /// Tells whether changes take something out of a folder, so that it may become a file.
+    fn is_left(&self, folder: &str) -> bool {
+        let inside = format!("{folder}/");
+        let next = self.leaving.range(inside.as_str()..).next();
+        next.is_some_and(|path| path.starts_with(&inside))
+    }
+
     /// Refuses a path whose folders are none: a link may lead anywhere, a submodule is somebody else's.
     fn check_folders(&self, path: &RepoPath) -> Result<Option<String>, Error> {
         let path = path.as_str();
@@ -287,10 +309,27 @@ fn carry_out(
     } else {
         "path"
     };
-    let old = match side(base, source, sizes.max_file_bytes)? {
+    let whole = sizes.max_file_bytes.max(BYTES_MAX);
+    let (max_bytes, remedy) = match change.patch {
+        Some(_) => (
+            sizes.max_file_bytes,
+            "can be patched (setting files.max_file_size_mb)",
+        ),
+        None => (whole, "can be part of a change"),
+    };
+    let old = match side(base, source, max_bytes, remedy)? {
         Ok(old) => old,
         Err(detail) => return Ok(Err(unfit(field, FailureCode::PermissionDenied, detail))),
     };
+    let read = old.as_ref().map_or(0, |old| old.bytes.len() as u64);
+    base.read_bytes
+        .set(base.read_bytes.get().saturating_add(read));
+    if base.read_bytes.get() > whole {
+        let detail = format!(
+            "the files of this task have more than {whole} bytes before it; split it into several tasks"
+        );
+        return Ok(Err(unfit(field, FailureCode::PermissionDenied, detail)));
+    }
     match (change.operation, &old) {
         (Operation::Create, Some(_)) => {
             let detail = format!("{path} is there already; use \"operation\": \"modify\"");
@@ -312,7 +351,7 @@ fn carry_out(
         && base
             .git
             .lookup(base.tree, &TreePath::from(path.as_str()))?
-            .is_some()
+            .is_some_and(|entry| entry.mode != Mode::Tree || !base.is_left(path.as_str()))
     {
         let detail = format!(
             "{path} is there already, and a rename overwrites nothing; delete it in a task before"
@@ -322,7 +361,7 @@ fn carry_out(
     if let Err(unfit) = check_base_hash(change, old.as_ref()) {
         return Ok(Err(unfit));
     }
-    let made = new_side(change, old.as_ref(), sizes.max_content_bytes);
+    let made = new_side(change, old.as_ref(), sizes);
     Ok(made.map(|(new, moved)| MadeItem {
         path,
         from_path,
@@ -338,6 +377,7 @@ fn side(
     base: &Base<'_>,
     path: &RepoPath,
     max_bytes: u64,
+    max_for: &str,
 ) -> Result<Result<Option<Side>, String>, Error> {
     let git = base.git;
     let Some(entry) = git.lookup(base.tree, &TreePath::from(path.as_str()))? else {
@@ -347,6 +387,8 @@ fn side(
         Mode::File => FileMode::File,
         Mode::Executable => FileMode::Executable,
         Mode::Symlink => FileMode::Symlink,
+        // Whether all of it goes shows when the tree is made.
+        Mode::Tree if base.is_left(path.as_str()) => return Ok(Ok(None)),
         Mode::Tree => return Ok(Err(format!("{path} is a folder; name the files in it"))),
         Mode::Submodule => {
             return Ok(Err(format!(
@@ -357,7 +399,7 @@ fn side(
     let size = git.object(&entry.oid)?.map_or(0, |(_, size)| size);
     if size > max_bytes {
         return Ok(Err(format!(
-            "{path} has {size} bytes; at most {max_bytes} can be changed (setting files.max_file_size_mb)"
+            "{path} has {size} bytes; at most {max_bytes} {max_for}"
         )));
     }
     let bytes = git.read_blob(&entry.oid, max_bytes)?;

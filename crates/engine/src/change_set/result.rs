@@ -7,6 +7,7 @@ use hyperion_patch::{MovedHunk, apply_located};
 
 use super::Side;
 use super::materialise::{Unfit, unfit};
+use crate::Sizes;
 use crate::intake::change::{changed_mode, decode, parse_mode, read_patch};
 
 /// The most bytes of the path a symbolic link leads to; systems take no more.
@@ -16,13 +17,14 @@ const MAX_LINK_BYTES: usize = 4095;
 pub(super) fn new_side(
     change: &Change,
     old: Option<&Side>,
-    max_bytes: usize,
+    sizes: &Sizes,
 ) -> Result<(Option<Side>, Vec<MovedHunk>), Unfit> {
     if change.operation == Operation::Delete {
         return Ok((None, Vec::new()));
     }
     let mut moved = Vec::new();
     let old_bytes = old.map(|old| old.bytes.as_slice()).unwrap_or_default();
+    let mut written = 0;
     let (bytes, patch_mode) = match (&change.patch, &change.content) {
         (Some(patch), _) => {
             let file = read_patch(patch)
@@ -33,21 +35,18 @@ pub(super) fn new_side(
                 detail: format!("failed to {error}"),
                 stale: false,
             })?;
-            moved = applied.moved;
+            (moved, written) = (applied.moved, file.written_bytes());
             (applied.content, changed_mode(&file))
         }
         (None, Some(content)) => {
             let bytes = decode(content, change.encoding)
                 .map_err(|detail| unfit("content", FailureCode::InvalidPatch, detail))?;
+            written = bytes.len();
             (bytes, None)
         }
         (None, None) => (old_bytes.to_vec(), None),
     };
-    if bytes.len() > max_bytes && bytes.len() > old_bytes.len() {
-        let detail = format!(
-            "the file would have {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb)",
-            bytes.len()
-        );
+    if let Some(detail) = sizes.too_much(&change.path, written) {
         return Err(unfit(body(change), FailureCode::PermissionDenied, detail));
     }
     let mode = new_mode(change, old, patch_mode)?;
@@ -95,9 +94,9 @@ fn new_mode(
         }
     };
     if let Some(old) = old {
-        let was_link = old.mode == FileMode::Symlink;
-        if was_link != (mode == FileMode::Symlink) {
-            let detail = "a file does not become a link, nor a link a file; delete the one and create the other in another task";
+        let turns = (old.mode == FileMode::Symlink) != (mode == FileMode::Symlink);
+        if turns && change.content.is_none() {
+            let detail = "what a link holds is where it leads, so a file that becomes a link, or a link a file, needs its whole `content` beside `mode`";
             return Err(unfit("mode", FailureCode::PermissionDenied, detail));
         }
     }

@@ -8,12 +8,13 @@ use hyperion_model::{Digest, RepoPath};
 use hyperion_patch::{FileKind, FilePatch};
 
 use super::errors::Errors;
+use crate::Sizes;
 
 /// The most changes one task may carry.
 pub(crate) const MAX_CHANGES: usize = hyperion_model::change_set::MAX_ITEMS;
 
 /// Checks every change of a task; `at` is the task's pointer.
-pub(super) fn check_all(changes: &[Change], at: &str, max_bytes: usize, errors: &mut Errors) {
+pub(super) fn check_all(changes: &[Change], at: &str, sizes: &Sizes, errors: &mut Errors) {
     if changes.len() > MAX_CHANGES {
         errors.push(
             format!("{at}/changes"),
@@ -27,7 +28,7 @@ pub(super) fn check_all(changes: &[Change], at: &str, max_bytes: usize, errors: 
     let mut seen = BTreeMap::new();
     for (index, change) in changes.iter().enumerate() {
         let at = format!("{at}/changes/{index}");
-        check(change, &at, max_bytes, errors);
+        check(change, &at, sizes, errors);
         for (field, path) in [
             ("path", Some(&change.path)),
             ("from_path", change.from_path.as_ref()),
@@ -46,13 +47,13 @@ pub(super) fn check_all(changes: &[Change], at: &str, max_bytes: usize, errors: 
     }
 }
 
-fn check(change: &Change, at: &str, max_bytes: usize, errors: &mut Errors) {
+fn check(change: &Change, at: &str, sizes: &Sizes, errors: &mut Errors) {
     if let Err(error) = RepoPath::new(change.path.as_str()) {
         errors.push(format!("{at}/path"), error.to_string());
     }
     check_from_path(change, at, errors);
     check_mode(change, at, errors);
-    check_body(change, at, max_bytes, errors);
+    check_body(change, at, sizes, errors);
     for (field, hash) in [
         ("base_hash", &change.base_hash),
         ("result_hash", &change.result_hash),
@@ -128,7 +129,7 @@ fn check_mode(change: &Change, at: &str, errors: &mut Errors) {
     }
 }
 
-fn check_body(change: &Change, at: &str, max_bytes: usize, errors: &mut Errors) {
+fn check_body(change: &Change, at: &str, sizes: &Sizes, errors: &mut Errors) {
     match (change.operation, &change.patch, &change.content) {
         (Operation::Create | Operation::Modify, None, None) => {
             errors.push(at, "has neither `patch` nor `content`; give exactly one");
@@ -149,48 +150,35 @@ fn check_body(change: &Change, at: &str, max_bytes: usize, errors: &mut Errors) 
             );
         }
         (Operation::Create | Operation::Modify | Operation::Rename, Some(patch), None) => {
-            check_patch(change, patch, at, max_bytes, errors);
+            check_patch(change, patch, at, sizes, errors);
         }
         (Operation::Create | Operation::Modify | Operation::Rename, None, Some(content)) => {
-            check_content(change, content, at, max_bytes, errors);
+            check_content(change, content, at, sizes, errors);
         }
         (Operation::Rename | Operation::Delete | Operation::Chmod, None, None) => {}
     }
 }
 
-fn check_content(change: &Change, content: &str, at: &str, max_bytes: usize, errors: &mut Errors) {
-    match decode(content, change.encoding) {
-        Err(detail) => errors.push(format!("{at}/content"), detail),
-        Ok(bytes) if bytes.len() > max_bytes => errors.push(
-            format!("{at}/content"),
-            format!(
-                "has {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb): split it, or have an admin raise the setting",
-                bytes.len()
-            ),
-        ),
-        Ok(_) => {}
+fn check_content(change: &Change, content: &str, at: &str, sizes: &Sizes, errors: &mut Errors) {
+    let said = match decode(content, change.encoding) {
+        Err(detail) => Some(detail),
+        Ok(bytes) => sizes.too_much(&change.path, bytes.len()),
+    };
+    if let Some(detail) = said {
+        errors.push(format!("{at}/content"), detail);
     }
 }
 
-fn check_patch(change: &Change, patch: &str, at: &str, max_bytes: usize, errors: &mut Errors) {
-    let at = format!("{at}/patch");
-    if patch.len() > max_bytes {
-        errors.push(
-            at,
-            format!(
-                "has {} bytes; at most {max_bytes} (setting policy.tool_write_max_kb): split it, or have an admin raise the setting",
-                patch.len()
-            ),
-        );
-        return;
-    }
-    match read_patch(patch) {
-        Err(detail) => errors.push(at, detail),
-        Ok(file) => {
-            if let Err(detail) = fits(change, &file) {
-                errors.push(at, detail);
-            }
-        }
+fn check_patch(change: &Change, patch: &str, at: &str, sizes: &Sizes, errors: &mut Errors) {
+    let said = match read_patch(patch) {
+        Err(detail) => Some(detail),
+        Ok(file) => match fits(change, &file) {
+            Err(detail) => Some(detail),
+            Ok(()) => sizes.too_much(&change.path, file.written_bytes()),
+        },
+    };
+    if let Some(detail) = said {
+        errors.push(format!("{at}/patch"), detail);
     }
 }
 

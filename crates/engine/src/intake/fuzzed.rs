@@ -4,6 +4,7 @@ use hyperion_model::Name;
 use hyperion_policy::{RuleSource, Rules};
 
 use super::{Limits, parse, validate};
+use crate::Sizes;
 use crate::repo::RepoFile;
 
 /// Any bytes are requests or a refusal that says where; a request that was taken is taken again as it was written down,
@@ -13,7 +14,11 @@ use crate::repo::RepoFile;
 pub fn task_request(data: &[u8]) {
     let limits = Limits {
         max_tasks: 50,
-        max_content_bytes: 500 * 1024,
+        sizes: Sizes {
+            max_content_bytes: 500 * 1024,
+            max_lock_bytes: 8 * 1024 * 1024,
+            max_file_bytes: 10 * 1024 * 1024,
+        },
         default_agent: Name::new("scripted").expect("a name"),
     };
     let parsed = match parse(data) {

@@ -338,7 +338,7 @@ pub(crate) fn keyed_id(repo: Uuid, key: &str, dry_run: bool) -> RequestId {
 fn limits(cx: &Cx) -> Limits {
     Limits {
         max_tasks: cx.settings.max_steps.min(hyperion_model::plan::MAX_STEPS),
-        max_content_bytes: cx.settings.sizes.max_content_bytes,
+        sizes: cx.settings.sizes,
         default_agent: cx.settings.default_agent.clone(),
     }
 }

@@ -135,7 +135,7 @@ fn check(
         check_lines(checks, &format!("{at}/checks"), errors);
     }
     let depends_on = check_dependencies(task, &at, ids, errors);
-    change::check_all(changes, &at, limits.max_content_bytes, errors);
+    change::check_all(changes, &at, &limits.sizes, errors);
     let owns = check_owns(task, &at, errors);
     let sound = errors.total() == before;
     let id = TaskId::new(id.as_str()).ok()?;
@@ -199,12 +199,16 @@ fn check_dependencies(
 /// Gives the globs a task owns as they are written down; where it names none, exactly the paths it changes.
 fn owned_globs(task: &Task) -> Vec<String> {
     if task.owns.is_empty() {
-        changed_paths(task)
-            .map(|path| globset::escape(path))
-            .collect()
+        changed_paths(task).map(|path| exactly(path)).collect()
     } else {
         task.owns.clone()
     }
+}
+
+/// Writes a glob that stands for this path alone; a `!` at its start would take it out.
+fn exactly(path: &str) -> String {
+    let start = if path.starts_with('!') { "/" } else { "" };
+    format!("{start}{}", globset::escape(path))
 }
 
 fn changed_paths(task: &Task) -> impl Iterator<Item = &String> {

@@ -9,6 +9,7 @@ use super::draft::Draft;
 use super::errors::Errors;
 use super::parse::Parsed;
 use super::task;
+use crate::Sizes;
 use crate::queue::subject;
 
 /// What a request may not pass.
@@ -16,8 +17,8 @@ use crate::queue::subject;
 pub struct Limits {
     /// The most tasks.
     pub max_tasks: usize,
-    /// The most bytes one change may write.
-    pub max_content_bytes: usize,
+    /// How large what a change touches may be.
+    pub sizes: Sizes,
     /// Which agent works when none is named.
     pub default_agent: Name,
 }

@@ -32,7 +32,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "files.max_file_size_mb",
-        about: "The largest file that a change may start from.",
+        about: "The largest file that a patch may start from; what a change only deletes, moves or replaces may be larger.",
         field: Field::Whole(
             |settings| &mut settings.files.max_file_size_mb,
             1..=1024,

@@ -34,7 +34,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "policy.tool_write_max_kb",
-        about: "The most that a change may write into one file.",
+        about: "The most that a change may write into one file; the lock files of package managers may have as much as a whole change.",
         field: Field::Whole(
             |settings| &mut settings.policy.limits.max_item_kb,
             1..=1_048_576,

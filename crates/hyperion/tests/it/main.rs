@@ -42,6 +42,7 @@ mod policy;
 mod power;
 mod road;
 mod seats;
+mod sizes;
 mod status;
 mod surface;
 mod tasks;

@@ -84,6 +84,7 @@ pub(crate) fn check(rules: &Rules, from: usize) -> Result<(), RuleError> {
         return Err(RuleError::TooMany {
             key: KEY.to_owned(),
             len: list.len(),
+            max: MAX_RULES,
         });
     }
     // Examples are judged in a repository of their own, so that they mean the same everywhere.

@@ -37,6 +37,7 @@ pub(crate) fn edit(path: &str, lines: &[&str]) -> ItemFacts {
         added: side('+'),
         removed: side('-'),
         binary: false,
+        same_content: false,
         only_whitespace: false,
         mode: Some(0o100_644),
         old_mode: Some(0o100_644),
@@ -71,6 +72,7 @@ pub(crate) fn rename(from: &str, to: &str) -> ItemFacts {
     ItemFacts {
         operation: Operation::Rename,
         from_path: Some(RepoPath::new(from).unwrap()),
+        same_content: true,
         ..edit(to, &[])
     }
 }

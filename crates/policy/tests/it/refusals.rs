@@ -20,6 +20,23 @@ fn refusals() {
         new_size: 600 * 1024,
         ..edit("src/big.txt", &["-a", "+b"])
     };
+    let large = |item: ItemFacts| ItemFacts {
+        binary: true,
+        new_size: 30 * 1024 * 1024,
+        ..item
+    };
+    let lock = ItemFacts {
+        new_size: 4 * 1024 * 1024,
+        ..create("web/package-lock.json", &["{}"])
+    };
+    let own: Vec<_> = (0..900).map(|at| format!("a/{at}")).collect();
+    let each = |paths: &[String]| {
+        bugfix(
+            paths
+                .iter()
+                .map(|path| moded(edit(path, &["+a"]), None, Some(0o100_644))),
+        )
+    };
     let many: Vec<ItemFacts> = (0..1001)
         .map(|at| edit(&format!("src/{at}.rs"), &["+a"]))
         .collect();
@@ -106,6 +123,30 @@ fn refusals() {
         ),
         ("too large", bugfix([huge])),
         ("a large file patched", bugfix([patched])),
+        (
+            "a large file moved",
+            bugfix([large(rename("a.bin", "b.bin"))]),
+        ),
+        (
+            "a large file taken away",
+            bugfix([large(delete("a.bin", &[]))]),
+        ),
+        (
+            "a large file put in its place",
+            bugfix([large(edit("a.bin", &[]))]),
+        ),
+        ("a lock file", bugfix([lock])),
+        (
+            "each path owned by itself",
+            ChangeFacts {
+                owns: own
+                    .iter()
+                    .cloned()
+                    .chain((0..2000).map(|at| format!("b/{at}/[[]id[]]")))
+                    .collect(),
+                ..each(&own)
+            },
+        ),
         ("too many files", bugfix(many)),
     ];
     let table: Vec<String> = cases
@@ -137,6 +178,11 @@ fn refusals() {
     odd mode: deny path.mode
     too large: deny size.item
     a large file patched: allow
+    a large file moved: team-lead binary
+    a large file taken away: team-lead binary
+    a large file put in its place: deny size.item size.change binary
+    a lock file: team-lead dependency
+    each path owned by itself: team-lead large
     too many files: deny size.files large
     "#);
 }

@@ -2,12 +2,17 @@ use hyperion_model::Name;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use crate::Sizes;
 use crate::intake::{Draft, Errors, Limits, Parsed, parse, validate};
 
 fn limits() -> Limits {
     Limits {
         max_tasks: 50,
-        max_content_bytes: 1000,
+        sizes: Sizes {
+            max_content_bytes: 1000,
+            max_lock_bytes: 2000,
+            max_file_bytes: 10_000,
+        },
         default_agent: Name::new("scripted").unwrap(),
     }
 }

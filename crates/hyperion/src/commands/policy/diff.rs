@@ -52,11 +52,12 @@ fn item(file: &FilePatch) -> Result<ItemFacts, String> {
         path: path(file.path())?,
         from_path,
         operation,
-        new_size: added.iter().map(|line| line.len() as u64 + 1).sum(),
+        new_size: file.written_bytes() as u64,
         is_internal: false,
         added,
         removed,
         binary: matches!(file.body, Body::Binary(_)),
+        same_content: operation != Operation::Create && matches!(file.body, Body::Empty),
         only_whitespace,
         mode: (operation != Operation::Delete)
             .then(|| file.new_mode.or(file.old_mode).unwrap_or(MODE_FILE)),

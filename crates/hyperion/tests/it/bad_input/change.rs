@@ -88,7 +88,7 @@ fn a_change_that_does_not_fit() {
     error: ~/request.json: /tasks/0/changes/0/mode: "0777" is not a mode; write "100644", "100755" or "120000" (line 7)
 
     ## a file becomes a link: exit 2
-    error: ~/request.json: /tasks/0/changes/0/mode: a file does not become a link, nor a link a file; delete the one and create the other in another task (line 7)
+    error: ~/request.json: /tasks/0/changes/0/mode: what a link holds is where it leads, so a file that becomes a link, or a link a file, needs its whole `content` beside `mode` (line 7)
 
     ## both: exit 2
     error: ~/request.json: /tasks/0/changes/0: has both `patch` and `content`; give exactly one (line 6)
@@ -103,7 +103,7 @@ fn a_change_that_does_not_fit() {
     error: ~/request.json: /tasks/0/changes/0/path: run.sh is there already, and a rename overwrites nothing; delete it in a task before (line 9)
 
     ## 600 KB: exit 2
-    error: ~/request.json: /tasks/0/changes/0/content: has 600000 bytes; at most 512000 (setting policy.tool_write_max_kb): split it, or have an admin raise the setting (line 7)
+    error: ~/request.json: /tasks/0/changes/0/content: writes 600000 bytes; at most 512000 (setting policy.tool_write_max_kb): split it, or have an admin raise the setting (line 7)
 
     ## bad base64: exit 2
     error: ~/request.json: /tasks/0/changes/0/content: is not base64 (Invalid symbol 42, offset 1.); make it on one line: base64 -w0 FILE (line 7)
