@@ -25,7 +25,8 @@ mod word;
 
 pub use brief::{Brief, brief};
 pub use output::{
-    Advice, Analysis, ErrorKind, FoundError, Output, Place, Waiting, WaitsFor, output,
+    Advice, Analysis, ErrorKind, FoundError, MAX_TREE_FILES, Output, Place, Tree, Waiting,
+    WaitsFor, output,
 };
 pub use pattern::SearchPattern;
 pub use place::FoundPath;

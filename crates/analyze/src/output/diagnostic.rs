@@ -1,7 +1,8 @@
 //! Compilers and linters: a place, a word for how bad it is, a message.
 
 use super::cursor::Cursor;
-use super::{Advice, ErrorKind, FoundError, Place, line_number, of_text};
+use super::workspace::Origin;
+use super::{Advice, ErrorKind, FoundError, Place, line_number, msbuild, of_text};
 
 /// The most rows below a file's name.
 const MAX_ROWS: usize = 300;
@@ -12,6 +13,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, at: usize) -> Option<usize> {
     let line = cursor.line(at)?;
     arrow(cursor, at, line)
         .or_else(|| typescript(cursor, at, line))
+        .or_else(|| msbuild::read(cursor, at, line))
         .or_else(|| at_place(cursor, at, line))
         .or_else(|| row(cursor, at, line))
         .or_else(|| maven(cursor, at, line))
@@ -136,6 +138,11 @@ fn typescript(cursor: &mut Cursor<'_>, at: usize, line: &str) -> Option<usize> {
     let (head, rest) = line.split_once("error TS")?;
     let (number, message) = rest.split_once(": ")?;
     let code = format!("TS{number}");
+    // What a runner of packages puts before a line, where it is not known as one.
+    let (package, head) = match head.trim_end_matches([' ', ':', '-']).rsplit_once(": ") {
+        Some((before, _)) => (Some(before), head.get(before.len() + 2..)?),
+        None => (None, head),
+    };
     let head = head.trim_end();
     let place = match head.strip_suffix(" -").or_else(|| head.strip_suffix(':')) {
         Some(head) => Some(Place::read_in_brackets(head).or_else(|| Place::read(head))?),
@@ -143,7 +150,10 @@ fn typescript(cursor: &mut Cursor<'_>, at: usize, line: &str) -> Option<usize> {
         None => return None,
     };
     let kind = of_typescript(line_number(number)?);
-    cursor.add(at, found(kind, "tsc", Some(&code), message, place));
+    let mut error = found(kind, "tsc", Some(&code), message, place);
+    let package = package.and_then(|before| before.split([':', ' ']).next());
+    error.origin = package.map(|package| Origin::Package(package.to_owned()));
+    cursor.add(at, error);
     Some(at + 1)
 }
 

@@ -1,15 +1,17 @@
 //! What must hold for any bytes at all; driven by the fuzzer, and by the tests over its findings.
 
-use super::{MAX_ERRORS, MAX_MESSAGE_CHARS, Output, output};
+use super::{MAX_ERRORS, MAX_MESSAGE_CHARS, Output, Tree, output};
 use crate::trace::{MAX_FRAMES, traces};
 
 /// Any bytes have an analysis, the same each time, within its limits; so have stack traces.
 pub fn any_output(data: &[u8]) {
+    let tree = Tree::of(["a.py", "src/a.rs", "web/src/a.ts"].map(str::to_owned));
     let run = Output {
         bytes: data,
         exit_code: Some(1),
         command: Some("make all"),
         folder: Some("/project"),
+        tree: Some(&tree),
     };
     let analysis = output(&run);
     assert_eq!(output(&run), analysis);

@@ -9,6 +9,9 @@
 //! | `diagnostic` | compilers and linters: a place, a word for how bad it is, a message |
 //! | `runner` | test runners: which test, where, why |
 //! | [`crate::trace`] | stack traces and what was thrown |
+//! | `passing` | what passing tests wrote, which is no error |
+//! | `workspace` | who ran what where: prefixes of lines, folders that are entered |
+//! | `tree` | which file of the repository a place means |
 //! | `machine` | shells, system tools, git, package managers: one line says it |
 //! | `cause` | which errors only follow from others |
 //! | `waiting` | the last line, where it asks something |
@@ -27,14 +30,19 @@ mod diagnostic;
 pub mod fuzzed;
 mod kind;
 mod machine;
+mod msbuild;
+mod passing;
 mod place;
 mod runner;
+mod tree;
 mod waiting;
+mod workspace;
 
 pub use advice::Advice;
 pub use clean::{MAX_LINE_BYTES, MAX_OUTPUT_BYTES, plain};
 pub use kind::ErrorKind;
 pub use place::Place;
+pub use tree::{MAX_TREE_FILES, Tree};
 pub use waiting::{Waiting, WaitsFor};
 
 pub(crate) use diagnostic::of_rustc;
@@ -57,6 +65,8 @@ pub struct Output<'t> {
     pub command: Option<&'t str>,
     /// The folder it ran in: paths below it are given relative to it.
     pub folder: Option<&'t str>,
+    /// The files it ran on: a path is given as that of the file it means, where that is sure.
+    pub tree: Option<&'t Tree>,
 }
 
 /// One error in an output.
@@ -80,6 +90,12 @@ pub struct FoundError {
     pub advice: Option<Advice>,
     /// The line of the output it begins on, counted from 1.
     pub at_line: u32,
+    /// Where the program ran that said it.
+    #[serde(skip)]
+    pub(crate) origin: Option<workspace::Origin>,
+    /// The thread that panicked.
+    #[serde(skip)]
+    pub(crate) thread: Option<String>,
 }
 
 /// What an output says.
@@ -100,13 +116,17 @@ pub fn output(output: &Output<'_>) -> Analysis {
     let mut errors = cursor::read(&lines);
     for error in &mut errors {
         error.message = one_line(&error.message);
-        if let (Some(place), Some(folder)) = (&mut error.place, output.folder) {
-            place.below(folder);
-        }
-        for frame in &mut error.frames {
-            if let Some(folder) = output.folder {
-                frame.place.below(folder);
-            }
+        let origin = error.origin.take();
+        error.thread = None;
+        for place in error
+            .place
+            .iter_mut()
+            .chain(error.frames.iter_mut().map(|frame| &mut frame.place))
+        {
+            // What is not there is no other file of that name.
+            let absent = error.kind == ErrorKind::NotFound && place.line.is_none();
+            let tree = output.tree.filter(|_| !absent);
+            tree::settle(place, output.folder, origin.as_ref(), tree);
         }
     }
     let waiting = waiting::waiting(&text.text);

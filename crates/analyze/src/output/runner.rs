@@ -61,7 +61,20 @@ fn nextest(cursor: &mut Cursor<'_>, at: usize, line: &str) -> Option<usize> {
     let (_, rest) = rest.split_once("s] ")?;
     let name = rest.split_whitespace().next_back()?;
     if word == "PASS" || word == "LEAK" {
-        return Some(at + 1);
+        cursor.test = None;
+        let shown = cursor.line(at + 1).map(str::trim_start);
+        let is_shown =
+            shown.is_some_and(|text| text.starts_with("stdout ─") || text.starts_with("stderr ─"));
+        let indented = |line: &str| line.starts_with("  ") || line.trim().is_empty();
+        let is_next = |line: &str| {
+            line.trim_start()
+                .split_once(" [")
+                .is_some_and(|(_, rest)| rest.contains("s] "))
+        };
+        return Some(match is_shown {
+            true => cursor.skip(at + 1, |line| indented(line) && !is_next(line)),
+            false => at + 1,
+        });
     }
     cursor.runner = Some("nextest");
     cursor.test = Some(name.to_owned());
@@ -119,7 +132,7 @@ fn pytest(cursor: &mut Cursor<'_>, at: usize, line: &str) -> Option<usize> {
     Some(at + 1)
 }
 
-fn banner(line: &str, c: char) -> Option<&str> {
+pub(super) fn banner(line: &str, c: char) -> Option<&str> {
     let inside = line.trim().trim_matches(c);
     let name = inside.strip_prefix(' ')?.strip_suffix(' ')?;
     (line.starts_with(c)
@@ -391,7 +404,12 @@ fn go(cursor: &mut Cursor<'_>, at: usize, line: &str) -> Option<usize> {
         cursor.test = Some(name.trim().to_owned());
         return Some(at + 1);
     }
-    if text.starts_with("--- PASS: ") || text.starts_with("FAIL\t") {
+    // Names of files are told first, and which package they are of at its end.
+    if let Some(rest) = text
+        .strip_prefix("FAIL\t")
+        .or_else(|| text.strip_prefix("ok  \t"))
+    {
+        cursor.of_go_package(rest.split(['\t', ' ']).next().unwrap_or(rest));
         return Some(at + 1);
     }
     if cursor.runner != Some("go test") || text.len() == line.len() {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::output::{Place, plain};
 
 mod go;
+mod group;
 mod java;
 mod python;
 mod rust;
@@ -119,6 +120,7 @@ pub(crate) fn read(lines: &[&str], at: usize) -> Option<(Vec<Trace>, usize)> {
     let one = |(trace, next)| (vec![trace], next);
     rust::read(lines, at)
         .map(one)
+        .or_else(|| group::read(lines, at))
         .or_else(|| python::read(lines, at).map(one))
         .or_else(|| go::read(lines, at).map(one))
         .or_else(|| java::read(lines, at))
@@ -151,7 +153,7 @@ pub(crate) fn indent(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '\t']).len()
 }
 
-fn is_foreign_file(file: &str) -> bool {
+pub(crate) fn is_foreign_file(file: &str) -> bool {
     const STARTS: &[&str] = &[
         "/usr/",
         "/rustc/",

@@ -51,6 +51,12 @@ pub(super) fn read(lines: &[&str], at: usize) -> Option<(Trace, usize)> {
     Some((trace, next))
 }
 
+/// Reads a frame.
+pub(super) fn frame(line: &str) -> Option<Frame> {
+    let (place, function) = file_line(line)?;
+    Some(Frame::new(place?, function))
+}
+
 /// Reads `File "x", line 3, in f`; `<string>` and `<frozen runpy>` are no files.
 fn file_line(line: &str) -> Option<(Option<Place>, Option<&str>)> {
     let rest = line.trim_start().strip_prefix("File \"")?;

@@ -19,6 +19,7 @@ pub(super) fn read(lines: &[&str], at: usize) -> Option<(Trace, usize)> {
                 let ends = text.is_empty()
                     || text.starts_with("stack backtrace:")
                     || text.starts_with("note: ")
+                    || (text.starts_with("test ") && text.contains(" ... "))
                     || text.starts_with("thread '");
                 if ends || next > at + MAX_MESSAGE_LINES {
                     break;

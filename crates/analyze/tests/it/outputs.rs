@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hyperion_analyze::{Analysis, ErrorKind, Output, output};
+use hyperion_analyze::{Analysis, ErrorKind, Output, Tree, output};
 
 /// A recorded output.
 struct Recorded {
@@ -13,6 +13,10 @@ struct Recorded {
     exit_code: Option<i32>,
     command: String,
     bytes: Vec<u8>,
+    /// The folder it ran in.
+    folder: String,
+    /// The files it ran on, where they are known.
+    tree: Option<Tree>,
 }
 
 fn folder() -> PathBuf {
@@ -28,12 +32,23 @@ fn table(name: &str) -> Vec<Vec<String>> {
 
 /// Every recorded output that has a text, by name.
 fn recorded() -> BTreeMap<String, Recorded> {
+    // For some it is known which files there were; what came from use ran in a folder of its own.
+    let trees: BTreeMap<String, (String, String)> = table("trees.tsv")
+        .into_iter()
+        .map(|row| {
+            let [name, folder, paths] = row.try_into().unwrap();
+            (name, (folder, paths))
+        })
+        .collect();
     table("recorded.tsv")
         .into_iter()
         .filter_map(|row| {
             let [name, tool, code, command] = row.try_into().unwrap();
             let bytes = fs::read(folder().join(format!("recorded/{name}.txt"))).ok()?;
             let exit_code = code.parse().ok();
+            let known = trees.get(&name);
+            let folder = known.map_or("/project", |(folder, _)| folder.as_str());
+            let tree = known.map(|(_, paths)| Tree::of(paths.split(' ').map(str::to_owned)));
             Some((
                 name,
                 Recorded {
@@ -41,6 +56,8 @@ fn recorded() -> BTreeMap<String, Recorded> {
                     exit_code,
                     command,
                     bytes,
+                    folder: folder.to_owned(),
+                    tree,
                 },
             ))
         })
@@ -63,7 +80,8 @@ fn analysis(recorded: &Recorded) -> Analysis {
         bytes: &recorded.bytes,
         exit_code: recorded.exit_code,
         command: Some(&recorded.command),
-        folder: Some("/project"),
+        folder: Some(&recorded.folder),
+        tree: recorded.tree.as_ref(),
     })
 }
 
@@ -116,6 +134,123 @@ fn every_real_output_is_understood() {
     assert_eq!(wrong, "");
 }
 
+fn told_of(text: &str, tree: &[&str]) -> String {
+    let tree = Tree::of(tree.iter().map(|path| (*path).to_owned()));
+    told(&output(&Output {
+        bytes: text.as_bytes(),
+        exit_code: Some(1),
+        folder: Some("/project"),
+        tree: Some(&tree),
+        ..Output::default()
+    }))
+}
+
+// I2: what a passing test writes reads like an error, and is never taken for the cause.
+#[test]
+fn the_cause_is_never_a_passing_test() {
+    let failed = "FAIL src/b.test.js\n  ● adds\n\n    expect(received).toBe(expected)\n\n      at Object.<anonymous> (src/b.test.js:7:17)\n";
+    let thrown = "Error: boom\n      at f (src/net.js:3:4)\n";
+    let jest = "assertion@src/b.test.js:7:17";
+    let libtest = "test tests::bad ... FAILED\n\nfailures:\n\n---- tests::bad stdout ----\nthread 'tests::bad' panicked at src/lib.rs:9:5:\nassertion failed: a\n";
+    let noise = "thread 'tests::good' panicked at src/lib.rs:3:5:\nconnection refused\n";
+    let rust = "assertion@src/lib.rs:9:5";
+    let go = "=== RUN   TestBad\n    a_test.go:9: got 3, want 4\n--- FAIL: TestBad (0.00s)\nFAIL\nFAIL\tx/a\t0.01s\n";
+    let pytest = "____ test_bad ____\n\n    def test_bad():\n>       assert 1 == 2\nE       assert 1 == 2\n\ntests/test_a.py:3: AssertionError\n";
+    for (text, found) in [
+        (
+            format!("  console.error\n    {thrown}\nPASS src/net.test.js\n{failed}"),
+            jest,
+        ),
+        (
+            format!(
+                "FAIL src/b.test.js\n  ● Console\n\n    console.error\n      {thrown}\n{}",
+                &failed[19..]
+            ),
+            jest,
+        ),
+        (
+            format!("stderr | src/net.test.js > logs\n{thrown}\n{failed}"),
+            jest,
+        ),
+        (
+            format!(
+                "✓ says 'fatal: Permission denied'\nok 1 - ERROR: connection refused\n{failed}"
+            ),
+            jest,
+        ),
+        (
+            format!("{noise}test tests::good - should panic ... ok\n{libtest}"),
+            rust,
+        ),
+        (
+            format!(
+                "successes:\n\n---- tests::good stdout ----\n{noise}\n\nsuccesses:\n    tests::good\n\n{libtest}"
+            ),
+            rust,
+        ),
+        (
+            format!(
+                "=== RUN   TestGood\n    a_test.go:3: connection refused\n--- PASS: TestGood (0.00s)\n{go}"
+            ),
+            "assertion@a_test.go:9",
+        ),
+        (
+            format!(
+                "==== FAILURES ====\n{pytest}==== PASSES ====\n____ test_good ____\nERROR: connection refused\n==== 1 failed ====\n"
+            ),
+            "assertion@tests/test_a.py:3",
+        ),
+    ] {
+        assert_eq!(told_of(&text, &[]), found, "{text}");
+    }
+}
+
+// I2: what runs others in folders and packages says where, each in its own way.
+#[test]
+fn places_are_below_the_folder_that_printed_them() {
+    let tree = [
+        "web/src/a.ts",
+        "api/src/a.ts",
+        "packages/ui/src/a.ts",
+        "src/net/sock.c",
+        "lib/sock.c",
+        "app/Program.cs",
+        "old/Program.cs",
+        "svc/one/a_test.go",
+        "svc/two/a_test.go",
+    ];
+    let ts = "src/a.ts(3,5): error TS2304: Cannot find name 'x'.";
+    let c = "sock.c:14:5: error: 'fd' undeclared";
+    for (text, found) in [
+        (format!("web:build: cache miss, executing 1f\napi:build: cache hit\nweb:build: {ts}\napi:build: {ts}\n"), "compile@web/src/a.ts:3:5 compile@api/src/a.ts:3:5"),
+        (format!("packages/ui build$ tsc\npackages/ui build: {ts}\n"), "compile@packages/ui/src/a.ts:3:5"),
+        (format!("@acme/ui: {ts}\nlerna ERR! npm run build exited 1 in '@acme/ui'\n"), "compile@packages/ui/src/a.ts:3:5"),
+        (format!("[api]: {ts}\n[api]: Process exited (exit code 2)\n"), "compile@api/src/a.ts:3:5"),
+        (format!("\n> web@1.0.0 build\n> tsc\n\n\n> @acme/ui@1.0.0 build\n> tsc\n\n{ts}\n"), "compile@packages/ui/src/a.ts:3:5"),
+        (format!("> nx run api:build\n\n{ts}\n"), "compile@api/src/a.ts:3:5"),
+        (format!("{ts}\n"), "compile@src/a.ts:3:5"),
+        (format!("make[1]: Entering directory '/project/lib'\nmake[1]: Leaving directory '/project/lib'\nmake[1]: Entering directory '/project/src/net'\n{c}\n"), "compile@src/net/sock.c:14:5"),
+        (format!("ninja: Entering directory `build'\n../lib/{c}\n"), "compile@lib/sock.c:14:5"),
+        ("Program.cs(7): error CS1002: ; expected [/project/app/app.csproj]\n".to_owned(), "syntax@app/Program.cs:7"),
+        (
+            "--- FAIL: TestA (0.00s)\n    a_test.go:3: got 1, want 2\nFAIL\nFAIL\tx/svc/two\t0.1s\n--- FAIL: TestA (0.00s)\n    a_test.go:3: got 1, want 2\nFAIL\nFAIL\tx/svc/one\t0.1s\n".to_owned(),
+            "assertion@svc/two/a_test.go:3 assertion@svc/one/a_test.go:3",
+        ),
+    ] {
+        assert_eq!(told_of(&text, &tree), found, "{text}");
+    }
+}
+
+// I2: of exceptions in a group each is told, at its own place or where the group was raised.
+#[test]
+fn a_group_of_exceptions_is_what_is_in_it() {
+    let text = "  + Exception Group Traceback (most recent call last):\n  |   File \"/project/a.py\", line 5, in main\n  |     raise ExceptionGroup('g', errors)\n  | ExceptionGroup: g (2 sub-exceptions)\n  +-+---------------- 1 ----------------\n    | ExceptionGroup: inner (1 sub-exception)\n    +-+---------------- 1 ----------------\n      | Traceback (most recent call last):\n      |   File \"/project/b.py\", line 2, in f\n      |     open('x')\n      | FileNotFoundError: no x\n      +------------------------------------\n    +---------------- 2 ----------------\n    | TypeError: 2\n    +------------------------------------\n";
+    assert_eq!(
+        told_of(text, &["a.py", "b.py"]),
+        "not_found@b.py:2 type@a.py:5"
+    );
+}
+
 // I2: bytes cut anywhere are still an output, and colours change nothing.
 #[test]
 fn a_part_of_an_output_is_an_output() {
@@ -126,6 +261,8 @@ fn a_part_of_an_output_is_an_output() {
                 tool: String::new(),
                 command: recorded.command.clone(),
                 exit_code: recorded.exit_code,
+                folder: recorded.folder.clone(),
+                tree: recorded.tree.clone(),
             };
             let analysis = analysis(&part);
             assert!(analysis.errors.iter().all(|error| error.at_line >= 1));
@@ -238,7 +375,7 @@ fn advice_is_given_and_sudo_needs_approval() {
             bytes: told.as_bytes(),
             exit_code: Some(1),
             command: Some(command),
-            folder: None,
+            ..Output::default()
         });
         output.errors[0].advice.clone().unwrap()
     };

@@ -1,8 +1,9 @@
 //! What is kept of an entry that could not land: both sides of every conflict, or the check's output.
 
+use hyperion_analyze::{MAX_TREE_FILES, Tree};
 use hyperion_api::change_request::{Failure, FailureCode};
 use hyperion_api::queue::{Evidence, FoundError};
-use hyperion_git::{Lane, Oid, TreePath};
+use hyperion_git::{Lane, Mode, Oid, TreePath};
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::run::Run;
@@ -132,11 +133,16 @@ fn errors_of(cx: &Cx, opened: &Opened, entry: &Entry, run: &Run) -> Result<Vec<F
         &run::lanes(cx, opened),
         run::lane_of(opened, &entry.admission.branch),
     );
+    let tree = match &entry.candidate {
+        Some(candidate) => Some(Tree::of(paths(opened, &oid(&candidate.tree)?)?)),
+        None => None,
+    };
     let analysis = hyperion_analyze::output(&hyperion_analyze::Output {
         bytes: output.as_bytes(),
         exit_code: run.exit_code,
         command: None,
         folder: lane.to_str(),
+        tree: tree.as_ref(),
     });
     let told = analysis.errors.into_iter().take(MAX_ERRORS).map(|error| {
         let (path, line, column) = match error.place {
@@ -155,6 +161,29 @@ fn errors_of(cx: &Cx, opened: &Opened, entry: &Entry, run: &Run) -> Result<Vec<F
         }
     });
     Ok(told.collect())
+}
+
+/// Lists the files of a tree, as far as their names are text and an analysis looks at so many.
+fn paths(opened: &Opened, tree: &Oid) -> Result<Vec<String>, Error> {
+    let mut folders = vec![(String::new(), tree.clone())];
+    let mut paths = Vec::new();
+    while let Some((above, tree)) = folders.pop() {
+        for entry in opened.git.read_tree(&tree)? {
+            let Ok(name) = String::from_utf8(entry.name) else {
+                continue;
+            };
+            let path = format!("{above}{name}");
+            match entry.mode {
+                Mode::Tree => folders.push((format!("{path}/"), entry.oid)),
+                Mode::File | Mode::Executable | Mode::Symlink => paths.push(path),
+                Mode::Submodule => {}
+            }
+        }
+        if paths.len().max(folders.len()) > MAX_TREE_FILES {
+            break;
+        }
+    }
+    Ok(paths)
 }
 
 /// Words where it went wrong first; none where the output does not say where.

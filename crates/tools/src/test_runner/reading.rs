@@ -64,6 +64,7 @@ pub fn read(
         exit_code,
         command: Some(step.program.name()),
         folder: Some(folder),
+        tree: None,
     });
     let mut notes = step.notes.clone();
     let counts = found.as_ref().ok().map(|report| Counts {
