@@ -266,6 +266,16 @@ impl RepoStore {
         })
     }
 
+    /// Looks whether every work tree of the branch could be held now; holds none.
+    pub fn could_hold_checkouts(&self, landing: &Landing) -> Result<bool, GitError> {
+        for work_tree in self.checked_out_on(&landing.branch)? {
+            if work_tree.look(self, landing)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Holds every work tree of the branch, or none; gives them for [`follow_held`](Self::follow_held).
     pub(crate) fn hold_all(
         &self,

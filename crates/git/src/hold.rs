@@ -20,7 +20,7 @@ use crate::landing::Landing;
 use crate::oid::{Oid, RefName};
 use crate::path::TreePath;
 use crate::read::{RawChange, Renames};
-use crate::rehearse::cause_of;
+use crate::rehearse::{Copies, cause_of};
 use crate::store::RepoStore;
 use crate::undo::not_compared;
 use crate::work_tree::{WorkTree, remove_if_there};
@@ -83,7 +83,7 @@ impl WorkTree {
         let block = self
             .clear()
             .and(changes)
-            .and_then(|changes| self.block(store, landing, &next, &changes));
+            .and_then(|changes| self.block(store, landing, &next, (&changes, Copies::Kept)));
         match block {
             Ok(None) => {
                 reached(Point::CheckoutHeld);
@@ -100,13 +100,32 @@ impl WorkTree {
         }
     }
 
+    /// Says what would keep this work tree from following a landing, without taking its lock: nobody's git is disturbed.
+    pub(crate) fn look(
+        &self,
+        store: &RepoStore,
+        landing: &Landing,
+    ) -> Result<Option<BlockReason>, GitError> {
+        if self.is_held_for(landing) {
+            return Ok(None);
+        }
+        if let Some(reason) = self.obstruction(&landing.branch) {
+            return Ok(Some(reason));
+        }
+        let changes = store.diff_trees(&landing.expected, &landing.candidate, Renames::Off)?;
+        let probe = self.own_file("try")?;
+        let block = self.block(store, landing, &probe, (&changes, Copies::None));
+        remove_if_there(&probe)?;
+        block
+    }
+
     /// Says what would keep this work tree from following a landing; `next` becomes a copy of its index.
     fn block(
         &self,
         store: &RepoStore,
         landing: &Landing,
         next: &Path,
-        changes: &[RawChange],
+        (changes, copies): (&[RawChange], Copies),
     ) -> Result<Option<BlockReason>, GitError> {
         let look = || {
             let are_alike = self.copy_index(store, next)?;
@@ -122,7 +141,7 @@ impl WorkTree {
             if let Some(reason) = self.hidden_edits(store, next, changes)? {
                 return Ok(Some(reason));
             }
-            self.rehearse(store, landing, changes)
+            self.rehearse(store, landing, changes, copies)
         };
         // What git cannot even look at, it cannot move: a filter of the person's that fails, most often.
         look().or_else(|error| cause_of(error).map(|cause| Some(BlockReason::Failing { cause })))

@@ -27,6 +27,13 @@ use crate::work_tree::{WorkTree, first_of};
 /// The largest file whose line ends are looked at.
 const LOOKED_AT_MAX_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Whether files that go through a filter are copied before they are replaced; only whoever has the lock does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copies {
+    Kept,
+    None,
+}
+
 impl WorkTree {
     /// Finds files of a landing that git could not write here, or that would show as edited as soon as they are written.
     pub(crate) fn rehearse(
@@ -34,6 +41,7 @@ impl WorkTree {
         store: &RepoStore,
         landing: &Landing,
         changes: &[RawChange],
+        copies: Copies,
     ) -> Result<Option<BlockReason>, GitError> {
         let paths: BTreeSet<&TreePath> = changes.iter().map(|change| &change.path).collect();
         let folder = store.lay_out_attributes(&landing.candidate, &paths, &BTreeMap::new())?;
@@ -52,7 +60,7 @@ impl WorkTree {
             let Some(of_path) = attributes.get(&change.path) else {
                 continue;
             };
-            if of_path.are_filtered() {
+            if of_path.are_filtered() && copies == Copies::Kept {
                 self.keep_copy(change)?;
             }
             let is_file = matches!(change.new_mode, Some(Mode::File | Mode::Executable));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use hyperion_git::{Hold, Landing};
+use hyperion_git::Landing;
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::{Command, Name, RepoId};
 
@@ -113,11 +113,5 @@ fn may_go_on(restless: &mut Restless, cx: &Cx, entry: &Entry, way: &Way) -> Resu
         // It tries, and says anew what is in its way.
         return Ok(way.is_another_lock(entry));
     }
-    match opened.git.hold_checkouts(&landing)? {
-        Hold::Held => {
-            opened.git.release_checkouts(&landing)?;
-            Ok(true)
-        }
-        Hold::Blocked(_) => Ok(false),
-    }
+    Ok(opened.git.could_hold_checkouts(&landing)?)
 }

@@ -130,7 +130,10 @@ fn land_everything(world: &World, autocrlf: &str) {
     }
 }
 
-fn compare_with_git_add(world: &World, before: &str, files: &[(TreePath, Option<&[u8]>, &[u8])]) {
+/// Where, what was there, and what is handed in.
+type Case<'a> = (TreePath, Option<&'a [u8]>, &'a [u8]);
+
+fn compare_with_git_add(world: &World, before: &str, files: &[Case<'_>]) {
     let landed = world.user_git(&["ls-tree", "-r", "HEAD", "d/"]);
     world.user_git(&["checkout", "-q", "--detach", before]);
     let mut compared = Vec::new();

@@ -232,7 +232,6 @@ fn a_hidden_edit_blocks_and_says_how_it_is_shown() {
         )
     );
     assert_eq!(world.repo.tip("main"), before);
-    assert!(!world.repo.path().join(".git/index.lock").exists());
     // Another file is nobody's business.
     let other = task_request("Say less")
         .class("feature")

@@ -1,7 +1,7 @@
 //! Checks: main's run on the merged result, nobody removes them, and they decide nothing themselves.
 
 use crate::world::{World, text};
-use hyperion_testkit::{TempRepo, task, task_request};
+use hyperion_testkit::{RequestFile, TempRepo, task, task_request};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -287,49 +287,81 @@ fn a_check_that_hangs_is_ended() {
     world.assert_sound();
 }
 
+/// Files a change and approves it, and does not wait for its end; gives the request.
+fn begin(world: &World, change: &RequestFile) -> String {
+    let asked = world.ask(change);
+    world.run(&["approval", "approve", &asked.approval]).code(0);
+    asked.request
+}
+
 // M4: a lane that is busy is waited for, and nobody's attempt; other branches have lanes of their own.
 #[test]
 fn a_busy_lane_is_waited_for() {
     let world = World::up(&[("a.txt", "one\n")]);
     let signs = tempfile::tempdir().unwrap();
     let sign = |name: &str| signs.path().join(name).display().to_string();
-    let file = |branch: &str, check: &str| {
+    let begin_on = |branch: &str, check: &str| {
         let change = task_request(branch).class("docs").base(branch).task(
             task("T1", "say it")
                 .create(&format!("{branch}.md"), "said\n")
                 .check(check),
         );
-        world.file(&change)
+        begin(&world, &change)
     };
     // Two names that share a lane.
     for branch in ["side-7", "side-8"] {
         world.repo.git(&["branch", branch]);
     }
-    let holding = format!(
-        "touch {}; until test -e {}; do sleep 0.05; done",
-        sign("held"),
-        sign("go")
-    );
-    let first = file("side-7", &holding);
-    let running = |request: &str| {
-        let runs = world.list(&["run", "list", "--request", request]);
-        runs.iter()
-            .filter(|run| run["kind"] == "check")
-            .map(|run| text(&run["status"]))
-            .collect::<Vec<_>>()
+    let holding = format!("until test -e {}; do sleep 0.05; done", sign("go"));
+    let first = begin_on("side-7", &holding);
+    let when = |request: &str, status: &str| {
+        let detail = world.request_when(request, |detail| detail["entries"][0]["status"] == status);
+        world.entry(&text(&detail["entries"][0]["id"]))
     };
-    world.request_when(&first, |_| running(&first) == ["running"]);
-    let second = file("side-8", "true");
-    world.request_when(&second, |_| running(&second) == ["starting"]);
+    when(&first, "checking");
+    let second = begin_on("side-8", "true");
+    when(&second, "checking");
     // Its check runs and ends beside the one that holds the shared lane.
-    let third = file("main", "true");
-    world.request_when(&third, |detail| detail["status"] == "completed");
-    assert_eq!(running(&second), ["starting"]);
+    let third = begin_on("main", "true");
+    when(&third, "landed");
+    assert_eq!(when(&second, "checking")["checks"][0]["result"], "running");
     fs::write(sign("go"), "").unwrap();
     for request in [first, second] {
-        let detail = world.request_when(&request, |detail| detail["status"] == "completed");
-        let entry = world.entry(&text(&detail["entries"][0]["id"]));
+        let entry = when(&request, "landed");
         assert_eq!(entry["attempts"], 0);
-        assert_eq!(running(&request), ["finished"]);
+        let checks = entry["checks"].as_array().unwrap();
+        assert_eq!(checks.len(), 1, "{checks:#?}");
+        assert_eq!(checks[0]["result"], "passed");
     }
+}
+
+// M9: a branch that moves whenever a check ends is waited for, and the entry says so.
+#[test]
+fn a_branch_that_never_rests_is_waited_for() {
+    let world = World::up(&[("a.txt", "one\n")]);
+    let signs = tempfile::tempdir().unwrap();
+    let restless = signs.path().join("restless");
+    fs::write(&restless, "").unwrap();
+    let commit = format!(
+        "test ! -e {} || (cd {} && echo more >> outside && git add outside && git -c user.name=a -c user.email=a@b commit -qm outside)",
+        restless.display(),
+        world.repo.path().display()
+    );
+    let change = task_request("Say it")
+        .class("docs")
+        .task(task("T1", "say it").create("b.md", "said\n").check(&commit));
+    let request = begin(&world, &change);
+    let detail = world.request_when(&request, |detail| {
+        detail["entries"][0]["status"] == "blocked"
+    });
+    assert_eq!(
+        text(&detail["entries"][0]["reason"]),
+        "main moved 5 times while this was checked, which takes 1 s; it goes on by itself once main is still for that long"
+    );
+    let outside = world.repo.git(&["rev-list", "--count", "main"]);
+    assert_eq!(outside, "6");
+    fs::remove_file(&restless).unwrap();
+    let detail = world.request_when(&request, |detail| detail["status"] == "completed");
+    assert_eq!(detail["entries"][0]["attempts"], 0);
+    world.assert_sound();
 }
