@@ -50,28 +50,25 @@ pub(super) fn is_secret(kind: NameKind, value: &str, quoted: bool) -> bool {
 
 /// Tells whether a value could be a secret at all: no filler, path, digest, id, pattern or name.
 fn is_opaque(value: &str) -> bool {
-    !value.contains(char::is_whitespace)
-        && !value.contains(super::MARKER_START)
-        && !value.contains("://")
-        && ![
-            "/", "./", "../", "~/", "$", "%", "^", "#", "@", "!", "&", "*",
-        ]
-        .iter()
-        .any(|start| value.starts_with(start) && value.len() < 40)
-        && ![
-            "sha1", "sha256", "sha384", "sha512", "md5", "h1:", "ssh-", "data:", "urn:", "0x",
-            "AAAA", "MFkw", "MCow", "MII", "ENC[", "ENC(", "vault:", "AQICAH",
-        ]
-        .iter()
-        .any(|start| value.starts_with(start))
-        // What kubeseal seals begins with a length.
-        && !(value.len() >= 300 && ["AgA", "AgB", "AgC", "AgD"].iter().any(|start| value.starts_with(start)))
-        && !["\\d", "\\w", "[a-z", "[A-Z", "[^", ".*", ".+"]
-            .iter()
-            .any(|part| value.contains(part))
-        && !is_placeholder(value)
-        && !is_uuid(value)
-        && !is_name(value)
+    const PLACES: [&str; 12] = [
+        "/", "./", "../", "~/", "$", "%", "^", "#", "@", "!", "&", "*",
+    ];
+    const KINDS: [&str; 18] = [
+        "sha1", "sha256", "sha384", "sha512", "md5", "h1:", "ssh-", "data:", "urn:", "0x", "AAAA",
+        "MFkw", "MCow", "MII", "ENC[", "ENC(", "vault:", "AQICAH",
+    ];
+    // What kubeseal seals begins with a length.
+    const SEALED: [&str; 4] = ["AgA", "AgB", "AgC", "AgD"];
+    const PATTERNS: [&str; 7] = ["\\d", "\\w", "[a-z", "[A-Z", "[^", ".*", ".+"];
+    let starts = |all: &[&str]| all.iter().any(|start| value.starts_with(start));
+    let has = |all: &[&str]| all.iter().any(|part| value.contains(part));
+    let is_known = value.contains(char::is_whitespace)
+        || has(&[super::MARKER_START, "://"])
+        || (value.len() < 40 && starts(&PLACES))
+        || starts(&KINDS)
+        || (value.len() >= 300 && starts(&SEALED))
+        || has(&PATTERNS);
+    !is_known && !is_placeholder(value) && !is_uuid(value) && !is_name(value)
 }
 
 /// Tells whether a value stands for a secret without being one.
