@@ -28,3 +28,4 @@ pub(crate) use links::led_astray_by_merge;
 pub(crate) use materialise::mode_bits;
 pub use materialise::{ItemFailure, Made, MadeItem, Side, materialise};
 pub use stack::stack;
+pub use stale::since_asked;

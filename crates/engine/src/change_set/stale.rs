@@ -2,8 +2,11 @@
 
 use hyperion_api::queue::{ConflictFile, ConflictHunk};
 use hyperion_git::{MergeSides, Merged, Oid};
-use hyperion_model::Name;
+use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
+use hyperion_model::machine::Machine as _;
+use hyperion_model::request::Request;
+use hyperion_model::{Name, Subject};
 
 use crate::error::oid;
 use crate::queue::conflict;
@@ -63,6 +66,40 @@ pub(super) fn standing(
             Ok(said)
         }
     }
+}
+
+/// Says what merging the change that a question is about comes to by now, where that is not what was said when it was asked.
+///
+/// Where it cannot be tried now (the repository is gone, for instance), nothing is added to the question.
+pub fn since_asked(cx: &Cx, approval: &Approval) -> Vec<String> {
+    tried_again(cx, approval).unwrap_or_else(|error| {
+        tracing::debug!(approval = %approval.id, %error, "what it would merge to now is not known");
+        Vec::new()
+    })
+}
+
+fn tried_again(cx: &Cx, approval: &Approval) -> Result<Vec<String>, Error> {
+    let Subject::ChangeSet(id) = approval.question.about else {
+        return Ok(Vec::new());
+    };
+    let Some(set) = cx.store.get::<ChangeSet>(id)? else {
+        return Ok(Vec::new());
+    };
+    let request = cx.store.get::<Request>(set.proposal.request)?;
+    let (true, Some(request), Some(assessed)) = (approval.row().open, request, &set.assessed)
+    else {
+        return Ok(Vec::new());
+    };
+    let opened = cx.repos.open(cx, set.proposal.repo)?;
+    let branch = &request.submission.branch;
+    let tip = opened.tip(branch)?;
+    let mut now = standing(cx, &opened, &set, branch, &tip, &oid(&assessed.tree)?)?;
+    let said = crate::approval::document(cx, approval)?.map(|document| document.reasons);
+    if now.is_empty() || said.is_some_and(|said| said.starts_with(&now)) {
+        return Ok(Vec::new());
+    }
+    now.insert(0, format!("{branch} moved on since this was asked; now:"));
+    Ok(now)
 }
 
 /// Words both sides of every place of a file.

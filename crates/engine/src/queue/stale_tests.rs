@@ -159,3 +159,29 @@ fn a_base_that_is_behind_is_told() {
     );
     assert_eq!(ended(&mut world).0.status, Status::Landed);
 }
+
+// M3: whoever looks at a question later is told what it came to meanwhile.
+#[test]
+fn a_question_says_what_the_branch_did_since_it_was_asked() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let base = world.repo.tip("main");
+    let says = task("T1", "say two").replace("a.txt", "two\n");
+    asked(&mut world, change(&base, says));
+    let open = world.cx.store.list::<approval::Approval>(&Filter::open());
+    let question = open.unwrap().rows.pop().unwrap();
+    let told = |world: &World| crate::change_set::since_asked(&world.cx, &question);
+    assert_eq!(told(&world), [""; 0]);
+    by_hand(&world, "Say zwei", |world| {
+        world.repo.write("a.txt", "zwei\n");
+    });
+    let now = told(&world);
+    assert_eq!(now[0], "main moved on since this was asked; now:");
+    assert!(
+        now[1].starts_with("conflicts: it conflicts with main in a.txt"),
+        "{now:?}"
+    );
+    assert_eq!(
+        now[2],
+        "a.txt (contents), line 1: it was `one`; main has `zwei`; the change has `two`"
+    );
+}

@@ -7,6 +7,7 @@ use hyperion_api::approval::{Approval as Wire, ApprovalDetail, Decide, LookAtWho
 use hyperion_api::change_set::MovedHunk;
 use hyperion_api::{List, Problem};
 use hyperion_engine::approval::{self, Decision, QuestionDocument};
+use hyperion_engine::change_set::since_asked;
 use hyperion_engine::{Cx, Error};
 use hyperion_model::approval::Approval;
 use hyperion_model::{ApprovalId, Digest, Subject};
@@ -42,14 +43,11 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Ap
         let found = find::<Approval>(cx, &id, ApprovalId::new)?;
         let document = approval::document(cx, &found)?.unwrap_or_default();
         let shown = document.masked(&cx.redactor);
+        let mut wire = view(cx, &found)?;
+        wire.reasons.splice(0..0, since_asked(cx, &found));
         Ok(ApprovalDetail {
             diff: shown.diff,
-            ..detail(
-                view(cx, &found)?,
-                document.moved_hunks,
-                shown.lines_masked,
-                &found,
-            )
+            ..detail(wire, document.moved_hunks, shown.lines_masked, &found)
         })
     })
     .await
