@@ -198,8 +198,15 @@ impl AgentClone {
 
     /// Its branches, in order.
     pub fn branches(&self) -> Result<Vec<(RefName, Oid)>, GitError> {
-        let listed = self
-            .call("for-each-ref")
+        Self::branches_of(&self.store, &self.git)
+    }
+
+    /// The branches of a clone, in order, without opening it: somebody else may be at it.
+    pub fn branches_of(store: &RepoStore, git: &Path) -> Result<Vec<(RefName, Oid)>, GitError> {
+        let listed = store
+            .git
+            .call("for-each-ref", git)
+            .git_dir(git)
             .args(["--format=%(objectname) %(refname)", "refs/heads/"])
             .output()?;
         one_line(&listed)

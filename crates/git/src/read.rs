@@ -223,6 +223,19 @@ impl RepoStore {
         }
     }
 
+    /// How many commits one has that the other has not.
+    pub fn commits_beyond(&self, commit: &Oid, other: &Oid) -> Result<usize, GitError> {
+        self.follow_shallow()?;
+        let answer = self
+            .own_call("rev-list")
+            .arg("--count")
+            .arg(format!("{other}..{commit}"))
+            .wall(LONG)
+            .output()?;
+        let count = one_line(&answer).trim().parse();
+        count.map_err(|_| GitError::unexpected("rev-list", &answer))
+    }
+
     /// The commits of a branch, newest first, along first parents; at most `limit` (and [`LOG_MAX`]).
     pub fn log(&self, from: &Oid, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
         self.listed(&[from.as_str()], limit)

@@ -45,12 +45,20 @@ pub struct Manifest {
     pub verified: bool,
     /// The last rows of the tables without events: blobs, kept answers.
     pub tables: [u64; 2],
+    /// How many commits in agents' clones were not handed in, and so are not in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_clones: u64,
     /// The repositories whose own objects are in it.
     pub repos: Vec<RepoEntry>,
     /// Every file but this one.
     pub files: Vec<FileEntry>,
     /// The digest of all of the above, as canonical JSON.
     pub digest: Digest,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A repository that the home knows.

@@ -6,7 +6,7 @@
 //! their own; both are sealed, and a copy keeps them sealed. *Objects*: Hyperion's own folder for each
 //! repository holds what did not land yet and the refs that pin what changes were made on; open work
 //! needs them, so they are copied. The *user's repositories* are not Hyperion's to copy, and neither are
-//! work trees, lanes and clones. The *key* is left out, always, and the manifest says which one it was:
+//! work trees, lanes and clones; what agents committed there and did not hand in is counted and said. The *key* is left out, always, and the manifest says which one it was:
 //! a backup without its key shows no content, and a key beside its backup protects nothing. *Settings*
 //! (`config.toml`) are copied. *Output of runs* is left out unless it is asked for: its end is in the
 //! facts, and a home keeps the whole for a day. Sockets, locks and caches are not data.
@@ -41,6 +41,7 @@ pub use restore::{Point, RestoreOptions, Restored, restore};
 pub(crate) use ship::{STATE as SHIP_STATE, ShipState, state as ship_state};
 pub use ship::{Shipped, Shipping, ship_once};
 pub(crate) use shipper::Shipper;
+pub(crate) use take::count as count_in_clones;
 pub use take::{Depth, Stage, TakeOptions, Taken, take};
 
 use hyperion_api::Problem;

@@ -370,6 +370,12 @@ fn make(
         .filter(|notice| matches!(notice, Notice::KeyLost { .. }))
         .map(ToString::to_string)
         .collect();
+    if manifest.in_clones > 0 {
+        remarks.push(format!(
+            "{} not in it: they were not handed in when it was taken; the clones have them, if that home is still there",
+            super::count_in_clones(manifest.in_clones)
+        ));
+    }
     if !cut.segments.is_empty() {
         say(&format!(
             "Replaying events {} to {}",

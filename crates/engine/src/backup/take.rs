@@ -14,6 +14,7 @@ use hyperion_store::{Filter, Snapshot, StoreError};
 use super::copy::{Copier, Earlier};
 use super::manifest::{Manifest, RepoEntry};
 use super::{BLOBS, CONFIG, DATABASE, REPOS, RUNS, find, io, stamp, unusable, verify};
+use crate::tool::{self, InClones};
 use crate::{Cx, Error};
 
 /// After this long a half-made backup is nobody's any more.
@@ -137,6 +138,7 @@ fn fill(
     if options.logs {
         copy_tree(&cx.home.runs(), Path::new(RUNS), &mut copier)?;
     }
+    let in_clones = tool::in_clones(cx);
     let Copier { files, linked, .. } = copier;
     let Snapshot {
         head,
@@ -159,11 +161,13 @@ fn fill(
         logs_included: options.logs,
         verified: options.depth != Depth::None,
         tables: [tables.blob, tables.receipt],
+        in_clones: in_clones.commits,
         repos,
         files,
         digest: Digest::of(b""),
     };
-    let remarks = verify::check_draft(cx, draft, &manifest, options.depth, progress)?;
+    let mut remarks = verify::check_draft(cx, draft, &manifest, options.depth, progress)?;
+    remarks.extend(left_in_clones(&in_clones));
     // One sync for all of it, then the manifest: it vouches for what is on the disk.
     sync_filesystem(draft).map_err(io(draft))?;
     reached(Point::BackupFilesSynced);
@@ -173,6 +177,33 @@ fn fill(
         linked,
         remarks,
     })
+}
+
+/// Says what agents committed and nobody but their clones has.
+fn left_in_clones(in_clones: &InClones) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if in_clones.commits > 0 {
+        remarks.push(format!(
+            "{} not in it: handed in (`push`), a branch is; {}",
+            count(in_clones.commits),
+            in_clones.branches.join(", ")
+        ));
+    }
+    if !in_clones.unread.is_empty() {
+        remarks.push(format!(
+            "whether there is more in these clones could not be told: {}",
+            in_clones.unread.join(", ")
+        ));
+    }
+    remarks
+}
+
+/// Counts commits in agents' clones, in words.
+pub(crate) fn count(commits: u64) -> String {
+    match commits {
+        1 => "1 commit in an agent's clone is".to_owned(),
+        several => format!("{several} commits in agents' clones are"),
+    }
 }
 
 fn copy_blobs(

@@ -4,9 +4,9 @@ use hyperion_api::doctor::{Finding, Health};
 use hyperion_model::Time;
 
 use super::finding;
-use crate::Cx;
-use crate::backup::{RESTORED, ShipState, ship_state};
+use crate::backup::{RESTORED, ShipState, count_in_clones, ship_state};
 use crate::error::chain;
+use crate::{Cx, tool};
 
 /// After this many times the interval, what is not shipped is late.
 const LATE: i64 = 6;
@@ -14,8 +14,38 @@ const LATE: i64 = 6;
 /// Says how far shipping has come, and whether this home was restored.
 pub(super) fn look(cx: &Cx) -> Vec<Finding> {
     let mut findings = vec![shipping(cx)];
+    findings.extend(in_clones(cx));
     findings.extend(restored(cx));
     findings
+}
+
+/// Counts what agents committed and did not hand in: neither a backup nor shipping takes it along.
+fn in_clones(cx: &Cx) -> Option<Finding> {
+    let found = tool::in_clones(cx);
+    let mut said = Vec::new();
+    if found.commits > 0 {
+        said.push(format!(
+            "{} in no backup, and not handed in: {}",
+            count_in_clones(found.commits),
+            found.branches.join(", ")
+        ));
+    }
+    if !found.unread.is_empty() {
+        said.push(format!(
+            "these could not be looked at: {}",
+            found.unread.join(", ")
+        ));
+    }
+    (!said.is_empty()).then(|| {
+        finding(
+            "agents' commits",
+            Health::Warning,
+            said.join("; "),
+            Some(
+                "have the agent hand the branch in (`push`): what is handed in is kept".to_owned(),
+            ),
+        )
+    })
 }
 
 fn shipping(cx: &Cx) -> Finding {

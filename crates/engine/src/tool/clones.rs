@@ -278,14 +278,79 @@ impl OpenClone {
 
     /// Gives the key under which a commit of it is handed in.
     pub(super) fn key_of(&self, commit: &Oid) -> String {
-        format!("clone/{}/{commit}", self.id)
+        key_of(self.id, commit)
     }
 
     /// Finds the request that a commit was handed in as.
     pub(super) fn request_of(&self, cx: &Cx, commit: &Oid) -> Result<Option<Request>, Error> {
-        let id: RequestId = intake::keyed_id(self.note.repo.uuid(), &self.key_of(commit), false);
-        Ok(cx.store.get::<Request>(id)?)
+        handed_in(cx, self.id, &self.note, commit)
     }
+}
+
+fn key_of(clone: Uuid, commit: &Oid) -> String {
+    format!("clone/{clone}/{commit}")
+}
+
+/// Finds the request that a commit of a clone was handed in as.
+fn handed_in(cx: &Cx, clone: Uuid, note: &Note, commit: &Oid) -> Result<Option<Request>, Error> {
+    let id: RequestId = intake::keyed_id(note.repo.uuid(), &key_of(clone, commit), false);
+    Ok(cx.store.get::<Request>(id)?)
+}
+
+/// What agents committed in their clones and did not hand in: nobody else has it, and no backup.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct InClones {
+    /// How many commits.
+    pub(crate) commits: u64,
+    /// Which branches they are on, each with its clone.
+    pub(crate) branches: Vec<String>,
+    /// Clones that could not be looked at.
+    pub(crate) unread: Vec<String>,
+}
+
+/// Counts what is in clones alone, without opening them: an engine may be at them.
+pub(crate) fn in_clones(cx: &Cx) -> InClones {
+    let mut found = InClones::default();
+    for id in ids(cx).unwrap_or_default() {
+        let Some(note) = note(cx, id) else { continue };
+        match commits_of(cx, id, &note) {
+            Ok(branches) => {
+                for (branch, commits) in branches {
+                    found.commits += commits;
+                    found.branches.push(format!("{branch} of {id}"));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(clone = %id, %error, "a clone could not be looked at");
+                found.unread.push(id.to_string());
+            }
+        }
+    }
+    found
+}
+
+/// Counts the commits of an agent's branches since they were handed in last, or left the target branch.
+fn commits_of(cx: &Cx, id: Uuid, note: &Note) -> Result<Vec<(String, u64)>, Error> {
+    let opened = cx.repos.open(cx, note.repo)?;
+    let target = opened.tip(&note.branch)?;
+    let mut found = Vec::new();
+    for (branch, tip) in AgentClone::branches_of(&opened.git, &at(cx, id).join("git"))? {
+        let beyond = opened.git.commits_beyond(&tip, &target)?;
+        if !is_agents(branch.short()) || beyond == 0 {
+            continue;
+        }
+        let mut commits = 0;
+        for commit in opened.git.log(&tip, beyond.min(LOOK_BACK))? {
+            if handed_in(cx, id, note, &commit.oid)?.is_some() {
+                break;
+            }
+            commits += 1;
+        }
+        if commits > 0 {
+            found.push((branch.short().to_owned(), commits));
+        }
+    }
+    Ok(found)
 }
 
 /// Tells whether a branch is one that an agent may change.

@@ -138,14 +138,16 @@ pub(crate) fn restored(restored: &Restored, is_elsewhere: bool, zone: &TimeZone)
         text.push_str(&warning(&visible(remark)));
         text.push('\n');
     }
-    let home = if is_elsewhere {
-        format!("HYPERION_HOME={} ", shown(home))
+    let next = if is_elsewhere {
+        // Two homes at work would land on the same branches.
+        let home = format!("HYPERION_HOME={}", shown(home));
+        format!(
+            "look at it: {home} hyperion audit verify, and {home} hyperion approval list; no drain and no up there for as long as the home that it is a copy of is in use"
+        )
     } else {
-        String::new()
+        "next: hyperion doctor, then hyperion drain: what landed since is found on the branch and not landed again".to_owned()
     };
-    text.push_str(&hint(&format!(
-        "next: {home}hyperion doctor, then {home}hyperion drain: what landed since is found on the branch and not landed again"
-    )));
+    text.push_str(&hint(&next));
     text
 }
 

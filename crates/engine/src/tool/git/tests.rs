@@ -12,6 +12,7 @@ use hyperion_api::tool::{OpenSession, ToolResult};
 use hyperion_model::request::Request;
 use serde_json::{Value, json};
 
+use crate::backup;
 use crate::testing::{World, admin};
 use crate::tool::Tools;
 
@@ -602,4 +603,75 @@ fn what_became_of_a_branch_is_told() {
         .try_on(&scene, "control", "propose", nowhere)
         .unwrap();
     assert_eq!(refused.structured["code"], "git.name");
+}
+
+// O9: what is in a clone alone is in no backup; that is counted and said, until it is handed in.
+#[test]
+fn commits_that_are_in_no_backup_are_counted() {
+    let scene = Scene::new(&[("a.txt", "a\n")]);
+    let folder = tempfile::tempdir().unwrap();
+    let take = || {
+        let options = backup::TakeOptions {
+            folder: folder.path(),
+            prefix: "backup",
+            logs: false,
+            depth: backup::Depth::None,
+        };
+        backup::take(&scene.world.cx, &options, &mut |_, _, _| {}).unwrap()
+    };
+    let doctor = || {
+        let report = crate::doctor::examine(&scene.world.cx, "test");
+        let found = report
+            .findings
+            .into_iter()
+            .find(|found| found.name == "agents' commits");
+        found.map(|found| found.detail)
+    };
+    let agent = scene.committed("agent/T-1-b", "b.txt", "b\n");
+    agent.write("c.txt", "c\n");
+    agent.call(&scene, "add", json!({"files": ["c.txt"]}));
+    agent.call(&scene, "commit", json!({"message": "Add c"}));
+    let taken = take();
+    assert_eq!(taken.manifest.in_clones, 2);
+    assert_eq!(
+        taken.remarks,
+        [format!(
+            "2 commits in agents' clones are not in it: handed in (`push`), a branch is; agent/T-1-b of {}",
+            agent.clone
+        )]
+    );
+    let said = doctor().unwrap();
+    assert!(
+        said.starts_with("2 commits in agents' clones are in no backup"),
+        "{said}"
+    );
+    let restored = folder.path().join("restored");
+    let restored = backup::restore(
+        &backup::RestoreOptions {
+            from: &taken.path,
+            locations: &hyperion_host::Locations {
+                cache: restored.join("cache"),
+                runtime: restored.join("runtime"),
+                home: restored.join("home"),
+            },
+            point: backup::Point::End,
+            replace: false,
+            key: Some(&scene.world.cx.home.key()),
+            key_stays: false,
+            without_key: false,
+            now: scene.world.cx.now(),
+        },
+        &mut |_| {},
+    );
+    let remarks = restored.unwrap().remarks;
+    assert!(
+        remarks
+            .iter()
+            .any(|remark| remark.starts_with("2 commits in agents' clones are not in it")),
+        "{remarks:?}"
+    );
+
+    agent.call(&scene, "push", json!({}));
+    assert_eq!(take().manifest.in_clones, 0);
+    assert_eq!(doctor(), None);
 }
