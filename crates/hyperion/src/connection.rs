@@ -88,14 +88,20 @@ impl Connection {
         }
         match (listens(&socket).await, access) {
             (Listens::Engine, _) => Ok(Self::remote(&socket)),
-            // Looking needs no engine.
-            (Listens::Nobody | Listens::Silent, Access::Read) => {
-                Self::read_only(settings, locations, variables)
-            }
+            (Listens::Nobody, Access::Read) => Self::read_only(settings, locations, variables),
             (Listens::Nobody, Access::Change) => {
                 Self::take_over(settings, locations, variables).await
             }
-            (Listens::Silent, Access::Change) => Err(silent_engine(locations)),
+            // Looking needs no engine.
+            (Listens::Silent, Access::Read) => {
+                let mut looking = Self::read_only(settings, locations, variables)?;
+                let said = silent_engine(locations).detail;
+                looking
+                    .notices
+                    .push(format!("{said}; this is what the database has"));
+                Ok(looking)
+            }
+            (Listens::Silent, Access::Change) => Err(refusal(silent_engine(locations))),
         }
     }
 
@@ -124,7 +130,7 @@ impl Connection {
             let detail = format!("there is no home at {} yet", locations.home.display());
             let problem = Problem::new("home.missing", detail)
                 .hint("run `hyperion init` in a repository, or set HYPERION_HOME to where it is");
-            return Err(ClientError::Problem(Box::new(problem)).into());
+            return Err(refusal(problem));
         };
         let engine = Arc::new(wiring::read_only(settings, home, variables)?);
         let notices = notices(&engine);
@@ -164,7 +170,7 @@ impl Connection {
             }
             match listens(&socket).await {
                 Listens::Engine => return Ok(Self::remote(&socket)),
-                Listens::Silent => return Err(silent_engine(locations)),
+                Listens::Silent => return Err(refusal(silent_engine(locations))),
                 Listens::Nobody => tokio::time::sleep(LOOK).await,
             }
         }
@@ -279,7 +285,7 @@ impl Own {
             ),
         };
         let problem = Problem::new(code, format!("the engine has stopped: {why}")).hint(hint);
-        Some(ClientError::Problem(Box::new(problem)).into())
+        Some(refusal(problem))
     }
 
     /// Stops taking calls, lets the engine end what it is doing, and lets go of the lock.
@@ -319,8 +325,7 @@ pub(crate) fn refuse_confined(settings: &Settings) -> anyhow::Result<()> {
     } else {
         return Ok(());
     };
-    let problem = Problem::new("policy.refused", detail).hint(hint);
-    Err(ClientError::Problem(Box::new(problem)).into())
+    Err(refusal(Problem::new("policy.refused", detail).hint(hint)))
 }
 
 /// Listens again when somebody removed or replaced the socket: nobody could reach the engine, nor take its place. Ends when the
@@ -392,7 +397,7 @@ async fn listens(socket: &std::path::Path) -> Listens {
 }
 
 /// Says which engine answers nothing, and what to do about it.
-fn silent_engine(locations: &Locations) -> anyhow::Error {
+fn silent_engine(locations: &Locations) -> Problem {
     let held = Home::open(locations).ok().flatten().map(|home| home.lock());
     let (who, hint) = match held {
         Some(Err(LockError::Busy { pid: Some(pid), .. })) if is_stopped(pid) => (
@@ -415,7 +420,10 @@ fn silent_engine(locations: &Locations) -> anyhow::Error {
             "try again in a moment".to_owned(),
         ),
     };
-    let problem = Problem::new("engine.unavailable", who).hint(hint);
+    Problem::new("engine.unavailable", who).hint(hint)
+}
+
+fn refusal(problem: Problem) -> anyhow::Error {
     ClientError::Problem(Box::new(problem)).into()
 }
 

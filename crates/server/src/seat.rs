@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep};
 /// How long somebody may take to send the head of a call, or the next one.
 const ASK_WITHIN: Duration = Duration::from_secs(10);
 /// How long nothing at all of what is written may be read.
-const STALL_MAX: Duration = Duration::from_secs(30);
+const STALL_MAX: Duration = Duration::from_secs(20);
 /// How long an answer may take to be read, feeds aside.
 const READ_WITHIN: Duration = Duration::from_secs(120);
 /// How many bytes a feed has on the way: whoever never reads is found out after a few signs of life.

@@ -8,17 +8,19 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::{IncomingStream, Listener};
+use futures_util::{StreamExt as _, stream};
 use hyperion_api::Problem;
 use hyperion_host::{descends_from_run, effective_uid, is_confined, peer_of};
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-use crate::answer::{Refusal, as_problem};
+use crate::answer::Refusal;
 use crate::seat::{Answering, Seat, Seated};
 
 /// The most connections at once; who comes then takes the place of one that asks nothing, or waits until one ends.
@@ -27,8 +29,6 @@ const MAX_CONNECTIONS: usize = 256;
 const MAX_LONG_CALLS: usize = 192;
 /// How long the body of a call may take to come.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
-/// The most bytes of a body; the routes allow less.
-const MAX_BODY_BYTES: usize = hyperion_engine::intake::MAX_BYTES + 2048;
 
 /// Serves a router until `stop` ends, then lets running calls finish.
 pub async fn serve(
@@ -49,34 +49,41 @@ pub async fn serve(
         .await
 }
 
-/// Answers a call that came whole and in time, and keeps its place until the answer is read.
+/// Answers a call whose body comes in time, and keeps its place until the answer is read.
 async fn answer(
     State(long_calls): State<Arc<Semaphore>>,
     ConnectInfo(seat): ConnectInfo<Seat>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (parts, body) = request.into_parts();
     seat.works();
-    let came = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, MAX_BODY_BYTES)).await;
-    let (long, response) = match came {
-        Err(_elapsed) => (None, refused(StatusCode::REQUEST_TIMEOUT).await),
-        Ok(Err(_)) => (None, refused(StatusCode::PAYLOAD_TOO_LARGE).await),
-        Ok(Ok(bytes)) => {
-            let is_long = takes_long(&parts.uri);
-            let place = is_long.then(|| Arc::clone(&long_calls).try_acquire_owned());
-            match place.transpose() {
-                Err(_) => (None, too_many()),
-                Ok(long) => {
-                    let request = Request::from_parts(parts, Body::from(bytes));
-                    (long, next.run(request).await)
-                }
-            }
-        }
+    let is_long = takes_long(request.uri());
+    let place = is_long.then(|| Arc::clone(&long_calls).try_acquire_owned());
+    let (long, response) = match place.transpose() {
+        Err(_) => (None, too_many()),
+        Ok(long) => (long, next.run(request.map(in_time)).await),
     };
     let kind = response.headers().get(header::CONTENT_TYPE);
     seat.answers(kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")));
     response.map(|body| Answering::with(seat, long, body))
+}
+
+/// A body that breaks off when it has not come whole in time.
+fn in_time(body: Body) -> Body {
+    let until = Instant::now() + BODY_WITHIN;
+    let pieces = stream::unfold(Some(body.into_data_stream()), move |rest| async move {
+        let mut rest = rest?;
+        match tokio::time::timeout_at(until, rest.next()).await {
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(rest))),
+            Ok(Some(Err(error))) => Some((Err(error), None)),
+            Ok(None) => None,
+            Err(_elapsed) => {
+                let late = io::Error::new(io::ErrorKind::TimedOut, "the body did not come in time");
+                Some((Err(axum::Error::new(late)), None))
+            }
+        }
+    });
+    Body::from_stream(pieces)
 }
 
 /// Whether a call may go on for long: it follows the feed, runs something, or waits.
@@ -97,10 +104,6 @@ fn too_many() -> Response {
     let problem = Problem::new("engine.unavailable", detail);
     Refusal::from(problem.hint("end some of the programs that wait, or try again in a moment"))
         .into_response()
-}
-
-async fn refused(status: StatusCode) -> Response {
-    as_problem(status.into_response()).await
 }
 
 /// Lets the home's owner in and nobody else.

@@ -67,6 +67,27 @@ fn silent_connections_give_way_and_end() {
     assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
 }
 
+// X7: who asks and asks, and never reads what is answered, is cut off.
+#[test]
+fn who_never_reads_is_cut_off() {
+    let world = World::up(&[("a.txt", "one\n")]);
+    let mut stream = silent(&world.hyperion.home().join("socket"));
+    stream
+        .set_write_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let began = Instant::now();
+    loop {
+        match stream.write(b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n") {
+            // Soon there is no room left, neither for answers nor for calls.
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => break,
+        }
+        assert!(began.elapsed() < LIMIT, "it is still there");
+    }
+    world.run(&["approval", "list"]).code(0);
+}
+
 // X7: feeds have places of their own, so that a command gets in however many there are.
 #[test]
 fn feeds_leave_room_for_commands() {
@@ -103,7 +124,12 @@ fn before_a_stopped_engine_a_command_gives_up_and_says_so() {
         "{}",
         refused.stderr
     );
-    world.run(&["approval", "list"]).code(0);
+    let looked = world.run(&["approval", "list"]).code(0);
+    assert!(
+        looked.stderr.contains("this is what the database has"),
+        "{}",
+        looked.stderr
+    );
     world.engine().signal(Signal::CONT);
     world.run(&["init"]).code(0);
 }

@@ -279,3 +279,22 @@ fn a_job_that_panics_is_taken_back_and_the_others_go_on() {
     assert_eq!(repos.rows.len(), 2);
     assert!(store.verify().unwrap().is_sound());
 }
+
+// T1: what went to a file that nobody finds any more is not acknowledged, nor is anything after it.
+#[test]
+fn nothing_is_acknowledged_once_the_database_is_gone() {
+    let (folder, store) = open();
+    store.execute(register(1, "/one".to_owned())).unwrap();
+    let database = folder.path().join("hyperion.db");
+    let aside = folder.path().join("aside");
+    std::fs::rename(&database, &aside).unwrap();
+    let gone = |result| matches!(result, Err(StoreError::Displaced { path }) if path == database);
+    assert!(gone(
+        store.execute(register(2, "/two".to_owned())).map(drop)
+    ));
+    std::fs::rename(&aside, &database).unwrap();
+    assert!(gone(store.stands()));
+    assert!(gone(
+        store.execute(register(3, "/three".to_owned())).map(drop)
+    ));
+}
