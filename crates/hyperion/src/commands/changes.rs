@@ -139,6 +139,7 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
             cx.output.show(args.format.format, &diff, |diff| {
                 painted(cx, &diff.unified_diff)
             })?;
+            tell_masked(cx, &diff);
             return Ok(Exit::Done);
         }
         let set: ChangeSet = session.client().get(route.as_str()).await?;
@@ -151,23 +152,22 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 cx.output
                     .data(&format!("\n{}", view::diff::whole(&diff.unified_diff)));
             }
-            if diff.lines_masked > 0 {
-                let lines = usize::try_from(diff.lines_masked).unwrap_or(usize::MAX);
-                let lines = view::count(lines, "line");
-                let how = match &set.approval_id {
-                    Some(id) => format!(
-                        "; `hyperion approval show {} --unmasked` shows them",
-                        short(id)
-                    ),
-                    None => String::new(),
-                };
-                cx.output
-                    .progress(&view::warning(&format!("{lines} masked{how}")));
-            }
+            tell_masked(cx, &diff);
         }
         Ok(Exit::Done)
     })
     .await
+}
+
+/// Says how much of a diff is not what would land.
+fn tell_masked(cx: &Cx, diff: &Diff) {
+    if diff.lines_masked > 0 {
+        let lines = usize::try_from(diff.lines_masked).unwrap_or(usize::MAX);
+        let lines = view::count(lines, "line");
+        cx.output.progress(&view::warning(&format!(
+            "{lines} masked; `hyperion approval show --unmasked` shows them to whoever decides"
+        )));
+    }
 }
 
 /// A diff that goes into a file or a program has to stay exactly what it is.

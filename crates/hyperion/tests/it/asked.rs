@@ -1,6 +1,7 @@
 //! What a person is shown before they agree, and what their answer is bound to.
 
 use crate::api::Api;
+use crate::surface::on_terminal;
 use crate::world::{World, text};
 use hyperion_testkit::{RequestFile, task, task_request};
 use serde_json::json;
@@ -106,13 +107,37 @@ fn what_is_masked_is_looked_at_whole_before_it_is_approved() {
     let stale = api.post(&path("unmasked"), &stale).unwrap().unwrap_err();
     assert_eq!(stale.code, "approval.stale");
 
+    // On a terminal it is shown whole, by the command and by the prompt; over HTTP to whoever asks for it.
+    let command = format!("approval show {} --unmasked", asked.approval);
+    let seen = on_terminal(&world, 80, &command, "").code(0);
+    assert!(
+        seen.stdout.contains("q8Zr2LmX0vTn5KpW7yBd3HsF"),
+        "{}",
+        seen.stdout
+    );
     let whole = api.post(&path("unmasked"), &json!({"digest": shown["digest"]}));
     let whole = whole.unwrap().unwrap();
     assert!(text(&whole["diff"]).contains(secret.trim()), "{whole:#}");
+    assert_eq!(whole["looked_at_by"], "ada");
     world.kill_engine();
     world.start_engine_anew();
     let landed = world.approve(&asked, 0);
     assert_eq!(landed["status"], "completed");
+
+    // The prompt offers it as well, and takes no yes before.
+    let next = task_request("Retry thrice")
+        .class("feature")
+        .task(task("T1", "retry thrice").modify("settings.ini", &new, &new.replace("= 2", "= 3")));
+    let file = next.write_to(world.hyperion.user_home());
+    let command = format!("request {} --wait", file.display());
+    let done = on_terminal(&world, 80, &command, "y\nu\ny\n").code(0);
+    for part in [
+        "/ [u]nmasked diff /",
+        "1 line masked: answer u",
+        "q8Zr2LmX0vTn5KpW7yBd3HsF",
+    ] {
+        assert!(done.stdout.contains(part), "{part} in {}", done.stdout);
+    }
     world.assert_sound();
 }
 

@@ -189,6 +189,12 @@ fn an_agents_branch_lands_once_a_person_approves() {
         (&again["again"], &again["request"]),
         (&json!(true), &pushed["request"])
     );
+    // X7: it is the agent's, by its own name, and not the person's whose engine it is.
+    let filed = world.request(&request);
+    assert_eq!(
+        (&filed["submitted_by"], &filed["source"]),
+        (&json!("agent test"), &json!("mcp"))
+    );
     let approval = again["approval"].as_str().unwrap().to_owned();
     world.run(&["approval", "approve", &approval]).code(0);
     asked();

@@ -14,7 +14,7 @@ fn makes(name: &str) -> RequestFile {
 }
 
 /// The home on a terminal of this width, with `script` holding the other end.
-fn on_terminal(
+pub(crate) fn on_terminal(
     world: &World,
     columns: u32,
     command: &str,
@@ -203,9 +203,9 @@ fn on_a_terminal_it_shows_the_diff_and_asks() {
         "{}",
         later.stdout
     );
-    let waiting = world.list(&["approval", "list"]);
+    let waiting = world.list(&["request", "list"]);
     world
-        .run(&["approval", "reject", &text(&waiting[0]["id"])])
+        .run(&["request", "cancel", &text(&waiting[0]["id"])])
         .code(0);
 
     let done = on_terminal(&world, 80, &command, "y\n").code(0);

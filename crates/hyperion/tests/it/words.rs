@@ -134,7 +134,8 @@ fn the_road_in_words() {
     Approval #  cap the delay
       id           #
       status       pending
-      would        land
+      would        land on main of repo
+      changes      1 file  +1 -1
       needs        team-lead (risk: low)
       because      - auto-approval is switched off (`policy.auto_approve.enabled`): asks a team lead
       request      #
@@ -194,6 +195,7 @@ fn the_road_in_words() {
       status       landed
       task         T1 of request #
       made by      scripted on #
+      lands on     main of repo
       proposed     # TIME
       landed as    #
       approval     #
