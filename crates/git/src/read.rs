@@ -151,7 +151,7 @@ impl RepoStore {
                 let path = [prefix.as_slice(), &entry.name].concat();
                 match entry.mode {
                     Mode::Tree => {
-                        folders.push(([&path, b"/".as_slice()].concat(), entry.oid.clone()))
+                        folders.push(([&path, b"/".as_slice()].concat(), entry.oid.clone()));
                     }
                     Mode::Symlink => {
                         let target = self.read_blob(&entry.oid, LINK_MAX_BYTES)?;

@@ -23,6 +23,9 @@ fn remove_database(home: &Path) {
     }
 }
 
+/// Does something to a home under a running engine.
+type Fault<'f> = &'f dyn Fn(&Path);
+
 // T1, O9: what goes to a file that nobody finds any more is not acknowledged, and the engine ends and says why.
 #[test]
 fn an_engine_whose_files_vanish_promises_nothing_and_ends() {
@@ -32,7 +35,7 @@ fn an_engine_whose_files_vanish_promises_nothing_and_ends() {
         fs::copy(&path, &copy).unwrap();
         fs::rename(&copy, &path).unwrap();
     };
-    let faults: [(&str, &dyn Fn(&Path)); 4] = [
+    let faults: [(&str, Fault<'_>); 4] = [
         ("hyperion.db", &remove_database),
         ("hyperion.db", &|home| replace(home, "hyperion.db")),
         ("hyperion.db-wal", &|home| {
