@@ -11,6 +11,7 @@ use super::programs::found_by_find;
 use super::search_glob_is_plain;
 use super::touch::Touch;
 use super::word::{UNKNOWN, Word};
+use crate::defaults;
 use crate::path::absolute;
 use crate::path::secret;
 
@@ -106,9 +107,12 @@ impl Judge<'_> {
                 .iter()
                 .any(|name| self.is_secret(&format!("{}/{sample}", dirs.replace('*', name))))
         };
-        // A folder that a pattern stands for may be one that is denied by its name.
+        // A folder that a pattern stands for may be one that the settings deny by its name; what is shipped names files.
         let folders: Vec<&str> = match dirs.contains(['*', '?', '[']) {
-            true => self.denied().filter(|glob| is_folder_name(glob)).collect(),
+            true => self
+                .denied()
+                .filter(|glob| is_folder_name(glob) && !defaults::DENY.contains(glob))
+                .collect(),
             false => Vec::new(),
         };
         !open_dirs(&["x"]) && !open_dirs(&folders)

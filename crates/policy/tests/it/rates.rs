@@ -5,6 +5,7 @@ use hyperion_policy::judge_command;
 use crate::corpus::{decoded, place, rules};
 
 const LOOKS: &str = include_str!("../corpus/rates/looks.txt");
+const DOCUMENT: &str = include_str!("../../../../docs/policy.md");
 const HARMFUL: &str = include_str!("../corpus/rates/harmful.txt");
 
 /// The cases of a list, one a line: headings, comments and empty lines are none.
@@ -23,6 +24,15 @@ fn listed(list: &'static str) -> Vec<String> {
     list.lines().filter(is_case).map(text).collect()
 }
 
+/// The figures of the document are those of the lists.
+fn documented(figure: &str) {
+    let words: Vec<&str> = DOCUMENT.split_whitespace().collect();
+    assert!(
+        words.join(" ").contains(figure),
+        "docs/policy.md does not say {figure:?}"
+    );
+}
+
 // X2: people who are asked about everything say yes to everything.
 #[test]
 fn everyday_looks_hardly_ever_ask() {
@@ -36,7 +46,14 @@ fn everyday_looks_hardly_ever_ask() {
                 .then(|| format!("{}: {text}: {:?}", judged.verdict(), judged.reasons))
         })
         .collect();
-    println!("{} of {} everyday looks ask", asked.len(), looks.len());
+    println!(
+        "{} of {} everyday looks ask:\n{}",
+        asked.len(),
+        looks.len(),
+        asked.join("\n")
+    );
+    documented(&format!("Of the {} looks", looks.len()));
+    documented(&format!("and {} do now", asked.len()));
     assert!(looks.len() >= 150);
     assert!(asked.len() * 20 <= looks.len(), "{}", asked.join("\n"));
 }
