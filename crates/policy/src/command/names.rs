@@ -156,9 +156,16 @@ impl Judge<'_> {
 
     /// Tells what is known of the names that a command of a pipeline prints; `given` are those that it is given.
     pub(super) fn names_printed(&self, node: &Node, given: Option<Names>) -> Option<Names> {
-        let NodeKind::Command { words, .. } = &node.kind else {
+        let NodeKind::Command {
+            words, redirects, ..
+        } = &node.kind
+        else {
             return None;
         };
+        let is_of_errors = |redirect: &Node| matches!(&redirect.kind, NodeKind::Redirect { fd: 2, op, .. } if op == ">");
+        if !redirects.iter().all(is_of_errors) {
+            return None;
+        }
         let words: Vec<Word> = words
             .iter()
             .map(|word| Word::read(word, self.place, &self.names))

@@ -25,6 +25,7 @@ impl Judge<'_> {
                 content, quoted, ..
             } => {
                 fed.has_input = true;
+                fed.names = None;
                 let puts_in = !quoted && content.contains(['$', '`', '\\']);
                 if puts_in {
                     if content.contains(['$', '`']) {
@@ -63,6 +64,10 @@ impl Judge<'_> {
                 } else {
                     fd.to_string()
                 };
+                // What is read from elsewhere is not what the pipe brings.
+                if op.contains('<') {
+                    fed.names = None;
+                }
                 match op.as_str() {
                     "<<<" => {
                         fed.has_input = true;

@@ -229,14 +229,32 @@ fn finds_sources(judge: &Judge<'_>, tests: &[Word]) -> bool {
             {
                 return false;
             }
-            "-o" | "-or" if !matches!(after(1), "-name" | "-iname") => return false,
+            "-o" | "-or" if !named || !matches!(after(1), "-name" | "-iname") => return false,
+            "-o" | "-or" => named = false,
             "-name" | "-iname" if at > 0 && matches!(words[at - 1], "-not" | "!") => {}
-            "-name" | "-iname" if !judge.names_sources(after(1)) => return false,
+            "-name" | "-iname" if !is_known_name(after(1)) || !judge.names_sources(after(1)) => {
+                return false;
+            }
             "-name" | "-iname" => named = true,
             _ => {}
         }
     }
     named
+}
+
+/// Tells whether a name is one of sources in hidden folders as well, which `find` enters: `config` is not.
+fn is_known_name(name: &str) -> bool {
+    const PLAIN: &[&str] = &[
+        "package.json",
+        "tsconfig.json",
+        "go.mod",
+        "Makefile",
+        "Dockerfile",
+        "README",
+        "LICENSE",
+    ];
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    PLAIN.contains(&name) || search_glob_is_plain(&format!("*.{extension}"))
 }
 
 /// Says what is known of the names that `find` prints; nothing where it does more than print names.
