@@ -314,7 +314,8 @@ fn xargs(judge: &mut Judge<'_>, name: &str, arguments: &[Word], fed: Fed) -> Opt
     };
     match fed.names {
         Some(names) if plain && !call.operands.iter().any(hides_mark) => {
-            let given = names.word(names.zero && call.has(&["-0", "--null"]));
+            let apart = call.has(&["-0", "--null"]) && !call.has(&["-d", "--delimiter"]);
+            let given = names.word(names.zero && apart);
             let mut words = call.operands.clone();
             match &mark {
                 None => words.push(given),
