@@ -1,7 +1,7 @@
 //! Secrets that are told by the name they are given to.
 
 use super::found::{Found, entropy, is_word};
-use super::value::{MAX_VALUE, is_placeholder, is_secret, is_type_name, is_uuid};
+use super::value::{MAX_VALUE, is_jumbled, is_placeholder, is_secret, is_type_name, is_uuid};
 use super::{encoded, listed};
 
 /// The rule for credentials in a header.
@@ -97,8 +97,8 @@ pub(super) fn find(text: &str, at: usize, end: usize) -> Option<Found> {
     let setting = bracketed(text, name_start, name_end);
     let value = setting.or_else(|| value(text, name.starts_with("--"), name_end))?;
     let given = &text[value.start..value.end];
-    if is_folder(name) && !(text[..name_start].ends_with(';') || text[value.end..].starts_with(';'))
-    {
+    let in_list = text[..name_start].ends_with(';') || text[value.end..].starts_with(';');
+    if is_folder(name) && !value.quoted && !in_list {
         return None;
     }
     if is_auth {
@@ -107,7 +107,8 @@ pub(super) fn find(text: &str, at: usize, end: usize) -> Option<Found> {
             encoded::decoded(given).filter(|pair| pair.contains(':') && !is_placeholder(pair));
         return pair.map(|_| Found::by_name(AUTHORIZATION, value.start, value.end));
     }
-    if kind == NameKind::Password && is_pass(name) && !value.quoted && !is_set_pass(name) {
+    let is_set = value.quoted || is_jumbled(given);
+    if kind == NameKind::Password && is_pass(name) && !is_set && !is_set_pass(name) {
         return None;
     }
     // Unquoted, `HMAC_KEY=…` is a setting, `nid_key = …` is code.
@@ -124,6 +125,14 @@ fn is_folder(name: &str) -> bool {
     name.eq_ignore_ascii_case("pwd") || name.eq_ignore_ascii_case("oldpwd")
 }
 
+/// Whose passwords have names that end in `pass`.
+const WHOSE: &[&str] = &[
+    "db", "database", "sql", "mysql", "pg", "postgres", "mongo", "redis", "user", "root", "admin",
+    "sudo", "login", "smtp", "mail", "email", "imap", "ftp", "sftp", "ssh", "http", "proxy",
+    "ldap", "amqp", "mq", "rabbitmq", "auth", "api", "app", "my", "key", "cert", "keystore",
+    "wifi", "vnc", "registry", "docker", "git", "default",
+];
+
 /// Tells whether a name ends in the word `pass`: `DB_PASS`, `dbPass`, not `bypass`.
 fn is_pass(name: &str) -> bool {
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -137,17 +146,12 @@ fn is_pass(name: &str) -> bool {
     let begins = !head.ends_with(is_word)
         || head.ends_with('_')
         || word.starts_with('P') && head.ends_with(|c: char| c.is_ascii_lowercase());
-    begins && word.eq_ignore_ascii_case("pass")
+    let whose = head.rsplit(['_', '-']).next().unwrap_or(head);
+    (begins || WHOSE.contains(&whose)) && word.eq_ignore_ascii_case("pass")
 }
 
 /// Tells whether a name that ends in `pass` is one of those that passwords have: `DB_PASS`, not `first_pass`.
 fn is_set_pass(name: &str) -> bool {
-    const WHOSE: &[&str] = &[
-        "db", "database", "sql", "mysql", "pg", "postgres", "mongo", "redis", "user", "root",
-        "admin", "sudo", "login", "smtp", "mail", "email", "imap", "ftp", "sftp", "ssh", "http",
-        "proxy", "ldap", "amqp", "mq", "rabbitmq", "auth", "api", "app", "my", "key", "cert",
-        "keystore", "wifi", "vnc", "registry", "docker", "git", "default",
-    ];
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let head = name[..name.len() - 4].trim_end_matches(['_', '-']);
     let joined = head.len() + 4 < name.len();
@@ -374,6 +378,8 @@ fn value(text: &str, is_flag: bool, at: usize) -> Option<ValueAt> {
         '>' => (&open[1..], false),
         // `("password", "…")`: without quotes the next one is just the next argument.
         ',' | '(' => (&open[1..], true),
+        // `<password value="…">`, `<add key="password" value="…">`
+        'v' if open.starts_with("value=\"") => (&open["value=".len()..], false),
         _ if is_flag && open.len() < after_name.len() => (open, false),
         _ => return None,
     };

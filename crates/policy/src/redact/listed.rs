@@ -1,7 +1,7 @@
 //! Passwords in the files and commands that have a place for them: `.netrc`, `.pgpass`, `.htpasswd`, `mysql -p`.
 
 use super::found::Found;
-use super::value::{is_placeholder, is_uuid};
+use super::value::{is_name, is_placeholder, is_uuid};
 
 /// The rule for them.
 pub(super) const RULE: &str = "password";
@@ -26,6 +26,8 @@ enum Form {
     Pair(char),
     /// In the next word, behind `pass:`.
     Kept,
+    /// Behind the option and one more word.
+    Second,
     /// Behind the option and two more words.
     Third,
 }
@@ -47,6 +49,7 @@ const OPENSSL: &[(&str, Form)] = &[
     ("-passin", Form::Kept),
     ("-passout", Form::Kept),
     ("-pass", Form::Kept),
+    ("-k", Form::Next),
 ];
 
 pub(super) const PROGRAMS: &[Program] = &[
@@ -76,6 +79,15 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("ldapmodify", LDAP),
     program("ldapadd", LDAP),
     program("ldapwhoami", LDAP),
+    program("7z", MYSQL),
+    program("unzip", &[("-P", Form::Next)]),
+    program(
+        "rabbitmqctl",
+        &[
+            ("add_user", Form::Second),
+            ("change_password", Form::Second),
+        ],
+    ),
     program("smbclient", &[("-U", Form::Pair('%'))]),
     program("openssl", OPENSSL),
     program(
@@ -95,11 +107,14 @@ pub(super) fn command(program: &Program, text: &str, at: usize, end: usize) -> O
     if before.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.')) {
         return None;
     }
-    let words = words(text, end);
+    // In a program's text each word may be quoted by itself.
+    let quoted = text[end..].starts_with(['"', '\'']);
+    let words = words(text, end + usize::from(quoted));
     // The rest of its name, `dump` of `mysqldump`, touches it.
     let mut rest = words.as_slice();
     while let [(start, word), after @ ..] = rest {
-        if matches!(*word, "|" | ";" | "&&" | "||") {
+        let (start, word) = unquoted(*start, word);
+        if matches!(word, "|" | ";" | "&&" | "||") {
             return None;
         }
         rest = after;
@@ -117,6 +132,7 @@ pub(super) fn command(program: &Program, text: &str, at: usize, end: usize) -> O
         };
         let inside_at = start + word.len() - inside.len();
         let next = match form {
+            Form::Second => after.get(1),
             Form::Third => after.get(2),
             Form::Attached => None,
             Form::Next | Form::Pair(_) | Form::Kept => after.first(),
@@ -128,7 +144,12 @@ pub(super) fn command(program: &Program, text: &str, at: usize, end: usize) -> O
         };
         let (value_at, value) = unquoted(value_at, value);
         let given = match form {
-            Form::Attached | Form::Next | Form::Third => Some(value),
+            // `-port3306` is an option of its own.
+            Form::Attached => Some(value).filter(|value| {
+                let word = value.trim_end_matches(|c: char| c.is_ascii_digit());
+                !is_name(value) && !word.bytes().all(|c| c.is_ascii_lowercase())
+            }),
+            Form::Next | Form::Second | Form::Third => Some(value),
             Form::Pair(sign) => value.split_once(sign).map(|(_, password)| password),
             Form::Kept => value.strip_prefix("pass:"),
         };
@@ -173,6 +194,8 @@ fn unquoted(at: usize, word: &str) -> (usize, &str) {
 /// Finds the password in a line of `.netrc`, whose word `password` ends at `end`.
 pub(super) fn netrc(text: &str, at: usize, end: usize) -> Option<Found> {
     let head = &text[line_start(text, at)?..at];
+    // `echo "machine …"`
+    let head = head.rsplit(['"', '\'']).next().unwrap_or(head);
     let mut names = head.split_whitespace();
     let mut has_login = false;
     while let Some(name) = names.next() {
@@ -188,14 +211,17 @@ pub(super) fn netrc(text: &str, at: usize, end: usize) -> Option<Found> {
             _ => return None,
         }
     }
-    let words = words(text, end);
-    let (start, value) = words.first()?;
-    let ends = matches!(
-        words.get(1),
-        None | Some((_, "account" | "macdef" | "machine"))
-    );
-    (has_login && ends && *start > end && is_given(value))
-        .then(|| Found::by_name(RULE, *start, start + value.len()))
+    let reach = text.floor_char_boundary((end + MAX_LINE).min(text.len()));
+    let rest = text[end..reach].split('\n').next().unwrap_or_default();
+    let value = rest.trim_start_matches([' ', '\t']);
+    let start = end + rest.len() - value.len();
+    let len = value.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+    let (value, after) = value.split_at(len.unwrap_or(value.len()));
+    let next = after.split_whitespace().next();
+    let ends = after.starts_with(['"', '\''])
+        || matches!(next, None | Some("account" | "macdef" | "machine"));
+    (has_login && ends && start > end && is_given(value))
+        .then(|| Found::by_name(RULE, start, start + value.len()))
 }
 
 /// Finds what is kept in a line of `.pgpass`, `.htpasswd` or `/etc/shadow`.

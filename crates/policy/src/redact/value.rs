@@ -39,7 +39,8 @@ pub(super) fn is_secret(kind: NameKind, value: &str, quoted: bool) -> bool {
             let chosen = classes >= 3 && bits >= 2.7 && value.len() <= 128;
             // Unquoted, punctuation is more often code than part of a password.
             let plain = quoted || !value.contains(['.', '*', '+', '^', '=', '?', ':']);
-            (chosen && plain) || random
+            let jumbled = (10..=128).contains(&value.len()) && bits >= 2.9 && is_jumbled(value);
+            (chosen && plain) || random || jumbled
         }
         NameKind::Token => random,
         NameKind::Key => {
@@ -145,6 +146,13 @@ pub(super) fn is_name(value: &str) -> bool {
             let version = letters.is_empty() && digits <= 4;
             version || (digits <= 2 && cased && letters.bytes().all(|c| c.is_ascii_alphabetic()))
         })
+}
+
+/// Tells whether letters and digits take turns as no name has them: `kd82mqp1vx`.
+pub(super) fn is_jumbled(value: &str) -> bool {
+    let pairs = value.bytes().zip(value.bytes().skip(1));
+    let turns = pairs.filter(|(a, b)| a.is_ascii_digit() != b.is_ascii_digit());
+    value.bytes().all(|c| c.is_ascii_alphanumeric()) && turns.count() >= 4
 }
 
 /// Tells whether a value reads like a type: `X25519PrivateKey`, `ed25519.PublicKey`.
