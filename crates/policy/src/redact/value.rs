@@ -60,7 +60,7 @@ fn is_opaque(value: &str) -> bool {
     ];
     // What kubeseal seals begins with a length.
     const SEALED: [&str; 4] = ["AgA", "AgB", "AgC", "AgD"];
-    const PATTERNS: [&str; 7] = ["\\d", "\\w", "[a-z", "[A-Z", "[^", ".*", ".+"];
+    const PATTERNS: [&str; 8] = ["\\d", "\\w", "\\u{", "[a-z", "[A-Z", "[^", ".*", ".+"];
     let starts = |all: &[&str]| all.iter().any(|start| value.starts_with(start));
     let has = |all: &[&str]| all.iter().any(|part| value.contains(part));
     let is_known = value.contains(char::is_whitespace)

