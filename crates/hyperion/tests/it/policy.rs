@@ -325,3 +325,21 @@ fn a_replaced_list_says_what_is_lost_wherever_one_looks() {
     let refused = world.run(&["policy", "test", "--path", ".env"]).code(4);
     assert!(refused.stdout.contains("policy.paths.deny"));
 }
+
+// S4: what nobody outside can call breaks nobody; told by the tip, which the change cannot choose.
+#[test]
+fn an_interface_is_one_only_where_others_can_call_it() {
+    for (manifest, level) in [
+        ("[package]\nname = \"lib\"\n", "admin"),
+        ("[package]\nname = \"lib\"\npublish = false\n", "team-lead"),
+    ] {
+        let mut files = FILES.to_vec();
+        files[3] = ("Cargo.toml", manifest);
+        let world = World::up(&files);
+        let asked = world.ask(&request("refactor", |task| {
+            task.replace("src/lib.rs", "pub fn two() -> u32 {\n    2\n}\n")
+        }));
+        let approval = world.json(&["approval", "show", &asked.approval]);
+        assert_eq!(approval["level"], level, "{manifest}");
+    }
+}
