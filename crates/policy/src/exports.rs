@@ -79,10 +79,11 @@ pub(crate) fn read(items: &[ItemFacts], rules: &Rules, risks: &mut Risks) {
     });
     // Whoever called it before still can.
     removed.retain(|(path, old)| {
-        let takes_all =
-            |new: &Export| new.name == old.name && accepts(&old.signature, &new.signature);
-        Language::of(path.as_str()) != Language::Python
-            || !added.iter().any(|(_, new)| takes_all(new))
+        let language = Language::of(path.as_str());
+        let still_takes = |new: &Export| {
+            new.name == old.name && accepts(language, &old.signature, &new.signature)
+        };
+        !added.iter().any(|(_, new)| still_takes(new))
     });
     // A changed signature is noted once, as what it breaks.
     let broken: BTreeSet<String> = removed
@@ -219,7 +220,11 @@ fn given_on(whole: &str) -> impl Iterator<Item = String> + '_ {
     let names = text.split([',', '{', '}', ';']).map(str::trim);
     names
         .filter(|name| !name.is_empty() && !name.ends_with("::"))
-        .map(|name| name.rsplit("::").next().unwrap_or(name).to_owned())
+        .map(|name| match name.rsplit_once("::") {
+            // All of one module is not all of another.
+            Some((_, last)) if last != "*" => last.to_owned(),
+            Some(_) | None => name.to_owned(),
+        })
 }
 
 /// Cuts a declaration's body off, so that a change of the body alone is not one of the interface, and what only looks otherwise.
@@ -233,6 +238,10 @@ fn signature(language: Language, whole: &str) -> String {
         }
     };
     match (language, head.split_once('('), head.rfind(')')) {
+        // What a tuple struct holds without `pub` nobody sees.
+        (Language::Rust, Some((name, held)), _) if is_struct(name) && !held.contains("pub ") => {
+            compact(name)
+        }
         (Language::Rust, Some((name, _)), Some(end)) if name.contains("fn ") => {
             let parameters = head.get(name.len() + 1..end).unwrap_or("");
             let types = parts(parameters).map(|parameter| match parameter.split_once(": ") {
@@ -249,6 +258,10 @@ fn signature(language: Language, whole: &str) -> String {
         }
         _ => compact(head),
     }
+}
+
+fn is_struct(head: &str) -> bool {
+    head.starts_with("pub struct ")
 }
 
 /// Cuts a Python declaration at the colon that begins its body.
@@ -307,8 +320,17 @@ fn compact(text: &str) -> String {
     compact.trim_end_matches(',').to_owned()
 }
 
-/// Tells whether whoever calls a Python function by one signature can by the other: it only has more parameters, with defaults.
-fn accepts(old: &str, new: &str) -> bool {
+/// Tells whether whoever uses an item by one signature can by the other as well.
+fn accepts(language: Language, old: &str, new: &str) -> bool {
+    match language {
+        Language::Rust => new.replacen("const fn", "fn", 1) == old,
+        Language::Python => python_accepts(old, new),
+        _ => false,
+    }
+}
+
+/// A function that only has more parameters, with defaults; a class that only has more bases.
+fn python_accepts(old: &str, new: &str) -> bool {
     let split = |signature: &str| -> Option<(String, Vec<String>)> {
         let (name, rest) = signature.split_once('(')?;
         let parameters = rest
@@ -317,6 +339,11 @@ fn accepts(old: &str, new: &str) -> bool {
             .filter(|part| !part.is_empty());
         Some((name.to_owned(), parameters.map(str::to_owned).collect()))
     };
+    if old.starts_with("class ") {
+        let bases = |signature: &str| split(signature).map(|(_, bases)| bases).unwrap_or_default();
+        let kept = bases(new);
+        return bases(old).iter().all(|base| kept.contains(base));
+    }
     let (Some((old_name, old)), Some((new_name, new))) = (split(old), split(new)) else {
         return false;
     };

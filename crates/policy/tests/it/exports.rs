@@ -11,6 +11,22 @@ fn what_only_looks_otherwise_changes_nothing() {
         (
             "src/a.rs",
             &[
+                "-    pub fn new() -> Self {",
+                "+    pub const fn new() -> Self {",
+            ],
+        ),
+        (
+            "src/a.rs",
+            &[
+                "-pub struct Ratio(Map<u8, u8>);",
+                "+pub struct Ratio {",
+                "+    map: Map<u8, u8>,",
+            ],
+        ),
+        ("src/a.py", &["-class Tree:", "+class Tree(Base):"]),
+        (
+            "src/a.rs",
+            &[
                 "-pub fn parse(text: &str, at: usize) -> Tree {",
                 "+pub fn parse(",
                 "+    text: &str,",
@@ -107,6 +123,19 @@ fn what_breaks_callers_is_seen() {
         (
             "src/a.rs",
             &[
+                "-    pub const fn new() -> Self {",
+                "+    pub fn new() -> Self {",
+            ],
+        ),
+        (
+            "src/a.rs",
+            &["-pub struct Ratio(pub u8);", "+pub struct Ratio(u8);"],
+        ),
+        ("src/a.rs", &["-pub use tree::*;", "+pub use forest::*;"]),
+        ("src/a.py", &["-class Tree(Base):", "+class Tree:"]),
+        (
+            "src/a.rs",
+            &[
                 "-pub fn parse(text: &str) -> Tree {",
                 "+pub fn parse(",
                 "+    text: &str,",
@@ -150,7 +179,7 @@ fn what_breaks_callers_is_seen() {
         .into_iter()
         .map(|(path, lines)| (lines, outcome(&bugfix([edit(path, lines)]))));
     let wrong: Vec<_> = found
-        .filter(|(_, told)| told != "admin breaking_change")
+        .filter(|(_, told)| !told.starts_with("admin breaking_change"))
         .collect();
     assert_eq!(wrong, []);
 }
