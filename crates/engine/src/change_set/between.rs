@@ -1,5 +1,7 @@
 //! What differs between two trees, as changes and as facts.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use hyperion_api::task_request::{Change, Encoding, Operation};
 use hyperion_git::{ChangeStatus, Mode, Oid, RawChange, Renames, RepoStore};
@@ -35,14 +37,43 @@ pub(crate) fn items_between(
     if let Some(why) = too_much(git, &raws)? {
         return Ok(Err(why));
     }
+    let moves = moves(&raws);
     let mut items = Vec::new();
-    for raw in raws {
-        match item(git, &raw)? {
-            Ok(item) => items.push(item),
-            Err(why) => return Ok(Err(why)),
+    for (at, raw) in raws.iter().enumerate() {
+        if moves.iter().any(|(_, from)| *from == at) {
+            continue;
         }
+        let mut found = match item(git, raw)? {
+            Ok(found) => found,
+            Err(why) => return Ok(Err(why)),
+        };
+        if let Some((_, from)) = moves.iter().find(|(to, _)| *to == at) {
+            match item(git, &raws[*from])? {
+                Ok(before) => {
+                    (found.operation, found.old) = (Operation::Rename, before.old);
+                    found.from_path = Some(before.path);
+                }
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        items.push(found);
     }
     Ok(Ok(items))
+}
+
+/// Finds the files that only moved, as the places of their new and old path: nothing of them is written.
+fn moves(raws: &[RawChange]) -> Vec<(usize, usize)> {
+    let mut gone: HashMap<_, usize> = HashMap::new();
+    for (at, raw) in raws.iter().enumerate() {
+        if raw.status == ChangeStatus::Deleted {
+            gone.insert((&raw.old_oid, raw.old_mode), at);
+        }
+    }
+    let added = raws.iter().enumerate();
+    added
+        .filter(|(_, raw)| raw.status == ChangeStatus::Added)
+        .filter_map(|(to, raw)| Some((to, gone.remove(&(&raw.new_oid, raw.new_mode))?)))
+        .collect()
 }
 
 /// Says why a difference is more than one change can be, before any of it is read.

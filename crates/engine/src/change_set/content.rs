@@ -43,8 +43,8 @@ pub fn preview(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previ
     // It was carried out within the limits once; they may have become narrower since.
     let made = match materialise(&opened.git, &base, &request.changes, &Sizes::ACCEPTED)? {
         Ok(made) => made,
-        // It landed under the rules of an earlier version, and git has what came of it.
-        Err(_) if set.commit.is_some() => return landed(cx, opened, set),
+        // It ended under the rules of an earlier version; what landed of it is in git.
+        Err(_) if set.ended_at.is_some() => return landed(cx, opened, set),
         Err(failures) => {
             let why = failures
                 .first()
