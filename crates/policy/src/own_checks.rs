@@ -4,7 +4,7 @@ use hyperion_model::{Decision, Level};
 
 use crate::assess::{Assessment, asks};
 use crate::blocker::{Blocker, BlockerCode};
-use crate::command::judge_command;
+use crate::command::judge_argv;
 use crate::place::Place;
 use crate::rules::Rules;
 
@@ -24,7 +24,9 @@ impl Assessment {
             return self.at_least(Level::ManualOnly, "its own checks cannot be judged");
         };
         for check in checks {
-            let judged = judge_command(check, rules, &place);
+            // As it is run: not every shell reads a text as bash does.
+            let argv = ["/bin/sh", "-c", check].map(str::to_owned);
+            let judged = judge_argv(&argv, rules, &place);
             let why = judged.reasons.first().map(|reason| reason.detail.as_str());
             let says = format!("its own check `{check}`: {}", why.unwrap_or("runs"));
             match judged.decision {

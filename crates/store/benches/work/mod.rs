@@ -101,6 +101,7 @@ pub(crate) fn intake(repo: RepoId) -> (Ids, Batch) {
         level: Level::TeamLead,
         risk: Risk::Medium,
         digest: change.digest,
+        content: None,
         document: summary.digest,
         request: Some(request),
         repo: Some(repo),

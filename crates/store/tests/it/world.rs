@@ -172,6 +172,7 @@ pub(crate) fn question(n: u64, document: Digest, expires: i64) -> (ApprovalId, Q
         level: Level::Admin,
         risk: approval::Risk::Low,
         digest: Digest::of(b"payload"),
+        content: None,
         document,
         request: None,
         repo: Some(repo_id(n)),
