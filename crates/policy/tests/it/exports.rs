@@ -184,8 +184,11 @@ fn what_breaks_callers_is_seen() {
     assert_eq!(wrong, []);
 }
 
+/// The files of a tree, with their texts.
+type Files<'a> = &'a [(&'a str, &'a str)];
+
 /// Judges a change in a tree that has these files.
-fn in_tree(files: &[(&str, &str)], item: ItemFacts) -> String {
+fn in_tree(files: Files<'_>, item: ItemFacts) -> String {
     let mut facts = bugfix([item]);
     mark_internal(&mut facts, &mut |path| {
         let found = files.iter().find(|(name, _)| *name == path);
@@ -203,7 +206,7 @@ fn nobody_outside_calls_a_program_or_a_private_module() {
     );
     let gone = |path: &str| edit(path, &["-pub fn parse(text: &str) -> Tree {"]);
     let breaking = "admin breaking_change";
-    let cases: Vec<(&[(&str, &str)], &str, &str)> = vec![
+    let cases: Vec<(Files<'_>, &str, &str)> = vec![
         (&[], "src/a.rs", breaking),
         (&[LIBRARY, ROOT], "src/lib.rs", breaking),
         (&[LIBRARY, ROOT], "src/tree.rs", breaking),
