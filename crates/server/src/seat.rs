@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use axum::body::Body;
-use http_body_util::BodyExt as _;
+use axum::body::{Body, Bytes, HttpBody};
+use http_body::{Frame, SizeHint};
 use hyperion_host::narrow_sending;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
@@ -218,11 +218,36 @@ pub(crate) struct Answering {
 impl Answering {
     /// Goes with the body to its end.
     pub(crate) fn with(seat: Seat, long: Option<OwnedSemaphorePermit>, body: Body) -> Body {
-        let answering = Self { seat, _long: long };
-        Body::new(body.map_frame(move |frame| {
-            let _goes_along = &answering;
-            frame
-        }))
+        Body::new(Accompanied {
+            body,
+            _answering: Self { seat, _long: long },
+        })
+    }
+}
+
+/// The body of an answer, as long as it was.
+struct Accompanied {
+    body: Body,
+    _answering: Answering,
+}
+
+impl HttpBody for Accompanied {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

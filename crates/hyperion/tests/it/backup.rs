@@ -98,10 +98,12 @@ fn a_backup_taken_while_an_engine_is_up_is_restored_and_goes_on() {
     asked.sort();
     assert_eq!(waiting, asked, "what was open is open");
 
-    // Landed in the world, open in the facts: it is found there, and not made twice.
-    there
+    // Landed in the world, open in the facts: it is found there, named, and not made twice.
+    let found = there
         .run(&["approval", "approve", &later.approval, "--wait"])
-        .code(0);
+        .code(3);
+    let landed = &world.repo.tip("main")[..10];
+    assert!(found.stdout.contains(landed), "{}", found.stdout);
     assert_eq!(world.repo.subjects("main"), subjects);
     there
         .run(&["approval", "approve", &open.approval, "--wait"])
