@@ -39,7 +39,7 @@ fn files(world: &World) -> (String, String) {
     (of("a.txt"), of("b.txt"))
 }
 
-// R9: what names one landing takes back that one; the rest of its request goes with the request.
+// M6: what names one landing takes back that one; the rest of its request goes with the request.
 #[test]
 fn one_landing_is_taken_back_alone() {
     let (mut world, id) = two_landings();
@@ -64,7 +64,7 @@ fn one_landing_is_taken_back_alone() {
     assert!(refused(&world, What::Entry(second.id)).contains("rolled back already by"));
 }
 
-// R9: the last landing of a request that is taken back ends it as taken back.
+// M6: the last landing of a request that is taken back ends it as taken back.
 #[test]
 fn a_commit_names_its_landing() {
     let (mut world, id) = two_landings();

@@ -42,7 +42,7 @@ fn is_cut_off(mut stream: &UnixStream) -> bool {
     }
 }
 
-// X7, O9: who sends nothing, or half of a call, loses its place; who asks something gets in.
+// S9: who sends nothing, or half of a call, loses its place; who asks something gets in.
 #[test]
 fn silent_connections_give_way_and_end() {
     let world = World::up(&[("a.txt", "one\n")]);
@@ -67,7 +67,7 @@ fn silent_connections_give_way_and_end() {
     assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
 }
 
-// X7: who asks and asks, and never reads what is answered, is cut off.
+// S9: who asks and asks, and never reads what is answered, is cut off.
 #[test]
 fn who_never_reads_is_cut_off() {
     let world = World::up(&[("a.txt", "one\n")]);
@@ -88,7 +88,7 @@ fn who_never_reads_is_cut_off() {
     world.run(&["approval", "list"]).code(0);
 }
 
-// X7: feeds have places of their own, so that a command gets in however many there are.
+// S9: feeds have places of their own, so that a command gets in however many there are.
 #[test]
 fn feeds_leave_room_for_commands() {
     let world = World::up(&[("a.txt", "one\n")]);
@@ -112,7 +112,7 @@ fn feeds_leave_room_for_commands() {
     world.run(&["approval", "list"]).code(0);
 }
 
-// X7, O9: an engine that is stopped is told of in bounded time, with what to do; looking needs no engine.
+// S9: an engine that is stopped is told of in bounded time, with what to do; looking needs no engine.
 #[test]
 fn before_a_stopped_engine_a_command_gives_up_and_says_so() {
     let world = World::up(&[("a.txt", "one\n")]);
