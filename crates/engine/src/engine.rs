@@ -132,13 +132,22 @@ impl Engine {
         stands
     }
 
+    /// Says whether nothing can go on without a person or a deadline, as far as was looked.
+    pub fn is_idle(&self) -> bool {
+        self.is_rest(&self.activity.borrow())
+    }
+
+    /// What was committed after the driver last looked may be work.
+    fn is_rest(&self, activity: &Activity) -> bool {
+        activity.idle && activity.seq >= *self.cx.store.subscribe().borrow()
+    }
+
     /// Waits until nothing can go on without a person or a deadline.
     pub async fn idle(&self) -> Activity {
         let mut activity = self.activity.clone();
         loop {
             let now = activity.borrow_and_update().clone();
-            // What was committed after the driver last looked may be work.
-            if now.idle && now.seq >= *self.cx.store.subscribe().borrow() {
+            if self.is_rest(&now) {
                 return now;
             }
             if activity.changed().await.is_err() {

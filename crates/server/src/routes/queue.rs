@@ -342,8 +342,7 @@ async fn idle(
 ) -> Answer<Idle> {
     let patience = std::time::Duration::from_millis(timeout_ms.min(MAX_WAIT_MS));
     let idle = if patience.is_zero() {
-        let now = server.engine().activity().borrow().clone();
-        now.idle
+        server.engine().is_idle()
     } else {
         tokio::time::timeout(patience, server.engine().idle())
             .await
