@@ -124,8 +124,10 @@ impl Judge<'_> {
     fn may_be_denied(&self, pattern: &str, extension: &str) -> bool {
         const DATA: &[&str] = &["toml", "txt", "sql"];
         let pattern = Glob::new(pattern).ok().map(|glob| glob.compile_matcher());
-        self.denied().any(|glob| {
-            let last = glob.rsplit('/').next().unwrap_or(glob).to_lowercase();
+        let mut names = self
+            .denied()
+            .flat_map(|glob| alternatives(&glob.rsplit('/').next().unwrap_or(glob).to_lowercase()));
+        names.any(|last| {
             let name = match last.strip_suffix(".*") {
                 Some(stem) if DATA.contains(&extension) => {
                     format!("{}.{extension}", stem.replace('*', "x"))
@@ -280,6 +282,20 @@ impl Judge<'_> {
         self.findings.truncate(before);
         looks
     }
+}
+
+/// Gives the names that the braces of a glob stand for: `a.{b,c}`.
+fn alternatives(glob: &str) -> Vec<String> {
+    let parts = glob.split_once('{').and_then(|(before, rest)| {
+        let (inner, after) = rest.split_once('}')?;
+        Some((before, inner, after))
+    });
+    let Some((before, inner, after)) = parts else {
+        return vec![glob.to_owned()];
+    };
+    let each = inner.split(',');
+    each.flat_map(|one| alternatives(&format!("{before}{one}{after}")))
+        .collect()
 }
 
 /// Tells whether a glob is the plain name of something that may be a folder.
