@@ -7,6 +7,8 @@ use super::word::{UNKNOWN, Word};
 pub(crate) enum Kind {
     /// `t`: text or a number, of no consequence for what is touched.
     Text,
+    /// `d`: text that may hold a width, up to which the output is filled.
+    Width,
     /// `n`: a path of which only the name or the size is looked at.
     Name,
     /// `r`: a path whose content is read.
@@ -22,6 +24,7 @@ pub(crate) enum Kind {
 impl Kind {
     const fn of(letter: char) -> Self {
         match letter {
+            'd' => Kind::Width,
             'n' => Kind::Name,
             'r' => Kind::Read,
             'w' => Kind::Write,

@@ -287,6 +287,10 @@ impl<'a> Judge<'a> {
     fn value(&mut self, option: &str, kind: Kind, word: &Word) -> String {
         match kind {
             Kind::Text => self.text(word),
+            Kind::Width => {
+                self.width(option, &word.pattern);
+                self.text(word)
+            }
             Kind::Name => self.path(word, Touch::Name),
             Kind::Read => self.path(word, Touch::Read),
             Kind::Write => {

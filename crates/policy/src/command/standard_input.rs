@@ -53,6 +53,11 @@ pub(super) fn is_standard_input(text: &str) -> bool {
 impl Judge<'_> {
     /// Notes a reader that nothing is given to: it waits for a person.
     pub(super) fn waits(&mut self, name: &str, program: &Program, call: &Call, fed: Fed) {
+        let asks_for_it = call.has(&["--stdin"])
+            || name == "jq" && call.operands.len() < 2 && program_reads_on(call);
+        if !fed.has_input && asks_for_it {
+            self.types(name);
+        }
         if fed.has_input || !READERS.contains(&name) {
             return;
         }
@@ -78,10 +83,20 @@ impl Judge<'_> {
         let by_name =
             |word: &super::word::Word| word.literal.as_deref().is_some_and(is_standard_input);
         if files.iter().any(by_name) || files.is_empty() && !needs_none {
-            self.unclear(
-                "command.waits",
-                format!("`{name}` waits for what a person types; name a file"),
-            );
+            self.types(name);
         }
     }
+
+    fn types(&mut self, name: &str) {
+        self.unclear(
+            "command.waits",
+            format!("`{name}` waits for what a person types; name a file"),
+        );
+    }
+}
+
+/// Tells whether a program for `jq` asks for input, also where `-n` gives it none.
+fn program_reads_on(call: &Call) -> bool {
+    let program = call.operands.first();
+    program.is_some_and(|word| word.pattern.contains("input"))
 }

@@ -206,7 +206,9 @@ impl Judge<'_> {
                 redirects,
             } => {
                 let fed = self.redirects(redirects, fed).0;
-                self.word(word);
+                let word = self.word(word);
+                // Which branch runs tells what it holds.
+                self.text(&word);
                 for pattern in patterns {
                     for word in &pattern.patterns {
                         self.word(word);

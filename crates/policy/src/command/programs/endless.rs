@@ -8,6 +8,8 @@ use crate::command::word::{UNKNOWN, Word};
 const MAX_SLEEP_S: f64 = 600.0;
 /// The most numbers that `seq` counts unasked.
 const MAX_COUNT: f64 = 1_000_000.0;
+/// The most digits of a width, or of a count of a loop, that other programs get unasked.
+const MAX_DIGITS: usize = 4;
 /// The most digits of a width that `printf` fills unasked.
 const MAX_WIDTH_DIGITS: usize = 3;
 
@@ -56,18 +58,6 @@ pub(super) fn printf(judge: &mut Judge<'_>, call: &Call) {
         .operands
         .first()
         .map_or("", |word| word.pattern.as_str());
-    let is_wide = |directive: &str| {
-        let width: String = directive
-            .chars()
-            .take_while(|c| c.is_ascii_digit() || "+-# .*'".contains(*c))
-            .collect();
-        // What is put in there is not known.
-        let open = directive[width.len()..].starts_with(UNKNOWN);
-        open || width.contains('*')
-            || width
-                .split('.')
-                .any(|part| part.chars().filter(char::is_ascii_digit).count() > MAX_WIDTH_DIGITS)
-    };
     if format.split('%').skip(1).any(is_wide) {
         judge.unclear(
             "command.endless",
@@ -76,39 +66,37 @@ pub(super) fn printf(judge: &mut Judge<'_>, call: &Call) {
     }
 }
 
+impl Judge<'_> {
+    /// Notes a width that fills the memory or the output, in a value that may hold one.
+    pub(crate) fn width(&mut self, option: &str, text: &str) {
+        if has_big_number(text) {
+            let detail = format!("`{option}` may fill up to a very large width");
+            self.unclear("command.endless", detail);
+        }
+    }
+}
+
+/// Tells whether a number stands in a text that is too large for a width or a number of fields.
+pub(super) fn has_big_number(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_digit())
+        .any(|digits| digits.len() > MAX_DIGITS)
+}
+
+/// Tells whether what stands behind a `%` fills up to a width that is large, or not known.
+pub(super) fn is_wide(directive: &str) -> bool {
+    let width: String = directive
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || "+-# .*'".contains(*c))
+        .collect();
+    // What is put in there is not known.
+    let open = directive[width.len()..].starts_with(UNKNOWN);
+    open || width.contains('*')
+        || width
+            .split('.')
+            .any(|part| part.chars().filter(char::is_ascii_digit).count() > MAX_WIDTH_DIGITS)
+}
+
 /// `yes`: prints for ever.
 pub(super) fn yes(judge: &mut Judge<'_>, _: &Call) {
     judge.unclear("command.endless", "`yes` never ends by itself");
-}
-
-/// Tells whether a program for `awk` has a loop that is not plainly about what it read.
-pub(super) fn awk_may_loop(program: &str) -> bool {
-    let text: String = program.chars().filter(|c| !c.is_whitespace()).collect();
-    let counts = |clause: &str| {
-        let inner = clause.split(')').next().unwrap_or_default();
-        let mut parts = inner.split(';');
-        let first = parts.next().unwrap_or_default();
-        match (parts.next(), parts.next(), parts.next()) {
-            // Over what an array holds.
-            (None, None, None) => true,
-            (Some(until), Some(step), None) => {
-                let name = first.split('=').next().unwrap_or_default();
-                let rises = step == format!("{name}++") && until.starts_with(&format!("{name}<"));
-                let falls = step == format!("{name}--") && until.starts_with(&format!("{name}>"));
-                !name.is_empty() && (rises || falls)
-            }
-            _ => false,
-        }
-    };
-    let loops = ["while", "function", "func", "do{"];
-    loops.iter().any(|word| text.contains(word))
-        || text.split("for(").skip(1).any(|clause| !counts(clause))
-}
-
-/// Tells whether a program for `jq` may bring up values without end.
-pub(super) fn jq_may_loop(program: &str) -> bool {
-    const LOOPS: &[&str] = &[
-        "range(", "repeat", "recurse(", "until(", "while(", "infinite", "def ",
-    ];
-    LOOPS.iter().any(|word| program.contains(word))
 }

@@ -3,6 +3,7 @@
 use super::{Does, Operands, Program};
 use crate::command::call::Call;
 use crate::command::judge::Judge;
+use crate::command::word::Word;
 
 const CHANGES: Does = Does::Changes("changes files");
 
@@ -48,7 +49,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     ),
     Program::reads(
         &["stat"],
-        "-c=t -f -L -t --dereference --file-system --format=t --printf=t --terse",
+        "-c=d -f -L -t --dereference --file-system --format=d --printf=d --terse",
         Operands::Names,
     ),
     Program::reads(
@@ -84,25 +85,26 @@ pub(super) const PROGRAMS: &[Program] = &[
     ),
     Program::reads(
         &["diff"],
-        "-a -b -B -c -C=t -d -e -E -i -L=t -n -N -p -q -s -t -T -u -U=t -w -W=t -y -Z --brief --color? --context? --ed
+        "-a -b -B -c -C=t -d -e -E -i -L=t -n -N -p -q -s -t -T -u -U=t -w -W=d -y -Z --brief --color? --context? --ed
          --ignore-all-space --ignore-blank-lines --ignore-case --ignore-space-change --ignore-trailing-space --label=t
          --minimal --new-file --normal --report-identical-files --side-by-side --strip-trailing-cr
-         --suppress-common-lines --text --unified? --width=t !-r !--recursive",
+         --suppress-common-lines --text --unified? --width=d !-r !--recursive",
         Operands::Read,
-    ),
+    )
+    .checked(folders),
     Program::reads(&["comm"], "-1 -2 -3 -z --output-delimiter=t --total --zero-terminated", Operands::Read),
     Program::reads(
         &["xxd"],
-        "-a -b -c=t -e -E -g=t -i -l=t -o=t -p -s=t -u !-r",
+        "-a -b -c=d -e -E -g=t -i -l=t -o=t -p -s=t -u !-r",
         Operands::InOut,
     )
     .checked(decodes),
     Program::reads(
         &["od"],
-        "-A=t -a -b -c -d -f -i -j=t -l -N=t -o -s -t=t -v -w? -x --address-radix=t --format=t --read-bytes=t --skip-bytes=t",
+        "-A=t -a -b -c -d -f -i -j=t -l -N=t -o -s -t=t -v -x !-w? --address-radix=t --format=t --read-bytes=t --skip-bytes=t",
         Operands::Read,
     ),
-    Program::reads(&["hexdump", "hd"], "-b -c -C -d -e=t -n=t -o -s=t -v -x", Operands::Read),
+    Program::reads(&["hexdump", "hd"], "-b -c -C -d -e=d -n=t -o -s=t -v -x", Operands::Read),
     Program::reads(
         &["strings"],
         "-# -a -d -e=t -f -n=t -o -t=t -w --all --bytes=t --encoding=t --print-file-name --radix=t",
@@ -172,9 +174,30 @@ pub(super) const PROGRAMS: &[Program] = &[
     .checked(copies),
 ];
 
-/// `tail -f` never ends by itself.
+/// `diff` of two folders prints what is in any file of them, hidden ones too.
+fn folders(judge: &mut Judge<'_>, call: &Call) {
+    let may_be_folder = |word: &Word| {
+        let name = word.pattern.rsplit('/').next().unwrap_or_default();
+        let open = word.globs || word.braces || matches!(name, "" | "." | "..");
+        open || !name.get(1..).unwrap_or_default().contains('.') && name != "-"
+    };
+    let named = call.operands.iter().filter(|word| !word.process);
+    if call.operands.len() > 1 && named.clone().count() > 1 && named.clone().all(may_be_folder) {
+        judge.ask(
+            hyperion_model::Level::TeamLead,
+            "search.hidden",
+            "`diff` of two folders opens all files in them, hidden and ignored ones too; name two files",
+        );
+    }
+}
+
+/// `tail -f` never ends by itself; `+1f` is the old spelling.
 fn follows(judge: &mut Judge<'_>, call: &Call) {
-    if call.has(&["-f", "-F", "--follow", "--retry"]) {
+    let old = |word: &Word| {
+        let letters = word.pattern.strip_prefix('+').unwrap_or_default();
+        letters.ends_with('f') && !letters.contains('/')
+    };
+    if call.has(&["-f", "-F", "--follow", "--retry"]) || call.operands.iter().any(old) {
         judge.unclear(
             "command.endless",
             "`tail -f` never ends by itself; leave out `-f`",
@@ -217,7 +240,6 @@ fn rights(judge: &mut Judge<'_>, call: &Call) {
 /// `dd`: its operands are `if=…` and `of=…`.
 fn blocks(judge: &mut Judge<'_>, call: &Call) {
     use crate::command::judge::Touch;
-    use crate::command::word::Word;
     for word in &call.operands {
         let touch = match &word.pattern {
             text if text.starts_with("if=") => Touch::Read,

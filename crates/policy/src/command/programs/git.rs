@@ -92,7 +92,7 @@ const COMMANDS: &[Program] = &[
     .checked(objects),
     Program::reads(
         &["branch"],
-        "-a -i -l -q -r -v --abbrev=t --all --color? --column? --contains? --format=t --ignore-case --list --merged?
+        "-a -i -l -q -r -v --abbrev=t --all --color? --column? --contains? --format=d --ignore-case --list --merged?
          --no-abbrev --no-color --no-column --no-contains? --no-merged? --points-at=t --quiet --remotes --show-current
          --sort=t --verbose !-c !-C !-d !-D !-f !-m !-M !-t !-u=t !--copy !--create-reflog !--delete
          !--edit-description !--force !--move !--set-upstream-to=t !--track? !--unset-upstream",
@@ -101,7 +101,7 @@ const COMMANDS: &[Program] = &[
     .checked(named),
     Program::reads(
         &["tag"],
-        "-i -l -n? --color? --column? --contains? --format=t --ignore-case --list --merged? --no-contains? --no-merged?
+        "-i -l -n? --color? --column? --contains? --format=d --ignore-case --list --merged? --no-contains? --no-merged?
          --points-at=t --sort=t !-a !-d !-f !-F=r !-m=t !-s !-u=t !-v !--annotate !--cleanup=t !--delete !--file=r
          !--force !--message=t !--sign !--verify",
         Operands::Text,
@@ -158,7 +158,7 @@ const COMMANDS: &[Program] = &[
     Program::reads(&["reflog"], shown!(""), Operands::Text).checked(reflog),
     Program::reads(
         &["for-each-ref", "show-ref", "show-branch"],
-        "-d -q -s --abbrev? --all --contains? --count=t --dereference --exclude=t --format=t --hash? --head --heads
+        "-d -q -s --abbrev? --all --contains? --count=t --dereference --exclude=t --format=d --hash? --head --heads
          --ignore-case --merged? --no-contains? --no-merged? --points-at=t --quiet --sort=t --tags --verify --list",
         Operands::Text,
     ),

@@ -137,6 +137,9 @@ fn date(judge: &mut Judge<'_>, call: &Call) {
     {
         judge.ask(Level::Admin, "command.rights", "`date` sets the clock");
     }
+    for word in &call.operands {
+        judge.width("date", &word.pattern);
+    }
 }
 
 /// `ps` shows variables, and with them secrets, when it is asked to.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod endless;
+mod endless_code;
 mod files;
 mod git;
 mod git_discards;
@@ -190,15 +191,15 @@ pub(crate) fn find(name: &str) -> Option<Known> {
 }
 
 /// Tells whether a tool is asked for its version or its help alone, which runs nothing of a repository.
+///
+/// Not among them: those that start what a repository's settings name even then (`.yarnrc.yml`, `.mvn/jvm.config`).
 pub(crate) fn is_about_itself(name: &str, arguments: &[&str]) -> bool {
     const TOOLS: &[&str] = &[
         "bash",
         "bun",
-        "bundle",
         "cargo",
         "clang",
         "cmake",
-        "composer",
         "deno",
         "docker",
         "dotnet",
@@ -207,14 +208,12 @@ pub(crate) fn is_about_itself(name: &str, arguments: &[&str]) -> bool {
         "g++",
         "gh",
         "go",
-        "gradle",
         "helm",
         "java",
         "javac",
         "jq",
         "kubectl",
         "make",
-        "mvn",
         "node",
         "npm",
         "npx",
@@ -222,8 +221,6 @@ pub(crate) fn is_about_itself(name: &str, arguments: &[&str]) -> bool {
         "php",
         "pip",
         "pip3",
-        "pnpm",
-        "poetry",
         "psql",
         "python",
         "python3",
@@ -236,7 +233,6 @@ pub(crate) fn is_about_itself(name: &str, arguments: &[&str]) -> bool {
         "terraform",
         "tsc",
         "uv",
-        "yarn",
         "zsh",
         "curl",
         "wget",
@@ -275,10 +271,7 @@ pub(crate) fn is_about_itself(name: &str, arguments: &[&str]) -> bool {
                 | "ruby"
                 | "curl"
         ),
-        ["-v"] => matches!(
-            name,
-            "node" | "npm" | "pnpm" | "yarn" | "bun" | "php" | "perl"
-        ),
+        ["-v"] => matches!(name, "node" | "npm" | "bun" | "php" | "perl"),
         ["-vV"] => name == "rustc",
         ["--explain", code] => {
             name == "rustc" && code.len() == 5 && code.chars().all(|c| c.is_ascii_alphanumeric())

@@ -12,14 +12,14 @@ use crate::command::word::Word;
 pub(super) const PROGRAMS: &[Program] = &[
     Program::reads(
         &["rg"],
-        "-0 -a -A=t -b -B=t -c -C=t -d=t -e=t -E=t -f=r -F -g=g -h -H -i -I -j=t -l -m=t -M=t -n -N -o -p -P -q -r=t -s -S
+        "-0 -a -A=t -b -B=t -c -C=t -d=t -e=t -E=t -f=r -F -g=g -h -H -i -I -j=d -l -m=t -M=t -n -N -o -p -P -q -r=t -s -S
          -t=t -T=t -U -v -w -x --after-context=t --before-context=t --byte-offset --case-sensitive --color=t --colors=t
          --column --context=t --context-separator=t --count --count-matches --crlf --encoding=t --engine=t --file=r
          --files --files-with-matches --files-without-match --fixed-strings --glob=g --heading --iglob=g --ignore-case
          --invert-match --json --line-number --line-regexp --max-columns=t --max-count=t --max-depth=t --max-filesize=t
          --multiline --multiline-dotall --no-config --no-filename --no-heading --no-line-number --no-messages --null
          --only-matching --passthru --pcre2 --pretty --quiet --regexp=t --replace=t --smart-case --sort=t --sortr=t
-         --stats --text --threads=t --trim --type=t --type-list --type-not=t --vimgrep --with-filename --word-regexp
+         --stats --text --threads=d --trim --type=t --type-list --type-not=t --vimgrep --with-filename --word-regexp
          !-. !-L !-u !-z !--follow !--hidden !--hostname-bin=k !--ignore-file=r !--no-ignore !--no-ignore-dot
          !--no-ignore-files !--no-ignore-global !--no-ignore-parent !--no-ignore-vcs !--pre=k !--pre-glob=t
          !--search-zip !--unrestricted",
@@ -75,7 +75,7 @@ const TESTS: &str = "-H -P -O? -name=t -iname=t -path=t -ipath=t -wholename=t -i
     -regextype=t -type=t -xtype=t -size=t -empty -mtime=t -mmin=t -atime=t -amin=t -ctime=t -cmin=t -newer=n -anewer=n
     -cnewer=n -newermt=t -newerct=t -samefile=n -inum=t -links=t -perm=t -user=t -group=t -uid=t -gid=t -nouser -nogroup
     -readable -writable -executable -maxdepth=t -mindepth=t -mount -xdev -depth -d -daystart -follow -noleaf -true -false
-    -prune -quit -print -print0 -printf=t -ls -not -and -or -a -o -warn -nowarn -lname=t -ilname=t -fstype=t -used=t
+    -prune -quit -print -print0 -printf=d -ls -not -and -or -a -o -warn -nowarn -lname=t -ilname=t -fstype=t -used=t
     -delete -fprint=w -fprint0=w -fls=w -fprintf=wt -files0-from=r";
 
 /// `find`: names below folders; what it runs on them is judged with each folder in its place.
@@ -137,7 +137,10 @@ fn find(judge: &mut Judge<'_>, name: &str, arguments: &[Word], _: Fed) -> Option
                 Kind::Name | Kind::Read => {
                     judge.path(word, Touch::Name);
                 }
-                Kind::Text | Kind::Names | Kind::Kept => {
+                Kind::Text | Kind::Width | Kind::Names | Kind::Kept => {
+                    if *kind == Kind::Width {
+                        judge.width(&given.name, &word.pattern);
+                    }
                     judge.text(word);
                     if word.globs || word.braces {
                         judge.unclear(

@@ -2,7 +2,7 @@
 
 use hyperion_model::Level;
 
-use super::{Operands, Program, endless};
+use super::{Operands, Program, endless, endless_code};
 use crate::command::call::Call;
 use crate::command::judge::{Judge, Touch};
 use crate::command::word::Word;
@@ -11,7 +11,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     Program::reads(&["true", "false", ":"], "", Operands::Text),
     Program::reads(&["echo"], "-*", Operands::Text),
     Program::reads(&["printf"], "!-v=t", Operands::Text).checked(endless::printf),
-    Program::reads(&["seq"], "-# -f=t -s=t -w --equal-width --format=t --separator=t", Operands::Text)
+    Program::reads(&["seq"], "-# -f=d -s=t -w --equal-width --format=d --separator=t", Operands::Text)
         .checked(endless::seq),
     Program::reads(&["sleep"], "", Operands::Text).checked(endless::sleep),
     Program::reads(&["yes"], "-*", Operands::Text).checked(endless::yes),
@@ -21,7 +21,7 @@ pub(super) const PROGRAMS: &[Program] = &[
         &["sort"],
         "-b -c -C -d -f -g -h -i -k=t -m -M -n -r -R -s -S=t -t=t -u -V -z --buffer-size=t --check?
          --dictionary-order --field-separator=t --general-numeric-sort --human-numeric-sort --ignore-case
-         --ignore-leading-blanks --key=t --merge --month-sort --numeric-sort --parallel=t --random-sort --reverse
+         --ignore-leading-blanks --key=t --merge --month-sort --numeric-sort --parallel=d --random-sort --reverse
          --stable --unique --version-sort --zero-terminated !-o=w !-T=n !--compress-program=k !--files0-from=r
          !--output=w !--temporary-directory=n",
         Operands::Read,
@@ -39,12 +39,12 @@ pub(super) const PROGRAMS: &[Program] = &[
         Operands::Read,
     ),
     Program::reads(&["tr"], "-c -C -d -s -t --complement --delete --squeeze-repeats --truncate-set1", Operands::Text),
-    Program::reads(&["column"], "-c=t -e -J -L -n=t -N=t -o=t -R=t -s=t -t -x --separator=t --table", Operands::Read),
+    Program::reads(&["column"], "-c=d -e -J -L -n=t -N=t -o=t -R=t -s=t -t -x --separator=t --table", Operands::Read),
     Program::reads(&["paste"], "-d=t -s -z --delimiters=t --serial", Operands::Read),
     Program::reads(&["join"], "-1=t -2=t -a=t -e=t -i -j=t -o=t -t=t -v=t --header", Operands::Read),
     Program::reads(
         &["nl", "fold", "fmt", "expand", "unexpand"],
-        "-b=t -c -d=t -f=t -g=t -h=t -i=t -l=t -n=t -p -s=t -t=t -u -v=t -w=t --tabs=t --width=t --spaces",
+        "-b=t -c -d=t -f=t -g=t -h=t -i=t -l=t -n=t -p -s=t -t=d -u -v=t -w=d --tabs=d --width=d --spaces",
         Operands::Read,
     ),
     Program::reads(
@@ -80,14 +80,22 @@ fn sed(judge: &mut Judge<'_>, call: &Call) {
             .then(|| call.operands.first().cloned())
             .flatten(),
     );
+    let mut commands = String::new();
     for script in &scripts {
-        if !script.literal.as_deref().is_some_and(sed_only_prints) {
-            judge.ask(
+        match script.literal.as_deref().and_then(sed_that_prints) {
+            Some(letters) => commands.push_str(&letters),
+            None => judge.ask(
                 Level::TeamLead,
                 "command.program",
                 "the `sed` program may write, read or run something",
-            );
+            ),
         }
+    }
+    if endless_code::sed_may_loop(&commands) {
+        judge.unclear(
+            "command.endless",
+            "the `sed` program may go on for ever, or keep more with each line",
+        );
     }
     if call.has(&["-i", "--in-place"]) {
         for word in call.operands.iter().skip(usize::from(!by_option)) {
@@ -96,41 +104,35 @@ fn sed(judge: &mut Judge<'_>, call: &Call) {
     }
 }
 
-/// Tells whether a program for `sed` is surely one that only prints.
-fn sed_only_prints(script: &str) -> bool {
+/// Gives the commands of a program for `sed` that surely only prints; none of any other.
+fn sed_that_prints(script: &str) -> Option<String> {
+    let mut commands = String::new();
     let mut rest = script;
     loop {
         rest = rest.trim_start_matches([' ', '\t', '\n', ';']);
         if rest.is_empty() {
-            return true;
+            return Some(commands);
         }
         // An address, or two.
         for _ in 0..2 {
-            rest = match address(rest) {
-                Some(after) => after.trim_start(),
-                None => return false,
-            };
+            rest = address(rest)?.trim_start();
             match rest.strip_prefix(',') {
                 Some(after) => rest = after,
                 None => break,
             }
         }
         rest = rest.trim_start_matches(['!', ' ']);
-        let Some(command) = rest.chars().next() else {
-            return false;
-        };
+        let command = rest.chars().next()?;
+        commands.push(command);
         rest = &rest[command.len_utf8()..];
         rest = match command {
             'p' | 'd' | 'q' | '=' | 'n' | 'N' | 'D' | 'P' | 'g' | 'G' | 'h' | 'H' | 'x' | 'l'
             | 'Q' => rest,
-            's' => match substitution(rest) {
-                Some(after) => after,
-                None => return false,
-            },
-            _ => return false,
+            's' => substitution(rest)?,
+            _ => return None,
         };
         if !(rest.is_empty() || rest.starts_with([' ', ';', '\n'])) {
-            return false;
+            return None;
         }
     }
 }
@@ -195,7 +197,7 @@ fn awk(judge: &mut Judge<'_>, call: &Call) {
         let program = program.replace("||", " ");
         !DOES_MORE.iter().any(|word| program.contains(word)) && !awk_redirects(&program)
     });
-    if program.is_some_and(endless::awk_may_loop) {
+    if program.is_some_and(endless_code::awk_may_loop) {
         judge.unclear("command.endless", "the `awk` program may go on for ever");
     }
     if !only_prints {
@@ -280,7 +282,7 @@ fn jq(judge: &mut Judge<'_>, call: &Call) {
         .and_then(|word| word.literal.as_deref());
     let only_looks =
         program.is_some_and(|program| !DOES_MORE.iter().any(|word| program.contains(word)));
-    if program.is_some_and(endless::jq_may_loop) {
+    if program.is_some_and(endless_code::jq_may_loop) {
         judge.unclear("command.endless", "the `jq` program may go on for ever");
     }
     if !only_looks && !call.operands.is_empty() {
