@@ -63,6 +63,12 @@ fn tar(judge: &mut Judge<'_>, call: &Call) {
             "`tar` packs or unpacks files",
         );
     }
+    if !has('f', "--file") {
+        judge.unclear(
+            "command.waits",
+            "without `-f` `tar` waits for a tape, or for what a person types",
+        );
+    }
     let known = old
         .as_ref()
         .is_none_or(|letters| letters.chars().all(|c| "tvzjJfaxcrpkmh".contains(c)));
