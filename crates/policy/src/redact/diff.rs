@@ -50,6 +50,16 @@ impl Redactor {
         MaskedDiff { text, lines_masked }
     }
 
+    /// Masks one hunk, given by its lines with their signs: as it is masked in the diff that it is part of.
+    pub fn redact_hunk(&self, lines: &[String]) -> Vec<String> {
+        let count = |sides: [char; 2]| lines.iter().filter(|line| line.starts_with(sides)).count();
+        // Without its header a hunk's lines would be read as what stands around hunks.
+        let header = format!("@@ -1,{} +1,{} @@\n", count([' ', '-']), count([' ', '+']));
+        let diff = format!("{header}{}", lines.join("\n"));
+        let shown = self.redact_diff(&diff).text;
+        shown.split('\n').skip(1).map(str::to_owned).collect()
+    }
+
     /// Counts the lines of a unified diff that no view shows as they are.
     pub fn lines_masked(&self, diff: &str) -> usize {
         self.redact_diff(diff).lines_masked

@@ -211,3 +211,29 @@ fn what_a_view_hides_the_scan_refuses() {
         );
     }
 }
+
+// S3: a hunk shown by itself hides what the diff hides: a key's lines, and a line that looks like a header.
+#[test]
+fn a_hunk_is_masked_as_its_diff_is() {
+    let password = format!("-- password={}", noise(6, 16, ALNUM));
+    let body = [noise(7, 64, ALNUM), noise(8, 64, ALNUM)];
+    let [first, second] = &body;
+    let lines = [
+        label("BEGIN"),
+        first.clone(),
+        second.clone(),
+        label("END"),
+        password,
+    ];
+    let mut hunk: Vec<String> = lines.iter().map(|line| format!("-{line}")).collect();
+    hunk.extend([" kept".to_owned(), "+++ b/other".to_owned()]);
+    let shown = Redactor::default().redact_hunk(&hunk);
+    let diff = format!("--- a/k\n+++ b/k\n@@ -1,6 +1,2 @@\n{}\n", hunk.join("\n"));
+    let whole = Redactor::default().redact_diff(&diff);
+    assert_eq!(shown, whole.text.lines().skip(3).collect::<Vec<_>>());
+    let masked: Vec<_> = shown
+        .iter()
+        .map(|line| line.contains("[redacted"))
+        .collect();
+    assert_eq!(masked, [false, true, true, false, true, false, false]);
+}

@@ -294,12 +294,6 @@ fn hunks(cx: &Cx, shown: &PreviewItem) -> Vec<Hunk> {
         };
         format!("{sign}{}", String::from_utf8_lossy(line.content()))
     };
-    // Masked as the diff is: what is left out of one is left out of the other.
-    let masked = |lines: Vec<String>| -> Vec<String> {
-        let text = lines.join("\n");
-        let text = cx.redactor.redact_diff(&text).text;
-        text.split('\n').map(str::to_owned).collect()
-    };
     shown
         .diff
         .hunks
@@ -313,7 +307,9 @@ fn hunks(cx: &Cx, shown: &PreviewItem) -> Vec<Hunk> {
             new_lines: count(hunk.new_lines),
             accepted: shown.item.status != item::Status::Rejected
                 && !shown.item.rejected_hunks.contains(&count(index)),
-            lines: masked(hunk.lines.iter().map(line).collect()),
+            lines: cx
+                .redactor
+                .redact_hunk(&hunk.lines.iter().map(line).collect::<Vec<_>>()),
         })
         .collect()
 }
