@@ -16,10 +16,14 @@ pub(crate) fn first_lines(diff: &str, lines_max: usize) -> Shown {
     let mut text = String::new();
     // Not by `lines`, which drops a carriage return in front of a line's end.
     let lines = || diff.split_terminator('\n');
-    for line in lines().take(lines_max) {
+    let parts = hyperion_policy::redact::hunk_lines(diff);
+    for (line, in_hunk) in lines().zip(parts).take(lines_max) {
         let shown = visible_diff(line);
         text.push_str(&match line.as_bytes() {
-            [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => paint(style::STRONG, &shown),
+            // Within a hunk that is a line of the file, whatever it looks like.
+            [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] if !in_hunk => {
+                paint(style::STRONG, &shown)
+            }
             [b'+', ..] => paint(style::GOOD, &shown),
             [b'-', ..] => paint(style::BAD, &shown),
             [b'@', b'@', ..] => paint(style::HINT, &shown),
@@ -50,6 +54,9 @@ mod tests {
         let text = whole(DIFF);
         assert!(text.contains("\u{1b}[32m+tw\\x1b[8mo\u{1b}[0m"));
         assert_eq!(crate::view::plain(&text), DIFF.replace('\u{1b}', "\\x1b"));
+        // A line of a file that looks like a header is painted as what it is.
+        let text = whole("--- a/x\n+++ b/x\n@@ -1 +1 @@\n--- a/y\n+++ b/y\n");
+        assert!(text.contains("\u{1b}[31m--- a/y\u{1b}[0m") && text.contains("\u{1b}[32m+++ b/y"));
         let shown = first_lines(DIFF, 4);
         assert_eq!((shown.text.lines().count(), shown.left_out), (4, 2));
     }

@@ -141,6 +141,12 @@ enum Part {
     Added,
 }
 
+/// Tells of each line of a unified diff whether it is a line of a file, whatever it looks like.
+pub fn hunk_lines(diff: &str) -> Vec<bool> {
+    let in_file = |part| matches!(part, Part::Context | Part::Removed | Part::Added);
+    lines(diff).iter().map(|line| in_file(line.part)).collect()
+}
+
 struct Line<'t> {
     part: Part,
     /// Which hunk it stands in, counted from 1.

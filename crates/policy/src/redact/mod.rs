@@ -46,7 +46,7 @@ use assignment::NameKind;
 use found::Found;
 use words::{Hit, Words};
 
-pub use diff::MaskedDiff;
+pub use diff::{MaskedDiff, hunk_lines};
 pub use encoded::disguised;
 pub use known::MIN_KNOWN_BYTES;
 pub use stream::{MAX_HELD_BYTES, RedactStream};
