@@ -37,12 +37,12 @@ const fn steers(c: char) -> bool {
 const fn fills(c: char) -> bool {
     matches!(
         c,
-        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}'
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' | '\u{1d159}'
     )
 }
 
 /// What one such character says alone: nothing that text of some language would need.
-const fn hides_alone(c: char) -> bool {
+pub(crate) const fn hides_alone(c: char) -> bool {
     steers(c)
         || fills(c)
         || matches!(c, '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{e0000}'..='\u{e00ff}' | '\u{fff9}'..='\u{fffb}')
@@ -52,7 +52,7 @@ const fn hides_alone(c: char) -> bool {
 pub(crate) fn read(item: &ItemFacts, risks: &mut Risks) {
     let path = item.path.as_str();
     let texts = || item.added.iter().map(String::as_str).chain([path]);
-    if texts().any(hides) {
+    if texts().any(hides) || hides_in_name(path) {
         let says = "adds characters that cannot be seen, which can hide text or turn what is read";
         risks.add(RiskKind::Security, Severity::High, says, &item.path);
     }
@@ -80,6 +80,22 @@ fn hides(line: &str) -> bool {
         before = c;
     }
     false
+}
+
+/// Tells whether a name holds what cannot be told from nothing or from a space: in a name one is enough.
+///
+/// What joins letters, and chooses how a sign is drawn, is part of some languages' words and of emoji.
+fn hides_in_name(name: &str) -> bool {
+    let mut before = ' ';
+    name.chars().any(|c| {
+        let belongs = matches!(
+            c,
+            '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' | '\u{3000}' | '\u{e0100}'
+                ..='\u{e01ef}'
+        ) && !before.is_ascii();
+        before = c;
+        is_invisible(c) && !belongs
+    })
 }
 
 /// The script of a letter, as far as letters of it can be taken for Latin ones.
@@ -158,6 +174,28 @@ mod tests {
             "葛\u{e0100}城",
         ] {
             assert!(!hides(line), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_what_it_looks_like() {
+        for name in [
+            "src/ma\u{200b}in.rs",
+            "a\u{a0}b.txt",
+            "\u{feff}x",
+            "a\u{200d}b",
+            "n\u{1d159}",
+        ] {
+            assert!(hides_in_name(name), "{name:?}");
+        }
+        for name in [
+            "a b.txt",
+            "👩\u{200d}💻.md",
+            "❤\u{fe0f}.png",
+            "می\u{200c}خواهم",
+            "葛\u{e0100}城/日\u{3000}本",
+        ] {
+            assert!(!hides_in_name(name), "{name:?}");
         }
     }
 

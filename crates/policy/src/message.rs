@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::invisible::{hides_alone, is_invisible};
+
 /// The most characters of a subject line.
 pub const MAX_SUBJECT_CHARS: usize = 100;
 /// The most bytes of a whole message.
@@ -121,20 +123,19 @@ pub fn without_trailers(text: &str) -> String {
     kept.join("\n")
 }
 
-/// Tells whether git would read a line as one of Hyperion's trailers.
+/// Tells whether git, or whoever looks at it, would read a line as one of Hyperion's trailers.
 fn is_trailer(line: &str) -> bool {
-    let line =
-        line.trim_start_matches(|c: char| c.is_whitespace() || is_control(c) || is_unseen(c));
-    let head = line.get(..TRAILER_PREFIX.len());
+    let seen = |c: &char| !is_control(*c) && !is_invisible(*c);
+    let shown: String = line.chars().filter(seen).collect();
+    let head = shown.trim_start().get(..TRAILER_PREFIX.len());
     head.is_some_and(|head| head.eq_ignore_ascii_case(TRAILER_PREFIX))
 }
 
-const fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-}
-
+/// What steers a terminal or the reading direction, ends a line unseen, or is not seen at all.
 fn is_control(c: char) -> bool {
-    (c.is_control() && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    (c.is_control() && c != '\t')
+        || hides_alone(c)
+        || matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -160,6 +161,19 @@ mod tests {
             "fine"
         );
         assert_eq!(told("Cap the delay"), "fine");
+        assert_eq!(
+            told("Größe der Übergänge 👩\u{200d}💻 ❤\u{fe0f}, 10\u{a0}000"),
+            "fine"
+        );
+        for hidden in [
+            "Fix\u{200b} it",
+            "Fix \u{e0041}",
+            "a\u{2028}b",
+            "\u{3164}",
+            "\u{feff}a",
+        ] {
+            assert_ne!(told(hidden), "fine", "{hidden:?}");
+        }
         insta::assert_snapshot!(told(""), @"the message has no subject; say in its first line what the change does");
         insta::assert_snapshot!(told(&"x".repeat(101)), @"the subject has 101 characters; at most 100 are allowed, the rest belongs in the body");
         insta::assert_snapshot!(told("a\nb"), @"line 2 is not empty; leave a blank line between subject and body");
@@ -169,6 +183,7 @@ mod tests {
         line 1 has the control character '\u{1b}'; remove it
         line 3 has the control character '\r'; remove it
         line 4 begins with `Hyperion-`, which only Hyperion itself writes; remove it
+        line 5 has the control character '\u{200b}'; remove it
         line 5 begins with `Hyperion-`, which only Hyperion itself writes; remove it
         line 6 has the control character '\u{202e}'; remove it
         "#
@@ -183,6 +198,9 @@ mod tests {
         let clean = without_trailers(text);
         assert_eq!(clean, "Fix it\n\nBecause.\nReviewed-by: x\n");
         assert_eq!(commit_message(&clean), Ok(()));
+        for line in ["\u{ad}Hyperion-Task: T1", "Hyp\u{34f}erion-Task: T1"] {
+            assert!(commit_message(&format!("a\n\n{line}")).is_err(), "{line:?}");
+        }
         let hidden = without_trailers("a\n\n\u{202e}Hyp\u{1}erion-Task: T1");
         assert_eq!(hidden, "a\n");
     }
