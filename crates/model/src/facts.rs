@@ -109,6 +109,10 @@ pub struct ItemFacts {
     pub removed: Vec<String>,
     /// Whether the content is binary.
     pub binary: bool,
+    /// The text in binary content, which no diff shows; empty where the content is text.
+    pub binary_text: Vec<String>,
+    /// The text that was in it before.
+    pub binary_text_before: Vec<String>,
     /// Whether it has the content it had before, byte for byte.
     pub same_content: bool,
     /// Whether old and new content are the same but for white space.

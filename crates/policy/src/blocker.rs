@@ -270,19 +270,23 @@ fn secrets(
     blockers: &mut Vec<Blocker>,
     risks: &mut Risks,
 ) {
-    if item.added.is_empty() {
+    let (added, removed) = match item.binary {
+        true => (&item.binary_text, &item.binary_text_before),
+        false => (&item.added, &item.removed),
+    };
+    if added.is_empty() {
         return;
     }
-    let text = item.added.join("\n");
+    let text = added.join("\n");
     let plain = disguised(text.as_bytes());
     let plain_removed = plain
         .as_ref()
-        .and_then(|_| disguised(item.removed.join("\n").as_bytes()))
+        .and_then(|_| disguised(removed.join("\n").as_bytes()))
         .unwrap_or_default();
     let was_there = |secret: &str| {
         // A secret that spans lines, or an empty one, is never taken for one that was there.
         !secret.is_empty()
-            && (item.removed.iter().any(|line| line.contains(secret))
+            && (removed.iter().any(|line| line.contains(secret))
                 || plain_removed.lines().any(|line| line.contains(secret)))
     };
     let texts = [
@@ -312,9 +316,11 @@ fn secrets(
             continue;
         }
         // Only in a new file are the added lines the file's lines.
-        let line = (item.operation == Operation::Create && in_lines).then_some(finding.line);
+        let line = (item.operation == Operation::Create && in_lines && !item.binary)
+            .then_some(finding.line);
         let place = match line {
             Some(line) => format!("line {line} of {}", item.path),
+            None if item.binary => format!("the binary content of {}", item.path),
             None if !in_lines => format!("what {} stands for as text", item.path),
             None => format!("added line {} of {}", finding.line, item.path),
         };

@@ -56,11 +56,28 @@ pub(crate) fn read(item: &ItemFacts, risks: &mut Risks) {
         let says = "adds characters that cannot be seen, which can hide text or turn what is read";
         risks.add(RiskKind::Security, Severity::High, says, &item.path);
     }
+    if hides_as_binary(item) {
+        let says = "is text that no view shows, for it has characters of binary content";
+        risks.add(RiskKind::Security, Severity::High, says, &item.path);
+    }
     let is_code = Language::of(path) != Language::Prose;
     if (is_code && texts().any(has_lookalike)) || has_lookalike(path) {
         let says = "adds a name of Latin letters and of others that look like them";
         risks.add(RiskKind::Security, Severity::High, says, &item.path);
     }
+}
+
+/// Tells whether what would be read as text passes for binary: a NUL is enough, and many programs read on.
+fn hides_as_binary(item: &ItemFacts) -> bool {
+    let Some(first) = item.binary_text.first().filter(|_| item.binary) else {
+        return false;
+    };
+    let readable: usize = item.binary_text.iter().map(String::len).sum();
+    let is_code = !matches!(
+        Language::of(item.path.as_str()),
+        Language::Prose | Language::Other
+    );
+    is_code || first.starts_with("#!") || readable as u64 * 4 >= item.new_size * 3
 }
 
 /// Tells whether a line holds what a person cannot see: two such characters in a row, or one that no text needs.

@@ -6,6 +6,7 @@ use hyperion_git::{FileMode, Oid, RepoStore, TreePath};
 use hyperion_model::ChangeFacts;
 use hyperion_model::facts::{Class, ItemFacts, Operation};
 use hyperion_patch::{DiffOptions, LineKind, diff, is_binary};
+use hyperion_policy::redact::binary_text;
 use hyperion_policy::{Redactor, Rules, adds_secret};
 
 use super::MadeItem;
@@ -85,13 +86,23 @@ fn item_facts(item: &MadeItem) -> ItemFacts {
     if is_link(new_mode) && (old != new || !is_link(old_mode)) {
         added = vec![String::from_utf8_lossy(new).into_owned()];
     }
+    let binary = is_binary(old) || is_binary(new);
+    let text = |bytes| {
+        if binary {
+            binary_text(bytes)
+        } else {
+            Vec::new()
+        }
+    };
     ItemFacts {
         path: item.path.clone(),
         from_path: item.from_path.clone(),
         operation: operation(item.operation),
         added,
         removed: lines(LineKind::Removed),
-        binary: is_binary(old) || is_binary(new),
+        binary,
+        binary_text: text(new),
+        binary_text_before: text(old),
         same_content: item.old.is_some() && item.new.is_some() && old == new,
         only_whitespace: old != new
             && item.old.is_some()

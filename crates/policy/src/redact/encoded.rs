@@ -111,6 +111,22 @@ fn wide(content: &[u8]) -> Option<String> {
     Some(text.collect())
 }
 
+/// The fewest characters in a row that are text in binary content.
+const MIN_RUN_CHARS: usize = 8;
+
+/// Gives the text in binary content: what stands in it for everybody to read, and what two bytes a character say.
+pub fn binary_text(content: &[u8]) -> Vec<String> {
+    let wide = wide(content).unwrap_or_default();
+    [&*String::from_utf8_lossy(content), &wide]
+        .into_iter()
+        .flat_map(|text| {
+            text.split(|c: char| (c.is_control() && c != '\t') || c == char::REPLACEMENT_CHARACTER)
+        })
+        .filter(|run| run.chars().nth(MIN_RUN_CHARS - 1).is_some())
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Reads base64 in lines: one word is read wherever it stands, and what goes over a line's end shows in the whole.
 fn in_lines(content: &str) -> Option<String> {
     let body = content.trim();

@@ -47,7 +47,7 @@ use found::Found;
 use words::{Hit, Words};
 
 pub use diff::{MaskedDiff, hunk_lines};
-pub use encoded::disguised;
+pub use encoded::{binary_text, disguised};
 pub use known::MIN_KNOWN_BYTES;
 pub use stream::{MAX_HELD_BYTES, RedactStream};
 

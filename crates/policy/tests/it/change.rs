@@ -37,6 +37,8 @@ pub(crate) fn edit(path: &str, lines: &[&str]) -> ItemFacts {
         added: side('+'),
         removed: side('-'),
         binary: false,
+        binary_text: Vec::new(),
+        binary_text_before: Vec::new(),
         same_content: false,
         only_whitespace: false,
         mode: Some(0o100_644),

