@@ -1,5 +1,7 @@
 //! What is judged and asked about a change, and what the answer is bound to.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hyperion_api::assignment::Assignment;
 use hyperion_git::Oid;
 use hyperion_model::approval::{Approval, Status};
@@ -12,6 +14,7 @@ use hyperion_store::Filter;
 use serde_json::{Value, json};
 
 use super::links::led_astray;
+use super::materialise::mode_bits;
 use super::{
     MadeItem, Preview, accepted_lines, change_facts, mark_internal, moved_hunks, title,
     unified_diff,
@@ -133,16 +136,36 @@ pub(super) fn payload(
     Digest::of_json(&bound)
 }
 
-/// Gives what makes a change the same whoever files it, and when.
+/// Gives what makes a change the same whoever files it, when, and in whatever words.
+///
+/// That is what each path holds afterwards, not how it came there: a rename is a file made and another one taken away.
 pub(super) fn content(set: &ChangeSet, asked: &QuestionDocument, accepted: &[MadeItem]) -> Digest {
-    let mut bound = bound(set, asked);
-    // A diff does not tell what is in a binary file.
-    let contents = accepted.iter().map(|item| {
-        let bytes = item.new.as_ref().map(|side| side.bytes.as_slice());
-        bytes.map(|bytes| Digest::of(bytes).to_string())
-    });
-    bound["contents"] = contents.collect();
-    Digest::of_json(&bound)
+    let mut results = BTreeMap::new();
+    for item in accepted.iter().filter(|item| is_change(item)) {
+        if let Some(from) = item.from_path.as_ref().filter(|from| **from != item.path) {
+            results.entry(from.as_str()).or_insert(Value::Null);
+        }
+        let result = item
+            .new
+            .as_ref()
+            .map(|side| json!([mode_bits(side.mode), Digest::of(&side.bytes).to_string()]));
+        results.insert(item.path.as_str(), json!(result));
+    }
+    // What is run is the same in whatever order, however often and with whatever blanks around it.
+    let checks: BTreeSet<&str> = asked.checks.iter().map(|check| check.trim()).collect();
+    let bound = bound(set, asked);
+    Digest::of_json(&json!({
+        "action": bound["action"],
+        "repo": bound["details"]["repo"],
+        "branch": bound["details"]["branch"],
+        "takes_back": bound["details"]["takes_back"],
+        "checks": checks,
+        "results": results,
+    }))
+}
+
+fn is_change(item: &MadeItem) -> bool {
+    item.old != item.new || item.from_path.is_some()
 }
 
 fn bound(set: &ChangeSet, asked: &QuestionDocument) -> Value {

@@ -166,7 +166,18 @@ fn what_was_rejected_is_not_asked_again() {
             && detail.ends_with(": not this release"),
         "{detail}"
     );
+    // Nor in other words: with other blanks around its check, or what is renamed as made and taken away.
+    world.file_to_end(&more(" true "), 1);
     world.ask(&more("test -s more.txt"));
+    let moves = |task| task_request("Move it").class("feature").task(task);
+    let asked = world.ask(&moves(task("T1", "move it").rename("a.txt", "b.txt")));
+    world.run(&["approval", "reject", &asked.approval]).code(0);
+    let same = task("T1", "move it").create("b.txt", "a\n").delete("a.txt");
+    let again = world.file_to_end(&moves(same), 1);
+    assert_eq!(
+        again["summary"]["not_landed"][0]["why"], "rejected",
+        "{again:#}"
+    );
 }
 
 // X9, S3: a rollback says what it takes back; what landed keeps the time it landed at.
