@@ -174,10 +174,10 @@ impl Output {
         text: impl FnOnce(&[T], Option<usize>) -> String,
     ) -> anyhow::Result<()> {
         match format {
-            Format::Json => self.data(&serde_json::to_string_pretty(list)?),
+            Format::Json => self.data(&crate::output::format::pretty(list)?),
             Format::Jsonl => {
                 for item in &list.items {
-                    self.data(&serde_json::to_string(item)?);
+                    self.data(&crate::output::format::compact(item)?);
                 }
             }
             Format::Table if list.items.is_empty() => self.say(nothing),

@@ -145,7 +145,7 @@ fn list(args: &ListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     match args.format.format {
         Format::Json => {
             let items: Vec<_> = rows.iter().map(Row::as_json).collect();
-            cx.output.data(&serde_json::to_string_pretty(
+            cx.output.data(&crate::output::format::pretty(
                 &json!({"items": items, "next_cursor": null}),
             )?);
         }

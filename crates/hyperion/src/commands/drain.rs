@@ -229,7 +229,9 @@ async fn drain(
         let report = now.report(&first, &last, &metrics, began.elapsed());
         last = now;
         match format {
-            Format::Json | Format::Jsonl => cx.output.data(&serde_json::to_string(&report)?),
+            Format::Json | Format::Jsonl => {
+                cx.output.data(&crate::output::format::compact(&report)?)
+            }
             Format::Table => cx.output.progress(&line(&report)),
         }
         if args.watch && idle.troubles != told_troubles {

@@ -57,7 +57,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         match format {
             Format::Json => cx
                 .output
-                .data(&serde_json::to_string_pretty(&List::whole(latest))?),
+                .data(&crate::output::format::pretty(&List::whole(latest))?),
             Format::Table if latest.is_empty() && !args.follow => {
                 cx.output.say("Nothing happened.");
             }
@@ -145,7 +145,7 @@ impl Args {
 
 fn show(event: &Event, format: Format, cx: &Cx) -> serde_json::Result<()> {
     match format {
-        Format::Json | Format::Jsonl => cx.output.data(&serde_json::to_string(event)?),
+        Format::Json | Format::Jsonl => cx.output.data(&crate::output::format::compact(event)?),
         Format::Table => cx
             .output
             .data(&view::event::line(event, cx.zone(), cx.output.width())),

@@ -1,6 +1,7 @@
 //! In which form data is written.
 
 use clap::ValueEnum;
+use hyperion_policy::is_invisible;
 use serde::Serialize;
 
 /// The form of a command's data on standard output: for people, as the one JSON document that the
@@ -32,8 +33,58 @@ impl Format {
     pub(crate) fn write(self, value: &impl Serialize) -> Result<Option<String>, serde_json::Error> {
         match self {
             Self::Table => Ok(None),
-            Self::Json => serde_json::to_string_pretty(value).map(Some),
-            Self::Jsonl => serde_json::to_string(value).map(Some),
+            Self::Json => pretty(value).map(Some),
+            Self::Jsonl => compact(value).map(Some),
+        }
+    }
+}
+
+/// Writes JSON over several lines; a terminal shows it as it stands, too.
+pub(crate) fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(value).map(escaped)
+}
+
+/// Writes JSON on one line; a terminal shows it as it stands, too.
+pub(crate) fn compact(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string(value).map(escaped)
+}
+
+/// Escapes what steers a terminal or draws nothing, which JSON leaves as it is: the values stay the same.
+fn escaped(json: String) -> String {
+    // Below the space JSON escapes all that stands in a text; what is left are its own line ends.
+    let steers = |c: char| c > '~' && (c.is_control() || is_invisible(c));
+    if !json.contains(steers) {
+        return json;
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if steers(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // T1: JSON is looked at on terminals, too.
+    #[test]
+    fn json_steers_no_terminal_and_says_the_same() {
+        let value = vec!["a\u{9b}31m\u{202e}\u{7f}\u{1b}[0m\u{e0041}é\n"];
+        let json = compact(&value).unwrap();
+        assert_eq!(
+            json,
+            r#"["a\u009b31m\u202e\u007f\u001b[0m\udb40\udc41é\n"]"#
+        );
+        for json in [json, pretty(&value).unwrap()] {
+            let back: Vec<String> = serde_json::from_str(&json).unwrap();
+            assert_eq!(back, value);
         }
     }
 }
