@@ -254,8 +254,14 @@ impl AgentClone {
         Ok(states)
     }
 
-    /// What a commit would change, or what was changed since it was added: a unified diff of these paths.
-    pub fn diff(&self, staged: bool, paths: &[TreePath]) -> Result<Vec<u8>, CloneError> {
+    /// What a commit would change, or what was changed since it was added: a unified diff of these paths, with so many lines
+    /// around each change.
+    pub fn diff(
+        &self,
+        staged: bool,
+        lines_around: u32,
+        paths: &[TreePath],
+    ) -> Result<Vec<u8>, CloneError> {
         self.check()?;
         if paths.is_empty() {
             return Ok(Vec::new());
@@ -270,6 +276,7 @@ impl AgentClone {
             "--dst-prefix=b/",
         ]);
         let call = if staged { call.arg("--cached") } else { call };
+        let call = call.arg(format!("--unified={lines_around}"));
         let paths = paths.iter().map(|path| path.to_os_path().as_os_str());
         Ok(call.arg("--").args(paths).wall(LONG).output()?)
     }

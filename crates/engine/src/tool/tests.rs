@@ -396,6 +396,53 @@ fn a_guess_of_a_masked_secret_is_answered_like_any_other() {
     assert_eq!(file, text);
 }
 
+// C8, X1: no edit brings to light what is masked: not by what stands around it, and not by joining its line to another.
+#[test]
+fn an_edit_leaves_what_is_masked_hidden() {
+    let key: String = (0..24_u8)
+        .map(|line| {
+            let body = hyperion_tools::filesystem::sha256(&[line]);
+            format!("{}\n", body.get(..64).unwrap())
+        })
+        .collect();
+    let [begin, end] = ["BEGIN", "END"].map(|word| format!("-----{word} PRIVATE KEY-----\n"));
+    let key = format!(
+        "top\n{begin}{:A<64}\n{key}{end}last\n",
+        "MIIEvgIBADANBgkqhkiG9w0BAQEFAASC"
+    );
+    let password = "first\npassword = Xk29fjQ81lmPz07aQ\nlast\n";
+    let scene = Scene::new(&[("key", &key), ("conf", password)]);
+    let edit = |path: &str, more: serde_json::Value| {
+        let read = scene.call("readFile", json!({"path": path}));
+        let mut parameters = json!({"path": path, "sha256": read["sha256"]});
+        let fields = more.as_object().unwrap().clone();
+        parameters.as_object_mut().unwrap().extend(fields);
+        scene.refused("editFile", parameters)
+    };
+    for (first, last) in [(2, 3), (2, 4), (2, 12)] {
+        let cut = json!({"startLine": first, "endLine": last, "newContent": ""});
+        assert_eq!(edit("key", cut), "secret.masked", "{first} {last}");
+    }
+    let joined = json!({"oldText": "first\n", "newText": "an_example"});
+    assert_eq!(edit("conf", joined), "edit.no_match");
+    for (path, text) in [("key", key.as_str()), ("conf", password)] {
+        let file = fs::read_to_string(scene.world.repo.path().join(path)).unwrap();
+        assert_eq!(file, text);
+    }
+    let last = json!({"oldText": "last", "newText": "end"});
+    let read = scene.call("readFile", json!({"path": "key"}));
+    let whole = json!({"path": "key", "sha256": read["sha256"], "startLine": 2, "endLine": 28, "newContent": ""});
+    scene.call("editFile", whole);
+    let read = scene.call("readFile", json!({"path": "key"}));
+    assert_eq!(read["content"], "top\nlast\n");
+    let mut parameters = json!({"path": "key", "sha256": read["sha256"]});
+    parameters
+        .as_object_mut()
+        .unwrap()
+        .extend(last.as_object().unwrap().clone());
+    scene.call("editFile", parameters);
+}
+
 // C8: what is written two bytes a character or in base64 is text to whoever reads it.
 #[test]
 fn secrets_in_disguise_neither_leave_nor_come_in() {

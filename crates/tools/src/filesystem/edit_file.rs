@@ -27,22 +27,21 @@ pub fn edit_file(place: &Place<'_>, params: &EditFile) -> Result<WriteResult, Pr
     let text = Text::read(path, &before, params.encoding)?;
     let masked = place.overseer.mask(&text.text);
     let shown = masked.as_deref().unwrap_or(&text.text);
-    let edited = match edit {
+    let (edited, first, last) = match edit {
         Edit::Lines { first, last, new } => {
             let edited = by_lines(path, &text.text, first, last, new)?;
             let hidden = masked_lines(&text.text, shown).any(|line| (first..=last).contains(&line));
             // Writing the very secret that stands there would change nothing, and so tell a guess that is right.
             if hidden && (edited == text.text || place.overseer.mask(new).is_some()) {
-                return Err(Problem::new(
-                    "secret.masked",
-                    format!("a line from {first} to {last} of {path} holds a masked secret, and the new text holds one, too"),
-                )
-                .hint("take the secret out of the new text, or leave those lines alone"));
+                return Err(holds_one_too(path, first, last));
             }
-            edited
+            (edited, first, last)
         }
         Edit::Match { old, new } => by_match(path, &text.text, shown, old, new)?,
     };
+    if masked.is_some() {
+        keep_hidden(place, path, (&text.text, shown), &edited, (first, last))?;
+    }
     if edited == text.text {
         return Err(
             Problem::new("edit.no_match", format!("the edit would not change {path}"))
@@ -128,18 +127,76 @@ fn masked_lines(text: &str, shown: &str) -> impl Iterator<Item = u64> {
     pairs.filter_map(|((is, shown), number)| (is != shown).then_some(number))
 }
 
+/// Refuses an edit after which a line would be shown that is masked now: what is a secret is told by what stands around it,
+/// like a key by its first lines.
+fn keep_hidden(
+    place: &Place<'_>,
+    path: &str,
+    (text, shown): (&str, &str),
+    edited: &str,
+    (first, last): (u64, u64),
+) -> Result<(), Problem> {
+    let masked = place.overseer.mask(edited);
+    let shown_after = masked.as_deref().unwrap_or(edited);
+    let count = |text: &str| text.split('\n').count() as u64;
+    let moved = |line: u64| (line + count(edited)).saturating_sub(count(text));
+    let hidden: BTreeSet<u64> = masked_lines(text, shown).collect();
+    let hidden_after: BTreeSet<u64> = masked_lines(edited, shown_after).collect();
+    // Around what was masked, the new lines can make a secret that they are not alone.
+    let replaces_some = first <= last && hidden.range(first..=last).next().is_some();
+    if replaces_some && hidden_after.range(first..).any(|line| *line <= moved(last)) {
+        return Err(holds_one_too(path, first, last));
+    }
+    let after = |line: u64| if line < first { line } else { moved(line) };
+    let mut others = hidden.iter().filter(|line| !(first..=last).contains(*line));
+    match others.find(|line| !hidden_after.contains(&after(**line))) {
+        None => Ok(()),
+        Some(line) => Err(Problem::new(
+            "secret.masked",
+            format!(
+                "line {line} of {path} is part of a masked secret, and would not be masked any more"
+            ),
+        )
+        .hint(
+            "replace all the lines of the secret in one edit, or leave the lines around it alone",
+        )),
+    }
+}
+
+fn holds_one_too(path: &str, first: u64, last: u64) -> Problem {
+    Problem::new(
+        "secret.masked",
+        format!("a line from {first} to {last} of {path} holds a masked secret, and the new text holds one, too"),
+    )
+    .hint("take the secret out of the new text, or leave those lines alone")
+}
+
 /// Replaces the only place where `old` stands. A line that is shown masked never matches: whether a guess is right would
-/// be told by the answer.
-fn by_match(path: &str, text: &str, shown: &str, old: &str, new: &str) -> Result<String, Problem> {
+/// be told by the answer. Gives the first and the last line that it touches, too.
+fn by_match(
+    path: &str,
+    text: &str,
+    shown: &str,
+    old: &str,
+    new: &str,
+) -> Result<(String, u64, u64), Problem> {
     let ending = line_ending(text);
     // A caller who was shown the lines may not have seen how they end.
     let respelled = in_style(old, ending);
     let old = if text.contains(old) { old } else { &respelled };
     let new = in_style(new, ending);
     let hidden: BTreeSet<u64> = masked_lines(text, shown).collect();
+    let touched = |at: usize| {
+        let first = count_lines_before(text, at) as u64;
+        let last = first + old.matches('\n').count() as u64;
+        let head = text.get(..at).unwrap_or_default();
+        let before = if new.is_empty() { head } else { &new };
+        // Otherwise the line that follows goes on where these end.
+        let ends_a_line = before.is_empty() || before.ends_with('\n');
+        (first, last - u64::from(ends_a_line && old.ends_with('\n')))
+    };
     let is_shown = |at: &usize| {
-        let first = count_lines_before(text, *at) as u64;
-        let last = first + old.trim_end_matches('\n').matches('\n').count() as u64;
+        let (first, last) = touched(*at);
         hidden.range(first..=last).next().is_none()
     };
     let found: Vec<usize> = occurrences(text, old)
@@ -147,11 +204,15 @@ fn by_match(path: &str, text: &str, shown: &str, old: &str, new: &str) -> Result
         .take(PLACES_MAX + 1)
         .collect();
     match found.as_slice() {
-        [at] => Ok(format!(
-            "{}{new}{}",
-            text.get(..*at).unwrap_or_default(),
-            text.get(at + old.len()..).unwrap_or_default()
-        )),
+        [at] => {
+            let (first, last) = touched(*at);
+            let edited = format!(
+                "{}{new}{}",
+                text.get(..*at).unwrap_or_default(),
+                text.get(at + old.len()..).unwrap_or_default()
+            );
+            Ok((edited, first, last))
+        }
         [] => Err(
             Problem::new("edit.no_match", format!("oldText does not occur in {path}")).hint(
                 "copy it from what readFile gave, with its blanks and without line numbers; masked secrets cannot be matched: edit such lines by number",
@@ -298,7 +359,7 @@ mod tests {
     #[test]
     fn a_match_over_lines_fits_a_file_with_other_line_endings() {
         let text = "a\r\nb\r\nc\r\n";
-        let edited = by_match("f", text, text, "a\nb\n", "x\ny\n").unwrap();
-        assert_eq!(edited, "x\r\ny\r\nc\r\n");
+        let (edited, first, last) = by_match("f", text, text, "a\nb\n", "x\ny\n").unwrap();
+        assert_eq!((edited.as_str(), first, last), ("x\r\ny\r\nc\r\n", 1, 2));
     }
 }

@@ -1,5 +1,6 @@
 //! What the git server shows: status, differences, history.
 
+use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +21,11 @@ const FILES_MAX: usize = 1000;
 const DIFF_FILES_MAX: usize = 500;
 /// The most bytes of a difference.
 const DIFF_MAX_BYTES: usize = 256 * 1024;
+/// How many lines are shown around a change, and how many are all of a file.
+const LINES_AROUND: u32 = 3;
+const WHOLE_FILE: u32 = 100_000_000;
+/// The shortest line of a key.
+const LONG_WORD: usize = 16;
 /// How many commits are listed unless told otherwise, and at most.
 const LOG_DEFAULT: u32 = 20;
 const LOG_MAX: u32 = 200;
@@ -132,9 +138,21 @@ pub(super) fn diff(at: &At<'_>, wanted: &Diff) -> Result<DiffResult, Error> {
     }
     let more = left_out.len().saturating_sub(FILES_MAX);
     left_out.truncate(FILES_MAX);
-    let text = at.clone.git.diff(wanted.staged, &shown).map_err(unusable)?;
+    let diff = |lines_around| {
+        let git = &at.clone.git;
+        let made = git.diff(wanted.staged, lines_around, &shown);
+        let text = made.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        text.map_err(unusable)
+    };
+    let text = diff(LINES_AROUND)?;
+    let text = if has_long_word(&text) {
+        let whole = diff(WHOLE_FILE)?;
+        masked_as(&text, &whole, &at.oversight.shown_diff(&whole))
+    } else {
+        text
+    };
     // Masked before it is cut, so that no half of a secret is left.
-    let text = at.oversight.shown_diff(&String::from_utf8_lossy(&text));
+    let text = at.oversight.shown_diff(&text);
     let (diff, truncated) = cut(text, DIFF_MAX_BYTES);
     Ok(DiffResult {
         staged: wanted.staged,
@@ -144,6 +162,40 @@ pub(super) fn diff(at: &At<'_>, wanted: &Diff) -> Result<DiffResult, Error> {
         left_out,
         untracked,
     })
+}
+
+/// Tells whether a line could be one of a secret of several lines.
+fn has_long_word(diff: &str) -> bool {
+    let is_of_a_word = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'=');
+    let words = diff.as_bytes().split(|c| !is_of_a_word(c));
+    words.into_iter().any(|word| word.len() >= LONG_WORD)
+}
+
+/// Masks those lines of a diff that are masked where their whole file is shown: a hunk can begin in the middle of a key.
+fn masked_as(diff: &str, whole: &str, masked: &str) -> String {
+    let body = |line: &'_ str| line.get(1..).map(str::to_owned).unwrap_or_default();
+    let pairs = whole.split('\n').zip(masked.split('\n'));
+    let hidden: BTreeMap<String, String> = pairs
+        .filter(|(is, shown)| is != shown)
+        .map(|(is, shown)| (body(is), body(shown)))
+        .collect();
+    if hidden.is_empty() {
+        return diff.to_owned();
+    }
+    let lines = diff.split('\n').map(|line| {
+        // Behind a hunk's numbers git gives a line of the file, any that it takes for a heading.
+        if let Some((numbers, _)) = line
+            .strip_prefix("@@ ")
+            .and_then(|rest| rest.split_once(" @@"))
+        {
+            return format!("@@ {numbers} @@");
+        }
+        match (line.get(..1), hidden.get(&body(line))) {
+            (Some(sign), Some(shown)) => format!("{sign}{shown}"),
+            _ => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Cuts a text behind a line.

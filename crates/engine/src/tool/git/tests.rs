@@ -675,3 +675,30 @@ fn commits_that_are_in_no_backup_are_counted() {
     assert_eq!(take().manifest.in_clones, 0);
     assert_eq!(doctor(), None);
 }
+
+// C8: a hunk that begins or ends in the middle of a key shows nothing of it.
+#[test]
+fn a_diff_shows_no_part_of_a_key() {
+    let lines: Vec<String> = (0..24_u8)
+        .map(|line| hyperion_tools::filesystem::sha256(&[line]))
+        .collect();
+    let [begin, end] = ["BEGIN", "END"].map(|word| format!("-----{word} PRIVATE KEY-----\n"));
+    let key = |body: &[String]| format!("{begin}{}\n{end}last\n", body.join("\n"));
+    let scene = Scene::new(&[("key", &key(&lines))]);
+    let agent = scene.agent();
+    agent.call(&scene, "createBranch", json!({"name": "agent/1-a"}));
+    let mut other = lines.clone();
+    other.insert(12, "junk".to_owned());
+    let shorter = lines.get(..20).unwrap();
+    for changed in [
+        key(&lines).replace("last", "end"),
+        key(&other),
+        key(shorter),
+    ] {
+        agent.write("key", &changed);
+        let diff = agent.call(&scene, "diff", json!({}))["diff"].to_string();
+        assert!(diff.contains("@@"), "{diff}");
+        let leaked = lines.iter().find(|line| diff.contains(line.as_str()));
+        assert_eq!(leaked, None, "{diff}");
+    }
+}
