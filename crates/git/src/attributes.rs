@@ -60,7 +60,8 @@ pub(crate) struct Attributes {
 impl Attributes {
     /// Whether a program, or a table of characters, stands between what is stored and what is written.
     pub(crate) const fn are_filtered(&self) -> bool {
-        matches!(self.filter, Value::Is(_)) || matches!(self.encoding, Value::Is(_))
+        // An encoding without a name is one that git stops at.
+        matches!(self.filter, Value::Is(_)) || matches!(self.encoding, Value::Is(_) | Value::Set)
     }
 }
 

@@ -78,15 +78,25 @@ pub enum NotStored {
 impl RepoStore {
     /// Says of each file what `git add` would store of it, by the attributes of a tree.
     ///
-    /// Where the files themselves change `.gitattributes`, what comes of it has to be what those would store, too.
-    pub fn stored(&self, tree: &Oid, files: &[NewFile<'_>]) -> Result<Vec<Stored>, GitError> {
+    /// Where `.gitattributes` are among these files, or among those that are `gone` afterwards, what comes of it has to be what
+    /// is stored without the old ones, too.
+    pub fn stored(
+        &self,
+        tree: &Oid,
+        files: &[NewFile<'_>],
+        gone: &BTreeSet<TreePath>,
+    ) -> Result<Vec<Stored>, GitError> {
         let paths: BTreeSet<&TreePath> = files.iter().map(|file| file.path).collect();
         let before = self.plain_attributes(tree, &paths, &BTreeMap::new())?;
-        let own: BTreeMap<TreePath, Option<&[u8]>> = files
+        let says_how =
+            |path: &TreePath| path.components().last() == Some(ATTRIBUTES_FILE.as_bytes());
+        let mut own: BTreeMap<TreePath, Option<&[u8]>> = gone
             .iter()
-            .filter(|file| file.path.components().last() == Some(ATTRIBUTES_FILE.as_bytes()))
-            .map(|file| (file.path.clone(), Some(file.bytes)))
+            .filter(|path| says_how(path))
+            .map(|path| (path.clone(), None))
             .collect();
+        let new = files.iter().filter(|file| says_how(file.path));
+        own.extend(new.map(|file| (file.path.clone(), Some(file.bytes))));
         let after = if own.is_empty() {
             BTreeMap::new()
         } else {
@@ -255,6 +265,8 @@ fn line_ends(attributes: &Attributes) -> LineEnds {
     // `crlf` is what `text` was called before.
     let text = match &attributes.text {
         Value::Unspecified => &attributes.crlf,
+        // Any other word says nothing, to git.
+        Value::Is(word) if word != "auto" && word != "input" => &attributes.crlf,
         said => said,
     };
     match text {

@@ -5,7 +5,7 @@ use hyperion_api::task_request::Change;
 use hyperion_git::{FileMode, NewFile, Oid, RepoStore, Stored, TreePath};
 use hyperion_model::Digest;
 
-use super::materialise::{ItemFailure, MadeItem};
+use super::materialise::{ItemFailure, MadeItem, Side};
 use super::result::body;
 use crate::Error;
 
@@ -36,7 +36,15 @@ pub(super) fn store_as_git_would(
             });
         }
     }
-    let stored = git.stored(tree, &files)?;
+    let gone = items.iter().filter_map(|item| match &item.from_path {
+        Some(from) => Some(TreePath::from(from.as_str())),
+        None => {
+            let is_file = |new: &Side| new.mode != FileMode::Symlink;
+            let stays = item.new.as_ref().is_some_and(is_file);
+            (!stays).then(|| TreePath::from(item.path.as_str()))
+        }
+    });
+    let stored = git.stored(tree, &files, &gone.collect())?;
     let mut failures = Vec::new();
     for (index, stored) in numbers.into_iter().zip(stored) {
         match stored {

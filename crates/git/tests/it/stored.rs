@@ -1,12 +1,13 @@
 //! What is written to a tree is what `git add` would store, so that no landing leaves a work tree that shows as edited.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use hyperion_git::{BlockReason, Move, NewFile, NotStored, Stored, TreeEdit, TreePath};
 
 use crate::world::{World, candidate, gits, landing, publish, put, with_each_git};
 
-const ATTRIBUTES: [(&str, &str); 16] = [
+const ATTRIBUTES: [(&str, &str); 17] = [
     ("none", ""),
     ("bin", "binary"),
     ("text", "text"),
@@ -18,6 +19,7 @@ const ATTRIBUTES: [(&str, &str); 16] = [
     ("autocrlf", "text=auto eol=crlf"),
     ("off", "-text eol=crlf"),
     ("old", "crlf"),
+    ("word", "text=other crlf"),
     ("input", "crlf=input"),
     ("ident", "ident"),
     ("both", "text ident"),
@@ -102,7 +104,7 @@ fn land_everything(world: &World, autocrlf: &str) {
             old: *old,
         })
         .collect();
-    let stored = store.stored(&tip, &new).unwrap();
+    let stored = store.stored(&tip, &new, &BTreeSet::new()).unwrap();
     let mut edits: Vec<TreeEdit> = Vec::new();
     for ((path, _, bytes), stored) in files.iter().zip(stored) {
         let path_text = path.to_string();
@@ -176,7 +178,11 @@ fn what_goes_through_a_filter_is_refused_unless_the_filter_would_keep_it() {
         let said = |path: &str, bytes: &[u8], old: Option<&[u8]>| {
             let path = &TreePath::from(path);
             let file = NewFile { path, bytes, old };
-            match store.stored(&tip, &[file]).unwrap().remove(0) {
+            match store
+                .stored(&tip, &[file], &BTreeSet::new())
+                .unwrap()
+                .remove(0)
+            {
                 Stored::Refused(why) => why.to_string(),
                 other => format!("{other:?}"),
             }
@@ -233,7 +239,7 @@ fn a_change_is_stored_by_the_tips_attributes_and_fits_its_own() {
                 file(&bat, b"x\r\nY\r\n"),
                 file(&cmd, b"x\r\n"),
             ];
-            store.stored(&tip, &files).unwrap()
+            store.stored(&tip, &files, &BTreeSet::new()).unwrap()
         };
         let lf = Stored::Otherwise(b"x\nY\n".to_vec());
         assert_eq!(
@@ -243,6 +249,47 @@ fn a_change_is_stored_by_the_tips_attributes_and_fits_its_own() {
         let path = cmd.clone();
         let unlike = Stored::Refused(NotStored::UnlikeOwnAttributes { path });
         assert_eq!(files(b"*.cmd text\n"), [Stored::AsItIs, lf, unlike]);
+    });
+}
+
+// M6: attributes that a change takes away, or moves, say nothing any more.
+#[test]
+fn a_change_fits_the_attributes_that_it_leaves() {
+    with_each_git(|world| {
+        world.write(".gitattributes", "* text\n");
+        world.write("s/.gitattributes", "*.txt -text\n");
+        let tip = world.commit_all("attributes");
+        let path = TreePath::from("s/a.txt");
+        let file = NewFile {
+            path: &path,
+            bytes: b"x\r\n",
+            old: None,
+        };
+        let stored = |gone| world.store().stored(&tip, &[file], &gone).unwrap();
+        assert_eq!(stored(BTreeSet::new()), [Stored::AsItIs]);
+        let gone = BTreeSet::from(["s/.gitattributes".into()]);
+        let path = path.clone();
+        let unlike = Stored::Refused(NotStored::UnlikeOwnAttributes { path });
+        assert_eq!(stored(gone), [unlike]);
+    });
+}
+
+// M6: git stops at an encoding without a name, which is found before the branch moves.
+#[test]
+fn an_encoding_without_a_name_does_not_move_the_branch() {
+    with_each_git(|world| {
+        world.write("a.txt", "one\n");
+        let tip = world.commit_all("one");
+        let store = world.store();
+        let edits = [
+            put(".gitattributes", "*.txt working-tree-encoding\n"),
+            put("a.txt", "two\n"),
+        ];
+        let landing = landing(world, &tip, &candidate(&store, &tip, &edits));
+        publish(&store, &landing);
+        let moved = store.move_branch(&landing).unwrap();
+        assert!(matches!(moved, Move::Blocked(_)), "{moved:?}");
+        assert_eq!(world.head(), tip);
     });
 }
 
