@@ -10,8 +10,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::view::hint;
 
-/// The most bytes that are read; the engine's own limit is lower and has the better message.
-const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// The most bytes that are read. The engine takes no more, and is not sent what it would break off.
+const MAX_BYTES: u64 = hyperion_engine::intake::MAX_BYTES as u64;
 
 /// Where a request is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,10 +130,10 @@ fn read_file(shown: &Path, path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn too_large(source: &Source) -> Failure {
     Failure::usage(format!(
-        "{source}larger than {} MB",
+        "{source}the input is larger than {} MiB",
         MAX_BYTES / 1024 / 1024
     ))
-    .hint("split it into several requests")
+    .hint("split it into several files")
 }
 
 #[cfg(test)]
