@@ -20,8 +20,8 @@ fn by_hand(world: &World, subject: &str, act: impl Fn(&World)) -> String {
 }
 
 /// Files a change that was made on a commit, and gives what its question says.
-fn asked(world: &mut World, change: RequestFile) -> (RequestId, Vec<String>) {
-    let id = world.file(&change);
+fn asked(world: &mut World, change: &RequestFile) -> (RequestId, Vec<String>) {
+    let id = world.file(change);
     world.settle_others();
     let open = world.cx.store.list::<approval::Approval>(&Filter::open());
     let question = open.unwrap().rows.pop().unwrap();
@@ -57,7 +57,7 @@ fn a_merge_that_comes_to_nothing_names_what_made_it_empty() {
     });
     by_hand(&world, "Say more", |world| world.repo.write("b.txt", "b\n"));
     let removes = task("T1", "remove a").replace("m.py", rest);
-    let (id, reasons) = asked(&mut world, change(&base, removes));
+    let (id, reasons) = asked(&mut world, &change(&base, removes));
     assert_eq!(
         reasons[0],
         "its base is 2 commits behind main: merging it with main as it is now changes nothing"
@@ -95,7 +95,7 @@ fn a_conflict_is_told_before_anybody_is_asked() {
         world.repo.git(&["mv", "a.txt", "b.txt"]);
     });
     let says = task("T1", "say deux").replace("a.txt", &text.replace("two", "deux"));
-    let (_, reasons) = asked(&mut world, change(&base, says));
+    let (_, reasons) = asked(&mut world, &change(&base, says));
     assert_eq!(
         reasons[..2],
         [
@@ -127,7 +127,7 @@ fn both_sides_are_shown_of_files_that_only_some_have() {
         .replace("a.txt", "one\ndeux\nthree\n")
         .delete("c.txt")
         .create("new.txt", "theirs\n");
-    let (_, reasons) = asked(&mut world, change(&base, made));
+    let (_, reasons) = asked(&mut world, &change(&base, made));
     assert_eq!(
         reasons[1..4],
         [
@@ -152,7 +152,7 @@ fn a_base_that_is_behind_is_told() {
     let base = world.repo.tip("main");
     by_hand(&world, "Add b", |world| world.repo.write("b.txt", "b\n"));
     let says = task("T1", "say two").replace("a.txt", "two\n");
-    let (_, reasons) = asked(&mut world, change(&base, says));
+    let (_, reasons) = asked(&mut world, &change(&base, says));
     assert_eq!(
         reasons[0],
         "its base is 1 commit behind main: it merges without conflict"
@@ -166,7 +166,7 @@ fn a_question_says_what_the_branch_did_since_it_was_asked() {
     let mut world = World::new(&[("a.txt", "one\n")]);
     let base = world.repo.tip("main");
     let says = task("T1", "say two").replace("a.txt", "two\n");
-    asked(&mut world, change(&base, says));
+    asked(&mut world, &change(&base, says));
     let open = world.cx.store.list::<approval::Approval>(&Filter::open());
     let question = open.unwrap().rows.pop().unwrap();
     let told = |world: &World| crate::change_set::since_asked(&world.cx, &question);

@@ -230,7 +230,7 @@ async fn drain(
         last = now;
         match format {
             Format::Json | Format::Jsonl => {
-                cx.output.data(&crate::output::format::compact(&report)?)
+                cx.output.data(&crate::output::format::compact(&report)?);
             }
             Format::Table => cx.output.progress(&line(&report)),
         }
