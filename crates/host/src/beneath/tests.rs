@@ -455,11 +455,16 @@ fn a_folder_swapped_for_a_link_never_gives_what_lies_behind_it() {
 #[test]
 fn a_folder_swapped_for_a_link_is_never_written_through() {
     const TRIES: u32 = 500;
+    // A machine may well let the link be there in each of the first moments that a busy thread gets.
+    const TRIES_MAX: u32 = 100 * TRIES;
     let place = Place::new();
     let [kernel, parts] = place.roots();
     let mut written = 0;
     while_it_is_swapped(&place, || {
-        for attempt in 0..TRIES {
+        for attempt in 0..TRIES_MAX {
+            if attempt >= TRIES && written > 0 {
+                break;
+            }
             let root = if attempt % 2 == 0 { &kernel } else { &parts };
             let name = format!("d/new{attempt}");
             written += u32::from(root.write(&name, b"x", Expect::Absent).is_ok());
