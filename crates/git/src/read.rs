@@ -142,8 +142,9 @@ impl RepoStore {
         Ok(None)
     }
 
-    /// Lists the symbolic links of a tree or commit with their targets, by path; what is not UTF-8 is replaced.
-    pub fn links(&self, treeish: &Oid) -> Result<BTreeMap<String, String>, GitError> {
+    /// Lists the symbolic links of a tree or commit with their targets, by path; what is not UTF-8 is replaced. Where there
+    /// are more than `max`, one more than that is listed.
+    pub fn links(&self, treeish: &Oid, max: usize) -> Result<BTreeMap<String, String>, GitError> {
         let mut found = BTreeMap::new();
         let mut folders = vec![(Vec::new(), self.tree_of(treeish)?)];
         while let Some((prefix, tree)) = folders.pop() {
@@ -157,6 +158,9 @@ impl RepoStore {
                         let target = self.read_blob(&entry.oid, LINK_MAX_BYTES)?;
                         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                         found.insert(text(&path), text(&target));
+                        if found.len() > max {
+                            return Ok(found);
+                        }
                     }
                     Mode::File | Mode::Executable | Mode::Submodule => {}
                 }

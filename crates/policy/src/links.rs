@@ -24,15 +24,12 @@ const MAX_NAMES: usize = 4096;
 ///
 /// What led astray before, from the same place to the same target by the same way, is nothing that this change does.
 pub fn astray(before: &Links, after: &Links, rules: &Rules) -> Vec<Blocker> {
-    if after.len() > MAX_LINKS {
+    if before.len().max(after.len()) > MAX_LINKS {
         return vec![Blocker {
             code: BlockerCode::LinkEscapes,
             path: None,
             line: None,
-            detail: format!(
-                "the tree would hold {} links, and at most {MAX_LINKS} are followed",
-                after.len()
-            ),
+            detail: format!("the tree holds more than {MAX_LINKS} links, and no more are followed"),
             remedy: "leave links out of the change; a person can make them by hand".to_owned(),
         }];
     }
@@ -188,6 +185,20 @@ mod tests {
         );
         assert_eq!(refused(&[], &[("a", "b"), ("b", "a")]).len(), 2);
         assert_eq!(refused(&[], &[("a", "/etc/passwd"), ("b", "a")]).len(), 2);
+    }
+
+    // X1: more links than are followed are refused, not looked at in part.
+    #[test]
+    fn too_many_links_are_refused() {
+        let many: Links = (0..=MAX_LINKS)
+            .map(|number| (format!("l{number}"), "x".to_owned()))
+            .collect();
+        let rules = Rules::compile(crate::RuleSource::default()).unwrap();
+        let few = Links::new();
+        for (before, after) in [(&few, &many), (&many, &few)] {
+            let found = astray(before, after, &rules);
+            assert_eq!((found.len(), found[0].code), (1, BlockerCode::LinkEscapes));
+        }
     }
 
     // X1: what led out before this change is not held against it.

@@ -1,7 +1,7 @@
 //! Where the links lead of a tree that a change would make.
 
 use hyperion_git::{FileMode, Oid, RawChange};
-use hyperion_policy::links::{Links, astray};
+use hyperion_policy::links::{Links, MAX_LINKS, astray};
 use hyperion_policy::{Blocker, Rules};
 
 use super::MadeItem;
@@ -31,7 +31,7 @@ pub(crate) fn led_astray(
     {
         return Ok(Vec::new());
     }
-    let before = opened.git.links(base_tree)?;
+    let before = opened.git.links(base_tree, MAX_LINKS)?;
     let mut after = before.clone();
     for item in items {
         let was = item.from_path.as_ref().unwrap_or(&item.path);
@@ -59,6 +59,6 @@ pub(crate) fn led_astray_by_merge(
     if !changes.iter().any(is_link) {
         return Ok(Vec::new());
     }
-    let links = |tree: &Oid| -> Result<Links, Error> { Ok(opened.git.links(tree)?) };
+    let links = |tree: &Oid| -> Result<Links, Error> { Ok(opened.git.links(tree, MAX_LINKS)?) };
     Ok(astray(&links(tip_tree)?, &links(tree)?, rules))
 }
