@@ -73,8 +73,27 @@ pub struct Brief {
     pub paths: Vec<String>,
     /// Symbols found in the text.
     pub symbols: Vec<String>,
+    /// The words that carry the meaning, the most frequent first.
+    #[serde(default)]
+    pub keywords: Vec<String>,
+    /// The errors that the text, its stack trace and its logs show.
+    #[serde(default)]
+    pub errors: Vec<ErrorPlace>,
     /// Patterns worth searching for.
     pub search_patterns: Vec<String>,
+}
+
+/// An error that a request tells of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorPlace {
+    /// What it says, in one line, or its name.
+    pub message: String,
+    /// Its code, such as `E0308`, or the name of the exception.
+    pub code: Option<String>,
+    /// The file it leads to.
+    pub path: Option<String>,
+    /// The line of that file, from 1.
+    pub line: Option<u32>,
 }
 
 /// A request as lists show it.

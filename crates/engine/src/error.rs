@@ -23,6 +23,14 @@ pub enum Error {
     /// The repository is not as it was registered.
     #[error("{0}")]
     Repo(#[from] DiscoverError),
+    /// What was named is no repository that can be used.
+    #[error("{detail}")]
+    NoUsableRepo {
+        /// Why not.
+        detail: String,
+        /// What to do.
+        hint: String,
+    },
     /// An edit cannot be made in a tree.
     #[error("make the tree: {0}")]
     Edit(#[from] EditError),
@@ -73,6 +81,15 @@ impl Error {
                 ..
             })
         )
+    }
+
+    /// Tells whether the repository cannot be used as it is, and not the engine.
+    pub(crate) fn is_about_the_repo(&self) -> bool {
+        match self {
+            Self::Repo(_) | Self::NoUsableRepo { .. } | Self::RepoFile(_) => true,
+            Self::Git(_) => !is_disk_full(self),
+            _ => false,
+        }
     }
 
     /// Tells whether only the moment is bad: the same work may well succeed later, so it is not given up.
@@ -127,6 +144,9 @@ impl From<Error> for Problem {
                     .remedy()
                     .unwrap_or_else(|| "run `hyperion doctor`".to_owned());
                 Problem::new("repo.unusable", chain(&error)).hint(remedy)
+            }
+            Error::NoUsableRepo { detail, hint } => {
+                Problem::new("repo.unusable", detail).hint(hint)
             }
             Error::RepoFile(error) => Problem::new(
                 "repo.unusable",

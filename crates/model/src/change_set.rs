@@ -7,6 +7,7 @@ use crate::facts::Operation;
 use crate::machine::{
     Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, expect, moves, out_of_order,
 };
+use crate::plan::step::Cause;
 use crate::{
     ApprovalId, ChangeSetId, Decision, Digest, EntryId, GitId, ItemId, Level, Name, PlanId, RepoId,
     RepoPath, RequestId, RunId, ShortText, TaskId, Time,
@@ -216,6 +217,9 @@ pub struct ChangeSet {
     pub commit: Option<GitId>,
     /// Why it ended as it did.
     pub reason: Option<ShortText>,
+    /// Why it failed, for whoever decides what to do next.
+    #[serde(default)]
+    pub cause: Option<Cause>,
 }
 
 impl ChangeSet {
@@ -360,9 +364,10 @@ impl Machine for ChangeSet {
                     reason: reason.clone(),
                 },
             ),
-            Command::Fail { reason } => (
+            Command::Fail { cause, reason } => (
                 Verb::Fail,
                 Event::Failed {
+                    cause: *cause,
                     reason: reason.clone(),
                 },
             ),
@@ -400,6 +405,7 @@ impl Machine for ChangeSet {
                     entry: None,
                     commit: None,
                     reason: None,
+                    cause: None,
                 });
             }
             (None, _) => return Err(out_of_order(Noun::ChangeSet, false)),
@@ -460,7 +466,8 @@ impl Machine for ChangeSet {
                 set.reason = Some(reason.clone());
                 Verb::Reject
             }
-            Event::Failed { reason } => {
+            Event::Failed { cause, reason } => {
+                set.cause = Some(*cause);
                 set.reason = Some(reason.clone());
                 Verb::Fail
             }
@@ -471,6 +478,7 @@ impl Machine for ChangeSet {
             }
             Event::Requeued {} => {
                 set.reason = None;
+                set.cause = None;
                 Verb::Requeue
             }
         };

@@ -68,6 +68,9 @@ pub struct Step {
     pub change_set: Option<ChangeSetId>,
     /// Why it failed or was skipped.
     pub reason: Option<ShortText>,
+    /// Why it failed, for whoever decides what to do next.
+    #[serde(default)]
+    pub cause: Option<step::Cause>,
     /// When work began.
     pub started_at: Option<Time>,
     /// When it ended.
@@ -253,10 +256,15 @@ impl Machine for Plan {
                     reason: reason.clone(),
                 }
             }
-            Command::FailStep { number, reason } => {
+            Command::FailStep {
+                number,
+                cause,
+                reason,
+            } => {
                 step::fail(standing(number)?)?;
                 Event::StepFailed {
                     number: *number,
+                    cause: *cause,
                     reason: reason.clone(),
                 }
             }
@@ -321,6 +329,7 @@ impl Machine for Plan {
                         run: None,
                         change_set: None,
                         reason: None,
+                        cause: None,
                         started_at: None,
                         ended_at: None,
                     },
@@ -397,12 +406,14 @@ fn apply_step(step: &mut Step, event: &Event, now: Time) -> Result<(), Refusal> 
             step.reason = Some(reason.clone());
             step::skip(step.status)?
         }
-        Event::StepFailed { reason, .. } => {
+        Event::StepFailed { cause, reason, .. } => {
             step.reason = Some(reason.clone());
+            step.cause = Some(*cause);
             step::fail(step.status)?
         }
         Event::StepRetried { .. } => {
             step.reason = None;
+            step.cause = None;
             step::retry(step.status)?
         }
         Event::Created { .. }

@@ -458,6 +458,7 @@ impl Life {
         let reason = || ShortText::cut("its worker was lost");
         let step = plan::Command::FailStep {
             number: 1,
+            cause: plan::step::Cause::Change,
             reason: reason(),
         };
         let finish = request::Command::Finish {
@@ -474,7 +475,10 @@ impl Life {
             Command::Entry(self.entry(), release),
             Command::ChangeSet(
                 self.change_set(),
-                change_set::Command::Fail { reason: reason() },
+                change_set::Command::Fail {
+                    cause: plan::step::Cause::Change,
+                    reason: reason(),
+                },
             ),
             Command::Plan(self.plan(), step),
             Command::Plan(self.plan(), plan::Command::Abandon { reason: reason() }),

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyperion_api::Problem;
 use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Approval, Status};
 use hyperion_model::change_set::{self, Basis, ChangeSet};
 use hyperion_model::request::Request;
 use hyperion_model::{Command, Name, ShortText, Time};
-use hyperion_store::Filter;
+use hyperion_store::{Filter, StoreError};
 
 use super::shown::lines_masked;
 use crate::change_set::AssessmentDocument;
@@ -80,20 +79,17 @@ impl Approvals {
 /// Whoever asks for a rollback has decided it, if their role reaches and it leaves alone what guards the repository;
 /// otherwise it waits for a person like any change.
 fn decide_rollback(cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
-    if set.proposal.task.as_str() != rollback::TASK {
-        return Ok(false);
-    }
+    let request = cx.store.get::<Request>(set.proposal.request)?;
+    let request = request.filter(|request| request.submission.rolls_back.is_some());
     let approval = match set.approval {
         Some(id) => cx.store.get::<Approval>(id)?,
         None => None,
     };
-    let request = cx.store.get::<Request>(set.proposal.request)?;
     let (Some(approval), Some(request)) = (approval, request) else {
         return Ok(false);
     };
     let asker = &request.submitted_by;
     if approval.status != Status::Pending
-        || request.submission.rolls_back.is_none()
         || !asker.may_decide(approval.question.level)
         // Nobody agrees unseen to what nobody can see.
         || lines_masked(cx, &approval)? > 0
@@ -117,14 +113,14 @@ fn decide_rollback(cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
         vec![Command::Approval(approval.id, approve)],
         vec![],
     );
-    match decided.map_err(Problem::from) {
+    match decided {
         Ok(_) => {
             reached(Point::ApprovalDecided);
             Ok(true)
         }
         // Decided in between: that stands.
-        Err(problem) if problem.status < 500 => Ok(false),
-        Err(problem) => Err(problem.into()),
+        Err(Error::Store(StoreError::Refused { .. })) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

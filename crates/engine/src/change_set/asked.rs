@@ -64,7 +64,7 @@ fn assignment(cx: &Cx, set: &ChangeSet) -> Result<Option<Assignment>, Error> {
     let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else {
         return Ok(None);
     };
-    let document = crate::intake::plan_document(cx, plan.document)?;
+    let document = crate::plan::plan_document(cx, plan.document)?;
     Ok(document.and_then(|document| {
         let mut assignments = document.assignments.into_iter();
         assignments.find(|assignment| assignment.step_id == set.proposal.step)

@@ -6,7 +6,7 @@ use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Question, Risk};
 use hyperion_model::change_set::{self, Assessed, Basis, ChangeSet, Status};
 use hyperion_model::machine::Machine as _;
-use hyperion_model::plan::{Plan, step};
+use hyperion_model::plan::step::Cause;
 use hyperion_model::request::Request;
 use hyperion_model::{
     Command, Decision, Digest, Level, LineageId, Name, NewBlob, ShortText, Subject,
@@ -70,6 +70,7 @@ impl Assess {
                 cx,
                 set,
                 change_set::Command::Fail {
+                    cause: Cause::Change,
                     reason: ShortText::cut("its content was purged before it was judged"),
                 },
             );
@@ -269,20 +270,6 @@ const fn risk(severity: Severity) -> Risk {
     }
 }
 
-/// Says which step that a step depends on did not come to be.
-pub(crate) fn dependency_failed(plan: &Plan, number: u32) -> Option<ShortText> {
-    let wanted = plan.step(number)?;
-    let failed = wanted
-        .depends_on
-        .iter()
-        .filter_map(|on| plan.step(*on))
-        .find(|on| on.status == step::Status::Failed)?;
-    Some(ShortText::cut(&format!(
-        "task {} did not land, and this depends on it",
-        failed.task
-    )))
-}
-
 impl Reconcile for Assess {
     fn name(&self) -> &'static str {
         "assess"
@@ -303,8 +290,13 @@ impl Reconcile for Assess {
                 let lost = cx
                     .repos
                     .lost_base(cx, set.proposal.repo, &set.proposal.base_commit);
+                let cause = if lost.is_some() {
+                    Cause::BaseLost
+                } else {
+                    Cause::Change
+                };
                 let reason = lost.unwrap_or_else(|| ShortText::cut(&chain(&error)));
-                match self.end(cx, set, change_set::Command::Fail { reason }) {
+                match self.end(cx, set, change_set::Command::Fail { cause, reason }) {
                     Err(error) if error.is_stale() => {}
                     ended => ended?,
                 }

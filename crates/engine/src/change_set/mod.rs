@@ -16,7 +16,7 @@ mod stored;
 pub(crate) use asked::judge;
 pub use asked::own_checks;
 pub use assess::AssessmentDocument;
-pub(crate) use assess::{Assess, cancel_question, dependency_failed};
+pub(crate) use assess::{Assess, cancel_question};
 pub(crate) use between::{changes_between, items_between};
 pub(crate) use content::item_diff;
 pub use content::{

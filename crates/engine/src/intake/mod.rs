@@ -1,10 +1,11 @@
-//! Intake: from a file or a sentence to a filed request, and on to its plan.
+//! Intake: from a file or a sentence to a filed request, its brief and its questions.
 //!
 //! Filing is all or nothing: every request of a file is read, checked against itself, against the
 //! limits and against the repository (each change is really applied to its base, in memory)
 //! before the first one is filed.
 
 mod answers;
+mod brief;
 pub(crate) mod change;
 mod draft;
 mod dry_apply;
@@ -16,7 +17,6 @@ mod ownership;
 mod parse;
 mod place;
 mod reconciler;
-mod roles;
 mod secret;
 mod submit;
 mod task;
@@ -24,11 +24,11 @@ mod validate;
 
 pub(crate) use answers::tasks_with_answers;
 pub use answers::{answer, answers, questions};
+pub use brief::Questions;
 pub use draft::{Draft, DraftTask};
 pub use errors::Errors;
 pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
-pub use roles::{PlanDocument, Questions};
 pub(crate) use submit::keyed_id;
-pub use submit::{Submitting, brief, plan_document, submit, submit_text};
+pub use submit::{Submitting, brief, submit, submit_text};
 pub use validate::{Invalid, Limits, validate};

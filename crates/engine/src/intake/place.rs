@@ -1,7 +1,7 @@
 //! Where a request is to land, and what its changes start from.
 
 use hyperion_api::{FieldError, Problem};
-use hyperion_git::{DiscoverError, Oid};
+use hyperion_git::{DiscoverError, GitError, Oid};
 use hyperion_model::Name;
 use hyperion_model::repo::Repo;
 
@@ -17,77 +17,77 @@ pub(super) struct Place {
     pub(super) base: Oid,
 }
 
-/// Says that a request has no place to land.
+/// Why a request has no place to land.
 #[derive(Debug)]
 pub(super) enum Misplaced {
     /// What the request says is wrong.
     Field(FieldError),
     /// The repository it names cannot be used as it is.
     Repo(Problem),
+    /// The engine could not look.
+    Engine(Error),
+}
+
+impl From<Error> for Misplaced {
+    fn from(error: Error) -> Self {
+        if error.is_about_the_repo() {
+            Self::Repo(error.into())
+        } else {
+            Self::Engine(error)
+        }
+    }
+}
+
+impl From<GitError> for Misplaced {
+    fn from(error: GitError) -> Self {
+        Self::Engine(error.into())
+    }
 }
 
 /// Finds the repository a request names.
-pub(super) fn find_repo(
-    cx: &Cx,
-    draft: &Draft,
-    how: &Submitting<'_>,
-) -> Result<Result<Repo, Misplaced>, Error> {
+pub(super) fn find_repo(cx: &Cx, draft: &Draft, how: &Submitting<'_>) -> Result<Repo, Misplaced> {
     let wanted = draft.request.repo.as_deref().unwrap_or(".");
-    sort(repo::find(cx, wanted, how.dir))
+    Ok(repo::find(cx, wanted, how.dir)?)
 }
 
 /// Finds the branch and the commit a request names.
-pub(super) fn find(cx: &Cx, draft: &Draft, repo: &Repo) -> Result<Result<Place, Misplaced>, Error> {
-    let found = match sort(cx.repos.open(cx, repo.id))? {
-        Ok(opened) => on_branch(draft, repo, opened)?,
-        Err(misplaced) => return Ok(Err(misplaced)),
-    };
-    let Ok(place) = found else {
-        return Ok(found);
-    };
+pub(super) fn find(cx: &Cx, draft: &Draft, repo: &Repo) -> Result<Place, Misplaced> {
+    let opened = cx.repos.open(cx, repo.id)?;
+    let place = on_branch(draft, repo, opened)?;
     // Nothing could be judged by rules that cannot be read, so nothing is begun.
-    let read = place
-        .opened
-        .tip(&place.branch)
-        .and_then(|tip| place.opened.file_and_rules(cx, &tip));
-    Ok(sort(read)?.map(|_| place))
+    let tip = place.opened.tip(&place.branch)?;
+    place.opened.file_and_rules(cx, &tip)?;
+    Ok(place)
 }
 
-fn on_branch(
-    draft: &Draft,
-    repo: &Repo,
-    opened: Opened,
-) -> Result<Result<Place, Misplaced>, Error> {
+fn on_branch(draft: &Draft, repo: &Repo, opened: Opened) -> Result<Place, Misplaced> {
     let Some(base) = draft.request.base.as_deref() else {
-        return sort(at_tip(opened, repo.branch.clone()));
+        return Ok(at_tip(opened, repo.branch.clone())?);
     };
     if let Some(branch) = Name::new(base).ok().filter(|name| opened.tip(name).is_ok()) {
-        return sort(at_tip(opened, branch));
+        return Ok(at_tip(opened, branch)?);
     }
     let unknown = |why: &str| {
-        Ok(Err(Misplaced::Field(FieldError {
+        Err(Misplaced::Field(FieldError {
             pointer: format!("{}/base", draft.pointer),
             detail: format!(
                 "{base:?} is {why}; name a branch, or a commit of branch {}",
                 repo.branch
             ),
-        })))
+        }))
     };
     let Some(commit) = opened.git.resolve_commit(base)? else {
         return unknown("neither a branch nor a commit here");
     };
-    let tip = match sort(tip_of(&opened, &repo.branch))? {
-        Ok(tip) => tip,
-        Err(misplaced) => return Ok(Err(misplaced)),
-    };
+    let tip = tip_of(&opened, &repo.branch)?;
     if commit != tip && !opened.git.is_ancestor(&commit, &tip)? {
         return unknown("a commit outside that branch");
     }
-    Ok(Ok(Place {
+    Ok(Place {
         branch: repo.branch.clone(),
         opened,
         base: commit,
-    }))
+    })
 }
 
 fn at_tip(opened: Opened, branch: Name) -> Result<Place, Error> {
@@ -108,16 +108,4 @@ fn tip_of(opened: &Opened, branch: &Name) -> Result<Oid, Error> {
             branch: name,
         })),
     }
-}
-
-/// Tells a repository that cannot be used from an engine that cannot work.
-fn sort<T>(found: Result<T, Error>) -> Result<Result<T, Misplaced>, Error> {
-    found.map(Ok).or_else(|error| {
-        let problem = Problem::from(error);
-        if problem.code == "repo.unusable" {
-            Ok(Err(Misplaced::Repo(problem)))
-        } else {
-            Err(problem.into())
-        }
-    })
 }

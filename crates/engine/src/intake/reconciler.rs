@@ -11,8 +11,9 @@ use hyperion_store::Filter;
 
 use super::errors::one_line;
 use super::submit::read_again;
-use super::{PlanDocument, Questions, roles};
+use super::{Questions, brief};
 use crate::cx::json_blob;
+use crate::plan::{PlanDocument, split};
 use crate::reconcile::{Progress, Reconcile};
 use crate::request::summary_of_failure;
 use crate::{Cx, Error, rollback};
@@ -49,14 +50,14 @@ impl Intake {
                 return self.fail(cx, request, &why.unwrap_or_default());
             }
         };
-        let brief = roles::engineer(&draft.request, &answers);
-        let questions = roles::questions(&draft.tasks, &brief);
+        let brief = brief::engineer(&draft.request, &answers);
+        let questions = brief::questions(&draft.tasks, &brief);
         if !questions.is_empty() {
             return self.ask(cx, request, questions);
         }
         let id = cx.id(PlanId::new);
         let base = request.submission.base.as_str();
-        let (steps, document) = roles::orchestrate(
+        let (steps, document) = split(
             request.id,
             id,
             base,

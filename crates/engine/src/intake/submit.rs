@@ -18,7 +18,6 @@ use super::dry_apply::dry_apply;
 use super::errors::Errors;
 use super::parse::{Parsed, parse};
 use super::place::{self, Misplaced, Place};
-use super::roles::PlanDocument;
 use super::secret;
 use super::validate::{Invalid, Limits, MAX_TITLE_CHARS, validate};
 use crate::cx::json_blob;
@@ -148,12 +147,9 @@ impl Filing {
             &draft.pointer,
             &mut self.errors,
         );
-        let repo = match place::find_repo(cx, &draft, how)? {
+        let repo = match place::find_repo(cx, &draft, how) {
             Ok(repo) => repo,
-            Err(misplaced) => {
-                self.misplaced(misplaced, &draft);
-                return Ok(());
-            }
+            Err(misplaced) => return self.misplaced(misplaced, &draft),
         };
         let document = json_blob(&draft.request)?;
         let id = match &draft.request.idempotency_key {
@@ -178,12 +174,9 @@ impl Filing {
                 id
             }
         };
-        let place = match place::find(cx, &draft, &repo)? {
+        let place = match place::find(cx, &draft, &repo) {
             Ok(place) => place,
-            Err(misplaced) => {
-                self.misplaced(misplaced, &draft);
-                return Ok(());
-            }
+            Err(misplaced) => return self.misplaced(misplaced, &draft),
         };
         let applied = dry_apply(cx, &place.opened.git, &place.base, &draft)?;
         self.errors.extend(applied.errors);
@@ -207,8 +200,9 @@ impl Filing {
         Ok(known.map(|request| (request.submission.document, format!("request {id}"))))
     }
 
-    fn misplaced(&mut self, misplaced: Misplaced, draft: &Draft) {
+    fn misplaced(&mut self, misplaced: Misplaced, draft: &Draft) -> Result<(), Error> {
         match misplaced {
+            Misplaced::Engine(error) => return Err(error),
             Misplaced::Field(FieldError { pointer, detail }) => self.errors.push(pointer, detail),
             Misplaced::Repo(problem) => {
                 let pointer = match &draft.request.repo {
@@ -227,6 +221,7 @@ impl Filing {
                 }
             }
         }
+        Ok(())
     }
 
     /// Files everything at once.
@@ -374,11 +369,6 @@ pub(super) fn read_again(cx: &Cx, request: &Request) -> Result<(Checked, Vec<Str
         }
     };
     Ok((checked, answers))
-}
-
-/// Reads the assignments of a plan.
-pub fn plan_document(cx: &Cx, digest: Digest) -> Result<Option<PlanDocument>, Error> {
-    cx.read_json(digest)
 }
 
 /// Reads the brief of a request.

@@ -11,6 +11,7 @@ use hyperion_api::change_request::ChangeRequest;
 use hyperion_api::task_request::{Change, TaskRequest};
 use hyperion_fault::{Point, reached};
 use hyperion_model::change_set::{self, ChangeSet, Item, Proposal, item};
+use hyperion_model::plan::step::Cause;
 use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::Request;
 use hyperion_model::run::{self, Ending, Run, Work};
@@ -19,10 +20,11 @@ use hyperion_model::{
     ShortText,
 };
 
-use crate::change_set::{Made, MadeItem, dependency_failed, materialise, stack};
+use super::depend::ready;
+use super::document::plan_document;
+use crate::change_set::{Made, MadeItem, materialise, stack};
 use crate::cx::json_blob;
 use crate::error::{chain, git_id, oid};
-use crate::intake::plan_document;
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
@@ -89,7 +91,7 @@ impl Dispatch {
         let brief = brief(cx, plan, step)?;
         let handed_in = match hand_in(cx, plan, step, &brief)? {
             Ok(handed_in) => handed_in,
-            Err(why) => return self.fail(cx, plan, step, run, &why),
+            Err((cause, why)) => return self.fail(cx, plan, step, run, cause, &why),
         };
         let HandedIn {
             base_tree,
@@ -140,7 +142,15 @@ impl Dispatch {
         Ok(())
     }
 
-    fn fail(&self, cx: &Cx, plan: &Plan, step: &Step, run: &Run, why: &str) -> Result<(), Error> {
+    fn fail(
+        &self,
+        cx: &Cx,
+        plan: &Plan,
+        step: &Step,
+        run: &Run,
+        cause: Cause,
+        why: &str,
+    ) -> Result<(), Error> {
         let reason = ShortText::cut(why);
         let blob = NewBlob::new(why.as_bytes());
         let ending = Ending {
@@ -154,6 +164,7 @@ impl Dispatch {
                 plan.id,
                 plan::Command::FailStep {
                     number: step.number,
+                    cause,
                     reason,
                 },
             ),
@@ -190,8 +201,11 @@ impl Dispatch {
                         let lost = request.and_then(|request| {
                             cx.repos.lost_base(cx, plan.repo, &request.submission.base)
                         });
-                        let why = lost.map_or_else(|| chain(&error), |lost| lost.to_string());
-                        self.fail(cx, plan, step, &run, &why)?;
+                        let (cause, why) = match lost {
+                            Some(lost) => (Cause::BaseLost, lost.to_string()),
+                            None => (Cause::Agent, chain(&error)),
+                        };
+                        self.fail(cx, plan, step, &run, cause, &why)?;
                     }
                     worked += 1;
                 }
@@ -215,20 +229,6 @@ pub(crate) fn active_of(look: &impl Look, request: RequestId) -> Result<Option<P
     Ok(plan
         .flatten()
         .filter(|plan| plan.status == plan::Status::Active))
-}
-
-/// Tells whether every step before this one has handed in its change, or needs none.
-pub(crate) fn ready(plan: &Plan, step: &Step) -> bool {
-    dependency_failed(plan, step.number).is_none()
-        && step
-            .depends_on
-            .iter()
-            .filter_map(|on| plan.step(*on))
-            .all(|on| match on.status {
-                step::Status::Completed | step::Status::Skipped => true,
-                step::Status::InProgress => on.change_set.is_some(),
-                step::Status::Pending | step::Status::Failed => false,
-            })
 }
 
 fn brief(cx: &Cx, plan: &Plan, step: &Step) -> Result<Brief, Error> {
@@ -263,7 +263,8 @@ fn hand_in(
     plan: &Plan,
     step: &Step,
     brief: &Brief,
-) -> Result<Result<HandedIn, String>, Error> {
+) -> Result<Result<HandedIn, (Cause, String)>, Error> {
+    let agent = |why| Ok(Err((Cause::Agent, why)));
     let git = &brief.opened.git;
     if brief.request.submission.rolls_back.is_some() {
         return Ok(
@@ -275,10 +276,10 @@ fn hand_in(
                             request,
                             made,
                         }),
-                        Err(failures) => Err(first_failure(&failures)),
+                        Err(failures) => Err((Cause::Agent, first_failure(&failures))),
                     }
                 }
-                Err(why) => Err(why),
+                Err(failed) => Err(failed),
             },
         );
     }
@@ -290,32 +291,30 @@ fn hand_in(
         .collect::<Result<Result<Vec<_>, _>, _>>()?;
     let before = match before {
         Ok(before) => before,
-        Err(why) => return Ok(Err(why)),
+        Err(why) => return agent(why),
     };
     let base = git.tree_of(&oid(&brief.request.submission.base)?)?;
     let base_tree = match stack(git, &base, before.iter())? {
         Ok(tree) => tree,
         Err(path) => {
-            return Ok(Err(format!(
+            return agent(format!(
                 "the tasks it depends on contradict each other in {path}"
-            )));
+            ));
         }
     };
     let changes = changes_of(cx, &brief.request, &brief.assignment)?;
     let request = match scripted::carry_out(&brief.assignment, &changes) {
         Ok(request) => request,
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(error) => return agent(error.to_string()),
     };
-    Ok(
-        match materialise(git, &base_tree, &request.changes, &cx.settings.sizes)? {
-            Ok(made) => Ok(HandedIn {
-                base_tree,
-                request,
-                made,
-            }),
-            Err(failures) => Err(first_failure(&failures)),
-        },
-    )
+    match materialise(git, &base_tree, &request.changes, &cx.settings.sizes)? {
+        Ok(made) => Ok(Ok(HandedIn {
+            base_tree,
+            request,
+            made,
+        })),
+        Err(failures) => agent(first_failure(&failures)),
+    }
 }
 
 fn first_failure(failures: &[crate::change_set::ItemFailure]) -> String {

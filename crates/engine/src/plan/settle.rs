@@ -5,11 +5,13 @@ use std::sync::Arc;
 use hyperion_fault::{Point, reached};
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{self, Entry};
+use hyperion_model::plan::step::Cause;
 use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::Request;
 use hyperion_model::{Command, Name, ShortText};
 
-use crate::change_set::{cancel_question, dependency_failed};
+use super::depend::dependency_failed;
+use crate::change_set::cancel_question;
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::woken::Woken;
@@ -42,14 +44,14 @@ pub(crate) fn outcome(look: &impl Look, plan: &Plan) -> Result<Vec<Command>, Err
     let together = fails_together(look, plan)?;
     for step in plan.steps.iter().filter(|step| step.status.is_open()) {
         if let Some(reason) = together.clone() {
-            commands.extend(give_up(look, step, &reason)?);
-            commands.push(fail(plan, step, reason));
-        } else if let Some(reason) = dependency_failed(plan, step.number) {
-            commands.extend(give_up(look, step, &reason)?);
-            commands.push(fail(plan, step, reason));
-        } else if let Some((reason, by)) = why_failed(look, step)? {
-            looked_at.extend(by);
-            commands.push(fail(plan, step, reason));
+            commands.extend(give_up(look, step, Cause::Together, &reason)?);
+            commands.push(fail(plan, step, Cause::Together, reason));
+        } else if let Some(reason) = dependency_failed(plan, step) {
+            commands.extend(give_up(look, step, Cause::Dependency, &reason)?);
+            commands.push(fail(plan, step, Cause::Dependency, reason));
+        } else if let Some(failed) = why_failed(look, step)? {
+            looked_at.extend(failed.looked_at);
+            commands.push(fail(plan, step, failed.cause, failed.reason));
         }
     }
     if commands.is_empty() && plan.steps.iter().all(|step| !step.status.is_open()) {
@@ -90,18 +92,24 @@ fn fails_together(look: &impl Look, plan: &Plan) -> Result<Option<ShortText>, Er
     Ok(atomic.then(|| ShortText::cut(&reason)))
 }
 
-fn fail(plan: &Plan, step: &Step, reason: ShortText) -> Command {
+fn fail(plan: &Plan, step: &Step, cause: Cause, reason: ShortText) -> Command {
     Command::Plan(
         plan.id,
         plan::Command::FailStep {
             number: step.number,
+            cause,
             reason,
         },
     )
 }
 
 /// Calls off the change of a step whose dependency failed.
-fn give_up(look: &impl Look, step: &Step, reason: &ShortText) -> Result<Vec<Command>, Error> {
+fn give_up(
+    look: &impl Look,
+    step: &Step,
+    cause: Cause,
+    reason: &ShortText,
+) -> Result<Vec<Command>, Error> {
     let Some(set) = step.change_set else {
         return Ok(Vec::new());
     };
@@ -126,6 +134,7 @@ fn give_up(look: &impl Look, step: &Step, reason: &ShortText) -> Result<Vec<Comm
     if set.status.is_open() {
         commands.extend(cancel_question(look, &set, reason.as_str())?);
         let fail = change_set::Command::Fail {
+            cause,
             reason: reason.clone(),
         };
         commands.push(Command::ChangeSet(set.id, fail));
@@ -133,8 +142,16 @@ fn give_up(look: &impl Look, step: &Step, reason: &ShortText) -> Result<Vec<Comm
     Ok(commands)
 }
 
-/// Says why a step's change will not land, once that is known, and by what it is known.
-fn why_failed(look: &impl Look, step: &Step) -> Result<Option<(ShortText, Vec<Command>)>, Error> {
+/// Why a step's change will not land.
+struct Failed {
+    cause: Cause,
+    reason: ShortText,
+    /// What has to be as it was looked at for this to hold.
+    looked_at: Vec<Command>,
+}
+
+/// Says why a step's change will not land, once that is known.
+fn why_failed(look: &impl Look, step: &Step) -> Result<Option<Failed>, Error> {
     let Some(set) = step.change_set else {
         return Ok(None);
     };
@@ -176,7 +193,11 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<(ShortText, Vec<Co
         | change_set::Status::Landed
         | change_set::Status::RolledBack => None,
     };
-    Ok(reason.map(|reason| (reason, looked_at)))
+    Ok(reason.map(|reason| Failed {
+        cause: set.cause.unwrap_or_default(),
+        reason,
+        looked_at,
+    }))
 }
 
 fn why_entry_failed(entry: &Entry) -> Option<ShortText> {

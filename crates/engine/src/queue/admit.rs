@@ -13,8 +13,8 @@ use hyperion_model::{
 use hyperion_store::Filter;
 
 use crate::cx::json_blob;
-use crate::intake::plan_document;
 use crate::look::Look;
+use crate::plan::plan_document;
 use crate::woken::{Deed, Woken};
 use crate::{Cx, Error};
 

@@ -7,7 +7,6 @@ mod register;
 mod tests;
 
 pub use file::{RepoFile, RepoFileError};
-pub(crate) use pool::LOST_BASE;
 pub use pool::{Opened, Pool};
 pub(crate) use register::{around, twins};
 pub use register::{find, register};

@@ -21,9 +21,6 @@ const MAX_OPEN: usize = 32;
 /// The most versions of `hyperion.toml` that are kept compiled.
 const MAX_FILES: usize = 64;
 
-/// How it begins to be said that a change was made on a commit which is gone.
-pub(crate) const LOST_BASE: &str = "the repository does not have commit";
-
 /// The repositories that are open.
 #[derive(Default)]
 pub struct Pool {
@@ -90,7 +87,7 @@ impl Pool {
             tracing::warn!(%error, "a base that is gone is still noted");
         }
         Some(ShortText::cut(&format!(
-            "{LOST_BASE} {commit:.10}, which it was made on: history was rewritten and cleaned up before it landed; file it again on the branch as it is now"
+            "the repository does not have commit {commit:.10}, which it was made on: history was rewritten and cleaned up before it landed; file it again on the branch as it is now"
         )))
     }
 

@@ -111,20 +111,18 @@ pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
                 names.join(", ")
             };
             let detail = format!("no repository is called {wanted:?}; registered: {known}");
-            return Err(Problem::new("repo.unusable", detail)
-                .hint("give a registered name or a path, or run `hyperion init` in the repository")
-                .into());
+            return Err(Error::NoUsableRepo {
+                detail,
+                hint: "give a registered name or a path, or run `hyperion init` in the repository"
+                    .to_owned(),
+            });
         }
     };
     let path = canonical_path(&user)?;
     let found = same(&all, &user, &path).filter(active);
-    found.cloned().ok_or_else(|| {
-        Problem::new(
-            "repo.unusable",
-            format!("the repository at {path} is not registered"),
-        )
-        .hint(format!("run `hyperion init {path}` first"))
-        .into()
+    found.cloned().ok_or_else(|| Error::NoUsableRepo {
+        detail: format!("the repository at {path} is not registered"),
+        hint: format!("run `hyperion init {path}` first"),
     })
 }
 
@@ -200,9 +198,10 @@ fn canonical_path(user: &UserRepo) -> Result<String, Error> {
     let path = user.place();
     path.to_str().map(str::to_owned).ok_or_else(|| {
         let detail = format!("the path {} is not UTF-8", path.display());
-        Problem::new("repo.unusable", detail)
-            .hint("move the repository to a path that is")
-            .into()
+        Error::NoUsableRepo {
+            detail,
+            hint: "move the repository to a path that is".to_owned(),
+        }
     })
 }
 

@@ -267,7 +267,7 @@ fn why(
             "see whether that commit did all that was meant; if not, make the change anew on the branch's tip"
                 .to_owned(),
         ),
-        _ if detail.starts_with(crate::repo::LOST_BASE) => {
+        _ if step.cause == Some(step::Cause::BaseLost) => {
             ("failed", "file the request again".to_owned())
         }
         (Some(entry), _) if entry.status == entry::Status::Dead => (
@@ -293,8 +293,14 @@ fn why(
         (_, Some(set)) if set.status == change_set::Status::Cancelled => {
             ("cancelled", again.to_owned())
         }
-        _ if detail.starts_with("task ") => ("dependency", "see the task it depends on".to_owned()),
-        _ if detail.contains("changed since it landed") => (
+        _ if step.cause == Some(step::Cause::Dependency) => {
+            ("dependency", "see the task it depends on".to_owned())
+        }
+        _ if step.cause == Some(step::Cause::Together) => (
+            "dependency",
+            "see the task that did not land; mend it and file the request again".to_owned(),
+        ),
+        _ if step.cause == Some(step::Cause::ChangedSince) => (
             "conflict",
             format!(
                 "`hyperion request show {}` tells what changed since",

@@ -23,6 +23,7 @@ use hyperion_git::{MergeSides, Merged, Oid};
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::facts::{Class, Priority};
+use hyperion_model::plan::step::Cause;
 use hyperion_model::request::{self, Request, Source, Submission};
 use hyperion_model::{Actor, Command, EntryId, GitId, Level, PlanId, Refusal, RequestId, Subject};
 use hyperion_policy::{Assessment, RiskKind};
@@ -290,7 +291,7 @@ pub(crate) fn change(
     opened: &Opened,
     request: &Request,
     assignment: &Assignment,
-) -> Result<Result<(Oid, ChangeRequest), String>, Error> {
+) -> Result<Result<(Oid, ChangeRequest), (Cause, String)>, Error> {
     let Some(original) = request.submission.rolls_back else {
         return Err(Error::Missing("the request to take back".to_owned()));
     };
@@ -318,19 +319,21 @@ pub(crate) fn change(
                     .take(3)
                     .map(|file| file.path.to_string())
                     .collect();
-                return Ok(Err(format!(
+                let why = format!(
                     "{} changed since it landed as {:.10}; take the later change back first, or mend it by hand",
                     paths.join(", "),
                     commit
-                )));
+                );
+                return Ok(Err((Cause::ChangedSince, why)));
             }
         }
     }
     Ok(match changes_between(&opened.git, &base, &tree)? {
-        Err(why) => Err(format!("{why}: take it back by hand")),
-        Ok(changes) if changes.is_empty() => {
-            Err("there is nothing left of it to take back".to_owned())
-        }
+        Err(why) => Err((Cause::Agent, format!("{why}: take it back by hand"))),
+        Ok(changes) if changes.is_empty() => Err((
+            Cause::Agent,
+            "there is nothing left of it to take back".to_owned(),
+        )),
         Ok(changes) => Ok((
             base,
             ChangeRequest {

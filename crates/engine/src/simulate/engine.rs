@@ -336,6 +336,7 @@ impl World {
                 plan.id,
                 plan::Command::FailStep {
                     number: step.number,
+                    cause: plan::step::Cause::Agent,
                     reason,
                 },
             ),
@@ -518,6 +519,7 @@ impl World {
             }
         }
         let fail = end(change_set::Command::Fail {
+            cause: plan::step::Cause::Change,
             reason: text("it could not be judged"),
         });
         let mut pending = Pending::new("policy", "assess", commands).or("give a change up", fail);

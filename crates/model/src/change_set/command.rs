@@ -1,6 +1,7 @@
 //! What a change set can be asked to do.
 
 use super::{Assessed, Basis, Proposal, item};
+use crate::plan::step::Cause;
 use crate::{ApprovalId, ChangeSetId, EntryId, GitId, ItemId, ShortText};
 
 /// What a change set can be asked to do.
@@ -57,6 +58,8 @@ pub enum Command {
     },
     /// Ends it without landing.
     Fail {
+        /// Why, for whoever decides what to do next.
+        cause: Cause,
         /// Why.
         reason: ShortText,
     },

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Assessed, Basis, Proposal, item};
+use crate::plan::step::Cause;
 use crate::{ApprovalId, ChangeSetId, EntryId, GitId, ItemId, ShortText};
 
 /// What can happen to a change set.
@@ -74,6 +75,9 @@ pub enum Event {
     /// It ended without landing.
     #[serde(rename = "change_set.failed")]
     Failed {
+        /// Why, for whoever decides what to do next.
+        #[serde(default)]
+        cause: Cause,
         /// Why.
         reason: ShortText,
     },

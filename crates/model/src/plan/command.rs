@@ -1,6 +1,6 @@
 //! What a plan can be asked to do.
 
-use super::NewStep;
+use super::{NewStep, step};
 use crate::{ChangeSetId, Digest, PlanId, RepoId, RequestId, RunId, ShortText};
 
 /// What a plan can be asked to do.
@@ -51,6 +51,8 @@ pub enum Command {
     FailStep {
         /// Which.
         number: u32,
+        /// Why, for whoever decides what to do next.
+        cause: step::Cause,
         /// Why.
         reason: ShortText,
     },

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::NewStep;
+use super::{NewStep, step};
 use crate::{ChangeSetId, Digest, PlanId, RepoId, RequestId, RunId, ShortText};
 
 /// What can happen to a plan.
@@ -61,6 +61,9 @@ pub enum Event {
     StepFailed {
         /// Which.
         number: u32,
+        /// Why, for whoever decides what to do next.
+        #[serde(default)]
+        cause: step::Cause,
         /// Why.
         reason: ShortText,
     },

@@ -1,6 +1,27 @@
 //! The states and moves of one step.
 
+use serde::{Deserialize, Serialize};
+
 use crate::machine::{Noun, moves};
+
+/// Why nothing came of a step, for whoever decides what to do next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its change did not land; the change set and its queue entry say why.
+    #[default]
+    Change,
+    /// Its agent made no change that fits.
+    Agent,
+    /// The repository no longer has the commit that the change was made on.
+    BaseLost,
+    /// A step that it depends on failed.
+    Dependency,
+    /// Another step failed, and all of them land together or not at all.
+    Together,
+    /// What it takes back changed since it landed.
+    ChangedSince,
+}
 
 moves! {
     noun Noun::Plan;

@@ -166,6 +166,7 @@ fn a_plan_is_complete_only_when_every_step_is() {
     let open = after::<Plan>(&commands);
     commands.push(Command::FailStep {
         number: 1,
+        cause: hyperion_model::plan::step::Cause::Agent,
         reason: text("no change came of it"),
     });
     let failed = after::<Plan>(&commands);
@@ -303,6 +304,7 @@ fn a_dry_run_of_a_change_set_lands_nothing() {
     let never_queued = after::<ChangeSet>(&[
         propose(false),
         Command::Fail {
+            cause: hyperion_model::plan::step::Cause::Change,
             reason: text("it does not merge"),
         },
     ]);

@@ -2,6 +2,7 @@
 
 use hyperion_model::change_set::{Basis, item};
 use hyperion_model::entry::Quarantine;
+use hyperion_model::plan::step::Cause;
 use hyperion_model::run::{Ending, Process};
 use hyperion_model::{
     ApprovalId, ChangeSetId, Decision, EntryId, Fact, ItemId, Level, LineageId, PlanId, RepoId,
@@ -96,6 +97,7 @@ pub(crate) fn plans() -> Vec<Fact> {
         },
         Event::StepFailed {
             number: 2,
+            cause: Cause::Agent,
             reason: text("no change came of it"),
         },
         Event::StepRetried { number: 2 },
@@ -187,6 +189,7 @@ pub(crate) fn change_sets() -> Vec<Fact> {
         Event::RolledBack { commit: git(4) },
         Event::Rejected { reason: text("no") },
         Event::Failed {
+            cause: Cause::Change,
             reason: text("it does not merge"),
         },
         Event::Expired {},

@@ -123,6 +123,7 @@ fn skip_step(_: &Plan) -> plan::Command {
 fn fail_step(_: &Plan) -> plan::Command {
     plan::Command::FailStep {
         number: 1,
+        cause: step::Cause::Agent,
         reason: sample::text("no change came of it"),
     }
 }
@@ -275,6 +276,7 @@ fn every_move_of_a_change_set() {
             reason: sample::text("no"),
         }),
         case("fail", |_| Command::Fail {
+            cause: step::Cause::Change,
             reason: sample::text("it does not merge"),
         }),
         case("expire", |_| Command::Expire),

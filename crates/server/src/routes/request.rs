@@ -10,14 +10,13 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyperion_api::request::{
-    Answer as AnswerBody, Because, Brief, Plan as PlanView, Progress, Request as Wire,
+    Answer as AnswerBody, Because, Brief, ErrorPlace, Plan as PlanView, Progress, Request as Wire,
     RequestDetail, Step,
 };
-use hyperion_api::summary::Summary;
 use hyperion_api::task_request::TaskRequest;
 use hyperion_api::{List, Problem};
 use hyperion_engine::rollback::What;
-use hyperion_engine::{Cx, Error, intake, request, rollback};
+use hyperion_engine::{Cx, Error, intake, plan, request, rollback};
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
@@ -296,19 +295,8 @@ fn detail(cx: &Cx, request: &Request) -> Result<RequestDetail, Error> {
             .iter()
             .map(|one| approval::view(cx, one))
             .collect::<Result<_, _>>()?,
-        summary: summary(cx, request)?,
+        summary: request::summary(cx, request)?,
     })
-}
-
-/// What was taken back cannot be taken back again.
-fn summary(cx: &Cx, request: &Request) -> Result<Option<Summary>, Error> {
-    let mut summary = request::summary(cx, request)?;
-    if let Some(summary) = &mut summary
-        && request.status == Status::RolledBack
-    {
-        summary.take_back = None;
-    }
-    Ok(summary)
 }
 
 fn redacted(brief: Brief, redact: &impl Fn(Vec<String>) -> Vec<String>) -> Brief {
@@ -319,8 +307,14 @@ fn redacted(brief: Brief, redact: &impl Fn(Vec<String>) -> Vec<String>) -> Brief
         open_questions,
         paths,
         symbols,
+        keywords,
+        errors,
         search_patterns,
     } = brief;
+    let redact_error = |mut error: ErrorPlace| {
+        error.message = redact(vec![error.message]).concat();
+        error
+    };
     Brief {
         scope: redact(scope),
         non_goals: redact(non_goals),
@@ -328,6 +322,8 @@ fn redacted(brief: Brief, redact: &impl Fn(Vec<String>) -> Vec<String>) -> Brief
         open_questions: redact(open_questions),
         paths: redact(paths),
         symbols: redact(symbols),
+        keywords: redact(keywords),
+        errors: errors.into_iter().map(redact_error).collect(),
         search_patterns: redact(search_patterns),
     }
 }
@@ -341,7 +337,7 @@ fn plan(cx: &Cx, request: &Request) -> Result<Option<PlanView>, Error> {
     else {
         return Ok(None);
     };
-    let document = intake::plan_document(cx, plan.document)?;
+    let document = plan::plan_document(cx, plan.document)?;
     let assignments = document.map_or_else(Vec::new, |document| document.assignments);
     let mut titles = BTreeMap::new();
     for step in &plan.steps {
