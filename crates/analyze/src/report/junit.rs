@@ -32,7 +32,7 @@ pub(super) fn read(bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Unreadab
                     let found = attributes.iter().find(|(name, _)| *name == key);
                     found.map(|(_, value)| value.clone())
                 };
-                match name {
+                match name.as_str() {
                     "testsuites" | "testsuite" => {
                         suites += 1;
                         let says = of("name").unwrap_or_default();
@@ -82,7 +82,7 @@ pub(super) fn read(bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Unreadab
                     failure.said.push_str(&text);
                 }
             }
-            Event::End { name } => match name {
+            Event::End { name } => match name.as_str() {
                 "failure" | "error" => inside = false,
                 "testcase" => {
                     if let Some(case) = case.take() {
