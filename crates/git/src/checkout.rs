@@ -18,9 +18,13 @@
 //! | all files | as before, the new index lies beside the old one | follows |
 //! | the index | the lock, everything new | gives the lock back |
 //!
+//! What a person edited or staged stays as it is, as long as the landing does not touch it: the rule of `git merge --ff-only`
+//! (see `overlap`). What the landing touches is as the branch has it, so files can be sorted by content after a crash.
+//!
 //! The note in the lock says which landing it belongs to and which process took it, so that recovery needs git alone
 //! and never takes a lock from a living engine of another home. It is linked into place whole, never half-written.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -32,9 +36,11 @@ use crate::hidden::IndexFlag;
 use crate::hold::{IsPrepared, Note, Taken};
 use crate::landing::Landing;
 use crate::oid::RefName;
+use crate::overlap;
 use crate::path::TreePath;
+use crate::read::RawChange;
 use crate::store::RepoStore;
-use crate::work_tree::WorkTree;
+use crate::work_tree::{Dirt, WorkTree};
 
 /// How many files a block names.
 pub const BLOCK_FILES_MAX: usize = 10;
@@ -51,9 +57,16 @@ pub struct CheckoutBlock {
 /// What about the work tree is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BlockReason {
-    /// Files differ from the branch.
+    /// Files that the landing touches are edited or staged.
     Dirty {
         /// The first of them.
+        files: Vec<TreePath>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// A merge left conflicts in the index; git moves nothing before they are resolved.
+    Conflicted {
+        /// The first of the files.
         files: Vec<TreePath>,
         /// How many more there are.
         more: usize,
@@ -111,6 +124,10 @@ impl CheckoutBlock {
         match &self.reason {
             BlockReason::Dirty { files, more } => format!(
                 "commit or stash the changes to {} in {place}; an engine that is up then goes on, else run `hyperion drain`",
+                named(files, *more)
+            ),
+            BlockReason::Conflicted { files, more } => format!(
+                "resolve the conflicts in {} in {place}; an engine that is up then goes on, else run `hyperion drain`",
                 named(files, *more)
             ),
             BlockReason::Untracked { files, more } => format!(
@@ -194,14 +211,24 @@ fn command_on(command: &str, files: &[TreePath], more: usize) -> String {
 pub struct Checkout {
     /// Where.
     pub work_tree: PathBuf,
-    /// What would keep a landing from happening; `None` when it is clean.
+    /// What keeps every landing from happening.
     pub block: Option<BlockReason>,
+    /// The files that are edited or staged: what touches them cannot land.
+    pub edited: BTreeSet<TreePath>,
+}
+
+impl Checkout {
+    /// Whether edited files here keep a landing with these changes from happening.
+    #[must_use]
+    pub fn is_met_by(&self, changes: &[RawChange]) -> bool {
+        !overlap::met(&self.edited, changes).is_empty()
+    }
 }
 
 /// What became of an attempt to hold all work trees of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hold {
-    /// They are clean and stay so until followed or released.
+    /// They can follow, and stay as they are until followed or released.
     Held,
     /// One is in the way; none is held.
     Blocked(CheckoutBlock),
@@ -238,27 +265,31 @@ impl RepoStore {
         let tip = self.tip(branch)?;
         let mut checkouts = Vec::new();
         for work_tree in self.checked_out_on(branch)? {
-            let block = match (&tip, work_tree.obstruction(branch)) {
-                (_, Some(reason)) => Some(reason),
+            let Dirt { block, edited } = match (&tip, work_tree.obstruction(branch)) {
+                (_, Some(reason)) => Dirt {
+                    block: Some(reason),
+                    edited: BTreeSet::new(),
+                },
                 (Some(tip), None) => {
                     let probe = work_tree.own_file("look")?;
-                    let block = work_tree
+                    let dirt = work_tree
                         .copy_index(self, &probe)
                         .and_then(|alike| work_tree.dirt(self, &probe, tip, alike));
                     let _ = fs::remove_file(&probe);
-                    block?
+                    dirt?
                 }
-                (None, None) => None,
+                (None, None) => Dirt::default(),
             };
             checkouts.push(Checkout {
                 work_tree: work_tree.path,
                 block,
+                edited,
             });
         }
         Ok(checkouts)
     }
 
-    /// Takes the index lock of every work tree of the branch, if all are clean and nothing untracked is in the way.
+    /// Takes the index lock of every work tree of the branch, if nothing in any of them is in the landing's way.
     pub fn hold_checkouts(&self, landing: &Landing) -> Result<Hold, GitError> {
         Ok(match self.hold_all(landing)? {
             Ok(_) => Hold::Held,
@@ -266,10 +297,12 @@ impl RepoStore {
         })
     }
 
-    /// Looks whether every work tree of the branch could be held now; holds none.
+    /// Looks whether every work tree of the branch could be held now, also where the branch has moved on; holds none.
     pub fn could_hold_checkouts(&self, landing: &Landing) -> Result<bool, GitError> {
+        let tip = self.tip(&landing.branch)?;
+        let at = tip.as_ref().unwrap_or(&landing.expected);
         for work_tree in self.checked_out_on(&landing.branch)? {
-            if work_tree.look(self, landing)?.is_some() {
+            if work_tree.look(self, landing, at)?.is_some() {
                 return Ok(false);
             }
         }
@@ -347,11 +380,11 @@ impl RepoStore {
                 }
             } else if !is_there
                 || !work_tree.is_still_on_its_branch()
-                || work_tree.index_is(self, to)?
+                || work_tree.has_followed(self, &landing.expected, to)?
             {
                 None
             } else {
-                // Somebody took the lock away; what is there must be as clean as it was.
+                // Somebody took the lock away; what the landing touches must be as clean as it was.
                 match work_tree.hold(self, landing)? {
                     Taken::Now => work_tree.follow(self, landing, to, IsPrepared(true))?,
                     Taken::Before => work_tree.follow(self, landing, to, IsPrepared(false))?,

@@ -18,12 +18,13 @@ use crate::checkout::BlockReason;
 use crate::error::GitError;
 use crate::landing::Landing;
 use crate::oid::{Oid, RefName};
+use crate::overlap;
 use crate::path::TreePath;
 use crate::read::{RawChange, Renames};
 use crate::rehearse::{Copies, cause_of};
 use crate::store::RepoStore;
 use crate::undo::not_compared;
-use crate::work_tree::{WorkTree, remove_if_there};
+use crate::work_tree::{Dirt, WorkTree, dirty, remove_if_there};
 
 /// What our index lock says.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,10 +81,10 @@ impl WorkTree {
         self.forget_behind()?;
         let next = self.next_index();
         let changes = store.diff_trees(&landing.expected, &landing.candidate, Renames::Off);
-        let block = self
-            .clear()
-            .and(changes)
-            .and_then(|changes| self.block(store, landing, &next, (&changes, Copies::Kept)));
+        let block = self.clear().and(changes).and_then(|changes| {
+            let at = &landing.expected;
+            self.block(store, landing, at, &next, (&changes, Copies::Kept))
+        });
         match block {
             Ok(None) => {
                 reached(Point::CheckoutHeld);
@@ -100,11 +101,13 @@ impl WorkTree {
         }
     }
 
-    /// Says what would keep this work tree from following a landing, without taking its lock: nobody's git is disturbed.
+    /// Says what would keep this work tree, which is at a commit, from following a landing, without taking its lock: nobody's
+    /// git is disturbed.
     pub(crate) fn look(
         &self,
         store: &RepoStore,
         landing: &Landing,
+        at: &Oid,
     ) -> Result<Option<BlockReason>, GitError> {
         if self.is_held_for(landing) {
             return Ok(None);
@@ -114,7 +117,7 @@ impl WorkTree {
         }
         let changes = store.diff_trees(&landing.expected, &landing.candidate, Renames::Off)?;
         let probe = self.own_file("try")?;
-        let block = self.block(store, landing, &probe, (&changes, Copies::None));
+        let block = self.block(store, landing, at, &probe, (&changes, Copies::None));
         remove_if_there(&probe)?;
         block
     }
@@ -124,12 +127,14 @@ impl WorkTree {
         &self,
         store: &RepoStore,
         landing: &Landing,
+        at: &Oid,
         next: &Path,
         (changes, copies): (&[RawChange], Copies),
     ) -> Result<Option<BlockReason>, GitError> {
         let look = || {
             let are_alike = self.copy_index(store, next)?;
-            if let Some(reason) = self.dirt(store, next, &landing.expected, are_alike)? {
+            let Dirt { block, edited } = self.dirt(store, next, at, are_alike)?;
+            if let Some(reason) = block.or_else(|| dirty(overlap::met(&edited, changes))) {
                 return Ok(Some(reason));
             }
             if let Some(reason) = self.untracked_in_the_way(changes)? {
@@ -242,8 +247,9 @@ impl WorkTree {
     /// Brings index and files to `target`; the lock must be ours. Gives the lock back, unless there is a fault that passes
     /// (a full disk). Where git cannot do it otherwise, the files are put back and stay where they were.
     ///
-    /// The next index that was just made of a clean work tree is tried first. Nobody but us wrote the index since, and of
-    /// the files that move git looks at each again; where one of them was touched meanwhile, all are looked at anew.
+    /// What is edited or staged and does not move, git leaves as it is, in the index too. The next index that was just made is
+    /// tried first. Nobody but us wrote the index since, and of the files that move git looks at each again; where one of them
+    /// was touched meanwhile, all are looked at anew.
     pub(crate) fn follow(
         &self,
         store: &RepoStore,
@@ -255,7 +261,7 @@ impl WorkTree {
         let next = self.next_index();
         let tried = if is_prepared {
             Some(self.read_tree(store, &next, &landing.expected, target)?)
-        } else if self.index_is(store, target)? {
+        } else if self.has_followed(store, &landing.expected, target)? {
             self.release(landing)?;
             return Ok(None);
         } else {

@@ -39,6 +39,7 @@ mod lane;
 mod loose;
 mod merge;
 mod oid;
+mod overlap;
 mod path;
 mod read;
 mod rehearse;

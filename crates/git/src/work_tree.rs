@@ -10,7 +10,7 @@ use crate::checkout::{BLOCK_FILES_MAX, BlockReason};
 use crate::error::GitError;
 use crate::oid::{Oid, RefName};
 use crate::path::TreePath;
-use crate::read::{ChangeStatus, RawChange};
+use crate::read::{ChangeStatus, RawChange, Renames};
 use crate::store::RepoStore;
 use crate::user_repo::path_of;
 
@@ -22,6 +22,15 @@ pub(crate) struct WorkTree {
     pub(crate) branch: Option<RefName>,
     /// Filters of the person's that git is not to run there.
     pub(crate) filters_off: Vec<String>,
+}
+
+/// What a person did to a work tree.
+#[derive(Debug, Default)]
+pub(crate) struct Dirt {
+    /// What keeps everything from landing, whatever it touches.
+    pub(crate) block: Option<BlockReason>,
+    /// The files that are edited or staged.
+    pub(crate) edited: BTreeSet<TreePath>,
 }
 
 impl RepoStore {
@@ -147,15 +156,42 @@ impl WorkTree {
             .answer()
     }
 
-    /// Compares an index with a commit, and the files with the index, unless these are known to be alike.
+    /// Compares an index, which is a copy of this work tree's, with a commit, and the files with the index, unless these are
+    /// known to be alike.
     pub(crate) fn dirt(
         &self,
         store: &RepoStore,
         index: &Path,
         commit: &Oid,
         files_are_alike: bool,
-    ) -> Result<Option<BlockReason>, GitError> {
-        let staged = self
+    ) -> Result<Dirt, GitError> {
+        let mut edited = self.staged(store, index, commit)?;
+        if !files_are_alike {
+            edited.extend(self.unlike_index(store, index)?);
+        }
+        if edited.is_empty() {
+            return Ok(Dirt::default());
+        }
+        let block = if index.exists() {
+            match self.conflicted(store, index)? {
+                None => self.announced(store, index)?,
+                conflicted => conflicted,
+            }
+        } else {
+            // Without an index git would take all files for new ones.
+            dirty(edited.clone())
+        };
+        Ok(Dirt { block, edited })
+    }
+
+    /// Paths at which an index differs from a commit.
+    fn staged(
+        &self,
+        store: &RepoStore,
+        index: &Path,
+        commit: &Oid,
+    ) -> Result<BTreeSet<TreePath>, GitError> {
+        let answer = self
             .call(store, "diff-index", index)
             .args([
                 "--cached",
@@ -166,16 +202,21 @@ impl WorkTree {
             ])
             .wall(LONG)
             .output()?;
-        let mut files = BTreeSet::new();
-        if !files_are_alike {
-            files = self.unlike_index(store, index)?;
-        }
-        files.extend(paths_in(&staged));
-        if files.is_empty() {
-            return Ok(None);
-        }
-        let announced = self.announced(store, index)?;
-        Ok(announced.or_else(|| Some(dirty(files))))
+        Ok(paths_in(&answer).collect())
+    }
+
+    /// Finds conflicts that a merge left in an index, also one that is over (`git stash pop`, `git switch --merge`).
+    fn conflicted(&self, store: &RepoStore, index: &Path) -> Result<Option<BlockReason>, GitError> {
+        let answer = self
+            .call(store, "diff-files", index)
+            .args(["--no-renames", "--name-only", "-z", "--diff-filter=U"])
+            .wall(LONG)
+            .output()?;
+        let files: BTreeSet<_> = paths_in(&answer).collect();
+        Ok((!files.is_empty()).then(|| {
+            let (files, more) = first_of(files);
+            BlockReason::Conflicted { files, more }
+        }))
     }
 
     /// Files that differ from an index. A submodule's own state is none of ours: it does not move with the work tree.
@@ -197,12 +238,19 @@ impl WorkTree {
         Ok(paths_in(&answer).collect())
     }
 
-    pub(crate) fn index_is(&self, store: &RepoStore, commit: &Oid) -> Result<bool, GitError> {
-        let index = self.git_dir.join("index");
-        self.call(store, "diff-index", &index)
-            .args(["--cached", "--quiet", commit.as_str()])
-            .wall(LONG)
-            .answer()
+    /// Whether the index has everything that moving from one commit to another brings; what else is staged is the person's.
+    pub(crate) fn has_followed(
+        &self,
+        store: &RepoStore,
+        from: &Oid,
+        to: &Oid,
+    ) -> Result<bool, GitError> {
+        let staged = self.staged(store, &self.git_dir.join("index"), to)?;
+        if staged.is_empty() {
+            return Ok(true);
+        }
+        let changes = store.diff_trees(from, to, Renames::Off)?;
+        Ok(!changes.iter().any(|change| staged.contains(&change.path)))
     }
 
     /// Whether something is at a path, without passing through a link that took a folder's place.
@@ -312,9 +360,12 @@ impl WorkTree {
     }
 }
 
-fn dirty(files: BTreeSet<TreePath>) -> BlockReason {
-    let (files, more) = first_of(files);
-    BlockReason::Dirty { files, more }
+/// Says that edited files are in the way, if there are any.
+pub(crate) fn dirty(files: BTreeSet<TreePath>) -> Option<BlockReason> {
+    (!files.is_empty()).then(|| {
+        let (files, more) = first_of(files);
+        BlockReason::Dirty { files, more }
+    })
 }
 
 pub(crate) fn first_of(files: BTreeSet<TreePath>) -> (Vec<TreePath>, usize) {

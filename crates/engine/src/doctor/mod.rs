@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hyperion_api::doctor::{Finding, Health, Report};
+use hyperion_git::{Checkout, CheckoutBlock};
 use hyperion_host::free_bytes;
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::repo::Repo;
@@ -269,24 +270,30 @@ fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
             )),
         ));
     }
-    let dirty = opened
-        .git
-        .checkout_state(&branch)?
-        .into_iter()
-        .find(|checkout| checkout.block.is_some());
-    if let Some(checkout) = dirty {
-        return Ok(finding(
-            &name,
-            Health::Warning,
-            format!(
-                "{} has changes that are not committed; landings wait for them",
-                checkout.work_tree.display()
-            ),
-            Some(format!(
+    for checkout in opened.git.checkout_state(&branch)? {
+        let Checkout {
+            work_tree,
+            block,
+            edited,
+        } = checkout;
+        let place = work_tree.display().to_string();
+        if let Some(reason) = block {
+            let detail = format!("nothing can land on what is checked out in {place}");
+            let fix = CheckoutBlock { work_tree, reason }.remedy();
+            return Ok(finding(&name, Health::Warning, detail, Some(fix)));
+        }
+        if let Some(first) = edited.first() {
+            let more = match edited.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let detail = format!("{place} has edits of {first}{more}; what changes them waits");
+            let fix = format!(
                 "commit or stash them, or check out another branch than {}",
                 repo.branch
-            )),
-        ));
+            );
+            return Ok(finding(&name, Health::Warning, detail, Some(fix)));
+        }
     }
     let checks = match file.checks.len() {
         1 => "1 check".to_owned(),

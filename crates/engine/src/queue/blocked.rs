@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use hyperion_git::Landing;
+use hyperion_git::{Checkout, Landing, Renames};
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::{Command, Name, RepoId};
 
@@ -46,6 +46,8 @@ struct Way {
     is_locked: bool,
     /// Every lock that an entry may wait for.
     locks: Vec<PathBuf>,
+    /// The work trees of the branch, with what is edited there.
+    checkouts: Vec<Checkout>,
 }
 
 impl Way {
@@ -54,6 +56,7 @@ impl Way {
             is_clear: true,
             is_locked: false,
             locks: Vec::new(),
+            checkouts: Vec::new(),
         }
     }
 
@@ -74,17 +77,15 @@ fn way_of(cx: &Cx, entry: &Entry) -> Result<Way, Error> {
     let branch = opened.branch(&entry.admission.branch)?;
     let is_locked = !opened.git.locks_of(&branch)?.is_empty();
     // Holding takes the index lock, which would now and then fail the very git command that cleans up.
+    let checkouts = opened.git.checkout_state(&branch)?;
     let is_clear = opened.git.tip(&branch)?.is_some()
         && !is_locked
-        && opened
-            .git
-            .checkout_state(&branch)?
-            .iter()
-            .all(|there| there.block.is_none());
+        && checkouts.iter().all(|there| there.block.is_none());
     Ok(Way {
         is_clear,
         is_locked,
         locks: opened.git.locks_in_the_way(&branch)?,
+        checkouts,
     })
 }
 
@@ -106,12 +107,17 @@ fn may_go_on(restless: &mut Restless, cx: &Cx, entry: &Entry, way: &Way) -> Resu
         candidate: oid(&candidate.commit)?,
         branch: opened.branch(&entry.admission.branch)?,
     };
-    if tip != landing.expected {
-        return Ok(true);
-    }
-    if !way.is_clear {
+    let has_moved = tip != landing.expected;
+    if !has_moved && !way.is_clear {
         // It tries, and says anew what is in its way.
         return Ok(way.is_another_lock(entry));
     }
-    Ok(opened.git.could_hold_checkouts(&landing)?)
+    // Also on a moved branch it would be made anew, and checked, only to wait for the same files again.
+    let changes = (opened.git).diff_trees(&landing.expected, &landing.candidate, Renames::Off);
+    match changes {
+        Ok(changes) if way.checkouts.iter().any(|there| there.is_met_by(&changes)) => Ok(false),
+        _ if has_moved => Ok(true),
+        Ok(_) => Ok(opened.git.could_hold_checkouts(&landing)?),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -22,8 +22,8 @@ pub(super) struct Git {
     pub(super) landing_refs: BTreeSet<GitId>,
     /// The branch that the work tree has checked out.
     pub(super) checked_out: Name,
-    /// Whether somebody has unsaved work in the work tree.
-    pub(super) dirty: bool,
+    /// The files of the work tree that somebody edited.
+    pub(super) edited: BTreeSet<u8>,
 }
 
 /// What moving a branch came to.
@@ -54,7 +54,7 @@ impl Git {
             published: BTreeSet::new(),
             landing_refs: BTreeSet::new(),
             checked_out: branches[0].clone(),
-            dirty: false,
+            edited: BTreeSet::new(),
         };
         let tree = git.tree((1..=6).map(|file| (file, 1)).collect());
         let first = git.commit(None, &tree);
@@ -117,11 +117,18 @@ impl Git {
         if self.tip(branch) != *expected {
             return Moved::TipIs;
         }
-        if self.dirty && self.checked_out == *branch {
+        if self.is_in_the_way(branch, expected, to) {
             return Moved::Blocked;
         }
         self.point(branch, to);
         Moved::Yes
+    }
+
+    /// Tells whether somebody edited a file that differs between two commits, where the branch is checked out.
+    pub(super) fn is_in_the_way(&self, branch: &Name, from: &GitId, to: &GitId) -> bool {
+        let changes = self.changes(&self.tree_of(from), &self.tree_of(to));
+        let is_edited = changes.iter().any(|(file, _)| self.edited.contains(file));
+        is_edited && self.checked_out == *branch
     }
 
     /// Moves a branch, whatever it is now: a person's push, by force too.

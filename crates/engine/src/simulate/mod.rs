@@ -44,7 +44,7 @@ const ROUNDS: u64 = 10;
 const STEPS_MAX: usize = 20_000;
 
 impl World {
-    /// Everybody behaves from now on: one engine, a clean work tree, people who say yes. Everything has to end.
+    /// Everybody behaves from now on: one engine, a work tree without edits, people who say yes. Everything has to end.
     fn come_to_rest(&mut self) {
         self.benign = true;
         let alive = self.engines.pop().unwrap();
@@ -53,7 +53,7 @@ impl World {
         // It holds the home's lock: all others are dead.
         let owner = self.engines[0].instance;
         self.facts.leases.retain(|_, lease| lease.owner == owner);
-        self.git.dirty = false;
+        self.git.edited.clear();
         let (mut idle, mut quiet) = (0, 0);
         for _ in 0..STEPS_MAX {
             self.steps += 1;

@@ -104,12 +104,11 @@ impl World {
 
     fn look_at_blocked(&mut self, entry: &Entry) -> Result<(), Pending> {
         let branch = &entry.admission.branch;
-        let moved = entry
-            .candidate
-            .as_ref()
-            .is_none_or(|candidate| self.git.tip(branch) != candidate.tip);
-        let in_the_way = self.git.dirty && self.git.checked_out == *branch;
-        if moved || !in_the_way {
+        let in_the_way = entry.candidate.as_ref().is_some_and(|candidate| {
+            let Candidate { tip, commit, .. } = candidate;
+            self.git.is_in_the_way(branch, tip, commit)
+        });
+        if !in_the_way {
             let commands = vec![Command::Entry(entry.id, entry::Command::Unblock)];
             return Err(Pending::new("queue", "unblock", commands));
         }
@@ -427,7 +426,7 @@ impl World {
                     Moved::TipIs => return Err(self.give_up(engine, entry, &sets)),
                     Moved::Blocked => {
                         let block = entry::Command::Block {
-                            reason: text("the work tree is not clean"),
+                            reason: text("somebody edits what it changes"),
                         };
                         let mut commands = vec![Command::Entry(entry.id, block)];
                         commands.extend(undispatch(&sets));

@@ -400,8 +400,11 @@ impl World {
                     self.say(&format!("the user forces {branch} back"));
                 }
             }
-            2 | 3 => self.git.dirty = true,
-            4 => self.git.dirty = false,
+            2 | 3 => {
+                let file = u8::try_from(1 + self.dice.below(8)).unwrap();
+                self.git.edited.insert(file);
+            }
+            4 => self.git.edited.clear(),
             _ => self.git.checked_out = branch,
         }
     }

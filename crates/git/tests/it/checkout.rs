@@ -74,7 +74,7 @@ fn a_dirty_work_tree_blocks_until_it_is_clean() {
         world.write("staged", "x\n");
         world.user_git(&["add", "staged"]);
         let expected = BlockReason::Dirty {
-            files: vec!["a".into(), "staged".into()],
+            files: vec!["a".into()],
             more: 0,
         };
         let block = blocked(store.move_branch(&landing).unwrap());
@@ -83,10 +83,9 @@ fn a_dirty_work_tree_blocks_until_it_is_clean() {
             (&expected, &world.user().canonicalize().unwrap())
         );
         assert!(block.remedy().contains("commit or stash"));
-        assert_eq!(
-            store.checkout_state(&landing.branch).unwrap()[0].block,
-            Some(expected)
-        );
+        let state = &store.checkout_state(&landing.branch).unwrap()[0];
+        assert_eq!(state.block, None, "other landings go past it");
+        assert_eq!(state.edited, ["a".into(), "staged".into()].into());
         assert_eq!(world.head(), landing.expected, "nothing moved");
         assert!(!world.user().join(".git/index.lock").exists());
         world.user_git(&["stash", "-q"]);
@@ -94,26 +93,33 @@ fn a_dirty_work_tree_blocks_until_it_is_clean() {
             store.move_branch(&landing).unwrap(),
             Move::Landed { behind: None }
         );
-        for number in 0..12 {
-            world.write(&format!("many/{number}"), "x");
-        }
+        let many = || (0..12).map(|number| format!("many/{number}"));
+        many().for_each(|file| world.write(&file, "mine"));
         world.user_git(&["add", "many"]);
-        let state = store.checkout_state(&landing.branch).unwrap();
-        let Some(BlockReason::Dirty { files, more }) = &state[0].block else {
-            panic!("{state:?}")
+        let edits: Vec<_> = many().map(|file| put(&file, "x")).collect();
+        let landing = Landing {
+            expected: landing.candidate.clone(),
+            candidate: candidate(&store, &landing.candidate, &edits),
+            ..landing
         };
-        assert_eq!((files.len(), *more), (10, 2));
+        publish(&store, &landing);
+        let block = blocked(store.move_branch(&landing).unwrap());
+        let BlockReason::Dirty { files, more } = block.reason else {
+            panic!("{block:?}")
+        };
+        assert_eq!((files.len(), more), (10, 2));
     });
 }
 
 // decisions 3.5: one look at the files has to see all that two would.
 #[test]
-fn every_kind_of_difference_blocks() {
+fn every_kind_of_difference_is_seen() {
     with_each_git(|world| {
         let (store, landing) = ready(world, &[put("new", "x\n")]);
-        let dirty = || match &store.checkout_state(&landing.branch).unwrap()[0].block {
-            Some(BlockReason::Dirty { files, more: 0 }) => files.clone(),
-            other => panic!("{other:?}"),
+        let dirty = || {
+            let state = store.checkout_state(&landing.branch).unwrap().remove(0);
+            assert_eq!(state.block, None);
+            Vec::from_iter(state.edited)
         };
         fs::remove_file(world.user().join("dir/b")).unwrap();
         assert_eq!(dirty(), ["dir/b".into()], "deleted");
@@ -140,10 +146,7 @@ fn every_kind_of_difference_blocks() {
         assert_eq!(dirty(), ["dir/b".into()], "behind a link");
         fs::remove_file(world.user().join("dir")).unwrap();
         world.user_git(&["reset", "-q", "--hard"]);
-        assert_eq!(
-            store.checkout_state(&landing.branch).unwrap()[0].block,
-            None
-        );
+        assert_eq!(dirty(), []);
     });
 }
 

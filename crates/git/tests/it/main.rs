@@ -10,6 +10,7 @@ mod checkout;
 mod clone;
 mod discover;
 mod edit;
+mod edited;
 mod files;
 mod follow;
 mod landing;

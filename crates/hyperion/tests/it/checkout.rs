@@ -58,32 +58,56 @@ fn a_clean_work_tree_and_its_index_follow() {
 
 // M3, M5: with an engine up it resolves by itself.
 #[test]
-fn a_dirty_work_tree_blocks_until_it_is_clean() {
+fn an_edited_file_blocks_what_changes_it_until_it_is_clean() {
     let world = World::up(FILES);
     let before = world.repo.tip("main");
-    world.repo.write("b.txt", "mine\n");
+    world.repo.write("a.txt", "mine\n");
     let request = approve(&world);
     let entry = entry_when(&world, &request, "blocked");
     let place = world.repo.path().display();
     assert_eq!(
         text(&entry["reason"]),
         format!(
-            "commit or stash the changes to b.txt in {place}; an engine that is up then goes on, else run `hyperion drain`"
+            "commit or stash the changes to a.txt in {place}; an engine that is up then goes on, else run `hyperion drain`"
         )
     );
     assert_eq!(world.repo.tip("main"), before);
     assert_eq!(
         world.repo.status(),
-        [" M b.txt"],
+        [" M a.txt"],
         "what the person did is untouched"
     );
-    assert_eq!(world.repo.read("a.txt"), "one\n");
     let listed = world.run(&["queue", "list", "--status", "blocked"]).code(0);
     assert!(listed.stdout.contains("say more"), "{}", listed.stdout);
 
-    world.repo.git(&["checkout", "--", "b.txt"]);
+    // What changes another file goes past it.
+    let other = task_request("Say less")
+        .class("feature")
+        .task(task("T1", "say less").modify("b.txt", "two\n", "less\n"));
+    world.carry_out(&other, 0);
+    assert_eq!(world.repo.status(), [" M a.txt"]);
+    assert_eq!(world.repo.read("b.txt"), "less\n");
+    entry_when(&world, &request, "blocked");
+
+    world.repo.git(&["checkout", "--", "a.txt"]);
     entry_when(&world, &request, "landed");
-    assert_eq!(world.repo.tip("main~1"), before);
+    assert_eq!(world.repo.tip("main~2"), before);
+    assert_eq!(world.repo.read("a.txt"), "one\nmore\n");
+    world.assert_sound();
+}
+
+// M3, M5: edits of other files, staged or not, are carried along as they are.
+#[test]
+fn edits_of_other_files_are_carried_along() {
+    let world = World::up(FILES);
+    world.repo.write("b.txt", "staged\n");
+    world.repo.write("mine.txt", "mine\n");
+    world.repo.git(&["add", "b.txt", "mine.txt"]);
+    world.repo.write("b.txt", "edited\n");
+    world.carry_out(&change(), 0);
+    assert_eq!(world.repo.status(), ["MM b.txt", "A  mine.txt"]);
+    assert_eq!(world.repo.show("", "b.txt"), "staged\n");
+    assert_eq!(world.repo.read("b.txt"), "edited\n");
     assert_eq!(world.repo.read("a.txt"), "one\nmore\n");
     world.assert_sound();
 }
@@ -92,7 +116,7 @@ fn a_dirty_work_tree_blocks_until_it_is_clean() {
 #[test]
 fn without_an_engine_a_blocked_entry_waits_for_the_next_command() {
     let world = World::new(FILES);
-    world.repo.write("b.txt", "mine\n");
+    world.repo.write("a.txt", "mine\none\n");
     let asked = world.ask(&change());
     let blocked = world.approve(&asked, 75);
     assert_eq!(blocked["entries"][0]["status"], "blocked");
@@ -101,12 +125,11 @@ fn without_an_engine_a_blocked_entry_waits_for_the_next_command() {
         .code(0)
         .stdout;
     assert!(
-        shown.contains("next         commit or stash the changes to b.txt in "),
+        shown.contains("next         commit or stash the changes to a.txt in "),
         "{shown}"
     );
-    world
-        .repo
-        .git(&["commit", "--quiet", "--all", "--message", "Mine"]);
+    world.repo.git(&["checkout", "--", "a.txt"]);
+    world.repo.commit("Mine", &[("b.txt", "mine\n")]);
     world.run(&["drain"]).code(0);
     let landed = world.request(&asked.request);
     assert_eq!(landed["status"], "completed", "{landed:#}");
@@ -165,7 +188,7 @@ fn a_bare_repository_lands_and_rolls_back() {
     world.assert_nothing_unlanded_shows();
 }
 
-// M3, M5: wherever the branch is checked out, that work tree follows, and blocks when it is dirty.
+// M3, M5: wherever the branch is checked out, that work tree follows, and an edit in it blocks what changes the file.
 #[test]
 fn a_linked_worktree_that_has_the_branch_follows() {
     let mut world = World::unknown(TempRepo::with_files(FILES));
@@ -179,14 +202,14 @@ fn a_linked_worktree_that_has_the_branch_follows() {
         unclear.stderr
     );
     world.run(&["init", "--branch", "main"]).code(0);
-    linked.write("b.txt", "mine\n");
+    linked.write("a.txt", "mine\n");
     let request = approve(&world);
     let reason = text(&entry_when(&world, &request, "blocked")["reason"]);
     assert!(
         reason.contains(&linked.path().display().to_string()),
         "{reason}"
     );
-    linked.git(&["checkout", "--", "b.txt"]);
+    linked.git(&["checkout", "--", "a.txt"]);
     entry_when(&world, &request, "landed");
     assert_eq!(linked.status(), [""; 0]);
     assert_eq!(linked.read("a.txt"), "one\nmore\n");
@@ -198,7 +221,7 @@ fn a_linked_worktree_that_has_the_branch_follows() {
     assert_eq!(world.repo.tip("HEAD"), world.repo.tip("main~1"));
 }
 
-// M3: a work tree on another branch is not touched, dirty or not.
+// M3: a work tree on another branch is not touched, edited or not.
 #[test]
 fn another_branch_checked_out_is_left_alone() {
     let world = World::up(FILES);

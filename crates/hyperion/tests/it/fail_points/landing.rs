@@ -102,11 +102,27 @@ fn a_kill_at_any_step_of_a_checked_landing_lands_once() {
     assert_eq!(scene.world.repo.subjects("main").len(), 1 + APART.len());
 }
 
-// M1, M5, C4: a work tree that has the branch checked out follows, whole, wherever the engine died.
+// M1, M5, C4: a work tree that has the branch checked out follows, whole, wherever the engine died, and a person's edits of
+// other files stay as they are.
 #[test]
 fn a_kill_while_a_work_tree_follows_leaves_it_whole() {
-    let mut scene = Scene::new(&[("count.txt", "none\n")], &[]);
-    scene.kill_at_each(CHECKED_OUT, |scene, round| land(scene, "here", round));
+    let mut scene = Scene::new(&[("count.txt", "none\n"), ("mine.txt", "none\n")], &[]);
+    for (round, at) in CHECKED_OUT.iter().enumerate() {
+        let repo = &scene.world.repo;
+        repo.write("mine.txt", "staged\n");
+        repo.git(&["add", "mine.txt"]);
+        repo.write("mine.txt", "edited\n");
+        scene.kill_at(*at, |scene| land(scene, "here", round));
+        scene.finish(*at, |scene| {
+            land(scene, "here", round)?;
+            let repo = &scene.world.repo;
+            assert_eq!(repo.status(), ["MM mine.txt"]);
+            assert_eq!(repo.show("", "mine.txt"), "staged\n");
+            assert_eq!(repo.read("mine.txt"), "edited\n");
+            repo.git(&["reset", "--quiet", "--hard"]);
+            Ok(())
+        });
+    }
     assert_eq!(
         scene.world.repo.subjects("main").len(),
         1 + CHECKED_OUT.len()
