@@ -46,6 +46,9 @@ pub struct Entry {
     pub quarantine: Option<String>,
     /// Why it stands where it stands; where all about a landed one is shown, a work tree that did not follow it.
     pub reason: Option<String>,
+    /// The same for programs, where it waits at the repository, was given back or failed: `edited`, `index_locked`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// When it entered the queue.
     pub enqueued_at: String,
     /// When it ended.

@@ -3,7 +3,7 @@
 use hyperion_api::Problem;
 use hyperion_git::{DiscoverError, EditError, GitError, LaneError, Oid};
 use hyperion_host::SpawnError;
-use hyperion_model::{Digest, GitId, Refusal};
+use hyperion_model::{ApprovalId, ChangeSetId, Digest, EntryId, GitId, Refusal, RequestId};
 use hyperion_store::{ReadError, StoreError};
 
 use crate::repo::RepoFileError;
@@ -66,9 +66,47 @@ pub enum Error {
     /// A fact names something that is not there.
     #[error("find {0}")]
     Missing(String),
+    /// A fact of the queue is not there, which every entry at this place has.
+    #[error("find {0}")]
+    Fact(#[from] MissingFact),
     /// What was asked for is refused; the problem says why.
     #[error("{}", .0.detail)]
     Problem(Box<Problem>),
+}
+
+/// What the queue relies on and did not find: only a damaged home lacks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MissingFact {
+    /// An entry.
+    #[error("queue entry {0}")]
+    Entry(EntryId),
+    /// What merging an entry came to.
+    #[error("the candidate of queue entry {0}")]
+    Candidate(EntryId),
+    /// The intent to land an entry.
+    #[error("the intent of queue entry {0}")]
+    Intent(EntryId),
+    /// What an entry was dispatched with, as its change sets have it.
+    #[error("the payload that queue entry {0} was dispatched with")]
+    Payload(EntryId),
+    /// A change set of an entry.
+    #[error("change set {0}")]
+    ChangeSet(ChangeSetId),
+    /// What policy said of a change set.
+    #[error("the assessment of change set {0}")]
+    Assessment(ChangeSetId),
+    /// An approval that a change set was let through by.
+    #[error("approval {0}")]
+    Approval(ApprovalId),
+    /// The decision on it.
+    #[error("the decision on approval {0}")]
+    Decision(ApprovalId),
+    /// The request of an entry.
+    #[error("request {0}")]
+    Request(RequestId),
+    /// A permit for every change that lands.
+    #[error("a permit to land anything")]
+    Permit,
 }
 
 impl Error {
@@ -163,7 +201,11 @@ impl From<Error> for Problem {
             Error::Io { .. } | Error::Lane(_) | Error::Spawn(_) => {
                 Problem::new("engine.unavailable", chain(&error)).hint("run `hyperion doctor`")
             }
-            Error::Edit(_) | Error::Blob { .. } | Error::Encode(_) | Error::Missing(_) => {
+            Error::Edit(_)
+            | Error::Blob { .. }
+            | Error::Encode(_)
+            | Error::Missing(_)
+            | Error::Fact(_) => {
                 Problem::new("internal", chain(&error)).hint("run `hyperion doctor`")
             }
         }

@@ -38,6 +38,6 @@ mod woken;
 pub use cx::{Clock, Cx, Ids};
 pub use driver::Activity;
 pub use engine::{Engine, Parts};
-pub use error::Error;
+pub use error::{Error, MissingFact};
 pub use reconcile::{Progress, Reconcile};
 pub use settings::{Backup, Settings, Sizes, ToolLimits};

@@ -10,9 +10,11 @@ use crate::{
     ChangeSetId, Digest, EntryId, GitId, Level, Name, RepoId, RequestId, RunId, ShortText, Time,
 };
 
+mod cause;
 mod command;
 mod event;
 
+pub use cause::Cause;
 pub use command::Command;
 pub use event::Event;
 
@@ -202,6 +204,9 @@ pub struct Entry {
     pub evidence: Option<Digest>,
     /// Why it stands where it stands.
     pub reason: Option<ShortText>,
+    /// The same for code; none where nothing is decided by it, or nobody said so yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
 }
 
 impl Machine for Entry {
@@ -299,20 +304,22 @@ impl Machine for Entry {
                 )
             }
             Command::Release {
+                cause,
                 reason,
                 max_attempts,
             } => {
-                let reason = reason.clone();
+                let (cause, reason) = (Some(*cause), reason.clone());
                 if entry.attempts + 1 >= *max_attempts {
-                    (Verb::Die, Event::DeadLettered { reason })
+                    (Verb::Die, Event::DeadLettered { cause, reason })
                 } else {
-                    (Verb::Release, Event::Released { reason })
+                    (Verb::Release, Event::Released { cause, reason })
                 }
             }
             Command::Refresh { tip } => (Verb::Refresh, Event::Refreshed { tip: tip.clone() }),
-            Command::Block { reason } => (
+            Command::Block { cause, reason } => (
                 Verb::Block,
                 Event::Blocked {
+                    cause: Some(*cause),
                     reason: reason.clone(),
                 },
             ),
@@ -340,9 +347,10 @@ impl Machine for Entry {
                     Quarantine::Check | Quarantine::Policy => vec![put_aside],
                 });
             }
-            Command::Fail { reason } => (
+            Command::Fail { cause, reason } => (
                 Verb::Fail,
                 Event::Failed {
+                    cause: Some(*cause),
                     reason: reason.clone(),
                 },
             ),
@@ -378,6 +386,7 @@ impl Machine for Entry {
                     quarantine: None,
                     evidence: None,
                     reason: None,
+                    cause: None,
                 });
             }
             (None, _) => return Err(out_of_order(Noun::Entry, false)),
@@ -405,29 +414,29 @@ impl Machine for Entry {
             }
             Event::Landed { commit } => {
                 entry.commit = Some(commit.clone());
-                entry.reason = None;
+                entry.because(None, None);
                 Verb::Land
             }
-            Event::Released { reason } => {
+            Event::Released { cause, reason } => {
                 entry.attempts += 1;
-                entry.reason = Some(reason.clone());
+                entry.because(*cause, Some(reason));
                 Verb::Release
             }
             Event::Refreshed { .. } => {
                 entry.refreshes += 1;
                 Verb::Refresh
             }
-            Event::DeadLettered { reason } => {
+            Event::DeadLettered { cause, reason } => {
                 entry.attempts += 1;
-                entry.reason = Some(reason.clone());
+                entry.because(*cause, Some(reason));
                 Verb::Die
             }
-            Event::Blocked { reason } => {
-                entry.reason = Some(reason.clone());
+            Event::Blocked { cause, reason } => {
+                entry.because(*cause, Some(reason));
                 Verb::Block
             }
             Event::Unblocked {} => {
-                entry.reason = None;
+                entry.because(None, None);
                 Verb::Unblock
             }
             Event::Conflicted { evidence } => {
@@ -443,15 +452,15 @@ impl Machine for Entry {
             } => {
                 entry.quarantine = Some(*quarantine);
                 entry.evidence = Some(*evidence);
-                entry.reason = Some(reason.clone());
+                entry.because(None, Some(reason));
                 Verb::Quarantine
             }
-            Event::Failed { reason } => {
-                entry.reason = Some(reason.clone());
+            Event::Failed { cause, reason } => {
+                entry.because(*cause, Some(reason));
                 Verb::Fail
             }
             Event::Cancelled { reason } => {
-                entry.reason = Some(reason.clone());
+                entry.because(None, Some(reason));
                 Verb::Cancel
             }
             Event::Retried {} => {
@@ -488,6 +497,12 @@ impl Entry {
         self.dispatch = None;
         self.quarantine = None;
         self.evidence = None;
-        self.reason = None;
+        self.because(None, None);
+    }
+
+    /// Notes why it stands where it stands.
+    fn because(&mut self, cause: Option<Cause>, reason: Option<&ShortText>) {
+        self.cause = cause;
+        self.reason = reason.cloned();
     }
 }

@@ -467,6 +467,7 @@ impl Life {
             reason: Some(reason()),
         };
         let release = entry::Command::Release {
+            cause: entry::Cause::EngineEnded,
             reason: reason(),
             max_attempts: 1,
         };

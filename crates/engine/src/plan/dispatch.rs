@@ -279,7 +279,7 @@ fn hand_in(
                         Err(failures) => Err((Cause::Agent, first_failure(&failures))),
                     }
                 }
-                Err(failed) => Err(failed),
+                Err(why) => Err((why.cause(), why.to_string())),
             },
         );
     }

@@ -127,6 +127,7 @@ fn give_up(
         commands.push(Command::Entry(
             entry.id,
             entry::Command::Fail {
+                cause: entry::Cause::NotLanded,
                 reason: reason.clone(),
             },
         ));

@@ -1,12 +1,12 @@
 //! Entries that wait for a person at the repository: looking whether what was in the way is gone.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use hyperion_git::{Checkout, Landing, Renames};
-use hyperion_model::entry::{self, Entry};
+use hyperion_model::entry::{self, Cause, Entry};
 use hyperion_model::{Command, Name, RepoId};
 
+use super::obstacle::lock_of;
 use super::restless::Restless;
 use super::work::{Queue, branch_of};
 use crate::error::oid;
@@ -45,7 +45,7 @@ struct Way {
     /// A lock does.
     is_locked: bool,
     /// Every lock that an entry may wait for.
-    locks: Vec<PathBuf>,
+    locks: Vec<Cause>,
     /// The work trees of the branch, with what is edited there.
     checkouts: Vec<Checkout>,
 }
@@ -62,12 +62,8 @@ impl Way {
 
     /// Tells whether an entry waits for a lock that is gone, while another one is there: what it says of itself misleads.
     fn is_another_lock(&self, entry: &Entry) -> bool {
-        let reason = entry.reason.as_ref().map_or("", |reason| reason.as_str());
-        let names = |lock: &PathBuf| {
-            let name = lock.file_name().unwrap_or_default();
-            reason.contains(&*name.to_string_lossy())
-        };
-        reason.contains(".lock") && self.is_locked && !self.locks.iter().any(names)
+        let lock = entry.cause.filter(|cause| cause.is_lock());
+        self.is_locked && lock.is_some_and(|lock| !self.locks.contains(&lock))
     }
 }
 
@@ -77,6 +73,7 @@ fn way_of(cx: &Cx, entry: &Entry) -> Result<Way, Error> {
     let branch = opened.branch(&entry.admission.branch)?;
     let is_locked = !opened.git.locks_of(&branch)?.is_empty();
     // Holding takes the index lock, which would now and then fail the very git command that cleans up.
+    let locks = opened.git.locks_in_the_way(&branch)?;
     let checkouts = opened.git.checkout_state(&branch)?;
     let is_clear = opened.git.tip(&branch)?.is_some()
         && !is_locked
@@ -84,7 +81,7 @@ fn way_of(cx: &Cx, entry: &Entry) -> Result<Way, Error> {
     Ok(Way {
         is_clear,
         is_locked,
-        locks: opened.git.locks_in_the_way(&branch)?,
+        locks: locks.iter().map(|lock| lock_of(lock)).collect(),
         checkouts,
     })
 }

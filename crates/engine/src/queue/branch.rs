@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use hyperion_fault::{Point, reached};
-use hyperion_model::entry::{self, Entry, Status};
-use hyperion_model::{Command, EntryId, Name, RepoId, ShortText, Time};
+use hyperion_model::entry::{Entry, Status};
+use hyperion_model::{Command, EntryId, Name, RepoId, Time};
 use hyperion_store::StoreError;
 
 use super::merge::sets_of;
 use super::ride::{self, Rider};
-use super::work::{LEFT_HALF_WAY, Queue, branch_of};
+use super::work::{Queue, branch_of, left_half_way};
 use super::{depend, land, line, pause, train};
 use crate::error::chain;
 use crate::reconcile::Progress;
@@ -172,12 +172,8 @@ impl Queue {
 
     /// Puts entries back into the queue that an engine had which ended.
     fn release_all(&mut self, cx: &Cx, entries: &[Entry]) -> Result<(), Error> {
-        let reason = ShortText::cut(LEFT_HALF_WAY);
         let lists = entries.iter().map(|entry| {
-            let release = entry::Command::Release {
-                reason: reason.clone(),
-                max_attempts: cx.settings.max_attempts,
-            };
+            let release = left_half_way(cx);
             (vec![Command::Entry(entry.id, release)], vec![])
         });
         for answer in cx.execute_each(&cx.stamp(&self.name), lists) {

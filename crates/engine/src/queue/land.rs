@@ -10,17 +10,18 @@ use hyperion_model::change_set::{self, Basis, ChangeSet};
 use hyperion_model::entry::{self, Candidate, Dispatch, Entry};
 use hyperion_model::plan;
 use hyperion_model::request::Request;
-use hyperion_model::{Command, Digest, ShortText};
+use hyperion_model::{Command, Digest};
 use hyperion_policy::{Action, ActionKind, DecisionId, Permit, Purpose, Rules, permit};
 use hyperion_store::{Committed, StoreError};
 
+use super::obstacle::Obstacle;
 use super::refs;
 use super::restless;
 use super::ride::{self, Rider};
 use super::train;
 use super::work::{Queue, millis};
 use crate::change_set::AssessmentDocument;
-use crate::error::{git_id, oid};
+use crate::error::{MissingFact, git_id, oid};
 use crate::repo::Opened;
 use crate::{Cx, Error, rollback};
 
@@ -50,9 +51,9 @@ pub(super) fn dispatch(
     }
     if tip != Some(oid(&candidate_of(&first.entry)?.tip)?) {
         if let [only] = train
-            && let Some(reason) = restless::moved(queue, cx, &only.entry)?
+            && let Some(restless) = restless::moved(queue, cx, &only.entry)?
         {
-            block_with(queue, cx, std::iter::once(&only.entry), &reason)?;
+            block_with(queue, cx, std::iter::once(&only.entry), &restless)?;
             return Ok(false);
         }
         ride::take_back(queue, cx, opened, &first.entry, &entries())?;
@@ -99,7 +100,7 @@ fn candidate_of(entry: &Entry) -> Result<&Candidate, Error> {
     entry
         .candidate
         .as_ref()
-        .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))
+        .ok_or_else(|| MissingFact::Candidate(entry.id).into())
 }
 
 fn kind(request: &Request) -> ActionKind {
@@ -120,7 +121,7 @@ fn permit_for(cx: &Cx, set: &ChangeSet, kind: ActionKind, rules: &Rules) -> Resu
     let assessed = set
         .assessed
         .as_ref()
-        .ok_or_else(|| Error::Missing(format!("the assessment of change set {}", set.id)))?;
+        .ok_or(MissingFact::Assessment(set.id))?;
     let action = Action {
         kind,
         subject: set.id.to_string(),
@@ -129,11 +130,11 @@ fn permit_for(cx: &Cx, set: &ChangeSet, kind: ActionKind, rules: &Rules) -> Resu
     let minted = match &set.basis {
         Some(Basis::Approval { approval }) => {
             let found = cx.store.get::<Approval>(*approval)?;
-            let found = found.ok_or_else(|| Error::Missing(format!("approval {approval}")))?;
+            let found = found.ok_or(MissingFact::Approval(*approval))?;
             let verdict = found
                 .verdict
                 .as_ref()
-                .ok_or_else(|| Error::Missing(format!("the decision on approval {approval}")))?;
+                .ok_or(MissingFact::Decision(*approval))?;
             let basis = hyperion_policy::Basis::Approval {
                 approval: *approval,
                 level: found.question.level,
@@ -172,10 +173,7 @@ fn recovered(
         .filter_map(|set| set.assessed.as_ref())
         .map(|assessed| assessed.payload);
     if payload(payloads) != intent.payload {
-        return Err(Error::Missing(format!(
-            "the payload that queue entry {} was dispatched with",
-            entry.id
-        )));
+        return Err(MissingFact::Payload(entry.id).into());
     }
     sets.iter()
         .map(|set| {
@@ -209,14 +207,14 @@ fn intent(entry: &Entry) -> Result<&Dispatch, Error> {
     entry
         .dispatch
         .as_ref()
-        .ok_or_else(|| Error::Missing(format!("the intent of queue entry {}", entry.id)))
+        .ok_or_else(|| MissingFact::Intent(entry.id).into())
 }
 
 fn request_of(cx: &Cx, entry: &Entry) -> Result<Request, Error> {
     let id = entry.admission.request;
     cx.store
         .get::<Request>(id)?
-        .ok_or_else(|| Error::Missing(format!("request {id}")))
+        .ok_or_else(|| MissingFact::Request(id).into())
 }
 
 /// Carries the committed intents of a train out, or finds that they were carried out, or gives them up.
@@ -270,15 +268,12 @@ pub(super) fn finish(
         }
         Move::TipIs(_) => sort_out(queue, cx, opened, &landing, train),
         Move::Blocked(block) => {
-            let remedy = block.remedy();
-            block_train(queue, cx, opened, &landing, train, &remedy)
+            let obstacle = Obstacle::Checkout(block);
+            block_train(queue, cx, opened, &landing, train, &obstacle)
         }
         Move::RefLocked { lock } => {
-            let remedy = format!(
-                "a git command of yours has a lock: wait for it; if none is running, remove {}",
-                lock.display()
-            );
-            block_train(queue, cx, opened, &landing, train, &remedy)
+            let obstacle = Obstacle::RefLocked { lock };
+            block_train(queue, cx, opened, &landing, train, &obstacle)
         }
     }
 }
@@ -300,7 +295,7 @@ pub(super) fn landing_of(opened: &Opened, train: &[Rider]) -> Result<Option<Land
 /// Moves the branch: the only place in the engine that does, and only with a permit for every change.
 fn act(opened: &Opened, landing: &Landing, permits: Vec<Vec<Permit>>) -> Result<Move, Error> {
     if permits.is_empty() || permits.iter().any(Vec::is_empty) {
-        return Err(Error::Missing("a permit to land anything".to_owned()));
+        return Err(MissingFact::Permit.into());
     }
     opened.git.publish_objects(landing)?;
     opened.git.create_landing_ref(landing)?;
@@ -318,9 +313,9 @@ fn sort_out(
     train: &[Rider],
 ) -> Result<(), Error> {
     let there = train::landed(train.len(), |at| {
-        let rider = train
-            .get(at)
-            .ok_or_else(|| Error::Missing("an entry of a train".to_owned()))?;
+        let Some(rider) = train.get(at) else {
+            return Ok(false);
+        };
         let candidate = oid(&intent(&rider.entry)?.candidate)?;
         let landed = opened.git.landed(&landing.branch, &candidate)?;
         Ok::<_, Error>(landed == Landed::Yes)
@@ -343,8 +338,9 @@ fn give_up(
     train: &[Rider],
 ) -> Result<(), Error> {
     let Some(tip) = opened.git.tip(&landing.branch)? else {
-        let remedy = branch_is_gone(landing.branch.short());
-        return block_each(queue, cx, opened, landing, train, &remedy);
+        let branch = landing.branch.short().to_owned();
+        let gone = Obstacle::Gone { branch };
+        return block_each(queue, cx, opened, landing, train, &gone);
     };
     abandon(queue, opened, landing)?;
     let refresh = entry::Command::Refresh { tip: git_id(&tip)? };
@@ -354,11 +350,6 @@ fn give_up(
         queue.log(cx, &rider.entry, "land", "moved", 0, None);
     }
     Ok(())
-}
-
-/// What to do about a branch that is not there.
-pub(super) fn branch_is_gone(branch: &str) -> String {
-    format!("branch {branch} is gone; create it again, or cancel this entry")
 }
 
 /// Lets entries wait that are at work, and have no intent yet, for a branch that is gone.
@@ -371,8 +362,8 @@ pub(super) fn block_waiting<'a>(
     let Some(first) = entries.peek() else {
         return Ok(());
     };
-    let reason = branch_is_gone(first.admission.branch.as_str());
-    block_with(queue, cx, entries, &reason)
+    let branch = first.admission.branch.to_string();
+    block_with(queue, cx, entries, &Obstacle::Gone { branch })
 }
 
 /// Lets entries of a branch wait that are at work, and have no intent yet.
@@ -380,13 +371,12 @@ fn block_with<'a>(
     queue: &Queue,
     cx: &Cx,
     entries: impl Iterator<Item = &'a Entry>,
-    reason: &str,
+    obstacle: &Obstacle,
 ) -> Result<(), Error> {
     let blocked: Vec<_> = entries.collect();
     let lists = blocked.iter().map(|entry| {
-        let reason = ShortText::cut(reason);
-        let block = entry::Command::Block { reason };
-        (vec![Command::Entry(entry.id, block)], vec![])
+        let block = Command::Entry(entry.id, obstacle.block());
+        (vec![block], vec![])
     });
     for answer in cx.execute_each(&cx.stamp(&queue.name), lists) {
         match answer {
@@ -414,14 +404,14 @@ fn block_train(
     opened: &Opened,
     landing: &Landing,
     train: &[Rider],
-    remedy: &str,
+    obstacle: &Obstacle,
 ) -> Result<(), Error> {
     match train {
         [first, _, ..] => {
             queue.go_alone(&first.entry, train.len());
             give_up(queue, cx, opened, landing, train)
         }
-        _ => block_each(queue, cx, opened, landing, train, remedy),
+        _ => block_each(queue, cx, opened, landing, train, obstacle),
     }
 }
 
@@ -431,11 +421,10 @@ fn block_each(
     opened: &Opened,
     landing: &Landing,
     train: &[Rider],
-    remedy: &str,
+    obstacle: &Obstacle,
 ) -> Result<(), Error> {
     abandon(queue, opened, landing)?;
-    let reason = ShortText::cut(remedy);
-    undispatch(queue, cx, train, &entry::Command::Block { reason })?;
+    undispatch(queue, cx, train, &obstacle.block())?;
     reached(Point::LandingBlocked);
     for rider in train {
         queue.log(cx, &rider.entry, "land", "blocked", 0, None);

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use hyperion_git::{ConflictFile, MergeSides, Merged, NewCommit, Oid, Renames, Signature};
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::{Candidate, Entry};
-use hyperion_model::machine::Machine as _;
 use hyperion_model::{Decision, Level};
 
 use super::message;
 use crate::change_set::{judge, led_astray_by_merge, preview};
-use crate::error::{git_id, oid};
+use crate::error::{MissingFact, git_id, oid};
 use crate::look::Look;
 use crate::repo::Opened;
 use crate::{Cx, Error};
@@ -65,7 +64,7 @@ pub(super) fn merge(
         let assessed = set
             .assessed
             .as_ref()
-            .ok_or_else(|| Error::Missing(format!("the assessment of change set {}", set.id)))?;
+            .ok_or(MissingFact::Assessment(set.id))?;
         let base = oid(&set.proposal.base_tree)?;
         let theirs = oid(&assessed.tree)?;
         let sides = MergeSides {
@@ -229,7 +228,7 @@ pub(crate) fn sets_of(look: &impl Look, entry: &Entry) -> Result<Vec<ChangeSet>,
         .iter()
         .map(|id| {
             let set = look.get::<ChangeSet>(*id)?;
-            set.ok_or_else(|| Error::Missing(format!("{} {id}", ChangeSet::NOUN)))
+            set.ok_or_else(|| MissingFact::ChangeSet(*id).into())
         })
         .collect()
 }

@@ -16,6 +16,7 @@ mod land;
 mod line;
 pub(crate) mod merge;
 mod message;
+mod obstacle;
 mod order;
 pub(crate) mod pause;
 #[cfg(test)]

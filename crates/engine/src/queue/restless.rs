@@ -11,6 +11,7 @@ use hyperion_model::entry::Entry;
 use hyperion_model::run::Run;
 use hyperion_model::{EntryId, Name, RepoId, Time};
 
+use super::obstacle::Obstacle;
 use super::work::{Queue, millis};
 use crate::{Cx, Error};
 
@@ -48,7 +49,7 @@ impl Restless {
         branch: &Name,
         took: Duration,
         now: Time,
-    ) -> Option<String> {
+    ) -> Option<Obstacle> {
         if self.entries.len() >= REMEMBERED_MAX {
             self.entries.clear();
         }
@@ -59,10 +60,11 @@ impl Restless {
             return None;
         }
         moved.waits_since = Some(now);
-        let (times, seconds) = (moved.times, moved.took.as_secs().max(1));
-        Some(format!(
-            "{branch} moved {times} times while this was checked, which takes {seconds} s; it goes on by itself once {branch} is still for that long"
-        ))
+        Some(Obstacle::Restless {
+            branch: branch.clone(),
+            times: moved.times,
+            took,
+        })
     }
 
     /// Says whether an entry may go on at a branch that is at `tip` now; others may at any time.
@@ -102,7 +104,7 @@ impl Restless {
 }
 
 /// Notes that the branch of an entry moved after its checks had passed; says why it is to wait, once that was too often.
-pub(super) fn moved(queue: &mut Queue, cx: &Cx, entry: &Entry) -> Result<Option<String>, Error> {
+pub(super) fn moved(queue: &mut Queue, cx: &Cx, entry: &Entry) -> Result<Option<Obstacle>, Error> {
     let runs = entry.verdict.iter().flat_map(|verdict| &verdict.runs);
     let mut took = Duration::ZERO;
     for id in runs {
@@ -142,11 +144,11 @@ mod tests {
         let mut restless = Restless::default();
         for second in 1..5 {
             let said = restless.moved(id, &main, CHECK, at(second + 3));
-            assert_eq!(said, None);
+            assert!(said.is_none());
             assert!(restless.may_go_on(id, branch(), tip(second), at(second)));
         }
         assert_eq!(
-            restless.moved(id, &main, CHECK, at(10)).unwrap(),
+            restless.moved(id, &main, CHECK, at(10)).unwrap().reason(),
             "main moved 5 times while this was checked, which takes 3 s; it goes on by itself once main is still for that long"
         );
         for second in 10..20 {
@@ -161,6 +163,6 @@ mod tests {
             (25..99).find(|second| restless.may_go_on(id, branch(), tip(*second), at(*second)));
         assert_eq!(goes_on, Some(85));
         restless.forget(id);
-        assert_eq!(restless.moved(id, &main, CHECK, at(102)), None);
+        assert!(restless.moved(id, &main, CHECK, at(102)).is_none());
     }
 }

@@ -24,7 +24,7 @@ use hyperion_store::StoreError;
 use super::merge::{self, Outcome, sets_of};
 use super::work::{Queue, millis, resource};
 use super::{checks, land};
-use crate::error::git_id;
+use crate::error::{MissingFact, git_id};
 use crate::reconcile::Progress;
 use crate::repo::Opened;
 use crate::{Cx, Error};
@@ -301,8 +301,7 @@ pub(super) fn take_back(
 pub(super) fn reread(cx: &Cx, riders: Vec<Rider>) -> Result<Vec<Rider>, Error> {
     let again = |rider: Rider| {
         let entry = cx.store.get::<Entry>(rider.entry.id)?;
-        let entry =
-            entry.ok_or_else(|| Error::Missing(format!("queue entry {}", rider.entry.id)))?;
+        let entry = entry.ok_or(MissingFact::Entry(rider.entry.id))?;
         Ok(Rider { entry, ..rider })
     };
     riders.into_iter().map(again).collect()

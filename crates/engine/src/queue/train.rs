@@ -192,6 +192,7 @@ mod tests {
             (2, 1)
         );
         let release = Command::Release {
+            cause: hyperion_model::entry::Cause::EngineEnded,
             reason: ShortText::cut("its engine died"),
             max_attempts: 5,
         };

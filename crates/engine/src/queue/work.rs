@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyperion_fault::{Point, reached};
 use hyperion_model::change_set;
-use hyperion_model::entry::{self, Entry, Green, Quarantine, Status, Verdict};
+use hyperion_model::entry::{self, Cause, Entry, Green, Quarantine, Status, Verdict};
 use hyperion_model::plan;
 use hyperion_model::{Command, EntryId, Name, NewBlob, RepoId, ShortText, Time};
 use hyperion_policy::Permit;
@@ -20,7 +20,7 @@ use super::restless::Restless;
 use super::ride::Rider;
 use super::{admit, blocked, checks, depend, evidence, land, refs};
 use crate::cx::json_blob;
-use crate::error::chain;
+use crate::error::{MissingFact, chain};
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
 use crate::woken::Woken;
@@ -30,9 +30,6 @@ use crate::{Cx, Error};
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How often an entry may start over on a moved branch within one look, before others get a turn.
 const STEPS_PER_LOOK: usize = 64;
-
-/// Why an entry is back in the queue that an engine had which ended.
-pub(super) const LEFT_HALF_WAY: &str = "the engine that worked at it ended before it was done";
 
 /// Works the queue.
 pub(crate) struct Queue {
@@ -61,6 +58,13 @@ pub(super) enum Step {
     Worked,
     /// It waits for something that will be committed.
     Wait,
+    /// It cannot be done now, and is tried again a limited number of times.
+    GivesBack {
+        /// Why.
+        cause: Cause,
+        /// Why, in one line.
+        why: String,
+    },
 }
 
 impl Queue {
@@ -98,6 +102,9 @@ impl Queue {
             match self.step(cx, &entry) {
                 Ok(Step::Worked) => worked = true,
                 Ok(Step::Wait) => break,
+                Ok(Step::GivesBack { cause, why }) => {
+                    return self.give_back(cx, &entry, cause, &why);
+                }
                 // A full disk says nothing of the entry: it is not counted against it.
                 Err(error) if error.is_passing() => return Err(error),
                 Err(error) => return self.stumble(cx, &entry, &error),
@@ -144,8 +151,7 @@ impl Queue {
                 true
             }));
         }
-        let reason = ShortText::cut(LEFT_HALF_WAY);
-        self.release(cx, entry, reason)?;
+        self.release(cx, entry, left_half_way(cx))?;
         Ok(false)
     }
 
@@ -169,11 +175,7 @@ impl Queue {
         Ok(())
     }
 
-    fn release(&mut self, cx: &Cx, entry: &Entry, reason: ShortText) -> Result<(), Error> {
-        let release = entry::Command::Release {
-            reason,
-            max_attempts: cx.settings.max_attempts,
-        };
+    fn release(&mut self, cx: &Cx, entry: &Entry, release: entry::Command) -> Result<(), Error> {
         cx.execute(
             cx.stamp(&self.name),
             vec![Command::Entry(entry.id, release)],
@@ -226,7 +228,17 @@ impl Queue {
         entry: &Entry,
         error: &Error,
     ) -> Result<Progress, Error> {
-        let why = chain(error);
+        self.give_back(cx, entry, Cause::Fault, &chain(error))
+    }
+
+    /// Gives an entry back that cannot be done now: it is tried again later, a limited number of times.
+    fn give_back(
+        &mut self,
+        cx: &Cx,
+        entry: &Entry,
+        cause: Cause,
+        why: &str,
+    ) -> Result<Progress, Error> {
         tracing::warn!(entry = %entry.id, %why, "working at a queue entry failed");
         self.log(cx, entry, "work", "error", 0, None);
         let until = cx.now() + pause(cx, entry.attempts);
@@ -243,14 +255,15 @@ impl Queue {
                 });
             }
         } else if is_active(&now) {
-            if let Some(lost) = lost_base(cx, &now)? {
+            if let Some(reason) = lost_base(cx, &now)? {
                 // Trying again brings nothing back.
-                let fail = entry::Command::Fail { reason: lost };
+                let cause = Cause::LostBase;
+                let fail = entry::Command::Fail { cause, reason };
                 self.command(cx, &now, fail, vec![])?;
                 self.forget(cx, now.id)?;
                 return Ok(Progress::Worked);
             }
-            self.release(cx, &now, ShortText::cut(&why))?;
+            self.release(cx, &now, release_because(cx, cause, why))?;
         }
         self.not_before.insert(entry.id, until);
         Ok(Progress::Delayed { until })
@@ -413,7 +426,7 @@ impl Queue {
         let candidate = entry
             .candidate
             .clone()
-            .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))?;
+            .ok_or(MissingFact::Candidate(entry.id))?;
         let wanted = checks::wanted(cx, opened, entry, &candidate)?;
         let pass = |runs, green| Verdict {
             tree: candidate.tree.clone(),
@@ -441,7 +454,10 @@ impl Queue {
                 entry::Command::Pass(pass(vec![], Green::Unchecked)),
                 vec![],
             ),
-            checks::Verdict::Lost(why) => Err(Error::Missing(why)),
+            checks::Verdict::Lost(why) => Ok(Step::GivesBack {
+                cause: Cause::CheckLost,
+                why,
+            }),
             checks::Verdict::Failed { name, run } => {
                 let sets = sets_of(cx, entry)?;
                 let task = sets.first().map_or("", |set| set.proposal.task.as_str());
@@ -508,6 +524,20 @@ impl Queue {
             tracing::warn!(%error, "could not write the queue's log");
         }
     }
+}
+
+fn release_because(cx: &Cx, cause: Cause, why: &str) -> entry::Command {
+    entry::Command::Release {
+        cause,
+        reason: ShortText::cut(why),
+        max_attempts: cx.settings.max_attempts,
+    }
+}
+
+/// Puts an entry back into the queue that an engine had which ended.
+pub(super) fn left_half_way(cx: &Cx) -> entry::Command {
+    let why = "the engine that worked at it ended before it was done";
+    release_because(cx, Cause::EngineEnded, why)
 }
 
 pub(super) fn branch_of(entry: &Entry) -> (RepoId, Name) {

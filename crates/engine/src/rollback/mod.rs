@@ -19,7 +19,7 @@ use hyperion_api::assignment::{self, Assignment, Budget};
 use hyperion_api::change_request::{self, ChangeRequest};
 use hyperion_api::task_request::{self, TaskRequest};
 use hyperion_fault::{Point, reached};
-use hyperion_git::{MergeSides, Merged, Oid};
+use hyperion_git::{MergeSides, Merged, Oid, TreePath};
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::facts::{Class, Priority};
@@ -283,6 +283,43 @@ pub(crate) fn assignment(cx: &Cx, request: &Request, plan: PlanId) -> Result<Ass
     })
 }
 
+/// Why no change takes landings back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Irreversible {
+    /// Something else changed the same places since.
+    #[error(
+        "{} changed since it landed as {commit:.10}; take the later change back first, or mend it by hand",
+        listed(paths)
+    )]
+    Changed {
+        /// The first of the files.
+        paths: Vec<TreePath>,
+        /// What was to be taken back.
+        commit: Oid,
+    },
+    /// A path that no change can be made of.
+    #[error("{0}: take it back by hand")]
+    Unwritable(String),
+    /// The branch has nothing of it any more.
+    #[error("there is nothing left of it to take back")]
+    Nothing,
+}
+
+impl Irreversible {
+    /// Why the step of the rollback fails.
+    pub(crate) const fn cause(&self) -> Cause {
+        match self {
+            Self::Changed { .. } => Cause::ChangedSince,
+            Self::Unwritable(_) | Self::Nothing => Cause::Agent,
+        }
+    }
+}
+
+fn listed(paths: &[TreePath]) -> String {
+    let paths: Vec<_> = paths.iter().map(ToString::to_string).collect();
+    paths.join(", ")
+}
+
 /// Makes the change that takes landings back, on the tree the request starts from.
 ///
 /// The inner error says why that is impossible.
@@ -291,7 +328,7 @@ pub(crate) fn change(
     opened: &Opened,
     request: &Request,
     assignment: &Assignment,
-) -> Result<Result<(Oid, ChangeRequest), (Cause, String)>, Error> {
+) -> Result<Result<(Oid, ChangeRequest), Irreversible>, Error> {
     let Some(original) = request.submission.rolls_back else {
         return Err(Error::Missing("the request to take back".to_owned()));
     };
@@ -314,26 +351,15 @@ pub(crate) fn change(
         match opened.git.merge(&sides)? {
             Merged::Clean { tree: merged } => tree = merged,
             Merged::Conflict(files) => {
-                let paths: Vec<_> = files
-                    .iter()
-                    .take(3)
-                    .map(|file| file.path.to_string())
-                    .collect();
-                let why = format!(
-                    "{} changed since it landed as {:.10}; take the later change back first, or mend it by hand",
-                    paths.join(", "),
-                    commit
-                );
-                return Ok(Err((Cause::ChangedSince, why)));
+                let paths = files.into_iter().take(3).map(|file| file.path);
+                let paths = paths.collect();
+                return Ok(Err(Irreversible::Changed { paths, commit }));
             }
         }
     }
     Ok(match changes_between(&opened.git, &base, &tree)? {
-        Err(why) => Err((Cause::Agent, format!("{why}: take it back by hand"))),
-        Ok(changes) if changes.is_empty() => Err((
-            Cause::Agent,
-            "there is nothing left of it to take back".to_owned(),
-        )),
+        Err(why) => Err(Irreversible::Unwritable(why)),
+        Ok(changes) if changes.is_empty() => Err(Irreversible::Nothing),
         Ok(changes) => Ok((
             base,
             ChangeRequest {

@@ -192,6 +192,7 @@ impl World {
 
     pub(super) fn release(&self, engine: &Engine, entry: &Entry) -> Pending {
         let release = entry::Command::Release {
+            cause: entry::Cause::EngineEnded,
             reason: text("the engine that worked at it ended before it was done"),
             max_attempts: MAX_ATTEMPTS,
         };
@@ -426,6 +427,7 @@ impl World {
                     Moved::TipIs => return Err(self.give_up(engine, entry, &sets)),
                     Moved::Blocked => {
                         let block = entry::Command::Block {
+                            cause: entry::Cause::Edited,
                             reason: text("somebody edits what it changes"),
                         };
                         let mut commands = vec![Command::Entry(entry.id, block)];

@@ -1,6 +1,6 @@
 //! What a queue entry can be asked to do.
 
-use super::{Admission, Candidate, Dispatch, Quarantine, Verdict};
+use super::{Admission, Candidate, Cause, Dispatch, Quarantine, Verdict};
 use crate::{Digest, EntryId, GitId, ShortText};
 
 /// What an entry can be asked to do.
@@ -36,6 +36,8 @@ pub enum Command {
     },
     /// Gives it back because its worker was lost or failed.
     Release {
+        /// Why.
+        cause: Cause,
         /// What happened.
         reason: ShortText,
         /// After how many attempts it is given up.
@@ -48,6 +50,8 @@ pub enum Command {
     },
     /// Waits for a person at the repository.
     Block {
+        /// Why.
+        cause: Cause,
         /// What is in the way and what to do.
         reason: ShortText,
     },
@@ -65,6 +69,8 @@ pub enum Command {
     /// Ends it, because what it depends on did not land.
     Fail {
         /// Why.
+        cause: Cause,
+        /// Why, in one line.
         reason: ShortText,
     },
     /// Calls it off.

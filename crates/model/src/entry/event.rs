@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Admission, Candidate, Dispatch, Quarantine, Verdict};
+use super::{Admission, Candidate, Cause, Dispatch, Quarantine, Verdict};
 use crate::{Digest, EntryId, GitId, ShortText};
 
 /// What can happen to an entry.
@@ -47,6 +47,9 @@ pub enum Event {
     /// Its worker lost it.
     #[serde(rename = "merge.released")]
     Released {
+        /// Why; none where it was written before causes were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
         /// What happened.
         reason: ShortText,
     },
@@ -59,12 +62,18 @@ pub enum Event {
     /// It was given up.
     #[serde(rename = "merge.dead_lettered")]
     DeadLettered {
+        /// Why; none where it was written before causes were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
         /// What happened last.
         reason: ShortText,
     },
     /// It waits for a person at the repository.
     #[serde(rename = "merge.blocked")]
     Blocked {
+        /// Why; none where it was written before causes were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
         /// What is in the way and what to do.
         reason: ShortText,
     },
@@ -90,7 +99,10 @@ pub enum Event {
     /// It ended without landing.
     #[serde(rename = "merge.failed")]
     Failed {
-        /// Why.
+        /// Why; none where it was written before causes were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+        /// Why, in one line.
         reason: ShortText,
     },
     /// It was called off.

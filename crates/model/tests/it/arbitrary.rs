@@ -2,7 +2,7 @@
 //! often than the ways out, so that sequences get far.
 
 use hyperion_model::change_set::{Basis, item};
-use hyperion_model::entry::{self, Quarantine};
+use hyperion_model::entry::{self, Cause, Quarantine};
 use hyperion_model::plan::NewStep;
 use hyperion_model::request::Outcome;
 use hyperion_model::run::{Ending, Process};
@@ -316,13 +316,14 @@ pub(crate) fn entries() -> BoxedStrategy<Vec<(entry::Command, Stamp)>> {
         9 => few().prop_map(|tree| Command::Pass(sample::verdict(tree))),
         9 => (few(), few()).prop_map(|(tip, commit)| Command::Dispatch(sample::dispatch(tip, commit))),
         6 => few().prop_map(|commit| Command::Land { commit: sample::git(commit) }),
-        2 => (reason(), 0u32..4).prop_map(|(reason, max_attempts)| Command::Release { reason, max_attempts }),
+        2 => (reason(), 0u32..4)
+            .prop_map(|(reason, max_attempts)| Command::Release { cause: Cause::Fault, reason, max_attempts }),
         2 => commit().prop_map(|tip| Command::Refresh { tip }),
-        1 => reason().prop_map(|reason| Command::Block { reason }),
+        1 => reason().prop_map(|reason| Command::Block { cause: Cause::Edited, reason }),
         2 => Just(Command::Unblock),
         1 => (quarantine, digest(), reason())
             .prop_map(|(quarantine, evidence, reason)| Command::Quarantine { quarantine, evidence, reason }),
-        1 => reason().prop_map(|reason| Command::Fail { reason }),
+        1 => reason().prop_map(|reason| Command::Fail { cause: Cause::NotLanded, reason }),
         1 => reason().prop_map(|reason| Command::Cancel { reason }),
         4 => Just(Command::Retry),
     ];

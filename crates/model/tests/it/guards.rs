@@ -406,6 +406,7 @@ fn an_entry_lands_only_what_passed() {
         ]
     };
     let release = Command::Release {
+        cause: entry::Cause::EngineEnded,
         reason: text("its worker died"),
         max_attempts: 3,
     };
@@ -457,6 +458,7 @@ fn an_entry_is_given_up_after_so_many_attempts() {
     for (fence, expected) in [(1, Status::Queued), (2, Status::Queued), (3, Status::Dead)] {
         commands.push(Command::Lease { fence });
         commands.push(Command::Release {
+            cause: entry::Cause::EngineEnded,
             reason: text("its worker died"),
             max_attempts: 3,
         });

@@ -1,8 +1,8 @@
 //! One event of every kind.
 
 use hyperion_model::change_set::{Basis, item};
-use hyperion_model::entry::Quarantine;
-use hyperion_model::plan::step::Cause;
+use hyperion_model::entry::{Cause, Quarantine};
+use hyperion_model::plan::step;
 use hyperion_model::run::{Ending, Process};
 use hyperion_model::{
     ApprovalId, ChangeSetId, Decision, EntryId, Fact, ItemId, Level, LineageId, PlanId, RepoId,
@@ -97,7 +97,7 @@ pub(crate) fn plans() -> Vec<Fact> {
         },
         Event::StepFailed {
             number: 2,
-            cause: Cause::Agent,
+            cause: step::Cause::Agent,
             reason: text("no change came of it"),
         },
         Event::StepRetried { number: 2 },
@@ -189,7 +189,7 @@ pub(crate) fn change_sets() -> Vec<Fact> {
         Event::RolledBack { commit: git(4) },
         Event::Rejected { reason: text("no") },
         Event::Failed {
-            cause: Cause::Change,
+            cause: step::Cause::Change,
             reason: text("it does not merge"),
         },
         Event::Expired {},
@@ -237,13 +237,16 @@ pub(crate) fn entries() -> Vec<Fact> {
         Event::Dispatched(sample::dispatch(1, 3)),
         Event::Landed { commit: git(3) },
         Event::Released {
+            cause: None,
             reason: text("its worker died"),
         },
         Event::Refreshed { tip: git(5) },
         Event::DeadLettered {
+            cause: None,
             reason: text("its worker died again"),
         },
         Event::Blocked {
+            cause: None,
             reason: text("the work tree has changes"),
         },
         Event::Unblocked {},
@@ -256,12 +259,29 @@ pub(crate) fn entries() -> Vec<Fact> {
             reason: text("README.md: both changed line 3"),
         },
         Event::Failed {
+            cause: None,
             reason: text("what it needs did not land"),
         },
         Event::Cancelled {
             reason: text("not wanted"),
         },
         Event::Retried {},
+        Event::Released {
+            cause: Some(Cause::EngineEnded),
+            reason: text("its worker died"),
+        },
+        Event::DeadLettered {
+            cause: Some(Cause::Fault),
+            reason: text("its worker died again"),
+        },
+        Event::Blocked {
+            cause: Some(Cause::Edited),
+            reason: text("the work tree has changes"),
+        },
+        Event::Failed {
+            cause: Some(Cause::LostBase),
+            reason: text("what it was made on is gone"),
+        },
     ];
     events.map(Fact::Entry).to_vec()
 }

@@ -357,7 +357,7 @@ fn every_move_of_an_approval() {
 // M1, M5: the moves of a queue entry.
 #[test]
 fn every_move_of_an_entry() {
-    use entry::Command;
+    use entry::{Cause, Command};
     /// As if its checks had passed.
     fn passed(entry: Entry) -> Entry {
         Entry {
@@ -402,10 +402,12 @@ fn every_move_of_an_entry() {
             },
         ),
         case("be released", |entry: &Entry| Command::Release {
+            cause: Cause::EngineEnded,
             reason: sample::text("its worker died"),
             max_attempts: entry.attempts + 2,
         }),
         case("be given up", |entry: &Entry| Command::Release {
+            cause: Cause::EngineEnded,
             reason: sample::text("its worker died again"),
             max_attempts: entry.attempts + 1,
         }),
@@ -413,6 +415,7 @@ fn every_move_of_an_entry() {
             tip: sample::git(9),
         }),
         case("be blocked", |_| Command::Block {
+            cause: Cause::Edited,
             reason: sample::text("the work tree has changes"),
         }),
         case("be unblocked", |_| Command::Unblock),
@@ -420,6 +423,7 @@ fn every_move_of_an_entry() {
         case("be quarantined", |_| quarantine(Quarantine::Check)),
         case("be quarantined", |_| quarantine(Quarantine::Policy)),
         case("fail", |_| Command::Fail {
+            cause: Cause::NotLanded,
             reason: sample::text("what it needs did not land"),
         }),
         case("be cancelled", |_| Command::Cancel {

@@ -164,6 +164,7 @@ pub(super) fn view(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {
             .quarantine
             .map(|why: Quarantine| why.name().to_owned()),
         reason: entry.reason.as_ref().map(ToString::to_string),
+        cause: entry.cause.map(|cause| cause.name().to_owned()),
         enqueued_at: entry.enqueued_at.to_string(),
         ended_at: entry.ended_at.map(|at| at.to_string()),
     })
