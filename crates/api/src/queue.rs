@@ -46,7 +46,7 @@ pub struct Entry {
     pub quarantine: Option<String>,
     /// Why it stands where it stands; where all about a landed one is shown, a work tree that did not follow it.
     pub reason: Option<String>,
-    /// The same for programs, where it waits at the repository, was given back or failed: `edited`, `index_locked`, …
+    /// The same for programs, where it waits, was given back or failed: `edited`, `index_locked`, `paused`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// When it entered the queue.
@@ -217,6 +217,43 @@ pub struct Metrics {
     pub success_rate: f64,
     /// Entries given up, failed or in quarantine.
     pub dead_letters: u64,
+    /// The queues that a person stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<QueueState>,
+}
+
+/// A repository whose queue is to be stopped, or to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseQueue {
+    /// Its name or id, or a path in it.
+    pub repo: String,
+    /// Where a relative path begins.
+    #[serde(default)]
+    pub dir: Option<String>,
+    /// Why, in one line; for stopping it.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A repository, and whether its queue is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QueueState {
+    /// The repository's name.
+    pub repo: String,
+    /// Whether nothing of it is begun or landed.
+    pub paused: bool,
+    /// Who stopped it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Entries of it that can still land.
+    pub depth: u64,
 }
 
 /// Whether anything is left to do without a person.

@@ -3,7 +3,7 @@
 use hyperion_api::Problem;
 use hyperion_git::{DiscoverError, EditError, GitError, LaneError, Oid};
 use hyperion_host::SpawnError;
-use hyperion_model::{ApprovalId, ChangeSetId, Digest, EntryId, GitId, Refusal, RequestId};
+use hyperion_model::{ApprovalId, ChangeSetId, Digest, EntryId, GitId, Refusal, RepoId, RequestId};
 use hyperion_store::{ReadError, StoreError};
 
 use crate::repo::RepoFileError;
@@ -104,6 +104,9 @@ pub enum MissingFact {
     /// The request of an entry.
     #[error("request {0}")]
     Request(RequestId),
+    /// The repository of a queue.
+    #[error("the repository {0}")]
+    Repo(RepoId),
     /// A permit for every change that lands.
     #[error("a permit to land anything")]
     Permit,

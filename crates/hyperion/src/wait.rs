@@ -90,6 +90,17 @@ fn waits_for(detail: &RequestDetail) -> String {
         return text;
     }
     let approvals = &detail.request.waiting_approvals;
+    let paused = detail
+        .entries
+        .iter()
+        .find(|one| view::request::is_paused(one));
+    if approvals.is_empty()
+        && let Some(entry) = paused
+        && let Some(reason) = &entry.reason
+    {
+        let go_on = format!("hyperion queue resume --repo {}\n", entry.repo);
+        return format!("Request {id} waits: {reason}\n{}", view::hint(&go_on));
+    }
     if approvals.is_empty() {
         return format!(
             "Request {id} cannot go on without a person: `hyperion request show {id}` says why."

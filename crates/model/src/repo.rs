@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
-use crate::{Name, RepoId, Time};
+use crate::{Actor, Name, RepoId, ShortText, Time};
 
 moves! {
     noun Noun::Repo;
@@ -18,6 +18,8 @@ moves! {
         Move = "be moved": [Active] => Active;
         Forget = "be forgotten": [Active] => Forgotten;
         Restore = "be restored": [Forgotten] => Active;
+        Pause = "be paused": [Active] => Active;
+        Resume = "be resumed": [Active] => Active;
     }
 }
 
@@ -39,6 +41,20 @@ pub struct Repo {
     pub status: Status,
     /// When it was registered.
     pub registered_at: Time,
+    /// Who stopped its queue, while it is stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
+}
+
+/// A queue that was stopped: nothing of it is begun or landed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// By whom.
+    pub by: Actor,
+    /// Since when.
+    pub since: Time,
+    /// Why.
+    pub reason: Option<ShortText>,
 }
 
 /// What a repository can be asked to do.
@@ -69,6 +85,13 @@ pub enum Command {
     Forget,
     /// Puts it back on the list.
     Restore,
+    /// Stops its queue.
+    Pause {
+        /// Why.
+        reason: Option<ShortText>,
+    },
+    /// Lets its queue go on.
+    Resume,
 }
 
 /// What can happen to a repository.
@@ -105,6 +128,15 @@ pub enum Event {
     /// It was put back.
     #[serde(rename = "repo.restored")]
     Restored {},
+    /// Its queue was stopped.
+    #[serde(rename = "repo.paused")]
+    Paused {
+        /// Why.
+        reason: Option<ShortText>,
+    },
+    /// Its queue goes on.
+    #[serde(rename = "repo.resumed")]
+    Resumed {},
 }
 
 impl Machine for Repo {
@@ -143,7 +175,9 @@ impl Machine for Repo {
                 Command::Retarget { .. }
                 | Command::Move { .. }
                 | Command::Forget
-                | Command::Restore => Err(Refusal::Missing(Noun::Repo)),
+                | Command::Restore
+                | Command::Pause { .. }
+                | Command::Resume => Err(Refusal::Missing(Noun::Repo)),
             };
         };
         match command {
@@ -167,6 +201,16 @@ impl Machine for Repo {
                 lead(repo.status, Verb::Restore)?;
                 Ok(vec![Event::Restored {}])
             }
+            Command::Pause { reason } => {
+                lead(repo.status, Verb::Pause)?;
+                Ok(vec![Event::Paused {
+                    reason: reason.clone(),
+                }])
+            }
+            Command::Resume => {
+                lead(repo.status, Verb::Resume)?;
+                Ok(vec![Event::Resumed {}])
+            }
         }
     }
 
@@ -188,6 +232,7 @@ impl Machine for Repo {
                 branch: branch.clone(),
                 status: Status::Active,
                 registered_at: stamp.time,
+                paused: None,
             }),
             (Some(repo), Event::Retargeted { branch }) => {
                 let status = lead(repo.status, Verb::Retarget).map_err(damaged)?;
@@ -212,6 +257,27 @@ impl Machine for Repo {
             (Some(repo), Event::Restored {}) => {
                 let status = lead(repo.status, Verb::Restore).map_err(damaged)?;
                 Ok(Self { status, ..repo })
+            }
+            (Some(repo), Event::Paused { reason }) => {
+                let status = lead(repo.status, Verb::Pause).map_err(damaged)?;
+                let paused = Some(Pause {
+                    by: stamp.actor.clone(),
+                    since: stamp.time,
+                    reason: reason.clone(),
+                });
+                Ok(Self {
+                    paused,
+                    status,
+                    ..repo
+                })
+            }
+            (Some(repo), Event::Resumed {}) => {
+                let status = lead(repo.status, Verb::Resume).map_err(damaged)?;
+                Ok(Self {
+                    paused: None,
+                    status,
+                    ..repo
+                })
             }
             (state, _) => Err(out_of_order(Noun::Repo, state.is_some())),
         }

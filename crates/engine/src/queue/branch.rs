@@ -8,6 +8,7 @@ use hyperion_model::{Command, EntryId, Name, RepoId, Time};
 use hyperion_store::StoreError;
 
 use super::merge::sets_of;
+use super::paused::is_paused;
 use super::ride::{self, Rider};
 use super::work::{Queue, branch_of, left_half_way};
 use super::{depend, land, line, pause, train};
@@ -27,6 +28,9 @@ impl Queue {
     ) -> Result<Progress, Error> {
         if !active.is_empty() {
             return self.go_on(cx, active);
+        }
+        if is_paused(cx, repo)? {
+            return Ok(Progress::IDLE);
         }
         let now = cx.now();
         self.not_before.retain(|_, at| pause::is_on(Some(*at), now));

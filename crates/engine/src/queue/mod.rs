@@ -19,6 +19,7 @@ mod message;
 mod obstacle;
 mod order;
 pub(crate) mod pause;
+pub mod paused;
 #[cfg(test)]
 mod recovery_tests;
 mod refs;

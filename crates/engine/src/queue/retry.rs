@@ -159,7 +159,8 @@ pub(crate) fn ending(
     Ok(commands)
 }
 
-fn require(look: &impl Look, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
+/// Refuses whoever may not change the queue.
+pub(super) fn entitled(actor: &Actor) -> Result<(), Error> {
     if !actor.may_decide(Level::TeamLead) {
         let refusal = Refusal::NotEntitled {
             by: actor.clone(),
@@ -167,6 +168,11 @@ fn require(look: &impl Look, actor: &Actor, id: EntryId) -> Result<Entry, Error>
         };
         return Err(Problem::new("approval.not_entitled", refusal.to_string()).into());
     }
+    Ok(())
+}
+
+fn require(look: &impl Look, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
+    entitled(actor)?;
     look.get::<Entry>(id)?.ok_or_else(|| {
         Problem::new("subject.not_found", format!("there is no queue entry {id}")).into()
     })

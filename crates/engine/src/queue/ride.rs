@@ -22,6 +22,7 @@ use hyperion_model::{Command, EntryId};
 use hyperion_store::StoreError;
 
 use super::merge::{self, Outcome, sets_of};
+use super::paused::is_paused;
 use super::work::{Queue, millis, resource};
 use super::{checks, land};
 use crate::error::{MissingFact, git_id};
@@ -58,7 +59,10 @@ pub(super) fn ride(
     if let Some(first) = taken.first() {
         let merged = merge_all(queue, cx, opened, first, &taken)?;
         let riders = settle(queue, cx, opened, first, merged)?;
-        if land::dispatch(queue, cx, opened, &riders)? {
+        if is_paused(cx, first.admission.repo)? {
+            let entries: Vec<_> = riders.into_iter().map(|rider| rider.entry).collect();
+            take_back(queue, cx, opened, first, &entries)?;
+        } else if land::dispatch(queue, cx, opened, &riders)? {
             let riders = reread(cx, riders)?;
             land::finish(queue, cx, opened, &riders)?;
         }

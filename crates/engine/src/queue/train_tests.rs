@@ -402,6 +402,58 @@ fn an_edited_file_keeps_nothing_else_of_its_train() {
     assert_eq!(world.repo.git(&["status", "--porcelain"]), "");
 }
 
+// M1: a queue that a person stopped begins and lands nothing, also after a restart; others go on, and so does it when resumed.
+#[test]
+fn a_paused_queue_stands_still_until_it_is_resumed() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let ids: Vec<_> = (0..2)
+        .map(|number| world.file(&adds(&format!("{number}.txt"))))
+        .collect();
+    enqueue(&mut world);
+    let (cx, repo) = (Arc::clone(&world.cx), world.entries()[0].admission.repo);
+    let paused = super::paused::pause(&cx, &admin(), repo, Some("release day")).unwrap();
+    let again = super::paused::pause(&cx, &admin(), repo, None).unwrap();
+    assert_eq!(again, paused, "whoever stopped it first did");
+    let told = super::paused::told(&paused).unwrap();
+    assert!(told.contains(" is paused by "), "{told}");
+    assert!(told.ends_with(" UTC: release day"), "{told}");
+    world.settle();
+    world.restart();
+    world.settle();
+    for entry in world.entries() {
+        assert_eq!((entry.status, entry.attempts), (Status::Queued, 0));
+    }
+    let cx = Arc::clone(&world.cx);
+    assert_eq!(
+        super::paused::resume(&cx, &admin(), repo).unwrap().paused,
+        None
+    );
+    world.settle();
+    assert_all_landed(&world, &ids, "resuming");
+}
+
+// M1: what is on its way when the queue is stopped: an intent is carried out, what has none yet waits.
+#[test]
+fn a_train_that_is_paused_on_its_way_lands_only_what_was_intended() {
+    for (death, lands) in [(Death::Ready, false), (Death::Intended, true)] {
+        let mut world = World::new(&[("a.txt", "one\n")]);
+        let ids = [adds("0.txt"), adds("1.txt")].map(|file| world.file(&file));
+        enqueue(&mut world);
+        ride_until(&mut world, death);
+        let (cx, repo) = (Arc::clone(&world.cx), world.entries()[0].admission.repo);
+        super::paused::pause(&cx, &admin(), repo, None).unwrap();
+        world.settle();
+        let landed = world
+            .entries()
+            .iter()
+            .all(|entry| entry.status == Status::Landed);
+        assert_eq!(landed, lands, "{death:?}");
+        super::paused::resume(&cx, &admin(), repo).unwrap();
+        world.settle();
+        assert_all_landed(&world, &ids, "resuming");
+    }
+}
+
 // C4: a file that git does not track is in the way of one entry; the others of its train land.
 #[test]
 fn what_is_in_the_way_of_one_keeps_nobody_else() {

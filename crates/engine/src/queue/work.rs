@@ -16,6 +16,7 @@ use hyperion_store::{Filter, Lease, QueueRecord};
 use super::branch::riders;
 use super::merge::{self, Outcome, sets_of};
 use super::pause::MAX_PAUSE;
+use super::paused::is_paused;
 use super::restless::Restless;
 use super::ride::Rider;
 use super::{admit, blocked, checks, depend, evidence, land, refs};
@@ -475,6 +476,9 @@ impl Queue {
             return self.end_unlanded(cx, entry, &sets, &reason, |number| {
                 plan::Command::CompleteStep { number }
             });
+        }
+        if is_paused(cx, entry.admission.repo)? {
+            return Ok(Step::Wait);
         }
         let alone = Rider {
             entry: entry.clone(),

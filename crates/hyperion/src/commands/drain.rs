@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hyperion_api::ClientError;
-use hyperion_api::queue::{Idle, Metrics};
+use hyperion_api::queue::{Idle, Metrics, QueueState};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use crate::output::{Format, FormatArgs};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::time::duration;
-use crate::view::{count, hint};
+use crate::view::{self, count, hint};
 
 /// Work until nothing can go on without a person
 ///
@@ -117,6 +117,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             failed,
             waiting,
             troubles,
+            paused,
         }) => {
             session.close().await?;
             for trouble in &troubles {
@@ -126,6 +127,9 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 cx.output.say(&hint(
                     "Nothing is lost. Mend it, then: hyperion drain. What is wrong: hyperion doctor",
                 ));
+            }
+            for state in &paused {
+                cx.output.say(&view::queue::state(state, cx.zone()));
             }
             if waiting > 0 {
                 cx.output.say(&hint(&format!(
@@ -174,6 +178,7 @@ enum End {
         failed: u64,
         waiting: u64,
         troubles: Vec<String>,
+        paused: Vec<QueueState>,
     },
     Stopped,
 }
@@ -247,6 +252,7 @@ async fn drain(
                 failed: report.failed,
                 waiting: idle.waiting_approvals,
                 troubles: idle.troubles,
+                paused: metrics.paused,
             });
         }
     }

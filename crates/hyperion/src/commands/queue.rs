@@ -1,8 +1,9 @@
 //! `hyperion queue`
 
+use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::list::List;
-use hyperion_api::queue::{Entry, EntryDetail};
+use hyperion_api::queue::{Entry, EntryDetail, PauseQueue, QueueState};
 use hyperion_api::request::Because;
 
 use crate::connection::Access;
@@ -28,6 +29,8 @@ enum Command {
     Show(ShowArgs),
     Retry(RetryArgs),
     Cancel(CancelArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
     DeadLetters(DeadLettersArgs),
 }
 
@@ -82,6 +85,30 @@ struct CancelArgs {
     because: BecauseArgs,
 }
 
+/// Stop the queue of a repository: nothing of it is begun or landed until it is resumed
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion queue pause --repo web --reason 'release day'")]
+struct PauseArgs {
+    /// The repository, by name or path; the one of this folder when absent
+    #[arg(long, value_name = "NAME", default_value = ".")]
+    repo: String,
+    #[command(flatten)]
+    because: BecauseArgs,
+}
+
+/// Let the queue of a repository go on
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion queue resume --repo web")]
+struct ResumeArgs {
+    /// The repository, by name or path; the one of this folder when absent
+    #[arg(long, value_name = "NAME", default_value = ".")]
+    repo: String,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
 #[derive(Debug, clap::Args)]
 struct BecauseArgs {
     /// Why, in one line
@@ -106,6 +133,13 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         Command::Show(args) => show(args, cx).await,
         Command::Retry(args) => change(&args.id, "retry", args.because, cx).await,
         Command::Cancel(args) => change(&args.id, "cancel", args.because, cx).await,
+        Command::Pause(PauseArgs { repo, because }) => {
+            let BecauseArgs { reason, format } = because;
+            stop_or_go("/api/queue/pause", repo, reason, format, cx).await
+        }
+        Command::Resume(ResumeArgs { repo, format }) => {
+            stop_or_go("/api/queue/resume", repo, None, format, cx).await
+        }
         Command::DeadLetters(args) => dead_letters(args, cx).await,
     }
 }
@@ -120,16 +154,23 @@ async fn list(args: QueueListArgs, cx: &Cx) -> anyhow::Result<Exit> {
             .client()
             .get(args.archived.ask(args.list.ask(route, cx)).as_str())
             .await?;
+        let paused: List<QueueState> = session.client().get("/api/queue/paused").await?;
+        let shown = |state: &&QueueState| args.repo.as_ref().is_none_or(|name| *name == state.repo);
+        let paused = paused.items.iter().filter(shown);
+        let head: String = paused
+            .map(|state| view::queue::state(state, cx.zone()))
+            .collect();
         let now = cx.now();
+        let empty = if filtered {
+            "No entry fits."
+        } else {
+            "The queue is empty."
+        };
         cx.output.list(
             args.list.format,
             &entries,
-            if filtered {
-                "No entry fits."
-            } else {
-                "The queue is empty."
-            },
-            |entries, width| view::queue::table(entries, now, width),
+            &format!("{head}{empty}"),
+            |entries, width| format!("{head}{}", view::queue::table(entries, now, width)),
         )?;
         Ok(Exit::Done)
     })
@@ -161,6 +202,29 @@ async fn change(id: &IdArg, verb: &str, because: BecauseArgs, cx: &Cx) -> anyhow
                 short(&entry.id),
                 paint(of_status(&entry.status), &entry.status)
             )
+        })?;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn stop_or_go(
+    route: &str,
+    repo: String,
+    reason: Option<String>,
+    format: FormatArgs,
+    cx: &Cx,
+) -> anyhow::Result<Exit> {
+    let here = std::env::current_dir().context("find the current folder")?;
+    let body = PauseQueue {
+        repo,
+        dir: Some(here.display().to_string()),
+        reason,
+    };
+    cx.with(Access::Change, async |session| {
+        let state: QueueState = session.client().post(route, &body).await?;
+        cx.output.show(format.format, &state, |state| {
+            view::queue::state(state, cx.zone())
         })?;
         Ok(Exit::Done)
     })

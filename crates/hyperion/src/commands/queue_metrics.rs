@@ -21,8 +21,9 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let metrics: Metrics = session.client().get("/api/queue/metrics").await?;
-        cx.output
-            .show(args.format.format, &metrics, view::queue::metrics)?;
+        cx.output.show(args.format.format, &metrics, |metrics| {
+            view::queue::metrics(metrics, cx.zone())
+        })?;
         Ok(Exit::Done)
     })
     .await

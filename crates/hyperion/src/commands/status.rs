@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             .is_ok_and(|health| health.engine && health.pid != std::process::id());
         let status = look(session.client(), engine, since).await?;
         cx.output.show(args.format.format, &status, |status| {
-            view::status::page(status, now, cx.output.width())
+            view::status::page(status, now, cx.zone(), cx.output.width())
         })?;
         // A script's look is nobody's.
         if args.format.format == Format::Table && args.since.is_none() {
@@ -104,6 +104,7 @@ async fn look(client: &Client, engine: bool, since: Timestamp) -> anyhow::Result
         .await?,
         questions: some(client, request("needs_clarification")).await?,
         queue_depth: metrics.depth,
+        paused: metrics.paused,
         stuck,
         on_the_way,
         since,

@@ -1,12 +1,12 @@
 //! The merge queue.
 
 use hyperion_api::queue::{
-    ConflictFile, Entry, EntryDetail, Evidence, FoundError, LogRecord, Metrics,
+    ConflictFile, Entry, EntryDetail, Evidence, FoundError, LogRecord, Metrics, QueueState,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{field, fields};
+use super::{field, fields, hint};
 use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, number, prose};
@@ -39,6 +39,27 @@ pub(crate) fn table(entries: &[Entry], now: Timestamp, width: Option<usize>) -> 
         ]);
     }
     table.render(width)
+}
+
+/// Says whether a queue is stopped, by whom, and how it goes on.
+pub(crate) fn state(state: &QueueState, zone: &TimeZone) -> String {
+    let name = visible(&state.repo);
+    if !state.paused {
+        return format!("The queue of {name} goes on.\n");
+    }
+    let by = state.by.as_deref().map_or_else(String::new, |by| {
+        format!(" by {}", paint(style::STRONG, &visible(by)))
+    });
+    let since = state.since.as_deref();
+    let since = since.map(|since| format!(" since {}", local(since, zone)));
+    let why = state.reason.as_deref();
+    let why = why.map(|why| format!(": {}", visible(why)));
+    format!(
+        "The queue of {name} is paused{by}{}{}\n{}",
+        since.unwrap_or_default(),
+        why.unwrap_or_default(),
+        hint(&format!("hyperion queue resume --repo {name}\n"))
+    )
 }
 
 /// Writes an entry with its evidence.
@@ -201,7 +222,7 @@ fn conflict(file: &ConflictFile) -> String {
 }
 
 /// Writes the queue's figures.
-pub(crate) fn metrics(metrics: &Metrics) -> String {
+pub(crate) fn metrics(metrics: &Metrics, zone: &TimeZone) -> String {
     let mut text = String::from("Merge queue\n");
     text.push_str(&field("depth", &metrics.depth.to_string()));
     let status = metrics
@@ -240,6 +261,8 @@ pub(crate) fn metrics(metrics: &Metrics) -> String {
     text.push_str(&field("retries", &metrics.retries.to_string()));
     text.push_str(&field("contention", &metrics.lease_contention.to_string()));
     text.push_str(&field("dead", &metrics.dead_letters.to_string()));
+    let paused = metrics.paused.iter();
+    text.extend(paused.map(|paused| state(paused, zone)));
     text
 }
 

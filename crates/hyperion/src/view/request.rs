@@ -1,5 +1,6 @@
 //! Requests.
 
+use hyperion_api::queue::Entry;
 use hyperion_api::request::{Plan, Request, RequestDetail, Step};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -143,6 +144,11 @@ fn stayed(detail: &RequestDetail) -> impl Iterator<Item = String> {
         .filter_map(|entry| entry.reason.as_deref().map(|reason| visible(reason).into()))
 }
 
+/// Whether an entry goes no further because its queue is stopped.
+pub(crate) fn is_paused(entry: &Entry) -> bool {
+    entry.cause.as_deref() == Some("paused")
+}
+
 /// Gives the commands that take a request further.
 pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
     let request = &detail.request;
@@ -165,7 +171,13 @@ pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
                 .unwrap_or("the repository is in the way");
             format!("{} (entry {})", visible(reason), short(&entry.id))
         });
-    approvals.chain(blocked).collect()
+    let paused = detail.entries.iter().filter(|entry| is_paused(entry));
+    let paused = paused.take(1).map(|entry| {
+        let reason = entry.reason.as_deref().unwrap_or("its queue is paused");
+        let repo = visible(&entry.repo);
+        format!("{}: hyperion queue resume --repo {repo}", visible(reason))
+    });
+    approvals.chain(blocked).chain(paused).collect()
 }
 
 fn status(request: &Request) -> String {

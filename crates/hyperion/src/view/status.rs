@@ -1,9 +1,10 @@
 //! What a person looks for first.
 
 use hyperion_api::approval::Approval;
-use hyperion_api::queue::Entry;
+use hyperion_api::queue::{Entry, QueueState};
 use hyperion_api::request::Request;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::id::{short, short_commit};
@@ -29,6 +30,9 @@ pub(crate) struct Status {
     pub(crate) on_the_way: Vec<Entry>,
     /// How many entries are on their way, also those that are not listed.
     pub(crate) queue_depth: u64,
+    /// Queues that a person stopped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) paused: Vec<QueueState>,
     /// Since when the following is told.
     pub(crate) since: Timestamp,
     /// Requests that failed and left nothing in the queue.
@@ -38,11 +42,19 @@ pub(crate) struct Status {
 }
 
 /// Writes all of it; where there is nothing of a kind, one line for all such.
-pub(crate) fn page(status: &Status, now: Timestamp, width: Option<usize>) -> String {
+pub(crate) fn page(
+    status: &Status,
+    now: Timestamp,
+    zone: &TimeZone,
+    width: Option<usize>,
+) -> String {
     let mut page = Page {
         text: String::new(),
         width,
     };
+    for paused in &status.paused {
+        page.text.push_str(&super::queue::state(paused, zone));
+    }
     let rows = status.approvals.iter().map(|approval| {
         vec![
             short(&approval.id).into(),

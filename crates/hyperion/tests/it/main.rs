@@ -37,6 +37,7 @@ mod mcp;
 mod mcp_client;
 mod migrate;
 #[cfg(feature = "fail-points")]
+mod paused;
 mod persons_git;
 mod policy;
 mod power;

@@ -68,6 +68,8 @@ pub(crate) fn repos() -> BoxedStrategy<Vec<(repo::Command, Stamp)>> {
         path.clone().prop_map(|path| repo::Command::Move { path }),
         Just(repo::Command::Forget),
         Just(repo::Command::Restore),
+        Just(repo::Command::Pause { reason: None }),
+        Just(repo::Command::Resume),
     ];
     sequence(register(), command.boxed())
 }

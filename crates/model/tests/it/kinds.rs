@@ -27,6 +27,10 @@ pub(crate) fn repos() -> Vec<Fact> {
             path: "/srv/gadgets".to_owned(),
         },
         Event::Forgotten {},
+        Event::Paused {
+            reason: Some(text("release day")),
+        },
+        Event::Resumed {},
         Event::Restored {},
     ];
     events.map(Fact::Repo).to_vec()

@@ -33,6 +33,8 @@ fn every_move_of_a_repository() {
         }),
         case("be forgotten", |_| Command::Forget),
         case("be restored", |_| Command::Restore),
+        case("be paused", |_| Command::Pause { reason: None }),
+        case("be resumed", |_| Command::Resume),
     ];
     Table::<Repo>::of(&create, cases).check();
 }

@@ -1,28 +1,34 @@
 //! The merge queue.
 
+use std::path::Path as FsPath;
+
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyperion_api::List;
-use hyperion_api::queue::{Entry as Wire, EntryDetail, Idle, LogRecord, Metrics, Percentiles};
+use hyperion_api::queue::{
+    Entry as Wire, EntryDetail, Idle, LogRecord, Metrics, PauseQueue, Percentiles, QueueState,
+};
 use hyperion_api::request::Because;
 use hyperion_engine::{Cx, Error, change_set, queue, request};
 use hyperion_model::EntryId;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
-use hyperion_model::entry::{Entry, Quarantine, Status};
+use hyperion_model::entry::{Cause, Entry, Quarantine, Status};
+use hyperion_model::repo::Repo;
 use hyperion_model::run::Run;
 use hyperion_store::{Filter, QueueLogFilter, QueueRecord};
 use serde::Deserialize;
 
 use super::page::{self, ListQuery, states};
-use super::repo;
 use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::subject::{find, missing};
 
 /// How much of the log the metrics look at.
 const METRICS_RECORDS: u32 = 10_000;
+/// The cause that an entry whose queue is stopped shows.
+const PAUSED: &str = "paused";
 /// The longest a call may wait for the engine to come to rest.
 const MAX_WAIT_MS: u64 = 60_000;
 
@@ -32,6 +38,9 @@ pub(super) fn routes() -> Router<Server> {
         .route("/api/queue/metrics", get(metrics))
         .route("/api/queue/logs", get(all_logs))
         .route("/api/queue/dead-letters", get(dead_letters))
+        .route("/api/queue/paused", get(paused))
+        .route("/api/queue/pause", post(pause))
+        .route("/api/queue/resume", post(resume))
         .route("/api/queue/{id}", get(show))
         .route("/api/queue/{id}/logs", get(logs))
         .route("/api/queue/{id}/retry", post(retry))
@@ -111,6 +120,52 @@ async fn cancel(
     .await
 }
 
+async fn paused(State(server): State<Server>) -> Answer<List<QueueState>> {
+    blocking(server, |server| Ok(List::whole(all_paused(server.cx())?))).await
+}
+
+fn all_paused(cx: &Cx) -> Result<Vec<QueueState>, Error> {
+    let repos = cx.store.open_rows::<Repo>(&Filter::open())?.rows;
+    let paused = repos.iter().filter(|repo| repo.paused.is_some());
+    paused.map(|repo| queue_state(cx, repo)).collect()
+}
+
+fn queue_state(cx: &Cx, repo: &Repo) -> Result<QueueState, Error> {
+    let paused = repo.paused.as_ref();
+    Ok(QueueState {
+        repo: repo.name.to_string(),
+        paused: paused.is_some(),
+        by: paused.map(|pause| pause.by.to_string()),
+        since: paused.map(|pause| pause.since.to_string()),
+        reason: paused.and_then(|pause| pause.reason.as_ref().map(ToString::to_string)),
+        depth: cx.store.count::<Entry>(&Filter::open().repo(repo.id))?,
+    })
+}
+
+async fn pause(
+    State(server): State<Server>,
+    Json(PauseQueue { repo, dir, reason }): Json<PauseQueue>,
+) -> Answer<QueueState> {
+    blocking(server, move |server| {
+        let (cx, actor) = (server.cx(), server.actor());
+        let id = hyperion_engine::repo::find(cx, &repo, dir.as_deref().map(FsPath::new))?.id;
+        queue_state(cx, &queue::paused::pause(cx, actor, id, reason.as_deref())?)
+    })
+    .await
+}
+
+async fn resume(
+    State(server): State<Server>,
+    Json(PauseQueue { repo, dir, .. }): Json<PauseQueue>,
+) -> Answer<QueueState> {
+    blocking(server, move |server| {
+        let (cx, actor) = (server.cx(), server.actor());
+        let id = hyperion_engine::repo::find(cx, &repo, dir.as_deref().map(FsPath::new))?.id;
+        queue_state(cx, &queue::paused::resume(cx, actor, id)?)
+    })
+    .await
+}
+
 fn again(cx: &Cx, id: EntryId) -> Result<Wire, Error> {
     let entry = cx.store.get::<Entry>(id)?;
     view(cx, &entry.ok_or_else(|| missing::<Entry>(&id.to_string()))?)
@@ -125,11 +180,18 @@ pub(super) fn in_full(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {
 
 pub(super) fn view(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {
     let admission = &entry.admission;
+    let repo = cx.store.get::<Repo>(admission.repo)?;
+    let paused = repo.as_ref().filter(|_| waits_for_turn(entry));
+    let paused = paused.and_then(queue::paused::told);
+    let cause = match &paused {
+        Some(_) => Some(PAUSED),
+        None => entry.cause.map(Cause::name),
+    };
     Ok(Wire {
         id: entry.id.to_string(),
         title: title(cx, entry)?,
         status: entry.status.name().to_owned(),
-        repo: repo::name(cx, admission.repo)?,
+        repo: repo.map(|repo| repo.name.to_string()).unwrap_or_default(),
         branch: admission.branch.to_string(),
         request_id: admission.request.to_string(),
         change_set_ids: admission
@@ -163,11 +225,28 @@ pub(super) fn view(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {
         quarantine: entry
             .quarantine
             .map(|why: Quarantine| why.name().to_owned()),
-        reason: entry.reason.as_ref().map(ToString::to_string),
-        cause: entry.cause.map(|cause| cause.name().to_owned()),
+        reason: paused.or_else(|| entry.reason.as_ref().map(ToString::to_string)),
+        cause: cause.map(str::to_owned),
         enqueued_at: entry.enqueued_at.to_string(),
         ended_at: entry.ended_at.map(|at| at.to_string()),
     })
+}
+
+/// Whether an entry goes no further while its queue is stopped.
+const fn waits_for_turn(entry: &Entry) -> bool {
+    match entry.status {
+        Status::Queued | Status::Ready => true,
+        Status::Leased
+        | Status::Merging
+        | Status::Checking
+        | Status::Dispatching
+        | Status::Landed
+        | Status::Blocked
+        | Status::Quarantined
+        | Status::Failed
+        | Status::Dead
+        | Status::Cancelled => false,
+    }
 }
 
 /// Names an entry by its first change, and counts the others.
@@ -301,6 +380,7 @@ fn measure(cx: &Cx) -> Result<Metrics, Error> {
         .iter()
         .filter(|record| record.time >= since)
         .count();
+    metrics.paused = all_paused(cx)?;
     metrics.throughput_per_min = ratio(recent as u64, 10);
     metrics.dequeue_latency_ms =
         percentiles(landings.iter().map(|record| record.dequeue_latency_ms));
