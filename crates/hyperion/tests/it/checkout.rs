@@ -109,6 +109,7 @@ fn edits_of_other_files_are_carried_along() {
     assert_eq!(world.repo.show("", "b.txt"), "staged\n");
     assert_eq!(world.repo.read("b.txt"), "edited\n");
     assert_eq!(world.repo.read("a.txt"), "one\nmore\n");
+    world.repo.git(&["reset", "--quiet", "--hard"]);
     world.assert_sound();
 }
 
