@@ -168,6 +168,7 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<Failed>, Error> {
         set.id,
         change_set::Command::Expect(Box::new(set.clone())),
     )];
+    let mut cause = set.cause.unwrap_or_default();
     let reason = match set.status {
         change_set::Status::Rejected => Some(because("rejected")),
         change_set::Status::Failed => Some(because("failed")),
@@ -180,6 +181,9 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<Failed>, Error> {
             .flatten()
         {
             Some(entry) => {
+                if entry.cause == Some(entry::Cause::LostBase) {
+                    cause = Cause::BaseLost;
+                }
                 let why = why_entry_failed(&entry);
                 let expect = entry::Command::Expect(Box::new(entry.clone()));
                 looked_at.push(Command::Entry(entry.id, expect));
@@ -195,7 +199,7 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<Failed>, Error> {
         | change_set::Status::RolledBack => None,
     };
     Ok(reason.map(|reason| Failed {
-        cause: set.cause.unwrap_or_default(),
+        cause,
         reason,
         looked_at,
     }))
