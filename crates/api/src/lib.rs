@@ -12,6 +12,7 @@ pub mod change_set;
 pub mod client;
 pub mod doctor;
 pub mod event;
+pub mod from_git;
 pub mod list;
 pub mod policy;
 pub mod problem;

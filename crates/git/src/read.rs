@@ -242,7 +242,7 @@ impl RepoStore {
 
     /// The commits of a branch, newest first, along first parents; at most `limit` (and [`LOG_MAX`]).
     pub fn log(&self, from: &Oid, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
-        self.listed(&[from.as_str()], limit)
+        self.listed(&["--first-parent", from.as_str()], limit)
     }
 
     /// Those of [`Self::log`] that `base` does not have.
@@ -252,7 +252,20 @@ impl RepoStore {
         base: &Oid,
         limit: usize,
     ) -> Result<Vec<CommitInfo>, GitError> {
-        self.listed(&[from.as_str(), &format!("^{base}")], limit)
+        let not = format!("^{base}");
+        self.listed(&["--first-parent", from.as_str(), &not], limit)
+    }
+
+    /// Every commit that `from` has and `base` does not, each after those it comes from; of more than `limit` (and
+    /// [`LOG_MAX`]) the newest.
+    pub fn commits_between(
+        &self,
+        base: &Oid,
+        from: &Oid,
+        limit: usize,
+    ) -> Result<Vec<CommitInfo>, GitError> {
+        let not = format!("^{base}");
+        self.listed(&["--topo-order", "--reverse", from.as_str(), &not], limit)
     }
 
     /// How many commits `from` has that `base` does not.
@@ -272,7 +285,6 @@ impl RepoStore {
         self.follow_shallow()?;
         let listed = self
             .own_call("rev-list")
-            .arg("--first-parent")
             .arg(format!("--max-count={}", limit.min(LOG_MAX)))
             .args(which)
             .wall(LONG)

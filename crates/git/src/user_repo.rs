@@ -244,6 +244,15 @@ impl UserRepo {
         self.resolve(&format!("{revision}^{{commit}}"))
     }
 
+    /// The commit a revision names in the work tree that the repository was found by, which has a `HEAD` of its own.
+    pub fn resolve_commit_here(&self, revision: &str) -> Result<Option<Oid>, GitError> {
+        let revision = format!("{revision}^{{commit}}");
+        match &self.work_tree {
+            Some(work_tree) => self.resolved(self.git.call("rev-parse", work_tree), &revision),
+            None => self.resolve(&revision),
+        }
+    }
+
     /// Those of some commits that are not a commit's ancestors, nor that very commit; with those that are not there.
     pub fn not_part_of(&self, tip: &Oid, commits: &[Oid]) -> Result<Vec<Oid>, GitError> {
         self.require_present()?;
@@ -319,9 +328,12 @@ impl UserRepo {
     }
 
     fn resolve(&self, revision: &str) -> Result<Option<Oid>, GitError> {
+        self.resolved(self.call("rev-parse"), revision)
+    }
+
+    fn resolved(&self, rev_parse: Call<'_>, revision: &str) -> Result<Option<Oid>, GitError> {
         self.require_present()?;
-        let outcome = self
-            .call("rev-parse")
+        let outcome = rev_parse
             .args(["-q", "--verify", "--end-of-options", revision])
             .outcome()?;
         if outcome.exit.success() {

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use hyperion_api::task_request::{Change, Encoding, Operation};
-use hyperion_git::{ChangeStatus, Mode, Oid, RawChange, Renames, RepoStore};
+use hyperion_git::{ChangeStatus, FileMode, Mode, Oid, RawChange, Renames, RepoStore};
 use hyperion_model::RepoPath;
 use hyperion_model::change_set::MAX_ITEMS;
+use hyperion_patch::{DiffOptions, FileHeader, diff, unified};
 
 use super::{MadeItem, Side};
 use crate::{Error, Sizes};
@@ -143,13 +144,21 @@ fn change(item: MadeItem) -> Change {
         path,
         from_path,
         operation,
-        old: _,
-        new,
+        old,
+        mut new,
         moved: _,
     } = item;
     let mode = new
         .as_ref()
         .map(|new| Mode::from(new.mode).octal().to_owned());
+    let patch = old
+        .as_ref()
+        .zip(new.as_ref())
+        .filter(|_| operation == Operation::Modify)
+        .and_then(|(old, new)| shorter_patch(path.as_str(), old, new));
+    if patch.is_some() {
+        new = None;
+    }
     let content = new.filter(|_| matches!(operation, Operation::Create | Operation::Modify));
     let (content, encoding) = match content.map(|new| String::from_utf8(new.bytes)) {
         None => (None, Encoding::Utf8),
@@ -165,9 +174,20 @@ fn change(item: MadeItem) -> Change {
         from_path: from_path.map(|path| path.as_str().to_owned()),
         mode,
         base_hash: None,
-        patch: None,
+        patch,
         content,
         encoding,
         result_hash: None,
     }
+}
+
+/// Writes what changes of a text, where that is shorter than the whole: one line of a large file is a small change.
+fn shorter_patch(path: &str, old: &Side, new: &Side) -> Option<String> {
+    if [old.mode, new.mode].contains(&FileMode::Symlink) {
+        return None;
+    }
+    let diff = diff(&old.bytes, &new.bytes, &DiffOptions::default());
+    let patch = unified(&FileHeader::modify(path.as_bytes()), &diff);
+    let is_shorter = !diff.binary && patch.len() < new.bytes.len();
+    String::from_utf8(patch).ok().filter(|_| is_shorter)
 }

@@ -10,6 +10,7 @@ pub(crate) mod change;
 mod draft;
 mod dry_apply;
 mod errors;
+mod from_git;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 mod json;
@@ -27,6 +28,7 @@ pub use answers::{answer, answers, questions};
 pub use brief::Questions;
 pub use draft::{Draft, DraftTask};
 pub use errors::Errors;
+pub use from_git::{FiledWork, submit_from_git};
 pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
 pub(crate) use submit::keyed_id;

@@ -66,7 +66,7 @@ pub fn submit_text(cx: &Cx, text: &str, how: &Submitting<'_>) -> Result<RequestI
 }
 
 /// Splits a text into one line and the rest; a line that is too long for a title is cut, and stands whole in the rest.
-fn title_of(text: &str) -> (String, String) {
+pub(super) fn title_of(text: &str) -> (String, String) {
     let text = text.trim();
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let plain = |c: char| if c.is_control() { ' ' } else { c };
@@ -79,7 +79,11 @@ fn title_of(text: &str) -> (String, String) {
     (format!("{title}…"), text.to_owned())
 }
 
-fn file(cx: &Cx, parsed: Vec<Parsed>, how: &Submitting<'_>) -> Result<Vec<RequestId>, Error> {
+pub(super) fn file(
+    cx: &Cx,
+    parsed: Vec<Parsed>,
+    how: &Submitting<'_>,
+) -> Result<Vec<RequestId>, Error> {
     let has_keys = parsed
         .iter()
         .any(|parsed| parsed.request.idempotency_key.is_some());

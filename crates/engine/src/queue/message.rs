@@ -31,7 +31,7 @@ pub(super) fn compose(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Stri
     };
     let subject = subject(&cx.redactor.redact(&title.unwrap_or_default()));
     let body: String = document
-        .map(|document| document.description)
+        .map(|document| body(document, sets))
         .unwrap_or_default();
     let body: String = cx
         .redactor
@@ -56,6 +56,18 @@ pub(super) fn compose(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Stri
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     Ok(with_trailers(&text, &trailers))
+}
+
+/// Gives what the request says in full; where it says nothing, what its task says.
+fn body(document: TaskRequest, sets: &[ChangeSet]) -> String {
+    match sets {
+        [one] if document.description.trim().is_empty() => {
+            let task = one.proposal.task.as_str();
+            let task = document.tasks.into_iter().find(|known| known.id == task);
+            task.map(|task| task.instructions).unwrap_or_default()
+        }
+        _ => document.description,
+    }
 }
 
 /// Makes one line of at most [`MAX_SUBJECT_CHARS`] characters.

@@ -1,5 +1,7 @@
 //! `hyperion request`
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::list::List;
@@ -19,14 +21,21 @@ use crate::session::Session;
 use crate::view;
 use crate::wait::wait;
 
+mod from_git;
 mod source;
 
+use hyperion_api::from_git::{Filed, FromGit};
+
+use from_git::GitArgs;
 use source::Source;
 
 /// File a request for work, and look after it
 ///
 /// The argument is a file with a TaskRequest (one JSON object, an array, or JSON lines), `-` for standard input, or a sentence in quotes. A name that
 /// exists or ends in .json or .jsonl is taken for a file.
+///
+/// Work that exists in git needs no file: --branch, --commits and --patch hand it in as it is, from any folder of the repository. The same work handed
+/// in twice is one request.
 ///
 /// Without --wait the command ends as soon as nothing can go on without a person. With --wait it tells how the request ended, and its exit
 /// status says the same; on a terminal it asks you to decide approvals, elsewhere it exits 75 and names them.
@@ -38,6 +47,8 @@ use source::Source;
   hyperion request change.json --wait
   hyperion request change.json --dry-run --wait
   generate-requests | hyperion request - --format jsonl
+  hyperion request --branch fix/clamp --wait
+  git format-patch --stdout main | hyperion request --patch - --split
   hyperion request \"Clamp the retry delay in src/retry.rs to 30 s\"
   hyperion request answer 1a2b3c4d \"only in the client\""
 )]
@@ -52,7 +63,11 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 struct FileArgs {
     /// A file, `-`, or a sentence in quotes
-    #[arg(value_name = "FILE|-|TEXT", required = true)]
+    #[arg(
+        value_name = "FILE|-|TEXT",
+        required_unless_present = "work",
+        conflicts_with = "work"
+    )]
     arg: Option<std::ffi::OsString>,
 
     /// See it through: tell what happens, ask, and say how it ended
@@ -65,6 +80,9 @@ struct FileArgs {
 
     #[command(flatten)]
     format: FormatArgs,
+
+    #[command(flatten)]
+    git: GitArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -149,13 +167,16 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
         arg,
         wait: waits,
         dry_run,
+        git,
         format,
     } = args;
+    if let Some(work) = git.read(cx).await? {
+        return hand_in(&work, waits, dry_run, format.format, cx).await;
+    }
     let source = Source::of(&arg.unwrap_or_default(), cx)?;
     // Read before anything else, so that a missing file leaves no home behind.
     let text = source.read(cx).await?;
     cx.with(Access::Change, async |session| {
-        use std::os::unix::ffi::OsStrExt as _;
         let route = |path: &str| {
             Route::new(path)
                 .query("dir", cx.current_dir().as_os_str().as_bytes())
@@ -183,6 +204,27 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
         };
         let filed = filed.map_err(|error| with_lines(error, &source, &text))?;
         follow_or_show(session, filed, waits, format.format).await
+    })
+    .await
+}
+
+/// Hands in work that exists in git.
+async fn hand_in(
+    work: &FromGit,
+    waits: bool,
+    dry_run: bool,
+    format: Format,
+    cx: &Cx,
+) -> anyhow::Result<Exit> {
+    cx.with(Access::Change, async |session| {
+        let route = Route::new("/api/requests/git")
+            .query("dir", cx.current_dir().as_os_str().as_bytes())
+            .query("dry_run", dry_run.to_string())
+            .query("source", "cli")
+            .query("agent", session.agent());
+        let filed: Filed = session.client().post(route.as_str(), work).await?;
+        from_git::tell(session, &filed);
+        follow_or_show(session, filed.requests, waits, format).await
     })
     .await
 }

@@ -29,6 +29,7 @@ mod examples;
 #[cfg(feature = "fail-points")]
 mod fail_points;
 mod fidelity;
+mod from_git;
 mod intake;
 mod invariants;
 mod kills;

@@ -9,6 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use hyperion_api::from_git::{Filed, FromGit};
 use hyperion_api::request::{
     Answer as AnswerBody, Because, Brief, ErrorPlace, Plan as PlanView, Progress, Request as Wire,
     RequestDetail, Step,
@@ -50,6 +51,7 @@ pub(super) fn routes() -> Router<Server> {
     Router::new()
         .route("/api/requests", get(list).post(submit))
         .route("/api/requests/text", post(submit_text))
+        .route("/api/requests/git", post(submit_from_git))
         .route("/api/requests/{id}", get(show))
         .route("/api/requests/{id}/answer", post(answer))
         .route("/api/requests/{id}/cancel", post(cancel))
@@ -90,6 +92,23 @@ async fn submit_text(
         views(server.cx(), &[id])
     });
     filed.await.map(|list| (StatusCode::ACCEPTED, list))
+}
+
+async fn submit_from_git(
+    State(server): State<Server>,
+    Query(filing): Query<Filing>,
+    Json(wanted): Json<FromGit>,
+) -> Accepted<Filed> {
+    let filed = blocking(server, move |server| {
+        let filed = intake::submit_from_git(server.cx(), &wanted, &how(server, &filing))?;
+        Ok(Filed {
+            requests: views(server.cx(), &[filed.id])?,
+            again: filed.again,
+            what: filed.what,
+            notes: filed.notes,
+        })
+    });
+    filed.await.map(|filed| (StatusCode::ACCEPTED, filed))
 }
 
 fn how<'a>(server: &'a Server, filing: &'a Filing) -> intake::Submitting<'a> {

@@ -1,0 +1,101 @@
+//! `hyperion request --branch`, `--commits` and `--patch`: work that exists in git.
+
+use std::ffi::OsString;
+
+use hyperion_api::from_git::{Filed, FromGit, Work};
+use hyperion_api::task_request::Priority;
+
+use super::source::Source;
+use crate::context::Cx;
+use crate::failure::Failure;
+use crate::output::visible::visible;
+use crate::session::Session;
+use crate::view::{hint, warning};
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Work that exists in git")]
+pub(super) struct GitArgs {
+    /// Hand in a branch: everything on it that the branch it lands on does not have
+    #[arg(long, value_name = "NAME", group = "work")]
+    branch: Option<String>,
+
+    /// Hand in a range of commits, or one commit alone
+    #[arg(long, value_name = "A..B", group = "work")]
+    commits: Option<String>,
+
+    /// Hand in a diff, or what `git format-patch` wrote, from files or standard input
+    #[arg(long, value_name = "FILE|-", group = "work", num_args = 1..)]
+    patch: Vec<OsString>,
+
+    /// What it does, in one line; the commits tell when left out
+    #[arg(long, value_name = "TEXT", requires = "work")]
+    title: Option<String>,
+
+    /// Make each commit, or each patch, a task of its own, one on top of the other
+    #[arg(long, requires = "work")]
+    split: bool,
+}
+
+impl GitArgs {
+    /// Reads what is to be handed in; none where the request is given otherwise.
+    pub(super) async fn read(self, cx: &Cx) -> Result<Option<FromGit>, Failure> {
+        let Self {
+            branch,
+            commits,
+            patch,
+            title,
+            split,
+        } = self;
+        let from = match (branch, commits, patch.as_slice()) {
+            (Some(name), _, _) => Work::Branch(name),
+            (None, Some(range), _) => Work::Commits(range),
+            (None, None, []) => return Ok(None),
+            (None, None, files) => Work::Patch(read_patches(files, cx).await?),
+        };
+        Ok(Some(FromGit {
+            from,
+            title,
+            split,
+            repo: None,
+            class: None,
+            priority: Priority::default(),
+            acceptance: Vec::new(),
+            requires_approval: None,
+            atomic: false,
+        }))
+    }
+}
+
+/// Reads patches one after the other, as one text.
+async fn read_patches(files: &[OsString], cx: &Cx) -> Result<String, Failure> {
+    let mut all = String::new();
+    for file in files {
+        let source = match file.to_str() {
+            Some("-") => Source::Input,
+            _ => Source::File(file.into()),
+        };
+        let text = String::from_utf8(source.read(cx).await?).map_err(|_| {
+            Failure::usage(format!("{source}the patch is not UTF-8")).hint(
+                "commit it to a branch with `git am` and hand that in: hyperion request --branch NAME",
+            )
+        })?;
+        all.push_str(&text);
+        if !all.ends_with('\n') {
+            all.push('\n');
+        }
+    }
+    Ok(all)
+}
+
+/// Says what was handed in.
+pub(super) fn tell(session: &Session<'_>, filed: &Filed) {
+    let output = &session.cx().output;
+    if filed.again {
+        output.say(&warning(&filed.what));
+    } else {
+        output.progress(&visible(&filed.what));
+    }
+    for note in &filed.notes {
+        output.say(&hint(note));
+    }
+}

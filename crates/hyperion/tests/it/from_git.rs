@@ -1,0 +1,138 @@
+//! Work that exists in git, handed in by its name.
+
+use std::fs;
+
+use hyperion_testkit::TempRepo;
+
+use crate::world::{World, asked, items, text};
+
+const LINES: &str = "one\ntwo\nthree\nfour\nfive\n";
+
+/// A repository that lands on `main`, with work of two commits on `fix/clamp`, which is checked out.
+fn branched() -> World {
+    let repo = TempRepo::with_files(&[("src/a.txt", LINES)]);
+    repo.git(&["switch", "--quiet", "--create", "fix/clamp"]);
+    repo.commit(
+        "Clamp it\n\nBecause.",
+        &[("src/a.txt", &LINES.replace("two", "2"))],
+    );
+    repo.commit(
+        "Clamp it more",
+        &[("src/a.txt", &LINES.replace("two", "3"))],
+    );
+    let world = World::unknown(repo);
+    world.run(&["init", "--branch", "main"]).code(0);
+    world
+}
+
+// R11: from any folder of the repository, by one command, and seen through.
+#[test]
+fn a_branch_is_handed_in_from_a_folder_of_it_and_lands() {
+    let world = branched();
+    let inside = world.hyperion.clone().inside(world.repo.path().join("src"));
+    let filed = inside.run(&["request", "--branch", "HEAD", "--wait", "--format", "json"]);
+    let filed = filed.code(75);
+    let base = world.repo.tip("main");
+    assert!(
+        filed
+            .stderr
+            .contains(&format!("branch fix/clamp: 2 commits on {}", &base[..10])),
+        "{}",
+        filed.stderr
+    );
+    let detail = items(&filed.json())[0].clone();
+    assert_eq!(detail["title"], "Clamp");
+    world.approve(&asked(&detail), 0);
+    assert_eq!(
+        world.repo.show("main", "src/a.txt"),
+        world.repo.show("fix/clamp", "src/a.txt")
+    );
+    let again = inside
+        .run(&["request", "--branch", "fix/clamp", "--format", "json"])
+        .code(0);
+    assert_eq!(items(&again.json())[0]["id"], detail["id"]);
+    assert!(
+        again
+            .stderr
+            .contains("warning: fix/clamp was handed in before"),
+        "{}",
+        again.stderr
+    );
+    world.assert_sound();
+}
+
+// R11: a series of patches from standard input, a task each; the HEAD of a linked work tree is its own.
+#[test]
+fn patches_and_commits_are_handed_in() {
+    let world = branched();
+    let series = world
+        .repo
+        .git(&["format-patch", "--stdout", "main..fix/clamp"]);
+    let filed = world.hyperion.run_with_input(
+        &[
+            "request",
+            "--patch",
+            "-",
+            "--split",
+            "--dry-run",
+            "--wait",
+            "--format",
+            "json",
+        ],
+        series,
+    );
+    let detail = items(&filed.code(0).json())[0].clone();
+    let titles: Vec<_> = detail["plan"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| text(&step["title"]))
+        .collect();
+    assert_eq!(titles, ["Clamp it", "Clamp it more"]);
+
+    world.repo.checkout("main");
+    let linked = world.repo.linked_worktree("fix/clamp");
+    let there = world.hyperion.clone().inside(linked.path());
+    let filed = there.run(&[
+        "request",
+        "--commits",
+        "HEAD~1",
+        "--title",
+        "Half of it",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(items(&filed.code(0).json())[0]["title"], "Half of it");
+}
+
+// R11: one work at a time, and nothing else beside it.
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let world = World::new(&[("a.txt", "a\n")]);
+    for arguments in [
+        &["request", "--branch", "a", "--commits", "b"] as &[&str],
+        &["request", "--branch", "a", "request.json"],
+        &["request", "--title", "x", "a sentence of words"],
+        &["request", "--patch", "missing.patch"],
+        &["request"],
+    ] {
+        world.run(arguments).code(2);
+    }
+    let refused = world
+        .run(&["request", "--branch", "nowhere", "--format", "json"])
+        .code(4);
+    assert!(
+        refused.stderr.contains("has no branch nowhere"),
+        "{}",
+        refused.stderr
+    );
+    fs::write(world.repo.path().join("a.patch"), "no patch").unwrap();
+    let refused = world.run(&["request", "--patch", "a.patch"]).code(2);
+    assert!(
+        refused
+            .stderr
+            .contains("the patch is no patch that can be used"),
+        "{}",
+        refused.stderr
+    );
+}
