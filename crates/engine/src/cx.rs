@@ -11,6 +11,7 @@ use hyperion_store::{Committed, ReadError, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::change_set::CarriedOut;
 use crate::repo::Pool;
 use crate::run::Jobs;
 use crate::{Error, Settings};
@@ -56,6 +57,8 @@ pub struct Cx {
     pub instance: Name,
     /// The repositories that are open.
     pub repos: Pool,
+    /// The changes that were carried out of late.
+    pub carried_out: CarriedOut,
     /// The processes at work.
     pub jobs: Jobs,
     /// Whether this engine may touch the world; one that only answers questions may not.

@@ -203,6 +203,7 @@ pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
         git,
         home,
         repos: Pool::default(),
+        carried_out: change_set::CarriedOut::default(),
         jobs: Jobs::default(),
         works,
     };

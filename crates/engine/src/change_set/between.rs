@@ -1,22 +1,22 @@
 //! What differs between two trees, as changes and as facts.
 
-use std::collections::HashMap;
-
 use base64::Engine as _;
 use hyperion_api::task_request::{Change, Encoding, Operation};
-use hyperion_git::{ChangeStatus, FileMode, Mode, Oid, RawChange, Renames, RepoStore};
+use hyperion_git::{ChangeStatus, FileMode, Mode, Oid, RawChange, Renames, RepoStore, TreePath};
 use hyperion_model::RepoPath;
 use hyperion_model::change_set::MAX_ITEMS;
 use hyperion_patch::{DiffOptions, FileHeader, diff, unified};
 
+use super::materialise::note_made;
 use super::{MadeItem, Side};
-use crate::{Error, Sizes};
+use crate::{Cx, Error, Sizes};
 
 /// The most bytes of both sides of all files of a difference.
 pub(super) const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Writes the difference between two trees as changes; the inner error names a path that no change can be made of.
+/// Writes the difference between two trees or commits as changes; the inner error names a path that no change can be made of.
 pub(crate) fn changes_between(
+    cx: &Cx,
     git: &RepoStore,
     from: &Oid,
     to: &Oid,
@@ -25,7 +25,10 @@ pub(crate) fn changes_between(
         Ok(items) => items,
         Err(why) => return Ok(Err(why)),
     };
-    Ok(Ok(items.into_iter().map(change).collect()))
+    let changes: Vec<Change> = items.iter().map(change).collect();
+    let trees = (&git.tree_of(from)?, &git.tree_of(to)?);
+    note_made(cx, git, trees, &changes, items)?;
+    Ok(Ok(changes))
 }
 
 /// Reads both sides of every file that differs between two trees.
@@ -34,47 +37,18 @@ pub(crate) fn items_between(
     from: &Oid,
     to: &Oid,
 ) -> Result<Result<Vec<MadeItem>, String>, Error> {
-    let raws = git.diff_trees(from, to, Renames::Off)?;
+    let raws = git.diff_trees(from, to, Renames::On)?;
     if let Some(why) = too_much(git, &raws)? {
         return Ok(Err(why));
     }
-    let moves = moves(&raws);
     let mut items = Vec::new();
-    for (at, raw) in raws.iter().enumerate() {
-        if moves.iter().any(|(_, from)| *from == at) {
-            continue;
-        }
-        let mut found = match item(git, raw)? {
-            Ok(found) => found,
+    for raw in &raws {
+        match item(git, raw)? {
+            Ok(found) => items.push(found),
             Err(why) => return Ok(Err(why)),
-        };
-        if let Some((_, from)) = moves.iter().find(|(to, _)| *to == at) {
-            match item(git, &raws[*from])? {
-                Ok(before) => {
-                    (found.operation, found.old) = (Operation::Rename, before.old);
-                    found.from_path = Some(before.path);
-                }
-                Err(why) => return Ok(Err(why)),
-            }
         }
-        items.push(found);
     }
     Ok(Ok(items))
-}
-
-/// Finds the files that only moved, as the places of their new and old path: nothing of them is written.
-fn moves(raws: &[RawChange]) -> Vec<(usize, usize)> {
-    let mut gone: HashMap<_, usize> = HashMap::new();
-    for (at, raw) in raws.iter().enumerate() {
-        if raw.status == ChangeStatus::Deleted {
-            gone.insert((&raw.old_oid, raw.old_mode), at);
-        }
-    }
-    let added = raws.iter().enumerate();
-    added
-        .filter(|(_, raw)| raw.status == ChangeStatus::Added)
-        .filter_map(|(to, raw)| Some((to, gone.remove(&(&raw.new_oid, raw.new_mode))?)))
-        .collect()
 }
 
 /// Says why a difference is more than one change can be, before any of it is read.
@@ -101,26 +75,32 @@ fn too_much(git: &RepoStore, raws: &[RawChange]) -> Result<Option<String>, Error
 }
 
 fn item(git: &RepoStore, raw: &RawChange) -> Result<Result<MadeItem, String>, Error> {
-    let Some(name) = raw.path.as_str() else {
-        return Ok(Err(format!("{} is not UTF-8", raw.path)));
+    let named = |path: &TreePath| match path.as_str() {
+        Some(name) => RepoPath::new(name).map_err(|error| error.to_string()),
+        None => Err(format!("{path} is not UTF-8")),
     };
-    let path = match RepoPath::new(name) {
+    let path = match named(&raw.path) {
         Ok(path) => path,
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(why) => return Ok(Err(why)),
+    };
+    // A copy is a new file.
+    let is_copy = raw.status == ChangeStatus::Copied;
+    let from_path = raw.from_path.as_ref().filter(|_| !is_copy);
+    let from_path = match from_path.map(named).transpose() {
+        Ok(from_path) => from_path,
+        Err(why) => return Ok(Err(why)),
     };
     let submodule = |mode: Option<Mode>| mode == Some(Mode::Submodule);
     if submodule(raw.old_mode) || submodule(raw.new_mode) {
-        return Ok(Err(format!("{name} is a submodule")));
+        return Ok(Err(format!("{path} is a submodule")));
     }
     let operation = match raw.status {
-        ChangeStatus::Added => Operation::Create,
+        ChangeStatus::Added | ChangeStatus::Copied => Operation::Create,
         ChangeStatus::Deleted => Operation::Delete,
+        ChangeStatus::Renamed => Operation::Rename,
         ChangeStatus::Modified if raw.old_oid == raw.new_oid => Operation::Chmod,
         // A link that becomes a file, or a file a link, is given its whole content too.
         ChangeStatus::Modified | ChangeStatus::TypeChanged => Operation::Modify,
-        ChangeStatus::Renamed | ChangeStatus::Copied => {
-            return Err(Error::Missing(format!("a plain difference for {name}")));
-        }
     };
     let side = |mode: Option<Mode>, oid: &Option<Oid>| -> Result<Option<Side>, Error> {
         let Some((mode, oid)) = mode.and_then(Mode::file_mode).zip(oid.as_ref()) else {
@@ -131,47 +111,55 @@ fn item(git: &RepoStore, raw: &RawChange) -> Result<Result<MadeItem, String>, Er
     };
     Ok(Ok(MadeItem {
         path,
-        from_path: None,
+        from_path,
         operation,
-        old: side(raw.old_mode, &raw.old_oid)?,
+        old: match is_copy {
+            true => None,
+            false => side(raw.old_mode, &raw.old_oid)?,
+        },
         new: side(raw.new_mode, &raw.new_oid)?,
         moved: Vec::new(),
     }))
 }
 
-fn change(item: MadeItem) -> Change {
+fn change(item: &MadeItem) -> Change {
     let MadeItem {
         path,
         from_path,
         operation,
         old,
-        mut new,
+        new,
         moved: _,
     } = item;
     let mode = new
         .as_ref()
         .map(|new| Mode::from(new.mode).octal().to_owned());
-    let patch = old
-        .as_ref()
-        .zip(new.as_ref())
-        .filter(|_| operation == Operation::Modify)
-        .and_then(|(old, new)| shorter_patch(path.as_str(), old, new));
-    if patch.is_some() {
-        new = None;
-    }
-    let content = new.filter(|_| matches!(operation, Operation::Create | Operation::Modify));
-    let (content, encoding) = match content.map(|new| String::from_utf8(new.bytes)) {
+    let is_edited = match operation {
+        Operation::Create | Operation::Modify => true,
+        Operation::Rename => {
+            let sides = old.as_ref().zip(new.as_ref());
+            sides.is_some_and(|(old, new)| old.bytes != new.bytes)
+        }
+        Operation::Delete | Operation::Chmod => false,
+    };
+    let patch = match (old, new) {
+        (Some(old), Some(new)) if is_edited => shorter_patch(path.as_str(), old, new),
+        _ => None,
+    };
+    let content = new.as_ref().filter(|_| is_edited && patch.is_none());
+    let (content, encoding) = match content.map(|new| std::str::from_utf8(&new.bytes)) {
         None => (None, Encoding::Utf8),
-        Some(Ok(text)) => (Some(text), Encoding::Utf8),
-        Some(Err(error)) => {
-            let text = base64::engine::general_purpose::STANDARD.encode(error.as_bytes());
+        Some(Ok(text)) => (Some(text.to_owned()), Encoding::Utf8),
+        Some(Err(_)) => {
+            let bytes = content.map(|new| new.bytes.as_slice()).unwrap_or_default();
+            let text = base64::engine::general_purpose::STANDARD.encode(bytes);
             (Some(text), Encoding::Base64)
         }
     };
     Change {
-        operation,
+        operation: *operation,
         path: path.as_str().to_owned(),
-        from_path: from_path.map(|path| path.as_str().to_owned()),
+        from_path: from_path.as_ref().map(|path| path.as_str().to_owned()),
         mode,
         base_hash: None,
         patch,

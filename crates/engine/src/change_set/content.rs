@@ -41,7 +41,7 @@ pub fn preview(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previ
     };
     let base = oid(&set.proposal.base_tree)?;
     // It was carried out within the limits once; they may have become narrower since.
-    let made = match materialise(&opened.git, &base, &request.changes, &Sizes::ACCEPTED)? {
+    let made = match materialise(cx, &opened.git, &base, &request.changes, &Sizes::ACCEPTED)? {
         Ok(made) => made,
         // It ended under the rules of an earlier version; what landed of it is in git.
         Err(_) if set.ended_at.is_some() => return landed(cx, opened, set),
@@ -56,7 +56,7 @@ pub fn preview(cx: &Cx, opened: &Opened, set: &ChangeSet) -> Result<Option<Previ
             )));
         }
     };
-    let items = set.proposal.items.iter().zip(made.items);
+    let items = set.proposal.items.iter().zip(made.items.iter().cloned());
     let items = items
         .map(|(item, made)| {
             let diff = item_diff(&made);

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use hyperion_api::change_request::FailureCode;
 use hyperion_api::task_request::{Change, Operation};
@@ -15,6 +16,7 @@ use hyperion_patch::MovedHunk;
 
 use super::between::BYTES_MAX;
 use super::facts::add_secret;
+use super::once::Key;
 use super::result::new_side;
 use super::stored::store_as_git_would;
 use crate::{Cx, Error, Sizes};
@@ -82,8 +84,56 @@ pub struct ItemFailure {
     pub stale: bool,
 }
 
-/// Carries changes out on a tree; the failures are all there are.
+/// Carries changes out on a tree, unless that was done of late; the failures are all there are.
 pub fn materialise(
+    cx: &Cx,
+    git: &RepoStore,
+    base_tree: &Oid,
+    changes: &[Change],
+    sizes: &Sizes,
+) -> Result<Result<Arc<Made>, Vec<ItemFailure>>, Error> {
+    let key = Key::new(git, base_tree, changes);
+    if let Some(made) = cx.carried_out.get(&key, changes, sizes) {
+        return Ok(Ok(made));
+    }
+    let made = carry_all_out(git, base_tree, changes, sizes)?;
+    Ok(made.map(|made| {
+        let made = Arc::new(made);
+        cx.carried_out.keep(key, sizes, &made);
+        made
+    }))
+}
+
+/// Notes what changes come to that were read from two trees, where carrying them out would come to the same.
+pub(super) fn note_made(
+    cx: &Cx,
+    git: &RepoStore,
+    (from, to): (&Oid, &Oid),
+    changes: &[Change],
+    mut items: Vec<MadeItem>,
+) -> Result<(), Error> {
+    let sizes = &cx.settings.sizes;
+    let patched = changes.iter().zip(&items);
+    let is_large = |old: &Side| old.bytes.len() as u64 > sizes.max_file_bytes;
+    let too_large = patched
+        .filter(|(change, _)| change.patch.is_some())
+        .any(|(_, item)| item.old.as_ref().is_some_and(is_large));
+    if too_large || !store_as_git_would(git, from, changes, &mut items)?.is_empty() {
+        return Ok(());
+    }
+    match git.draft_tree(from, items.iter().flat_map(edits).collect()) {
+        Ok(draft) if draft.tree() == to => {
+            let key = Key::new(git, from, changes);
+            let made = Arc::new(Made { draft, items });
+            cx.carried_out.keep(key, sizes, &made);
+        }
+        // What does not fit is found where it is carried out, and said there.
+        Ok(_) | Err(_) => {}
+    }
+    Ok(())
+}
+
+fn carry_all_out(
     git: &RepoStore,
     base_tree: &Oid,
     changes: &[Change],

@@ -1,6 +1,7 @@
 //! Applies the changes of a request before it is filed: in memory, exactly as it will be done later.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use hyperion_git::{Oid, RepoStore};
 use hyperion_model::TaskId;
@@ -58,7 +59,7 @@ pub(super) fn dry_apply(
                 continue;
             }
         };
-        let made = materialise(git, &before, &task.changes, &cx.settings.sizes)?;
+        let made = materialise(cx, git, &before, &task.changes, &cx.settings.sizes)?;
         let made = applied.take(made, task, &at);
         if !built_on.contains(&task.id) {
             continue;
@@ -75,10 +76,10 @@ impl Applied {
     /// Notes what does not fit; gives what was made where everything does.
     fn take(
         &mut self,
-        made: Result<Made, Vec<ItemFailure>>,
+        made: Result<Arc<Made>, Vec<ItemFailure>>,
         task: &DraftTask,
         at: &str,
-    ) -> Option<Made> {
+    ) -> Option<Arc<Made>> {
         let pointer = |index: usize, field: Option<&str>| {
             let field = field.map(|field| format!("/{field}")).unwrap_or_default();
             format!("{at}/changes/{index}{field}")

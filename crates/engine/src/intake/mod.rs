@@ -31,6 +31,6 @@ pub use errors::Errors;
 pub use from_git::{FiledWork, submit_from_git};
 pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
-pub(crate) use submit::keyed_id;
 pub use submit::{Submitting, brief, submit, submit_text};
+pub(crate) use submit::{keyed_id, submit_request};
 pub use validate::{Invalid, Limits, validate};

@@ -16,7 +16,7 @@ use super::answers::{answers, with_answers};
 use super::draft::Draft;
 use super::dry_apply::dry_apply;
 use super::errors::Errors;
-use super::parse::{Parsed, parse};
+use super::parse::{MAX_BYTES, Parsed, parse};
 use super::place::{self, Misplaced, Place};
 use super::secret;
 use super::validate::{Invalid, Limits, MAX_TITLE_CHARS, validate};
@@ -44,6 +44,30 @@ pub fn submit(cx: &Cx, bytes: &[u8], how: &Submitting<'_>) -> Result<Vec<Request
     file(cx, parse(bytes)?, how)
 }
 
+/// Files one request that was made here and not read from JSON.
+pub(crate) fn submit_request(
+    cx: &Cx,
+    request: TaskRequest,
+    how: &Submitting<'_>,
+) -> Result<RequestId, Error> {
+    let changes = request.tasks.iter().flat_map(|task| &task.changes);
+    let texts = changes.flat_map(|change| [&change.patch, &change.content]);
+    let bytes: usize = texts.flatten().map(String::len).sum();
+    if bytes > MAX_BYTES {
+        let max = MAX_BYTES / 1024 / 1024;
+        let detail = format!("the change has {bytes} bytes; at most {max} MiB");
+        let problem = Problem::new("request.too_large", detail);
+        return Err(problem.hint("split it into several branches").into());
+    }
+    let parsed = Parsed {
+        pointer: String::new(),
+        request,
+    };
+    let filed = file(cx, vec![parsed], how)?;
+    let id = filed.first().copied();
+    id.ok_or_else(|| Error::Missing("the request just filed".to_owned()))
+}
+
 /// Files a plain sentence; further lines are its description.
 pub fn submit_text(cx: &Cx, text: &str, how: &Submitting<'_>) -> Result<RequestId, Error> {
     let (title, description) = title_of(text);
@@ -51,18 +75,7 @@ pub fn submit_text(cx: &Cx, text: &str, how: &Submitting<'_>) -> Result<RequestI
         "schema": task_request::SCHEMA, "title": title, "description": description,
     }))
     .map_err(Error::Encode)?;
-    let filed = file(
-        cx,
-        vec![Parsed {
-            pointer: String::new(),
-            request,
-        }],
-        how,
-    )?;
-    filed
-        .first()
-        .copied()
-        .ok_or_else(|| Error::Missing("the request just filed".to_owned()))
+    submit_request(cx, request, how)
 }
 
 /// Splits a text into one line and the rest; a line that is too long for a title is cut, and stands whole in the rest.

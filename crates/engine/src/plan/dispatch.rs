@@ -10,21 +10,20 @@ use hyperion_api::assignment::Assignment;
 use hyperion_api::change_request::ChangeRequest;
 use hyperion_api::task_request::{Change, TaskRequest};
 use hyperion_fault::{Point, reached};
-use hyperion_model::change_set::{self, ChangeSet, Item, Proposal, item};
+use hyperion_model::change_set::ChangeSet;
 use hyperion_model::plan::step::Cause;
 use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::Request;
 use hyperion_model::run::{self, Ending, Run, Work};
 use hyperion_model::{
-    ChangeSetId, Command, Decision, Digest, ItemId, LineageId, Name, NewBlob, RequestId, RunId,
-    ShortText,
+    ChangeSetId, Command, Decision, LineageId, Name, NewBlob, RequestId, RunId, ShortText,
 };
 
 use super::depend::ready;
 use super::document::plan_document;
-use crate::change_set::{Made, MadeItem, materialise, stack};
+use crate::change_set::{For, HandedIn, materialise, propose, stack};
 use crate::cx::json_blob;
-use crate::error::{chain, git_id, oid};
+use crate::error::{chain, oid};
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
@@ -93,53 +92,13 @@ impl Dispatch {
             Ok(handed_in) => handed_in,
             Err((cause, why)) => return self.fail(cx, plan, step, run, cause, &why),
         };
-        let HandedIn {
-            base_tree,
-            request,
-            made,
-        } = handed_in;
-        let title = cx.title_blob(&request.summary);
-        let document = json_blob(&with_hashes(request, &made))?;
-        let set = cx.id(ChangeSetId::new);
-        let proposal = Proposal {
-            request: plan.request,
-            plan: plan.id,
-            step: step.number,
-            task: step.task.clone(),
-            repo: plan.repo,
-            run: run.id,
-            agent: brief.request.submission.agent.clone(),
-            base_commit: brief.request.submission.base.clone(),
-            base_tree: git_id(&base_tree)?,
-            document: document.digest,
-            title: Some(title.digest),
-            items: made.items.iter().map(|made| item_of(cx, made)).collect(),
-            dry_run: brief.request.submission.dry_run,
+        let whose = For {
+            plan,
+            step,
+            run,
+            request: &brief.request,
         };
-        // The change set names the tree it builds on, which may have been made for it: that has to be durable first.
-        reached(Point::ChangeMade);
-        brief.opened.git.sync()?;
-        reached(Point::ChangeDurable);
-        let ending = Ending {
-            exit_code: None,
-            reason: None,
-            result: Some(document.digest),
-        };
-        let commands = vec![
-            Command::Run(run.id, run::Command::Begin { process: None }),
-            Command::ChangeSet(set, change_set::Command::Propose { id: set, proposal }),
-            Command::Plan(
-                plan.id,
-                plan::Command::HandIn {
-                    number: step.number,
-                    change_set: set,
-                },
-            ),
-            Command::Run(run.id, run::Command::Finish(ending)),
-        ];
-        cx.execute(cx.stamp(&self.name), commands, vec![document, title])?;
-        reached(Point::ChangeProposed);
-        Ok(())
+        propose(cx, &self.name, &brief.opened, whose, handed_in)
     }
 
     fn fail(
@@ -251,12 +210,6 @@ fn brief(cx: &Cx, plan: &Plan, step: &Step) -> Result<Brief, Error> {
     })
 }
 
-struct HandedIn {
-    base_tree: hyperion_git::Oid,
-    request: ChangeRequest,
-    made: Made,
-}
-
 /// Asks the agent for its change and carries it out on the tree it was made for.
 fn hand_in(
     cx: &Cx,
@@ -270,7 +223,7 @@ fn hand_in(
         return Ok(
             match rollback::change(cx, &brief.opened, &brief.request, &brief.assignment)? {
                 Ok((base_tree, request)) => {
-                    match materialise(git, &base_tree, &request.changes, &Sizes::ACCEPTED)? {
+                    match materialise(cx, git, &base_tree, &request.changes, &Sizes::ACCEPTED)? {
                         Ok(made) => Ok(HandedIn {
                             base_tree,
                             request,
@@ -307,7 +260,7 @@ fn hand_in(
         Ok(request) => request,
         Err(error) => return agent(error.to_string()),
     };
-    match materialise(git, &base_tree, &request.changes, &cx.settings.sizes)? {
+    match materialise(cx, git, &base_tree, &request.changes, &cx.settings.sizes)? {
         Ok(made) => Ok(Ok(HandedIn {
             base_tree,
             request,
@@ -343,7 +296,7 @@ fn tree_of_change(
     }
     let request: ChangeRequest = cx.require_json(set.proposal.document)?;
     let base = oid(&set.proposal.base_tree)?;
-    match materialise(&opened.git, &base, &request.changes, &Sizes::ACCEPTED)? {
+    match materialise(cx, &opened.git, &base, &request.changes, &Sizes::ACCEPTED)? {
         Ok(made) => Ok(made
             .write(cx, &opened.git)?
             .ok_or_else(|| on("adds a secret"))),
@@ -357,47 +310,6 @@ fn changes_of(cx: &Cx, request: &Request, assignment: &Assignment) -> Result<Vec
     let tasks = crate::intake::tasks_with_answers(cx, request, document)?;
     let task = tasks.into_iter().find(|task| task.id == assignment.task_id);
     Ok(task.map(|task| task.changes).unwrap_or_default())
-}
-
-/// Fills in both hashes of every change, so that what is stored is complete.
-fn with_hashes(mut request: ChangeRequest, made: &Made) -> ChangeRequest {
-    for (change, item) in request.changes.iter_mut().zip(&made.items) {
-        change.base_hash = item
-            .old
-            .as_ref()
-            .map(|side| Digest::of(&side.bytes).to_string());
-        change.result_hash = item
-            .new
-            .as_ref()
-            .map(|side| Digest::of(&side.bytes).to_string());
-    }
-    request
-}
-
-fn item_of(cx: &Cx, made: &MadeItem) -> Item {
-    let diff = crate::change_set::item_diff(made);
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let digest =
-        |side: &Option<crate::change_set::Side>| side.as_ref().map(|side| Digest::of(&side.bytes));
-    let mode = |side: &Option<crate::change_set::Side>| {
-        side.as_ref()
-            .map(|side| crate::change_set::mode_bits(side.mode))
-    };
-    Item {
-        id: cx.id(ItemId::new),
-        path: made.path.clone(),
-        from_path: made.from_path.clone(),
-        operation: crate::change_set::operation(made.operation),
-        old_hash: digest(&made.old),
-        new_hash: digest(&made.new),
-        old_mode: mode(&made.old),
-        new_mode: mode(&made.new),
-        hunks: count(diff.hunks.len()),
-        additions: count(diff.additions),
-        deletions: count(diff.deletions),
-        status: item::Status::Pending,
-        rejected_hunks: Vec::new(),
-    }
 }
 
 impl Reconcile for Dispatch {

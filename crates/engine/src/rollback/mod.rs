@@ -357,7 +357,7 @@ pub(crate) fn change(
             }
         }
     }
-    Ok(match changes_between(&opened.git, &base, &tree)? {
+    Ok(match changes_between(cx, &opened.git, &base, &tree)? {
         Err(why) => Err(Irreversible::Unwritable(why)),
         Ok(changes) if changes.is_empty() => Err(Irreversible::Nothing),
         Ok(changes) => Ok((

@@ -21,8 +21,7 @@ use hyperion_model::repo::Repo;
 use hyperion_model::request::{Request, Status};
 use hyperion_model::{Digest, RequestId};
 
-use super::parse::Parsed;
-use super::submit::{Submitting, file, keyed_id};
+use super::submit::{Submitting, keyed_id, submit_request};
 use crate::change_set::changes_between;
 use crate::repo::{self, Opened};
 use crate::{Cx, Error};
@@ -127,14 +126,9 @@ pub fn submit_from_git(
         }
     };
     let request = at.request(wanted, &found, (!how.dry_run).then_some(key))?;
-    let parsed = Parsed {
-        pointer: String::new(),
-        request: request.clone(),
-    };
-    let filed = file(cx, vec![parsed], how).map_err(|error| in_paths(error, &request))?;
-    let id = filed.first().copied();
+    let id = submit_request(cx, request.clone(), how).map_err(|error| in_paths(error, &request))?;
     Ok(FiledWork {
-        id: id.ok_or_else(|| Error::Missing("the request just filed".to_owned()))?,
+        id,
         again: false,
         what: found.what,
         notes: found.notes,
@@ -202,7 +196,7 @@ impl At<'_> {
     ) -> Result<TaskRequest, Error> {
         let mut tasks: Vec<Task> = Vec::new();
         for part in &found.parts {
-            let changes = changes_between(&self.opened.git, &part.from, &part.to)?;
+            let changes = changes_between(self.cx, &self.opened.git, &part.from, &part.to)?;
             let changes = changes.map_err(|why| cannot_be_changes(found, part, &why))?;
             if changes.is_empty() {
                 continue;

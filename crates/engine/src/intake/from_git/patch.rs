@@ -162,7 +162,7 @@ impl At<'_> {
             }
         }
         if errors.is_empty() {
-            match materialise(git, tree, &changes, &self.cx.settings.sizes)? {
+            match materialise(self.cx, git, tree, &changes, &self.cx.settings.sizes)? {
                 Ok(made) => {
                     return made.write(self.cx, git)?.ok_or_else(|| {
                         Problem::new("policy.refused", format!("{name} adds a secret"))

@@ -122,7 +122,7 @@ fn world() -> World {
     let world = World::new(&[
         ("a.txt", LINES),
         ("gone.txt", "x\n"),
-        ("old/name.txt", "moved\n"),
+        ("old/name.txt", LINES),
     ]);
     let repo = &world.repo;
     repo.checkout("main");
@@ -132,6 +132,7 @@ fn world() -> World {
         &[("a.txt", &LINES.replace("two", "2"))],
     );
     repo.git(&["mv", "old/name.txt", "name.txt"]);
+    repo.write("name.txt", LINES.replace("five", "5"));
     repo.remove("gone.txt");
     repo.write("picture.bin", [0u8, 159, 146, 150]);
     repo.commit_all("Move things");

@@ -88,7 +88,7 @@ pub(in crate::tool) fn hand_in(
     }
     let own = own_commits(at, &tip)?;
     check_earlier(at, branch, &own)?;
-    let changes = match changes_between(git, &base, &tip)? {
+    let changes = match changes_between(at.cx, git, &base, &tip)? {
         Ok(changes) => changes,
         Err(why) => {
             return Err(
@@ -140,17 +140,6 @@ pub(in crate::tool) fn hand_in(
             changes,
         }],
     };
-    let bytes = serde_json::to_vec(&request).map_err(Error::Encode)?;
-    if bytes.len() > intake::MAX_BYTES {
-        let detail = format!(
-            "the change has {} bytes as a request; at most {}",
-            bytes.len(),
-            intake::MAX_BYTES
-        );
-        return Err(Problem::new("request.too_large", detail)
-            .hint("split it into several branches")
-            .into());
-    }
     at.oversight
         .note(vec![branch.short().to_owned(), tip.to_string()])?;
     reached(Point::ToolHandingIn);
@@ -161,12 +150,9 @@ pub(in crate::tool) fn hand_in(
         source: Source::Mcp,
         agent: None,
     };
-    let filed = intake::submit(at.cx, &bytes, &how)?;
+    let filed = intake::submit_request(at.cx, request, &how)?;
     reached(Point::ToolHandedIn);
-    let filed = match filed.first() {
-        Some(id) => at.cx.store.get::<Request>(*id)?,
-        None => None,
-    };
+    let filed = at.cx.store.get::<Request>(filed)?;
     let filed = filed.ok_or_else(|| Error::Missing("the request just filed".to_owned()))?;
     told(at, branch, &tip, &base, &filed, false)
 }
