@@ -41,7 +41,8 @@ pub struct ChangeRequest {
     pub schema: String,
     /// The task it carries out.
     pub task_id: String,
-    /// The request it serves.
+    /// The request it serves; empty, or left out, where it is to become one of its own.
+    #[serde(default)]
     pub request_id: String,
     /// Who made it.
     pub agent: String,

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::change_request::{CheckReport, Signature};
+
 /// The schema's name, as it stands in `schema`.
 pub const SCHEMA: &str = "hyperion.task_request/v1";
 
@@ -124,6 +126,23 @@ pub struct Task {
     /// The edits themselves, where they are known already.
     #[serde(default)]
     pub changes: Vec<Change>,
+    /// Who made the edits, where they came as a change request. It is noted when that is taken, and cannot be filed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<MadeBy>,
+}
+
+/// Who made a task's edits, and what was said of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MadeBy {
+    /// Who made them.
+    pub agent: String,
+    /// Checks that whoever made them ran.
+    #[serde(default)]
+    pub checks: Vec<CheckReport>,
+    /// Who vouches for them.
+    #[serde(default)]
+    pub signature: Option<Signature>,
 }
 
 /// What went wrong, for requests about a fault.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use hyperion_model::Name;
 use hyperion_policy::RuleSource;
 
+use crate::intake::SigningKey;
+
 /// Settings of the engine. Where they come from, and their documentation, is the binary's part.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -15,6 +17,8 @@ pub struct Settings {
     pub requires_approval: bool,
     /// The machine's rules (`policy.*`).
     pub rules: RuleSource,
+    /// The keys of those who sign changes from outside (`policy.keys`).
+    pub keys: Vec<SigningKey>,
     /// The most steps a plan may have (`plan.max_steps`).
     pub max_steps: usize,
     /// How large what a change touches may be.

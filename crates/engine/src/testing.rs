@@ -37,6 +37,9 @@ pub(crate) struct World {
     starts: u16,
 }
 
+/// The secret key that belongs to the key `ci`.
+pub(crate) const TEST_KEY: [u8; 32] = [7; 32];
+
 struct TestClock {
     wall: FixedClock,
     /// By how many milliseconds the clock on the wall was set on, in all.
@@ -79,6 +82,12 @@ fn settings() -> Settings {
         default_agent: name("scripted"),
         requires_approval: true,
         rules: RuleSource::default(),
+        keys: vec![intake::SigningKey {
+            id: "ci".to_owned(),
+            public: ed25519_dalek::SigningKey::from_bytes(&TEST_KEY)
+                .verifying_key()
+                .to_bytes(),
+        }],
         max_steps: 50,
         sizes: Sizes {
             max_content_bytes: 500 * 1024,

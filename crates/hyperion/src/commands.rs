@@ -16,6 +16,7 @@ pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod mcp;
 pub(crate) mod policy;
+pub(crate) mod propose;
 pub(crate) mod queue;
 pub(crate) mod queue_metrics;
 pub(crate) mod repo;

@@ -17,6 +17,7 @@ mod field;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzed;
+mod keys;
 mod layers;
 mod lost;
 mod merge;
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) merge: merge::Merge,
     /// `[plan]`
     pub(crate) plan: plan::Plan,
+    /// The keys of `[policy]`
+    pub(crate) keys: Vec<keys::Key>,
     /// `[policy]`, as policy takes it
     pub(crate) policy: RuleSource,
     /// `[request]`
@@ -127,7 +130,12 @@ mod tests {
     fn shipped_values_are_those_of_the_contracts() {
         let mut settings = Settings::default();
         let shown: Vec<_> = all()
-            .filter(|setting| !matches!(setting.field, Field::Globs(_) | Field::Commands(_)))
+            .filter(|setting| {
+                !matches!(
+                    setting.field,
+                    Field::Globs(_) | Field::Commands(_) | Field::Keys(_)
+                )
+            })
             .map(|setting| format!("{} = {}", setting.key, setting.field.show(&mut settings)))
             .collect();
         insta::assert_snapshot!(shown.join("\n"), @r#"

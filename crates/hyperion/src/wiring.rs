@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hyperion_engine::intake::SigningKey;
 use hyperion_engine::{Clock, Engine, Ids, Parts};
 use hyperion_git::{Git, GitOptions};
 use hyperion_host::{Home, HomeLock, boot_id, create_private_dir, effective_uid};
@@ -232,6 +233,9 @@ fn engine_settings(
             .context("use the setting agent.default")?,
         requires_approval: settings.request.requires_approval,
         rules: settings.policy.clone(),
+        keys: (settings.keys.iter())
+            .filter_map(|key| SigningKey::new(&key.id, &key.public))
+            .collect(),
         max_steps: usize::try_from(settings.plan.max_steps).unwrap_or(usize::MAX),
         tools: hyperion_engine::ToolLimits {
             read_bytes: settings.tools.read_max_kb.saturating_mul(1024),

@@ -8,7 +8,7 @@ use hyperion_model::{Actor, Command, Digest, RequestId};
 use super::Questions;
 use super::errors::Errors;
 use super::json::Strict;
-use super::parse::{MAX_BYTES, in_words, pointer};
+use super::parse::{MAX_BYTES, claimed, in_words, pointer};
 use crate::{Cx, Error};
 
 /// Answers a request's questions.
@@ -44,14 +44,20 @@ fn check_shape(text: &str) -> Result<(), Problem> {
     let Some(tasks) = value.get_mut("tasks") else {
         return Err(Problem::new("input.invalid", "the answer has no `tasks`").hint(hint));
     };
-    serde_path_to_error::deserialize::<_, Vec<task_request::Task>>(tasks.take())
-        .map(drop)
-        .map_err(|error| {
-            let mut errors = Errors::default();
-            let pointer = pointer("/tasks", error.path());
-            errors.push(pointer, in_words(&error.into_inner()));
-            errors.into_problem("input.invalid").hint(hint)
-        })
+    let tasks: Result<Vec<task_request::Task>, _> = serde_path_to_error::deserialize(tasks.take());
+    let wrong = match tasks {
+        Ok(tasks) => claimed(&tasks).map(|(at, detail)| (format!("/tasks/{at}"), detail)),
+        Err(error) => Some((
+            pointer("/tasks", error.path()),
+            in_words(&error.into_inner()),
+        )),
+    };
+    let Some((pointer, detail)) = wrong else {
+        return Ok(());
+    };
+    let mut errors = Errors::default();
+    errors.push(pointer, detail);
+    Err(errors.into_problem("input.invalid").hint(hint))
 }
 
 /// Reads the answers to a request, oldest first.

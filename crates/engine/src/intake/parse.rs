@@ -1,6 +1,6 @@
 //! From the bytes of a file to task requests, or to everything that is wrong with its shape.
 
-use hyperion_api::task_request::{self, TaskRequest};
+use hyperion_api::task_request::{self, Task, TaskRequest};
 use hyperion_api::{FieldError, Problem};
 use serde_json::Value;
 
@@ -101,7 +101,7 @@ fn number(values: Vec<Value>) -> Vec<(String, Value)> {
         .collect()
 }
 
-fn not_json(error: &serde_json::Error) -> Problem {
+pub(super) fn not_json(error: &serde_json::Error) -> Problem {
     use serde_json::error::Category;
     let (what, hint) = match error.classify() {
         Category::Eof => (
@@ -142,10 +142,26 @@ fn read_request(pointer: &str, value: Value) -> Result<TaskRequest, FieldError> 
             });
         }
     }
-    serde_path_to_error::deserialize(value).map_err(|error| FieldError {
-        pointer: self::pointer(pointer, error.path()),
-        detail: in_words(&error.into_inner()),
-    })
+    let request: TaskRequest =
+        serde_path_to_error::deserialize(value).map_err(|error| FieldError {
+            pointer: self::pointer(pointer, error.path()),
+            detail: in_words(&error.into_inner()),
+        })?;
+    match claimed(&request.tasks) {
+        Some((at, detail)) => Err(FieldError {
+            pointer: format!("{pointer}/tasks/{at}"),
+            detail,
+        }),
+        None => Ok(request),
+    }
+}
+
+/// Finds a task that says who made its edits: only a change request does, whose signature is checked.
+pub(super) fn claimed(tasks: &[Task]) -> Option<(String, String)> {
+    let at = tasks.iter().position(|task| task.made_by.is_some())?;
+    let detail =
+        "is noted by Hyperion; leave it out, or hand the change in with `hyperion propose`";
+    Some((format!("{at}/made_by"), detail.to_owned()))
 }
 
 /// Says what is wrong with a value in words of JSON, where the library's are those of Rust.

@@ -363,6 +363,15 @@ pub(super) fn read_again(cx: &Cx, request: &Request) -> Result<(Checked, Vec<Str
     let mut document: TaskRequest = cx.require_json(request.submission.document)?;
     let answers = answers(cx, request)?;
     document.tasks = with_answers(document.tasks, &answers);
+    Ok((check_again(cx, request, document)?, answers))
+}
+
+/// Checks what a filed request says by now, as it was checked when it was filed.
+pub(super) fn check_again(
+    cx: &Cx,
+    request: &Request,
+    document: TaskRequest,
+) -> Result<Checked, Error> {
     let parsed = Parsed {
         pointer: String::new(),
         request: document,
@@ -372,20 +381,17 @@ pub(super) fn read_again(cx: &Cx, request: &Request) -> Result<(Checked, Vec<Str
         default_agent: request.submission.agent.clone(),
         ..limits(cx)
     };
-    let checked = match validate(parsed, &limits) {
-        Err(invalid) => Err(invalid.errors),
-        Ok(draft) => {
-            let opened = cx.repos.open(cx, request.submission.repo)?;
-            let base = crate::error::oid(&request.submission.base)?;
-            let applied = dry_apply(cx, &opened.git, &base, &draft)?;
-            if applied.errors.is_empty() {
-                Ok(draft)
-            } else {
-                Err(applied.errors)
-            }
-        }
+    let draft = match validate(parsed, &limits) {
+        Err(invalid) => return Ok(Err(invalid.errors)),
+        Ok(draft) => draft,
     };
-    Ok((checked, answers))
+    let opened = cx.repos.open(cx, request.submission.repo)?;
+    let base = crate::error::oid(&request.submission.base)?;
+    let applied = dry_apply(cx, &opened.git, &base, &draft)?;
+    Ok(match applied.errors.is_empty() {
+        true => Ok(draft),
+        false => Err(applied.errors),
+    })
 }
 
 /// Reads the brief of a request.

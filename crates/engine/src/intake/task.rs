@@ -118,6 +118,7 @@ fn check(
         depends_on: _,
         checks,
         changes,
+        made_by: _,
     } = task;
     let at = format!("{at}/tasks/{index}");
     let before = errors.total();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hyperion_agent::scripted;
 use hyperion_api::assignment::Assignment;
 use hyperion_api::change_request::ChangeRequest;
-use hyperion_api::task_request::{Change, TaskRequest};
+use hyperion_api::task_request::{Change, MadeBy, TaskRequest};
 use hyperion_fault::{Point, reached};
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::plan::step::Cause;
@@ -255,11 +255,19 @@ fn hand_in(
             ));
         }
     };
-    let changes = changes_of(cx, &brief.request, &brief.assignment)?;
-    let request = match scripted::carry_out(&brief.assignment, &changes) {
+    let (changes, made_by) = changes_of(cx, &brief.request, &brief.assignment)?;
+    let mut request = match scripted::carry_out(&brief.assignment, &changes) {
         Ok(request) => request,
         Err(error) => return agent(error.to_string()),
     };
+    if let Some(MadeBy {
+        agent,
+        checks,
+        signature,
+    }) = made_by
+    {
+        (request.agent, request.checks, request.signature) = (agent, checks, signature);
+    }
     match materialise(cx, git, &base_tree, &request.changes, &cx.settings.sizes)? {
         Ok(made) => Ok(Ok(HandedIn {
             base_tree,
@@ -304,12 +312,18 @@ fn tree_of_change(
     }
 }
 
-/// Finds the changes that the request, or an answer to it, carries for a task.
-fn changes_of(cx: &Cx, request: &Request, assignment: &Assignment) -> Result<Vec<Change>, Error> {
+/// Finds the changes that the request, or an answer to it, carries for a task, and who made them if that was elsewhere.
+fn changes_of(
+    cx: &Cx,
+    request: &Request,
+    assignment: &Assignment,
+) -> Result<(Vec<Change>, Option<MadeBy>), Error> {
     let document: TaskRequest = cx.require_json(request.submission.document)?;
     let tasks = crate::intake::tasks_with_answers(cx, request, document)?;
     let task = tasks.into_iter().find(|task| task.id == assignment.task_id);
-    Ok(task.map(|task| task.changes).unwrap_or_default())
+    Ok(task
+        .map(|task| (task.changes, task.made_by))
+        .unwrap_or_default())
 }
 
 impl Reconcile for Dispatch {

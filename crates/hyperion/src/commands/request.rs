@@ -21,8 +21,8 @@ use crate::session::Session;
 use crate::view;
 use crate::wait::wait;
 
-mod from_git;
-mod source;
+pub(super) mod from_git;
+pub(super) mod source;
 
 use hyperion_api::from_git::{Filed, FromGit};
 
@@ -246,7 +246,7 @@ fn with_lines(error: ClientError, source: &Source, text: &[u8]) -> anyhow::Error
     .into()
 }
 
-async fn follow_or_show(
+pub(super) async fn follow_or_show(
     session: &mut Session<'_>,
     filed: List<Request>,
     waits: bool,

@@ -8,6 +8,7 @@ use hyperion_policy::{CommandRule, RuleVerdict};
 use toml_edit::{Array, InlineTable, Value};
 
 use super::Settings;
+use super::keys::{self, Key};
 
 /// A setting: its key, its place and its words.
 #[derive(Debug)]
@@ -73,6 +74,8 @@ pub(crate) enum Field {
     Globs(fn(&mut Settings) -> &mut Vec<String>),
     /// Rules about commands, a table each.
     Commands(fn(&mut Settings) -> &mut Vec<CommandRule>),
+    /// Public keys, a table each.
+    Keys(fn(&mut Settings) -> &mut Vec<Key>),
 }
 
 /// What stands in a list for all that is shipped.
@@ -109,6 +112,9 @@ impl Field {
             Self::Commands(_) => {
                 "a list of rules, each with `prefix`, `verdict` (allow, ask, deny), `reason` and `examples`".into()
             }
+            Self::Keys(_) => {
+                "a list of keys, each with `id` and `public`, the 32 bytes of an ed25519 key in base64".into()
+            }
         }
     }
 
@@ -122,6 +128,7 @@ impl Field {
             Self::Name(at) | Self::Folder(at) => Value::from(at(settings).as_str()).to_string(),
             Self::Globs(at) => list(at(settings)).to_string(),
             Self::Commands(at) => rules(at(settings)).to_string(),
+            Self::Keys(at) => keys::written(at(settings)).to_string(),
         }
     }
 
@@ -135,6 +142,7 @@ impl Field {
             Self::Name(at) | Self::Folder(at) => at(settings).as_str().into(),
             Self::Globs(at) => at(settings).as_slice().into(),
             Self::Commands(at) => serde_json::json!(at(settings)),
+            Self::Keys(at) => serde_json::json!(at(settings)),
         }
     }
 
@@ -190,6 +198,14 @@ impl Field {
                     .map(|value| rule(value.as_inline_table()?));
                 *at(settings) = read.collect::<Option<_>>().ok_or_else(wrong)?;
             }
+            Self::Keys(at) => {
+                let array = value.as_array().filter(|array| array.len() <= GLOBS_MAX);
+                let read = array
+                    .ok_or_else(wrong)?
+                    .iter()
+                    .map(|value| Key::read(value.as_inline_table()?));
+                *at(settings) = read.collect::<Option<_>>().ok_or_else(wrong)?;
+            }
         }
         Ok(())
     }
@@ -209,7 +225,7 @@ impl Field {
             }
             Self::Switch(_) => text.parse::<bool>().map(Value::from).map_err(|_| wrong()),
             Self::Name(_) | Self::Folder(_) => Ok(Value::from(text)),
-            Self::Commands(_) => text.parse::<Value>().map_err(|_| wrong()),
+            Self::Commands(_) | Self::Keys(_) => text.parse::<Value>().map_err(|_| wrong()),
             Self::Globs(_) if text.starts_with('[') => text.parse::<Value>().map_err(|_| wrong()),
             Self::Globs(_) => {
                 let globs = text

@@ -123,8 +123,9 @@ impl Layers<'_> {
                 }
                 Item::Value(value) => self.value(&key, line, value),
                 Item::ArrayOfTables(list)
-                    if find(&key)
-                        .is_some_and(|setting| matches!(setting.field, Field::Commands(_))) =>
+                    if find(&key).is_some_and(|setting| {
+                        matches!(setting.field, Field::Commands(_) | Field::Keys(_))
+                    }) =>
                 {
                     let tables = list
                         .iter()

@@ -33,6 +33,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         field: Field::Commands(|settings| &mut settings.policy.commands),
     },
     Setting {
+        key: "policy.keys",
+        about: "The public ed25519 keys that signatures of changes from outside are checked with: a table each, with the `id` by which a signature names it and `public`, the key's 32 bytes in base64. A change without a signature needs none.",
+        field: Field::Keys(|settings| &mut settings.keys),
+    },
+    Setting {
         key: "policy.tool_write_max_kb",
         about: "The most that a change may write into one file; the lock files of package managers may have as much as a whole change.",
         field: Field::Whole(

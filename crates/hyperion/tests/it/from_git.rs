@@ -3,6 +3,7 @@
 use std::fs;
 
 use hyperion_testkit::TempRepo;
+use serde_json::json;
 
 use crate::world::{World, asked, items, text};
 
@@ -135,4 +136,52 @@ fn what_contradicts_itself_is_refused() {
         "{}",
         refused.stderr
     );
+}
+
+// R11, C9: a change that was made elsewhere, as data; what is wrong with it is said with its line.
+#[test]
+fn a_change_from_outside_is_handed_in() {
+    let world = World::new(&[("a.txt", "zero\n")]);
+    let change = |path: &str| {
+        let change = json!({
+            "schema": "hyperion.change_request/v1", "task_id": "T1", "agent": "codex",
+            "base_commit": world.repo.tip("main"), "summary": "Count from one",
+            "changes": [{"operation": "modify", "path": path, "content": "one\n"}],
+        });
+        format!("{change:#}")
+    };
+    let propose = |text: String, code| {
+        let arguments = ["propose", "-", "--wait", "--format", "json"];
+        world.hyperion.run_with_input(&arguments, text).code(code)
+    };
+    let refused = propose(change("b.txt"), 2);
+    assert!(
+        refused
+            .stderr
+            .contains("/changes/0/path: the base has no file b.txt"),
+        "{}",
+        refused.stderr
+    );
+    let asked = asked(&items(&propose(change("a.txt"), 75).json())[0]);
+    let done = world.approve(&asked, 0);
+    assert_eq!(done["change_sets"][0]["agent"], "codex");
+    assert_eq!(world.repo.show("main", "a.txt"), "one\n");
+    world.run(&["propose", "missing.json"]).code(2);
+
+    let keys = |public: &str| format!("[{{ id = \"ci\", public = \"{public}\" }}]");
+    let key = keys("6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=");
+    world.run(&["config", "set", "policy.keys", &key]).code(0);
+    world
+        .run(&["config", "set", "policy.keys", &keys("AAAA")])
+        .code(2);
+    let signed = change("a.txt").replace("\"schema\"", "\"signature\": {\"algorithm\": \"ed25519\", \"key_id\": \"other\", \"value\": \"\"}, \"schema\"");
+    let refused = propose(signed, 2);
+    assert!(
+        refused
+            .stderr
+            .contains("no key \"other\" is registered, there is: ci"),
+        "{}",
+        refused.stderr
+    );
+    world.assert_sound();
 }

@@ -2,6 +2,7 @@
 
 mod approval;
 mod audit;
+mod change_request;
 mod change_set;
 mod doctor;
 mod event;
@@ -32,6 +33,7 @@ pub fn router(server: Server) -> Router {
         .merge(repo::routes())
         .merge(request::routes())
         .merge(approval::routes())
+        .merge(change_request::routes())
         .merge(change_set::routes())
         .merge(queue::routes())
         .merge(run::routes())

@@ -45,7 +45,7 @@ struct Filing {
     agent: Option<Name>,
 }
 
-type Accepted<T> = Result<(StatusCode, Json<T>), Refusal>;
+pub(super) type Accepted<T> = Result<(StatusCode, Json<T>), Refusal>;
 
 pub(super) fn routes() -> Router<Server> {
     Router::new()
@@ -73,7 +73,7 @@ async fn submit(
 }
 
 /// Says why a body did not arrive whole.
-fn unread(rejection: &BytesRejection) -> Problem {
+pub(super) fn unread(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let mib = intake::MAX_BYTES / 1024 / 1024;
         let detail = format!("the input is larger than {mib} MiB");
@@ -121,7 +121,7 @@ fn how<'a>(server: &'a Server, filing: &'a Filing) -> intake::Submitting<'a> {
     }
 }
 
-fn views(cx: &Cx, ids: &[RequestId]) -> Result<List<Wire>, Error> {
+pub(super) fn views(cx: &Cx, ids: &[RequestId]) -> Result<List<Wire>, Error> {
     let items = ids.iter().map(|id| {
         let request = cx.store.get::<Request>(*id)?;
         view(

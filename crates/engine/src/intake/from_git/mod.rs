@@ -210,6 +210,7 @@ impl At<'_> {
                 depends_on: on.into_iter().collect(),
                 checks: Vec::new(),
                 changes,
+                made_by: None,
             });
         }
         if tasks.is_empty() {

@@ -138,6 +138,7 @@ pub(in crate::tool) fn hand_in(
             depends_on: Vec::new(),
             checks: Vec::new(),
             changes,
+            made_by: None,
         }],
     };
     at.oversight

@@ -88,7 +88,7 @@ async fn read_patches(files: &[OsString], cx: &Cx) -> Result<String, Failure> {
 }
 
 /// Says what was handed in.
-pub(super) fn tell(session: &Session<'_>, filed: &Filed) {
+pub(in crate::commands) fn tell(session: &Session<'_>, filed: &Filed) {
     let output = &session.cx().output;
     if filed.again {
         output.say(&warning(&filed.what));

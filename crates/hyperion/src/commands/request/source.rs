@@ -15,7 +15,7 @@ const MAX_BYTES: u64 = hyperion_engine::intake::MAX_BYTES as u64;
 
 /// Where a request is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
+pub(in crate::commands) enum Source {
     /// A file.
     File(PathBuf),
     /// Standard input.
@@ -67,7 +67,7 @@ impl Source {
     }
 
     /// Reads it.
-    pub(super) async fn read(&self, cx: &Cx) -> Result<Vec<u8>, Failure> {
+    pub(in crate::commands) async fn read(&self, cx: &Cx) -> Result<Vec<u8>, Failure> {
         match self {
             Self::Sentence(_) => Ok(Vec::new()),
             Self::File(path) => read_file(path, &cx.current_dir().join(path)),
