@@ -314,6 +314,7 @@ fn store(folder: &Path) -> Store {
 
 fn settings() -> Settings {
     Settings {
+        keys: Vec::new(),
         default_agent: name("scripted"),
         requires_approval: true,
         rules: RuleSource::default(),
