@@ -17,6 +17,27 @@ pub struct RegisterRepo {
     pub branch: Option<String>,
 }
 
+/// What to change of a registered repository; what is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeRepo {
+    /// Another name in this home.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Where it was moved to: an absolute path.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// The branch work lands on.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// The remote that its branches follow, by its name in the repository's git configuration; empty for none.
+    #[serde(default)]
+    pub remote: Option<String>,
+    /// Whether what lands is pushed there.
+    #[serde(default)]
+    pub push: Option<bool>,
+}
+
 /// A registered repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Repo {
@@ -35,6 +56,15 @@ pub struct Repo {
     /// The checks of its branch's tip, `name: command`; null where the repository cannot be read now.
     #[serde(default)]
     pub checks: Option<Vec<Check>>,
+    /// The remote that its branches follow, where there is one.
+    #[serde(default)]
+    pub remote: Option<String>,
+    /// Whether what lands is pushed there.
+    #[serde(default)]
+    pub push: bool,
+    /// The branches that are followed there.
+    #[serde(default)]
+    pub branches: Vec<RemoteBranch>,
     /// Whether registering changed anything.
     #[serde(default)]
     pub created: bool,
@@ -47,4 +77,38 @@ pub struct Check {
     pub name: String,
     /// Its command.
     pub command: String,
+}
+
+/// A branch of a repository and the branch of the same name at its remote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoteBranch {
+    /// Its name.
+    pub branch: String,
+    /// Whether something waits to be pushed.
+    pub waits: bool,
+    /// How many landings are not pushed yet.
+    pub landings: u32,
+    /// The last commit that was pushed.
+    #[serde(default)]
+    pub pushed: Option<String>,
+    /// When it was.
+    #[serde(default)]
+    pub pushed_at: Option<String>,
+    /// What keeps the branch and its remote apart.
+    #[serde(default)]
+    pub trouble: Option<RemoteTrouble>,
+}
+
+/// What keeps a branch and its remote apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoteTrouble {
+    /// `unreachable`, `busy`, `refused`, `conflict`, `in_the_way` or `rewound`.
+    pub cause: String,
+    /// What happened, and what to do.
+    pub reason: String,
+    /// How often it was tried in vain.
+    pub tries: u32,
+    /// When it is tried again by itself; null where a person has to act.
+    #[serde(default)]
+    pub next_try_at: Option<String>,
 }

@@ -271,6 +271,7 @@ fn engine(folder: &Path) -> Engine {
         scratch: folder.join("cache/git"),
         search_path: "/usr/local/bin:/usr/bin:/bin".into(),
         user_home: None,
+        person: Vec::new(),
     });
     Engine::start(Parts {
         store: store(folder),

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::change_set::CarriedOut;
+use crate::remote::Contacts;
 use crate::repo::Pool;
 use crate::run::Jobs;
 use crate::{Error, Settings};
@@ -59,6 +60,8 @@ pub struct Cx {
     pub repos: Pool,
     /// The changes that were carried out of late.
     pub carried_out: CarriedOut,
+    /// The visits to remotes.
+    pub(crate) contacts: Contacts,
     /// The processes at work.
     pub jobs: Jobs,
     /// Whether this engine may touch the world; one that only answers questions may not.

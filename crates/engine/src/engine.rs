@@ -14,6 +14,7 @@ use crate::backup::Shipper;
 use crate::cx::{Clock, Cx, Ids};
 use crate::driver::{Activity, Driver};
 use crate::reconcile::Reconcile;
+use crate::remote::{Contacts, Remotes};
 use crate::repo::Pool;
 use crate::run::Jobs;
 use crate::tool::Tools;
@@ -67,6 +68,8 @@ impl Engine {
             Box::new(change_set::Assess::new(part("policy")?)),
             Box::new(approval::Approvals::new(part("approval")?)),
             Box::new(run::Checks::new(part("check")?)),
+            // Before the queue: what others pushed is brought in before candidates are made.
+            Box::new(Remotes::new(part("remote")?)),
             Box::new(queue::Queue::new(part("queue")?)),
             Box::new(plan::Settle::new(part("plan")?)),
             Box::new(request::Requests::new(part("request")?)),
@@ -204,6 +207,7 @@ pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
         home,
         repos: Pool::default(),
         carried_out: change_set::CarriedOut::default(),
+        contacts: Contacts::default(),
         jobs: Jobs::default(),
         works,
     };

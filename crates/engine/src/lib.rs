@@ -22,6 +22,7 @@ mod look;
 pub mod plan;
 pub mod queue;
 mod reconcile;
+pub mod remote;
 pub mod repo;
 pub mod request;
 pub mod retention;

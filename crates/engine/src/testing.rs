@@ -305,6 +305,7 @@ fn open(
         scratch: at("cache/git"),
         search_path: "/usr/local/bin:/usr/bin:/bin".into(),
         user_home: None,
+        person: Vec::new(),
     });
     let parts = Parts {
         store: store.unwrap(),

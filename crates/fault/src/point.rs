@@ -121,6 +121,13 @@ points! {
     LandingRefreshed "engine.landing.refreshed" "An intent is taken back, and the entry merges again on a moved branch."
     LandingBlocked "engine.landing.blocked" "An intent is taken back, because something in the repository is in the way."
 
+    RemoteFetched "engine.remote.fetched" "A remote said where its branch is, and what is new there was fetched; nothing follows from it yet."
+    RemotePushed "engine.remote.pushed" "A remote took a commit; the record does not say so."
+    RemoteNoted "engine.remote.noted" "The record says that a commit was pushed."
+    PullIntended "engine.pull.intended" "The intent to bring in what others pushed is durable; the branch is where it was."
+    PullMoved "engine.pull.moved" "The branch has what others pushed, and work trees followed; the record does not say so."
+    PullNoted "engine.pull.noted" "The record says that the branch has what others pushed."
+
     PlanSettled "engine.plan.settled" "Steps, or the plan, are settled by what came of them; the request is not."
     RequestFinished "engine.request.finished" "A request has ended, with its summary."
     RollbackFiled "engine.rollback.filed" "The request that takes another one back is filed; whoever asked has no answer."

@@ -134,6 +134,7 @@ fn open(folder: &Path, files: usize) -> RepoStore {
         scratch: folder.join("scratch"),
         search_path: "/usr/local/bin:/usr/bin:/bin".into(),
         user_home: None,
+        person: Vec::new(),
     })
     .unwrap();
     let user = UserRepo::discover(&git, &repo).unwrap();

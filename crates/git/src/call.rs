@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use hyperion_host::{
-    CoProcess, Exit, Input, Launch, Limits, Outcome, ProcessMark, run, run_to_file,
+    CancelFlag, CoProcess, Exit, Input, Launch, Limits, Outcome, ProcessMark, run_to_file,
+    run_until,
 };
 
 use crate::error::{GitError, says_disk_full};
@@ -41,7 +42,6 @@ const PINNED: &[&str] = &[
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",
-    "protocol.allow=never",
     "merge.conflictStyle=merge",
     "merge.renames=true",
     "merge.directoryRenames=conflict",
@@ -56,6 +56,9 @@ const PINNED: &[&str] = &[
     // A repository of another user was named by the person who runs Hyperion; hooks and monitors of it are off.
     "safe.directory=*",
 ];
+
+/// No command but those to a remote goes out.
+const OFFLINE: &str = "protocol.allow=never";
 
 /// By which variable git's processes are known after their engine died.
 pub(crate) const ENGINE_MARK: &str = "HYPERION_ENGINE";
@@ -85,6 +88,8 @@ pub(crate) struct Call<'a> {
     input: Input,
     wall: Duration,
     personal: bool,
+    networked: bool,
+    cancel: Option<CancelFlag>,
 }
 
 impl<'a> Call<'a> {
@@ -99,6 +104,8 @@ impl<'a> Call<'a> {
             input: Input::Null,
             wall: QUICK,
             personal: false,
+            networked: false,
+            cancel: None,
         }
     }
 
@@ -145,6 +152,19 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Lets it talk to a remote as the person would: with their settings, their agent and their credentials.
+    pub(crate) fn networked(mut self) -> Self {
+        self.personal = true;
+        self.networked = true;
+        self
+    }
+
+    /// Ends it early once the flag is raised.
+    pub(crate) fn cancel(mut self, flag: &CancelFlag) -> Self {
+        self.cancel = Some(flag.clone());
+        self
+    }
+
     /// Runs it and answers with its output; anything but exit code zero is an error.
     pub(crate) fn output(self) -> Result<Vec<u8>, GitError> {
         let name = self.name;
@@ -176,7 +196,8 @@ impl<'a> Call<'a> {
             output_max: ANSWER_MAX_BYTES,
         };
         let name = self.name;
-        let outcome = run(&self.launch(), &limits)?;
+        let cancel = self.cancel.clone();
+        let outcome = run_until(&self.launch(), &limits, cancel.as_ref())?;
         if outcome.stdout.truncated {
             return Err(GitError::TooLarge {
                 what: format!("the answer of git {name}"),
@@ -221,6 +242,8 @@ impl<'a> Call<'a> {
             input,
             wall: _,
             personal,
+            networked,
+            cancel: _,
         } = self;
         let mut launch = Launch::new(git.program(), cwd)
             .env("LC_ALL", "C")
@@ -248,6 +271,18 @@ impl<'a> Call<'a> {
                 .env("GIT_CONFIG_GLOBAL", "/dev/null")
                 .env("GIT_ATTR_NOSYSTEM", "1"),
         };
+        if networked {
+            for (variable, value) in git.person() {
+                launch = launch.env(variable, value);
+            }
+            // Whatever would ask a person for a password gets none.
+            launch = launch
+                .env("GIT_ASKPASS", "")
+                .env("SSH_ASKPASS", "false")
+                .env("SSH_ASKPASS_REQUIRE", "force");
+        } else {
+            launch = launch.args(["-c", OFFLINE]);
+        }
         for (variable, value) in env {
             launch = launch.env(variable, value);
         }

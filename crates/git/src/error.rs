@@ -112,7 +112,7 @@ impl GitError {
                 lock.display()
             )),
             Self::RepositoryGone { path } => Some(format!(
-                "put it back at {}, or run `hyperion init` where it is now",
+                "put it back at {}, or say where it is now: hyperion repo move NAME PATH",
                 path.display()
             )),
             Self::MissingObject { .. } => Some(

@@ -29,6 +29,8 @@ pub struct GitOptions {
     pub search_path: OsString,
     /// The home of the person, whose own settings count in their checkout and nowhere else.
     pub user_home: Option<PathBuf>,
+    /// What else of the person's environment counts where git talks to a remote: agents, proxies, places of settings.
+    pub person: Vec<(OsString, OsString)>,
 }
 
 /// A git program that was tried out; cheap to clone.
@@ -200,6 +202,10 @@ impl Git {
 
     pub(crate) fn user_home(&self) -> Option<&Path> {
         self.inner.options.user_home.as_deref()
+    }
+
+    pub(crate) fn person(&self) -> &[(OsString, OsString)] {
+        &self.inner.options.person
     }
 
     pub(crate) fn call(&self, name: &'static str, cwd: &Path) -> Call<'_> {

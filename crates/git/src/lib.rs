@@ -8,12 +8,13 @@
 //! | put a change onto a tip | [`RepoStore::merge`] |
 //! | check the result | [`Lane::prepare`] |
 //! | make it part of a branch | [`RepoStore::publish_objects`], [`create_landing_ref`](RepoStore::create_landing_ref), [`move_branch`](RepoStore::move_branch) |
+//! | talk to a remote | [`UserRepo::fetch_branch`], [`UserRepo::push_commit`] |
 //! | let an agent work on branches of its own | [`AgentClone::make`] |
 //! | come back after a crash | [`RepoStore::recover_checkouts`], [`RepoStore::landed`] |
 //!
 //! Invariants:
 //! - Git is started by one file, `call`, with an environment and settings of our own; the person's settings count in their
-//!   checkout only. Hooks and monitors never run.
+//!   checkout, and towards their remotes, only. Hooks and monitors never run.
 //! - Ids and paths are checked types; answers are read with `-z` and understood or refused, never guessed.
 //! - Nothing here has a clock or makes ids: the same input gives the same objects.
 //! - No work tree is touched except a lane's, an agent's clone's, and one that has the target branch checked out, while its lock is ours.
@@ -43,6 +44,7 @@ mod overlap;
 mod path;
 mod read;
 mod rehearse;
+mod remote;
 mod store;
 mod stored;
 mod tree;
@@ -68,6 +70,7 @@ pub use merge::{CONFLICT_FILES_MAX, ConflictFile, ConflictSide, MergeSides, Merg
 pub use oid::{Oid, OidError, RefName, RefNameError};
 pub use path::TreePath;
 pub use read::{ChangeStatus, LOG_MAX, ObjectKind, RawChange, Renames};
+pub use remote::Pushed;
 pub use store::RepoStore;
 pub use stored::{NewFile, NotStored, Stored};
 pub use tree::{FileMode, Mode, TreeEntry};

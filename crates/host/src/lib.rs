@@ -42,4 +42,4 @@ pub use peer::{Peer, effective_uid, narrow_sending, peer_of};
 pub use process::{
     Killed, MarkParseError, ProcessMark, boot_id, is_alive, is_stopped, kill_group, since_boot,
 };
-pub use run::{Captured, Exit, Limits, Outcome, run, run_to_file};
+pub use run::{Captured, Exit, Limits, Outcome, run, run_to_file, run_until};

@@ -88,12 +88,21 @@ pub struct Outcome {
 
 /// Runs a process to its end and keeps the beginning of both outputs.
 pub fn run(launch: &Launch, limits: &Limits) -> Result<Outcome, SpawnError> {
+    run_until(launch, limits, None)
+}
+
+/// Does the same, and ends the process early once a flag is raised.
+pub fn run_until(
+    launch: &Launch,
+    limits: &Limits,
+    cancel: Option<&CancelFlag>,
+) -> Result<Outcome, SpawnError> {
     let (stdin, feed) = stdin_of(launch)?;
     let child = launch.spawn(stdin, Stdio::piped(), Stdio::piped())?;
     let mut stdout = Capture::new(limits.output_max);
     let mut stderr = Capture::new(limits.output_max);
     let watched = Watched::adopt(launch, child, feed)?;
-    let (exit, duration) = watched.finish(launch, limits.wall, None, &mut stdout, &mut stderr)?;
+    let (exit, duration) = watched.finish(launch, limits.wall, cancel, &mut stdout, &mut stderr)?;
     Ok(Outcome {
         exit,
         stdout: stdout.captured,

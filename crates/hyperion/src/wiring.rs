@@ -81,6 +81,36 @@ impl Clock for SystemClock {
     }
 }
 
+/// What of a person's environment counts where their git talks to a remote: agents, keys, proxies, places of settings.
+const PERSON_VARIABLES: &[&str] = &[
+    "USER",
+    "LOGNAME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "SSH_AUTH_SOCK",
+    "GNUPGHOME",
+    "PASSWORD_STORE_DIR",
+    "KRB5CCNAME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+];
+
 /// Gives the time now, to the millisecond.
 pub(crate) fn now() -> Time {
     SystemClock {
@@ -173,6 +203,10 @@ fn parts(
         scratch,
         search_path: variables.get("PATH").unwrap_or_default().to_os_string(),
         user_home: variables.get("HOME").map(PathBuf::from),
+        person: PERSON_VARIABLES
+            .iter()
+            .filter_map(|name| Some(((*name).into(), variables.get(name)?.to_os_string())))
+            .collect(),
     };
     let git = match mode {
         Mode::ReadWrite => Git::probe(&options)?,

@@ -1,9 +1,14 @@
-//! A registered repository: where it lies and which branch work lands on.
+//! A registered repository: where it lies, which branch work lands on, and the remote that what landed is pushed to.
 
+mod remote;
+
+use std::collections::BTreeMap;
+
+pub use remote::{Cause, MAX_BRANCHES, Pull, Remote, Tracked, Trouble};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
-use crate::{Actor, Name, RepoId, ShortText, Time};
+use crate::{Actor, GitId, Name, RepoId, ShortText, Time};
 
 moves! {
     noun Noun::Repo;
@@ -16,6 +21,9 @@ moves! {
     verbs {
         Retarget = "be retargeted": [Active] => Active;
         Move = "be moved": [Active] => Active;
+        Rename = "be renamed": [Active] => Active;
+        SetRemote = "be given a remote": [Active] => Active;
+        Follow = "follow its remote": [Active] => Active;
         Forget = "be forgotten": [Active] => Forgotten;
         Restore = "be restored": [Forgotten] => Active;
         Pause = "be paused": [Active] => Active;
@@ -44,6 +52,12 @@ pub struct Repo {
     /// Who stopped its queue, while it is stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
+    /// The remote that its branches follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Remote>,
+    /// The branches that are followed there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub branches: BTreeMap<Name, Tracked>,
 }
 
 /// A queue that was stopped: nothing of it is begun or landed.
@@ -80,6 +94,67 @@ pub enum Command {
     Move {
         /// The new absolute path.
         path: String,
+    },
+    /// Calls it something else.
+    Rename {
+        /// The new name.
+        name: Name,
+    },
+    /// Lets its branches follow a remote, or none.
+    SetRemote {
+        /// Which.
+        remote: Option<Remote>,
+    },
+    /// Wants a commit pushed, where what lands is pushed; does nothing elsewhere.
+    WantPush {
+        /// The branch.
+        branch: Name,
+        /// Where it is.
+        commit: GitId,
+        /// How many landings this is; none where a person asks, which counts wherever there is a remote.
+        landings: u32,
+    },
+    /// Notes that the remote took a commit.
+    NotePushed {
+        /// The branch.
+        branch: Name,
+        /// The commit.
+        commit: GitId,
+        /// How many landings that was.
+        landings: u32,
+    },
+    /// Notes what keeps a branch and its remote apart.
+    NoteTrouble {
+        /// The branch.
+        branch: Name,
+        /// What kind of thing.
+        cause: Cause,
+        /// What happened and what to do.
+        reason: ShortText,
+        /// Where the remote's branch was, in a conflict with it.
+        theirs: Option<GitId>,
+    },
+    /// Notes that nothing keeps them apart any more.
+    ClearTrouble {
+        /// The branch.
+        branch: Name,
+    },
+    /// Commits the intent to bring in what the remote has.
+    BeginPull {
+        /// The branch.
+        branch: Name,
+        /// From where to where it moves.
+        pull: Pull,
+    },
+    /// Notes that the branch moved.
+    EndPull {
+        /// The branch.
+        branch: Name,
+    },
+    /// Notes that it did not, and will not.
+    DropPull {
+        /// The branch.
+        branch: Name,
     },
     /// Takes it off the list.
     Forget,
@@ -121,6 +196,77 @@ pub enum Event {
     Moved {
         /// The new path.
         path: String,
+    },
+    /// It has another name.
+    #[serde(rename = "repo.renamed")]
+    Renamed {
+        /// The new name.
+        name: Name,
+    },
+    /// Its branches follow a remote, or none.
+    #[serde(rename = "repo.remote_set")]
+    RemoteSet {
+        /// Which.
+        remote: Option<Remote>,
+    },
+    /// A commit has to be pushed.
+    #[serde(rename = "repo.push_wanted")]
+    PushWanted {
+        /// The branch.
+        branch: Name,
+        /// The commit.
+        commit: GitId,
+        /// How many landings this is.
+        landings: u32,
+    },
+    /// The remote took a commit.
+    #[serde(rename = "repo.pushed")]
+    Pushed {
+        /// The branch.
+        branch: Name,
+        /// The commit.
+        commit: GitId,
+        /// How many landings that was.
+        landings: u32,
+    },
+    /// Something keeps a branch and its remote apart.
+    #[serde(rename = "repo.remote_failed")]
+    RemoteFailed {
+        /// The branch.
+        branch: Name,
+        /// What kind of thing.
+        cause: Cause,
+        /// What happened and what to do.
+        reason: ShortText,
+        /// Where the remote's branch was, in a conflict with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        theirs: Option<GitId>,
+    },
+    /// Nothing keeps them apart any more.
+    #[serde(rename = "repo.remote_cleared")]
+    RemoteCleared {
+        /// The branch.
+        branch: Name,
+    },
+    /// What the remote has is being brought in.
+    #[serde(rename = "repo.pull_begun")]
+    PullBegun {
+        /// The branch.
+        branch: Name,
+        /// From where to where it moves.
+        pull: Pull,
+    },
+    /// What the remote has was brought in: the branch moved.
+    #[serde(rename = "repo.pulled")]
+    Pulled {
+        /// The branch.
+        branch: Name,
+    },
+    /// It was not brought in: the branch is where it was.
+    #[serde(rename = "repo.pull_dropped")]
+    PullDropped {
+        /// The branch.
+        branch: Name,
     },
     /// It was taken off the list.
     #[serde(rename = "repo.forgotten")]
@@ -174,6 +320,15 @@ impl Machine for Repo {
                 }
                 Command::Retarget { .. }
                 | Command::Move { .. }
+                | Command::Rename { .. }
+                | Command::SetRemote { .. }
+                | Command::WantPush { .. }
+                | Command::NotePushed { .. }
+                | Command::NoteTrouble { .. }
+                | Command::ClearTrouble { .. }
+                | Command::BeginPull { .. }
+                | Command::EndPull { .. }
+                | Command::DropPull { .. }
                 | Command::Forget
                 | Command::Restore
                 | Command::Pause { .. }
@@ -193,6 +348,22 @@ impl Machine for Repo {
                 lead(repo.status, Verb::Move)?;
                 Ok(vec![Event::Moved { path: path.clone() }])
             }
+            Command::Rename { name } => {
+                lead(repo.status, Verb::Rename)?;
+                Ok(vec![Event::Renamed { name: name.clone() }])
+            }
+            Command::SetRemote { remote } => {
+                lead(repo.status, Verb::SetRemote)?;
+                let remote = remote.clone();
+                Ok(vec![Event::RemoteSet { remote }])
+            }
+            Command::WantPush { .. }
+            | Command::NotePushed { .. }
+            | Command::NoteTrouble { .. }
+            | Command::ClearTrouble { .. }
+            | Command::BeginPull { .. }
+            | Command::EndPull { .. }
+            | Command::DropPull { .. } => repo.decide_follow(command),
             Command::Forget => {
                 lead(repo.status, Verb::Forget)?;
                 Ok(vec![Event::Forgotten {}])
@@ -233,6 +404,8 @@ impl Machine for Repo {
                 status: Status::Active,
                 registered_at: stamp.time,
                 paused: None,
+                remote: None,
+                branches: BTreeMap::new(),
             }),
             (Some(repo), Event::Retargeted { branch }) => {
                 let status = lead(repo.status, Verb::Retarget).map_err(damaged)?;
@@ -249,6 +422,31 @@ impl Machine for Repo {
                     status,
                     ..repo
                 })
+            }
+            (Some(repo), Event::Renamed { name }) => {
+                let status = lead(repo.status, Verb::Rename).map_err(damaged)?;
+                Ok(Self {
+                    name: name.clone(),
+                    status,
+                    ..repo
+                })
+            }
+            (Some(repo), Event::RemoteSet { remote }) => {
+                lead(repo.status, Verb::SetRemote).map_err(damaged)?;
+                Ok(repo.with_remote(remote.clone()))
+            }
+            (
+                Some(repo),
+                Event::PushWanted { .. }
+                | Event::Pushed { .. }
+                | Event::RemoteFailed { .. }
+                | Event::RemoteCleared { .. }
+                | Event::PullBegun { .. }
+                | Event::Pulled { .. }
+                | Event::PullDropped { .. },
+            ) => {
+                lead(repo.status, Verb::Follow).map_err(damaged)?;
+                repo.follow(event, stamp.time)
             }
             (Some(repo), Event::Forgotten {}) => {
                 let status = lead(repo.status, Verb::Forget).map_err(damaged)?;

@@ -10,7 +10,7 @@ use super::obstacle::lock_of;
 use super::restless::Restless;
 use super::work::{Queue, branch_of};
 use crate::error::oid;
-use crate::{Cx, Error};
+use crate::{Cx, Error, remote};
 
 /// Lets entries go on once nothing is in their way any more; tells whether one does.
 pub(super) fn look(queue: &mut Queue, cx: &Cx, blocked: &[Entry]) -> bool {
@@ -75,7 +75,8 @@ fn way_of(cx: &Cx, entry: &Entry) -> Result<Way, Error> {
     // Holding takes the index lock, which would now and then fail the very git command that cleans up.
     let locks = opened.git.locks_in_the_way(&branch)?;
     let checkouts = opened.git.checkout_state(&branch)?;
-    let is_clear = opened.git.tip(&branch)?.is_some()
+    let is_clear = remote::blocked(cx, entry.admission.repo, &entry.admission.branch).is_none()
+        && opened.git.tip(&branch)?.is_some()
         && !is_locked
         && checkouts.iter().all(|there| there.block.is_none());
     Ok(Way {

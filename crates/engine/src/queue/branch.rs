@@ -14,7 +14,7 @@ use super::work::{Queue, branch_of, left_half_way};
 use super::{depend, land, line, pause, train};
 use crate::error::chain;
 use crate::reconcile::Progress;
-use crate::{Cx, Error};
+use crate::{Cx, Error, remote};
 
 /// How many entries of a priority are read at once.
 const PAGE: u32 = 320;
@@ -43,6 +43,10 @@ impl Queue {
             (train::MAX_ENTRIES, PAGE),
         )?;
         if let Some(first) = turns.first() {
+            // What others pushed is brought in before candidates are made.
+            if let Some(until) = remote::hold(cx, repo, branch)? {
+                return Ok(Progress::Delayed { until });
+            }
             return self.take_turns(cx, first, &turns);
         }
         let mut delayed: Option<Time> = None;
@@ -70,6 +74,7 @@ impl Queue {
         if let Ok(opened) = &opened
             && let Ok(tip) = opened.tip(&first.admission.branch)
             && let Ok((file, _)) = opened.file_and_rules(cx, &tip)
+            && remote::blocked(cx, first.admission.repo, &first.admission.branch).is_none()
             && !self.goes_alone(first)
             && let length @ 2.. = train::length(turns, !file.checks.is_empty())
             && let Some(line) = turns.get(..length)

@@ -23,7 +23,7 @@ use super::work::{Queue, millis};
 use crate::change_set::AssessmentDocument;
 use crate::error::{MissingFact, git_id, oid};
 use crate::repo::Opened;
-use crate::{Cx, Error, rollback};
+use crate::{Cx, Error, remote, rollback};
 
 /// Commits the intents to land the entries of a train, as one, with a permit for every change in it.
 ///
@@ -468,7 +468,13 @@ fn record(
 ) -> Result<(), Error> {
     let lists = train
         .iter()
-        .map(|rider| Ok((landed(cx, rider)?, vec![])))
+        .map(|rider| {
+            let mut commands = landed(cx, rider)?;
+            let branch = &rider.entry.admission.branch;
+            let commit = &intent(&rider.entry)?.candidate;
+            commands.extend(remote::landed(&opened.repo, branch, commit));
+            Ok((commands, vec![]))
+        })
         .collect::<Result<Vec<_>, Error>>()?;
     all(cx.execute_each(&cx.stamp(&queue.name), lists))?;
     reached(Point::LandingRecorded);

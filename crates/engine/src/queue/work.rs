@@ -25,7 +25,7 @@ use crate::error::{MissingFact, chain};
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
 use crate::woken::Woken;
-use crate::{Cx, Error};
+use crate::{Cx, Error, remote};
 
 /// How often a blocked entry looks whether what was in the way is gone.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -309,6 +309,12 @@ impl Queue {
 
     fn merge(&self, cx: &Cx, opened: &Opened, entry: &Entry) -> Result<Step, Error> {
         let began = cx.now();
+        if !entry.admission.dry_run
+            && let Some(reason) = remote::blocked(cx, entry.admission.repo, &entry.admission.branch)
+        {
+            let block = entry::Command::Block { reason };
+            return self.command(cx, entry, block, vec![]);
+        }
         let sets = sets_of(cx, entry)?;
         let onto = match depend::dry_base(cx, entry)? {
             Some(onto) => onto,

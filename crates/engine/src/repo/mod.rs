@@ -1,11 +1,13 @@
 //! Repositories: registering them, opening them, and what `hyperion.toml` on their branch says.
 
+mod change;
 mod file;
 mod pool;
 mod register;
 #[cfg(test)]
 mod tests;
 
+pub use change::{change, forget, push};
 pub use file::{RepoFile, RepoFileError};
 pub use pool::{Opened, Pool};
 pub(crate) use register::{around, twins};

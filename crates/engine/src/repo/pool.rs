@@ -91,6 +91,11 @@ impl Pool {
         )))
     }
 
+    /// Forgets an open one: it is elsewhere now.
+    pub(super) fn close(&self, id: RepoId) {
+        self.lock().remove(&id);
+    }
+
     fn known(&self, id: RepoId) -> Option<Arc<RepoStore>> {
         let mut open = self.lock();
         let git = open.get(&id).cloned()?;

@@ -35,6 +35,13 @@ pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, 
 
     let all = all(cx)?;
     if let Some(known) = same(&all, &user, &path) {
+        if let Some(name) = wanted
+            .name
+            .as_deref()
+            .filter(|name| *name != known.name.as_str())
+        {
+            return Err(known_by_another_name(known, name).into());
+        }
         return update(cx, actor, known, wanted.branch.is_some().then_some(branch));
     }
     if all.len() >= MAX_REPOS {
@@ -60,6 +67,17 @@ pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, 
         repo.ok_or_else(|| Error::Missing(format!("the repository {id}")))?,
         true,
     ))
+}
+
+fn known_by_another_name(known: &Repo, wanted: &str) -> Problem {
+    let (name, path) = (&known.name, &known.path);
+    let detail = format!("the repository at {path} is known already, as {name}");
+    let rename = format!("hyperion repo rename {name} {wanted} calls it {wanted}");
+    Problem::new("repo.exists", detail).hint(if known.status == Status::Forgotten {
+        format!("it was forgotten: hyperion init {path} brings it back, then {rename}")
+    } else {
+        rename
+    })
 }
 
 /// Brings a registered repository up to what is wanted now.
@@ -129,7 +147,7 @@ pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
 /// Finds the registered repository that this is: they share their git folder, whatever work tree each is named by.
 ///
 /// Homes of earlier versions may have one twice; then the first counts, so that it has one queue.
-fn same<'a>(all: &'a [Repo], user: &UserRepo, path: &str) -> Option<&'a Repo> {
+pub(super) fn same<'a>(all: &'a [Repo], user: &UserRepo, path: &str) -> Option<&'a Repo> {
     let common_dir = user.git_dir().canonicalize().ok();
     let is_same = |repo: &&Repo| {
         repo.path == path
@@ -189,12 +207,12 @@ pub(crate) fn twins(cx: &Cx) -> Result<Vec<(Repo, Repo)>, Error> {
     Ok(twins)
 }
 
-fn all(cx: &Cx) -> Result<Vec<Repo>, Error> {
+pub(super) fn all(cx: &Cx) -> Result<Vec<Repo>, Error> {
     Ok(cx.store.list::<Repo>(&Filter::default().limit(1000))?.rows)
 }
 
 /// Gives the path a repository is known by: its work tree, or the bare folder.
-fn canonical_path(user: &UserRepo) -> Result<String, Error> {
+pub(super) fn canonical_path(user: &UserRepo) -> Result<String, Error> {
     let path = user.place();
     path.to_str().map(str::to_owned).ok_or_else(|| {
         let detail = format!("the path {} is not UTF-8", path.display());
@@ -205,19 +223,32 @@ fn canonical_path(user: &UserRepo) -> Result<String, Error> {
     })
 }
 
+/// Says that a name cannot be given to a repository because another has it, if one has.
+pub(super) fn taken(all: &[Repo], name: &Name) -> Option<Problem> {
+    let other = all.iter().find(|repo| repo.name == *name)?;
+    let path = &other.path;
+    let (detail, hint) = match other.status {
+        Status::Active => (
+            format!("another repository is called {name} already: the one at {path}"),
+            "choose another name".to_owned(),
+        ),
+        Status::Forgotten => (
+            format!("{name} is the name of a repository that was forgotten: the one at {path}"),
+            format!("choose another name, or bring that one back: hyperion init {path}"),
+        ),
+    };
+    Some(Problem::new("repo.exists", detail).hint(hint))
+}
+
 /// Takes the wanted name, or makes one of the folder's name that is still free.
 fn choose_name(wanted: Option<&str>, path: &str, all: &[Repo]) -> Result<Name, Error> {
-    let taken = |name: &str| all.iter().any(|repo| repo.name.as_str() == name);
     if let Some(wanted) = wanted {
         let name =
             Name::new(wanted).map_err(|error| Problem::new("input.invalid", error.to_string()))?;
-        if taken(wanted) {
-            let detail = format!("another repository is called {wanted:?} already");
-            return Err(Problem::new("repo.exists", detail)
-                .hint("choose another --name")
-                .into());
-        }
-        return Ok(name);
+        return match taken(all, &name) {
+            Some(problem) => Err(problem.into()),
+            None => Ok(name),
+        };
     }
     let folder = Path::new(path)
         .file_stem()
@@ -236,6 +267,7 @@ fn choose_name(wanted: Option<&str>, path: &str, all: &[Repo]) -> Result<Name, E
         .collect();
     let plain = plain.trim_start_matches(['.', '_', '-']);
     let plain = if plain.is_empty() { "repo" } else { plain };
+    let is_taken = |name: &str| all.iter().any(|repo| repo.name.as_str() == name);
     let free = (1..=MAX_REPOS + 1)
         .map(|number| {
             if number == 1 {
@@ -244,7 +276,7 @@ fn choose_name(wanted: Option<&str>, path: &str, all: &[Repo]) -> Result<Name, E
                 format!("{plain}-{number}")
             }
         })
-        .find(|name| !taken(name));
+        .find(|name| !is_taken(name));
     Name::new(free.unwrap_or_else(|| plain.to_owned()))
         .map_err(|error| Problem::new("input.invalid", error.to_string()).into())
 }

@@ -30,6 +30,7 @@ fn a_missing_or_strange_git_is_told_apart() {
             scratch: dir.path().join("scratch"),
             search_path: "/usr/bin:/bin".into(),
             user_home: None,
+            person: Vec::new(),
         })
         .unwrap_err()
     };

@@ -17,5 +17,6 @@ mod landing;
 mod lane;
 mod merge;
 mod objects;
+mod remote;
 mod stored;
 mod world;

@@ -58,6 +58,7 @@ impl World {
             scratch: dir.path().join("scratch"),
             search_path: path(),
             user_home: Some(dir.path().join("person")),
+            person: Vec::new(),
         })
         .unwrap();
         std::fs::create_dir(dir.path().join("person")).unwrap();

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::list::List;
 use hyperion_api::queue::{Entry, EntryDetail, PauseQueue, QueueState};
+use hyperion_api::repo::Repo;
 use hyperion_api::request::Because;
 
 use crate::connection::Access;
@@ -11,8 +12,8 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::id::{IdArg, short};
 use crate::list_args::{ArchivedArg, ListArgs};
-use crate::output::FormatArgs;
 use crate::output::style::{of_status, paint};
+use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::view;
 
@@ -172,6 +173,12 @@ async fn list(args: QueueListArgs, cx: &Cx) -> anyhow::Result<Exit> {
             &format!("{head}{empty}"),
             |entries, width| format!("{head}{}", view::queue::table(entries, now, width)),
         )?;
+        if args.list.format == Format::Table {
+            let repos: List<Repo> = session.client().get("/api/repos").await?;
+            for (repo, line) in view::repo::not_pushed(&repos.items) {
+                cx.output.say(&view::warning(&format!("{repo}: {line}")));
+            }
+        }
         Ok(Exit::Done)
     })
     .await

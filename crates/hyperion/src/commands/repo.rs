@@ -1,5 +1,7 @@
 //! `hyperion repo`
 
+mod change;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -16,7 +18,7 @@ use crate::route::Route;
 use crate::session::Session;
 use crate::view;
 
-/// See and add the repositories that work lands in
+/// See and change the repositories that work lands in
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -26,7 +28,13 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     List(RepoListArgs),
+    Show(change::ShowArgs),
     Add(AddArgs),
+    Set(change::SetArgs),
+    Push(change::PushArgs),
+    Rename(change::RenameArgs),
+    Move(change::MoveArgs),
+    Forget(change::ForgetArgs),
 }
 
 /// List repositories
@@ -89,7 +97,13 @@ impl Which {
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
         Command::List(args) => list(args, cx).await,
+        Command::Show(args) => change::show(args, cx).await,
         Command::Add(args) => add(args, cx).await,
+        Command::Set(args) => change::set(args, cx).await,
+        Command::Push(args) => change::push(args, cx).await,
+        Command::Rename(args) => change::rename(args, cx).await,
+        Command::Move(args) => change::relocate(args, cx).await,
+        Command::Forget(args) => change::forget(args, cx).await,
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use hyperion_api::Client;
 use hyperion_api::list::List;
 use hyperion_api::queue::{Entry, Metrics};
+use hyperion_api::repo::Repo;
 use hyperion_api::request::Request;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -95,8 +96,14 @@ async fn look(client: &Client, engine: bool, since: Timestamp) -> anyhow::Result
     failed.retain(|request| {
         is_new(&request.finished_at) && !stuck.iter().any(|entry| entry.request_id == request.id)
     });
+    let mut repos: List<Repo> = client.get("/api/repos").await?;
+    repos.items.retain(|repo| {
+        let mut branches = repo.branches.iter();
+        branches.any(|branch| branch.trouble.is_some() || branch.landings > 0)
+    });
     Ok(Status {
         engine,
+        not_pushed: repos.items,
         approvals: some(
             client,
             Route::new("/api/approvals").query("status", "pending"),

@@ -1,11 +1,14 @@
 //! Repositories.
 
-use hyperion_api::repo::Repo;
+use hyperion_api::repo::{RemoteBranch, Repo};
+use jiff::Timestamp;
 
-use super::{field, fields};
+use super::{count, field, fields};
+use crate::id::short_commit;
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, prose};
 use crate::output::visible::visible;
+use crate::time::ago;
 
 /// Writes a list.
 pub(crate) fn table(repos: &[Repo], width: Option<usize>) -> String {
@@ -14,6 +17,7 @@ pub(crate) fn table(repos: &[Repo], width: Option<usize>) -> String {
         fixed("BRANCH"),
         fixed("STATUS"),
         fixed("CHECKS"),
+        fixed("REMOTE"),
         prose("PATH"),
     ]);
     for repo in repos {
@@ -31,13 +35,64 @@ pub(crate) fn table(repos: &[Repo], width: Option<usize>) -> String {
             (&repo.branch).into(),
             Cell::status(&repo.status),
             checks.into(),
+            remote_in_a_word(repo).into(),
             (&repo.path).into(),
         ]);
     }
     table.render(width)
 }
 
-/// Writes one.
+/// Names the remote and how far pushing is.
+fn remote_in_a_word(repo: &Repo) -> String {
+    let Some(remote) = &repo.remote else {
+        return "none".to_owned();
+    };
+    let behind: u32 = repo.branches.iter().map(|branch| branch.landings).sum();
+    let troubled = repo.branches.iter().any(|branch| branch.trouble.is_some());
+    match (repo.push, behind) {
+        _ if troubled => format!("{remote} (stuck)"),
+        (false, _) => format!("{remote} (no push)"),
+        (true, 0) => remote.clone(),
+        (true, behind) => format!("{remote} ({behind} to push)"),
+    }
+}
+
+/// Lists what is not pushed, and what keeps it from being: a line for each branch, with its repository.
+pub(crate) fn not_pushed(repos: &[Repo]) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    for repo in repos {
+        let stuck = |branch: &&RemoteBranch| branch.trouble.is_some() || branch.landings > 0;
+        for branch in repo.branches.iter().filter(stuck) {
+            lines.push((repo.name.clone(), pushing(repo, branch)));
+        }
+    }
+    lines
+}
+
+/// Says what of a branch is pushed, and what keeps the rest from being.
+pub(crate) fn pushing(repo: &Repo, branch: &RemoteBranch) -> String {
+    let name = &branch.branch;
+    let waiting = match branch.landings {
+        0 if branch.waits => format!("{name} waits to be pushed"),
+        0 => name.clone(),
+        landings => {
+            let landings = count(usize::try_from(landings).unwrap_or(usize::MAX), "landing");
+            format!("{name}: {landings} not pushed")
+        }
+    };
+    let Some(trouble) = &branch.trouble else {
+        return waiting;
+    };
+    let next = match trouble.cause.as_str() {
+        "unreachable" | "busy" | "refused" => {
+            format!("; `hyperion repo push {}` tries now", repo.name)
+        }
+        _ => String::new(),
+    };
+    format!("{waiting}: {}{next}", trouble.reason)
+}
+
+/// Writes one that was just made known, or was known.
 pub(crate) fn block(repo: &Repo) -> String {
     let known = if repo.created {
         "is now known"
@@ -45,7 +100,60 @@ pub(crate) fn block(repo: &Repo) -> String {
         "was known already"
     };
     let name = paint(style::STRONG, &visible(&repo.name));
-    let mut text = format!("{} Repository {name} {known}\n", paint(style::GOOD, "✓"));
+    let head = format!("{} Repository {name} {known}\n", paint(style::GOOD, "✓"));
+    head + &facts(repo)
+}
+
+/// Says that one was forgotten.
+pub(crate) fn forgotten(repo: &Repo) -> String {
+    format!(
+        "Repository {} is forgotten; what happened to it stays on record. `hyperion init {}` brings it back.",
+        visible(&repo.name),
+        visible(&repo.path)
+    )
+}
+
+/// Writes one with its remote.
+pub(crate) fn detail(repo: &Repo, now: Timestamp) -> String {
+    let status = match repo.status.as_str() {
+        "active" => String::new(),
+        other => format!(" {}", paint(style::of_status(other), other)),
+    };
+    let name = paint(style::STRONG, &visible(&repo.name));
+    let mut text = format!("Repository {name}{status}\n{}", facts(repo));
+    let Some(remote) = &repo.remote else {
+        text.push_str(&field(
+            "remote",
+            "none: what lands stays here until you push it yourself",
+        ));
+        return text;
+    };
+    let remote = visible(remote);
+    let push = if repo.push {
+        "what lands is pushed there"
+    } else {
+        "what others push there is brought in; what lands is not pushed"
+    };
+    text.push_str(&field("remote", &format!("{remote}: {push}")));
+    let is_told = |branch: &&RemoteBranch| {
+        branch.pushed.is_some() || branch.waits || branch.trouble.is_some()
+    };
+    let lines = repo.branches.iter().filter(is_told).map(|branch| {
+        if branch.trouble.is_none() && !branch.waits {
+            let commit = branch.pushed.as_deref().map_or("", short_commit);
+            let at = branch.pushed_at.as_deref().map(|at| ago(at, now));
+            let at = at.unwrap_or_default();
+            return format!("{}: {commit} pushed, {at} ago", visible(&branch.branch));
+        }
+        visible(&pushing(repo, branch)).into_owned()
+    });
+    text.push_str(&fields("pushed", lines));
+    text
+}
+
+/// Writes what is known of one.
+fn facts(repo: &Repo) -> String {
+    let mut text = String::new();
     text.push_str(&field("path", &visible(&repo.path)));
     text.push_str(&field("lands on", &visible(&repo.branch)));
     match &repo.checks {

@@ -2,6 +2,7 @@
 
 use hyperion_api::approval::Approval;
 use hyperion_api::queue::{Entry, QueueState};
+use hyperion_api::repo::Repo;
 use hyperion_api::request::Request;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -35,6 +36,8 @@ pub(crate) struct Status {
     pub(crate) paused: Vec<QueueState>,
     /// Since when the following is told.
     pub(crate) since: Timestamp,
+    /// Repositories whose landings are not all pushed, or that cannot follow their remote.
+    pub(crate) not_pushed: Vec<Repo>,
     /// Requests that failed and left nothing in the queue.
     pub(crate) failed: Vec<Request>,
     /// Entries that landed.
@@ -107,6 +110,16 @@ pub(crate) fn page(
         ]
         .into(),
         rows,
+    );
+    let rows: Vec<_> = super::repo::not_pushed(&status.not_pushed)
+        .into_iter()
+        .map(|(repo, line)| vec![repo.into(), line.into()])
+        .collect();
+    page.part(
+        "Is not pushed",
+        "hyperion repo show NAME",
+        [fixed("REPO"), prose("WHAT")].into(),
+        rows.into_iter(),
     );
     let rows = status.failed.iter().map(|request| {
         vec![

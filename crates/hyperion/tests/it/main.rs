@@ -42,6 +42,7 @@ mod paused;
 mod persons_git;
 mod policy;
 mod power;
+mod repo;
 mod road;
 mod seats;
 mod sizes;

@@ -70,8 +70,55 @@ pub(crate) fn repos() -> BoxedStrategy<Vec<(repo::Command, Stamp)>> {
         Just(repo::Command::Restore),
         Just(repo::Command::Pause { reason: None }),
         Just(repo::Command::Resume),
+        Just(repo::Command::Rename {
+            name: sample::name("gadgets")
+        }),
+        select(vec![None, Some(true), Some(false)]).prop_map(|push| {
+            repo::Command::SetRemote {
+                remote: push.map(sample::remote),
+            }
+        }),
+        follows(),
+        follows(),
+        follows(),
     ];
     sequence(register(), command.boxed())
+}
+
+/// What the engine notes of a branch and its remote.
+fn follows() -> BoxedStrategy<repo::Command> {
+    use repo::{Cause, Command};
+    (0u32..7, 0u32..70, 0u32..3)
+        .prop_map(|(which, branch, n)| {
+            let branch = sample::name(&format!("b{}", branch.saturating_sub(60)));
+            let commit = sample::git(n);
+            match which {
+                0 => Command::WantPush {
+                    branch,
+                    commit,
+                    landings: n,
+                },
+                1 => Command::NotePushed {
+                    branch,
+                    commit,
+                    landings: n,
+                },
+                2 => Command::NoteTrouble {
+                    branch,
+                    cause: Cause::Unreachable,
+                    reason: sample::text("no route"),
+                    theirs: None,
+                },
+                3 => Command::ClearTrouble { branch },
+                4 => Command::BeginPull {
+                    branch,
+                    pull: sample::pull(n),
+                },
+                5 => Command::EndPull { branch },
+                _ => Command::DropPull { branch },
+            }
+        })
+        .boxed()
 }
 
 pub(crate) fn requests() -> BoxedStrategy<Vec<(request::Command, Stamp)>> {

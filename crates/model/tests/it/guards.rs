@@ -471,3 +471,68 @@ fn an_entry_is_given_up_after_so_many_attempts() {
         (Status::Queued, 0, 3)
     );
 }
+
+// What is to be pushed stays on record until it is, and a remote that is taken away wants nothing any more.
+#[test]
+fn a_repository_follows_its_remote() {
+    use repo::{Cause, Command};
+    let branch = || sample::name("main");
+    let want = |n, landings| Command::WantPush {
+        branch: branch(),
+        commit: sample::git(n),
+        landings,
+    };
+    let register = Command::Register {
+        id: RepoId::new(uuid(1)),
+        name: sample::name("widgets"),
+        path: "/srv/widgets".to_owned(),
+        branch: branch(),
+    };
+    let set = |push| Command::SetRemote {
+        remote: Some(sample::remote(push)),
+    };
+    let failed = |cause| Command::NoteTrouble {
+        branch: branch(),
+        cause,
+        reason: sample::text("no route"),
+        theirs: None,
+    };
+    let pushed = |n, landings| Command::NotePushed {
+        branch: branch(),
+        commit: sample::git(n),
+        landings,
+    };
+    let told = |more: &[Command]| {
+        let commands: Vec<_> = std::iter::once(register.clone())
+            .chain(more.iter().cloned())
+            .collect();
+        let repo = after::<Repo>(&commands);
+        let known = repo.tracked(&branch()).cloned().unwrap_or_default();
+        let tries = known.trouble.map(|trouble| (trouble.cause, trouble.tries));
+        (known.wanted, known.landings, tries)
+    };
+    assert_eq!(told(&[want(1, 1)]), (None, 0, None), "no remote");
+    assert_eq!(told(&[set(false), want(1, 1)]), (None, 0, None), "no push");
+    let asked = told(&[set(false), want(1, 0)]);
+    assert_eq!(asked, (Some(sample::git(1)), 0, None), "a person asked");
+    let (gone, no) = (Cause::Unreachable, Cause::Refused);
+    let mut commands = vec![set(true), want(1, 1), failed(gone), failed(gone), want(2, 1)];
+    let two = (Some(sample::git(2)), 2, Some((gone, 2)));
+    assert_eq!(told(&commands), two);
+    // A landing came in between: what was pushed was not all of it.
+    commands.push(pushed(1, 1));
+    assert_eq!(told(&commands), (Some(sample::git(2)), 1, None));
+    commands.push(failed(no));
+    commands.push(want(3, 1));
+    let refused = (Some(sample::git(3)), 2, Some((no, 1)));
+    assert_eq!(told(&commands), refused, "a landing changes nothing about that");
+    let mut pulled = commands.clone();
+    pulled.push(Command::BeginPull {
+        branch: branch(),
+        pull: sample::pull(5),
+    });
+    pulled.push(Command::EndPull { branch: branch() });
+    assert_eq!(told(&pulled), (Some(sample::git(6)), 2, None), "the merge");
+    commands.push(set(false));
+    assert_eq!(told(&commands), (None, 0, None));
+}

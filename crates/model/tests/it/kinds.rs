@@ -26,6 +26,41 @@ pub(crate) fn repos() -> Vec<Fact> {
         Event::Moved {
             path: "/srv/gadgets".to_owned(),
         },
+        Event::Renamed {
+            name: name("gadgets"),
+        },
+        Event::RemoteSet {
+            remote: Some(sample::remote(true)),
+        },
+        Event::PushWanted {
+            branch: name("main"),
+            commit: git(1),
+            landings: 1,
+        },
+        Event::Pushed {
+            branch: name("main"),
+            commit: git(1),
+            landings: 1,
+        },
+        Event::RemoteFailed {
+            branch: name("main"),
+            cause: repo::Cause::Conflict,
+            reason: text("both changed a.txt"),
+            theirs: Some(git(2)),
+        },
+        Event::RemoteCleared {
+            branch: name("main"),
+        },
+        Event::PullBegun {
+            branch: name("main"),
+            pull: sample::pull(1),
+        },
+        Event::Pulled {
+            branch: name("main"),
+        },
+        Event::PullDropped {
+            branch: name("main"),
+        },
         Event::Forgotten {},
         Event::Paused {
             reason: Some(text("release day")),

@@ -4,7 +4,7 @@ use hyperion_model::approval::{self, Approval};
 use hyperion_model::change_set::{self, Basis, ChangeSet, item};
 use hyperion_model::entry::{self, Entry, Quarantine};
 use hyperion_model::plan::{self, Plan, step};
-use hyperion_model::repo::{self, Repo};
+use hyperion_model::repo::{self, Repo, Tracked};
 use hyperion_model::request::{self, Outcome, Request};
 use hyperion_model::run::{self, Ending, Run};
 use hyperion_model::{
@@ -31,6 +31,30 @@ fn every_move_of_a_repository() {
         case("be moved", |_| Command::Move {
             path: "/srv/gadgets".to_owned(),
         }),
+        case("be renamed", |_| Command::Rename {
+            name: sample::name("gadgets"),
+        }),
+        case("be given a remote", |_| Command::SetRemote {
+            remote: Some(sample::remote(true)),
+        }),
+        case_where(
+            "follow its remote",
+            |repo| Repo {
+                remote: Some(sample::remote(true)),
+                branches: [(
+                    sample::name("main"),
+                    Tracked {
+                        pull: Some(sample::pull(1)),
+                        ..Tracked::default()
+                    },
+                )]
+                .into(),
+                ..repo
+            },
+            |_| Command::EndPull {
+                branch: sample::name("main"),
+            },
+        ),
         case("be forgotten", |_| Command::Forget),
         case("be restored", |_| Command::Restore),
         case("be paused", |_| Command::Pause { reason: None }),

@@ -5,6 +5,7 @@ use hyperion_model::change_set::{Assessed, Item, Proposal, item};
 use hyperion_model::entry::{Admission, Candidate, Dispatch, Green, Verdict};
 use hyperion_model::facts::{Class, Operation, Priority};
 use hyperion_model::plan::NewStep;
+use hyperion_model::repo::{Pull, Remote};
 use hyperion_model::request::{Source, Submission};
 use hyperion_model::run::Work;
 use hyperion_model::{
@@ -26,6 +27,21 @@ pub(crate) fn git(n: u32) -> GitId {
 
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect("a valid name")
+}
+
+pub(crate) fn remote(push: bool) -> Remote {
+    Remote {
+        name: name("origin"),
+        push,
+    }
+}
+
+pub(crate) fn pull(n: u32) -> Pull {
+    Pull {
+        from: git(n),
+        to: git(n + 1),
+        theirs: git(n + 2),
+    }
 }
 
 pub(crate) fn task(n: u32) -> TaskId {

@@ -1,12 +1,15 @@
 //! Repositories.
 
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyperion_api::List;
-use hyperion_api::repo::{Check, RegisterRepo, Repo as Wire};
-use hyperion_engine::{Cx, Error, repo};
-use hyperion_model::repo::{Repo, Status};
+use hyperion_api::repo::{
+    ChangeRepo, Check, RegisterRepo, RemoteBranch, RemoteTrouble, Repo as Wire,
+};
+use hyperion_engine::{Cx, Error, remote, repo};
+use hyperion_model::Name;
+use hyperion_model::repo::{Cause, Repo, Status, Tracked};
 use hyperion_store::Filter;
 use serde::Deserialize;
 
@@ -23,7 +26,9 @@ struct All {
 pub(super) fn routes() -> Router<Server> {
     Router::new()
         .route("/api/repos", get(list).post(register))
-        .route("/api/repos/{repo}", get(show))
+        .route("/api/repos/{repo}", get(show).patch(change))
+        .route("/api/repos/{repo}/forget", post(forget))
+        .route("/api/repos/{repo}/push", post(push))
 }
 
 async fn list(State(server): State<Server>, Query(All { all }): Query<All>) -> Answer<List<Wire>> {
@@ -56,6 +61,40 @@ async fn show(State(server): State<Server>, Path(wanted): Path<String>) -> Answe
     .await
 }
 
+async fn change(
+    State(server): State<Server>,
+    Path(wanted): Path<String>,
+    Json(change): Json<ChangeRepo>,
+) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let repo = repo::find(cx, &wanted, None)?;
+        let repo = repo::change(cx, server.actor(), &repo, &change)?;
+        Ok(view(cx, &repo, false))
+    })
+    .await
+}
+
+async fn forget(State(server): State<Server>, Path(wanted): Path<String>) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let repo = repo::find(cx, &wanted, None)?;
+        let repo = repo::forget(cx, server.actor(), &repo)?;
+        Ok(view(cx, &repo, false))
+    })
+    .await
+}
+
+async fn push(State(server): State<Server>, Path(wanted): Path<String>) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let repo = repo::find(cx, &wanted, None)?;
+        let repo = repo::push(cx, server.actor(), &repo)?;
+        Ok(view(cx, &repo, false))
+    })
+    .await
+}
+
 fn view(cx: &Cx, repo: &Repo, created: bool) -> Wire {
     Wire {
         id: repo.id.to_string(),
@@ -66,7 +105,33 @@ fn view(cx: &Cx, repo: &Repo, created: bool) -> Wire {
         registered_at: repo.registered_at.to_string(),
         // What cannot be read now is no reason to hide the repository.
         checks: checks(cx, repo).ok(),
+        remote: repo.remote.as_ref().map(|remote| remote.name.to_string()),
+        push: repo.remote.as_ref().is_some_and(|remote| remote.push),
+        branches: repo
+            .branches
+            .iter()
+            .map(|(name, tracked)| branch(cx, name, tracked))
+            .collect(),
         created,
+    }
+}
+
+fn branch(cx: &Cx, name: &Name, tracked: &Tracked) -> RemoteBranch {
+    let trouble = tracked.trouble.as_ref().map(|trouble| RemoteTrouble {
+        cause: trouble.cause.name().to_owned(),
+        reason: cx.redactor.redact(trouble.reason.as_str()).into_owned(),
+        tries: trouble.tries,
+        next_try_at: remote::next_try(trouble, cx.now())
+            .filter(|_| trouble.cause != Cause::Conflict)
+            .map(|at| at.to_string()),
+    });
+    RemoteBranch {
+        branch: name.to_string(),
+        waits: tracked.wanted.is_some(),
+        landings: tracked.landings,
+        pushed: tracked.pushed.as_ref().map(ToString::to_string),
+        pushed_at: tracked.pushed_at.map(|at| at.to_string()),
+        trouble,
     }
 }
 

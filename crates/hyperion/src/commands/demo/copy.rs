@@ -140,6 +140,7 @@ impl Shell {
             scratch: place.folder().join("cache/git"),
             search_path: path.to_os_string(),
             user_home: None,
+            person: Vec::new(),
         })?;
         let settings = place.folder().join("gitconfig");
         place.write(&settings, SETTINGS)?;

@@ -9,6 +9,7 @@ mod filing;
 mod landing;
 mod persons;
 mod places;
+mod remote;
 mod scene;
 mod tools;
 
@@ -39,6 +40,7 @@ fn every_point_is_killed_at_in_some_scenario() {
         places::MIGRATION,
         places::PURGE,
         places::ARCHIVE,
+        remote::POINTS,
         tools::CHANGED,
         &[tools::MADE_UP_FOR],
     ]
