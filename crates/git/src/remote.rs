@@ -119,7 +119,7 @@ impl UserRepo {
 
     /// A command that talks to a remote as the person would.
     fn remote_call(&self, name: &'static str) -> Call<'_> {
-        self.call(name)
+        self.call_in_place(name)
             .networked()
             // A server that goes silent is given up.
             .setting("http.lowSpeedLimit=100")

@@ -308,6 +308,11 @@ impl UserRepo {
         self.git.call(name, &self.git_dir).git_dir(&self.git_dir)
     }
 
+    /// A command in the place it is known by: from there a person's git reads relative addresses of remotes.
+    pub(crate) fn call_in_place(&self, name: &'static str) -> Call<'_> {
+        self.git.call(name, self.place()).git_dir(&self.git_dir)
+    }
+
     pub(crate) fn objects(&self) -> PathBuf {
         self.git_dir.join("objects")
     }

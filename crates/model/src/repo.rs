@@ -105,7 +105,7 @@ pub enum Command {
         /// Which.
         remote: Option<Remote>,
     },
-    /// Wants a commit pushed, where what lands is pushed; does nothing elsewhere.
+    /// Wants a commit pushed.
     WantPush {
         /// The branch.
         branch: Name,

@@ -22,7 +22,7 @@ pub(crate) use contact::Contacts;
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::repo::{self, Cause, Repo, Tracked, Trouble};
 use hyperion_model::{Command, GitId, Name, ShortText, Time};
-use hyperion_store::Filter;
+use hyperion_store::{Filter, StoreError};
 
 use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error};
@@ -227,7 +227,9 @@ pub(crate) fn hold(
 
 /// Gives what a landing adds to its record: that it is to be pushed, where that is switched on.
 pub(crate) fn landed(repo: &Repo, branch: &Name, commit: &GitId) -> Option<Command> {
-    repo.remote.as_ref().filter(|remote| remote.push)?;
+    if !repo.pushes(branch) {
+        return None;
+    }
     let want = repo::Command::WantPush {
         branch: branch.clone(),
         commit: commit.clone(),
@@ -264,8 +266,11 @@ fn note(cx: &Cx, repo: &Repo, commands: Vec<repo::Command>) -> Result<(), Error>
         .into_iter()
         .map(|command| Command::Repo(repo.id, command))
         .collect();
-    cx.execute(cx.stamp(&part), commands, vec![])?;
-    Ok(())
+    match cx.execute(cx.stamp(&part), commands, vec![]) {
+        // The remote was taken away, or the repository forgotten, in this very moment.
+        Ok(_) | Err(Error::Store(StoreError::Refused { .. })) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Notes what keeps a branch and its remote apart, unless that was the last thing noted and counts no tries.

@@ -40,15 +40,17 @@ pub(super) fn bring_in(
         return Ok(Pulled::Done);
     };
     if opened.git.is_ancestor(theirs, &ours)? {
-        let mut commands = want_tip(cx, repo, branch, &tracked)?;
+        let mut commands = Vec::new();
         if tracked
             .trouble
+            .as_ref()
             .is_some_and(|trouble| matches!(trouble.cause, Cause::Conflict | Cause::InTheWay))
         {
             commands.push(repo::Command::ClearTrouble {
                 branch: branch.clone(),
             });
         }
+        commands.extend(want_tip(cx, repo, branch, &tracked)?);
         super::note(cx, repo, commands)?;
         return Ok(Pulled::Done);
     }

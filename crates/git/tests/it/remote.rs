@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use hyperion_git::{Oid, Pushed, UserRepo};
+use hyperion_git::{Oid, Pushed, RefName, UserRepo};
 use hyperion_host::CancelFlag;
 
 use crate::world::{World, with_each_git};
@@ -29,14 +29,14 @@ fn a_branch_is_fetched() {
     with_each_git(|world| {
         let user = with_hub(world);
         let never = CancelFlag::new().unwrap();
-        let fetch = |branch| user.fetch_branch("origin", branch, &never).unwrap();
+        let fetch = |branch: &RefName| user.fetch_branch("origin", branch, &never).unwrap();
         assert_eq!(user.remotes().unwrap(), ["origin"]);
         assert_eq!(fetch(&world.main()), Some(world.head()));
         let theirs = others_push(world);
         assert_eq!(fetch(&world.main()), Some(theirs.clone()));
         let noted = world.user_git(&["rev-parse", "refs/remotes/origin/main"]);
         assert_eq!(noted, theirs.as_str());
-        let ain = hyperion_git::RefName::branch("ain").unwrap();
+        let ain = RefName::branch("ain").unwrap();
         assert_eq!(fetch(&ain), None);
         fs::rename(world.root().join("hub"), world.root().join("away")).unwrap();
         let gone = user.fetch_branch("origin", &world.main(), &never);
@@ -75,7 +75,10 @@ fn a_push_is_never_forced() {
         world.user_git(&["fetch", "-q", "origin"]);
         world.user_git(&["reset", "-q", "--hard", "origin/main"]);
         let ours = world.commit_all("on top");
-        refuse_with(&world.root().join("hub/hooks/update"), "main is protected");
+        refuse_with(
+            &world.root().join("hub/hooks/pre-receive"),
+            "main is protected",
+        );
         let words = "main is protected".to_owned();
         assert_eq!(push(&ours), Pushed::Refused { words });
         assert_eq!(in_hub(), theirs.as_str());

@@ -89,6 +89,10 @@ pub(crate) fn pushing(repo: &Repo, branch: &RemoteBranch) -> String {
         }
         _ => String::new(),
     };
+    if trouble.cause == "conflict" && branch.landings == 0 {
+        // It names the branch itself.
+        return trouble.reason.clone();
+    }
     format!("{waiting}: {}{next}", trouble.reason)
 }
 

@@ -117,96 +117,116 @@ impl Repo {
 
     /// Decides what is about a branch and its remote.
     ///
-    /// What the engine found at the remote comes late: where the remote was taken away meanwhile, it changes nothing.
+    /// What the engine found at the remote comes late: where the remote was taken away meanwhile, it is refused.
     pub(super) fn decide_follow(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
-        let remote = match &self.remote {
-            Some(remote) if self.status == Status::Active => Some(remote),
-            Some(_) | None => None,
-        };
-        let no_pull = |branch: &Name| Refusal::NoSuchPart {
+        lead(self.status, Verb::Follow)?;
+        let missing = |part: String| Refusal::NoSuchPart {
             noun: Noun::Repo,
-            part: format!("pull of {branch}"),
+            part,
         };
-        let pull_of = |branch: &Name| self.tracked(branch).and_then(|known| known.pull.as_ref());
-        Ok(match command {
-            // Part of a batch that records a landing, which stands whatever becomes of this.
+        let remote = || {
+            let remote = self.remote.as_ref();
+            remote.ok_or_else(|| missing("remote".to_owned()))
+        };
+        let room_for = |branch: &Name| {
+            if self.has_room_for(branch) {
+                return Ok(());
+            }
+            Err(Refusal::Limit {
+                what: "branches that are followed at a remote",
+                given: self.branches.len() + 1,
+                max: MAX_BRANCHES,
+            })
+        };
+        let pull = |branch: &Name| {
+            let pull = self.tracked(branch).and_then(|known| known.pull.as_ref());
+            pull.ok_or_else(|| missing(format!("pull of {branch}")))
+        };
+        let event = match command {
             Command::WantPush {
                 branch,
                 commit,
                 landings,
             } => {
-                let counts = remote.is_some_and(|remote| remote.push || *landings == 0);
-                if !counts || !self.has_room_for(branch) {
-                    return Ok(vec![]);
+                if !remote()?.push && *landings > 0 {
+                    return Err(missing("remote that landings are pushed to".to_owned()));
                 }
-                vec![Event::PushWanted {
+                room_for(branch)?;
+                Event::PushWanted {
                     branch: branch.clone(),
                     commit: commit.clone(),
                     landings: *landings,
-                }]
+                }
             }
             Command::NotePushed {
                 branch,
                 commit,
                 landings,
-            } if remote.is_some() && self.tracked(branch).is_some() => vec![Event::Pushed {
-                branch: branch.clone(),
-                commit: commit.clone(),
-                landings: *landings,
-            }],
+            } => {
+                remote()?;
+                room_for(branch)?;
+                Event::Pushed {
+                    branch: branch.clone(),
+                    commit: commit.clone(),
+                    landings: *landings,
+                }
+            }
             Command::NoteTrouble {
                 branch,
                 cause,
                 reason,
                 theirs,
-            } if remote.is_some() && self.has_room_for(branch) => vec![Event::RemoteFailed {
-                branch: branch.clone(),
-                cause: *cause,
-                reason: reason.clone(),
-                theirs: theirs.clone(),
-            }],
-            Command::ClearTrouble { branch }
-                if remote.is_some()
-                    && self
-                        .tracked(branch)
-                        .is_some_and(|known| known.trouble.is_some()) =>
-            {
-                vec![Event::RemoteCleared {
+            } => {
+                remote()?;
+                room_for(branch)?;
+                Event::RemoteFailed {
                     branch: branch.clone(),
-                }]
+                    cause: *cause,
+                    reason: reason.clone(),
+                    theirs: theirs.clone(),
+                }
             }
-            Command::BeginPull { branch, pull }
-                if remote.is_some() && self.has_room_for(branch) && pull_of(branch).is_none() =>
-            {
-                vec![Event::PullBegun {
+            Command::ClearTrouble { branch } => {
+                let known = self.tracked(branch);
+                if known.is_none_or(|known| known.trouble.is_none()) {
+                    return Err(missing(format!("trouble of {branch}")));
+                }
+                Event::RemoteCleared {
                     branch: branch.clone(),
-                    pull: pull.clone(),
-                }]
+                }
+            }
+            Command::BeginPull { branch, pull: new } => {
+                remote()?;
+                room_for(branch)?;
+                if pull(branch).is_ok() {
+                    return Err(Refusal::Exists(Noun::Repo));
+                }
+                Event::PullBegun {
+                    branch: branch.clone(),
+                    pull: new.clone(),
+                }
             }
             Command::EndPull { branch } => {
-                lead(self.status, Verb::Follow)?;
-                pull_of(branch).ok_or_else(|| no_pull(branch))?;
-                vec![Event::Pulled {
+                pull(branch)?;
+                Event::Pulled {
                     branch: branch.clone(),
-                }]
+                }
             }
             Command::DropPull { branch } => {
-                lead(self.status, Verb::Follow)?;
-                pull_of(branch).ok_or_else(|| no_pull(branch))?;
-                vec![Event::PullDropped {
+                pull(branch)?;
+                Event::PullDropped {
                     branch: branch.clone(),
-                }]
+                }
             }
-            // Acting on an intent that is not recorded would be worse than not acting.
-            Command::BeginPull { .. } => {
-                return Err(Refusal::Illegal {
-                    noun: Noun::Repo,
-                    status: self.status.name(),
-                    verb: Verb::Follow.name(),
-                });
-            }
-            _ => vec![],
-        })
+            Command::Register { .. }
+            | Command::Retarget { .. }
+            | Command::Move { .. }
+            | Command::Rename { .. }
+            | Command::SetRemote { .. }
+            | Command::Forget
+            | Command::Restore => return Ok(vec![]),
+        };
+        Ok(vec![event])
     }
 
     /// Applies what is about a branch and its remote.
@@ -244,8 +264,14 @@ impl Repo {
         result.map(|()| repo)
     }
 
+    /// Tells whether what lands on a branch is to be pushed.
+    pub fn pushes(&self, branch: &Name) -> bool {
+        let is_on = self.remote.as_ref().is_some_and(|remote| remote.push);
+        is_on && self.status == Status::Active && self.has_room_for(branch)
+    }
+
     /// Tells whether there is room to follow a branch: those that are settled make room.
-    pub(super) fn has_room_for(&self, branch: &Name) -> bool {
+    fn has_room_for(&self, branch: &Name) -> bool {
         self.branches.len() < MAX_BRANCHES
             || self.branches.contains_key(branch)
             || self.branches.values().any(Tracked::is_settled)

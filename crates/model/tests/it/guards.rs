@@ -511,12 +511,26 @@ fn a_repository_follows_its_remote() {
         let tries = known.trouble.map(|trouble| (trouble.cause, trouble.tries));
         (known.wanted, known.landings, tries)
     };
-    assert_eq!(told(&[want(1, 1)]), (None, 0, None), "no remote");
-    assert_eq!(told(&[set(false), want(1, 1)]), (None, 0, None), "no push");
+    let known = after::<Repo>(&[register.clone()]);
+    let no_push = after::<Repo>(&[register.clone(), set(false)]);
+    let words = [
+        refusals(Some(&known), &[want(1, 0)]),
+        refusals(Some(&no_push), &[want(1, 1)]),
+    ];
+    assert_snapshot!(words.join("\n"), @"
+    the repository has no remote
+    the repository has no remote that landings are pushed to
+    ");
     let asked = told(&[set(false), want(1, 0)]);
     assert_eq!(asked, (Some(sample::git(1)), 0, None), "a person asked");
     let (gone, no) = (Cause::Unreachable, Cause::Refused);
-    let mut commands = vec![set(true), want(1, 1), failed(gone), failed(gone), want(2, 1)];
+    let mut commands = vec![
+        set(true),
+        want(1, 1),
+        failed(gone),
+        failed(gone),
+        want(2, 1),
+    ];
     let two = (Some(sample::git(2)), 2, Some((gone, 2)));
     assert_eq!(told(&commands), two);
     // A landing came in between: what was pushed was not all of it.
@@ -525,7 +539,11 @@ fn a_repository_follows_its_remote() {
     commands.push(failed(no));
     commands.push(want(3, 1));
     let refused = (Some(sample::git(3)), 2, Some((no, 1)));
-    assert_eq!(told(&commands), refused, "a landing changes nothing about that");
+    assert_eq!(
+        told(&commands),
+        refused,
+        "a landing changes nothing about that"
+    );
     let mut pulled = commands.clone();
     pulled.push(Command::BeginPull {
         branch: branch(),
