@@ -312,7 +312,8 @@ impl Queue {
         if !entry.admission.dry_run
             && let Some(reason) = remote::blocked(cx, entry.admission.repo, &entry.admission.branch)
         {
-            let block = entry::Command::Block { reason };
+            let cause = Cause::Remote;
+            let block = entry::Command::Block { cause, reason };
             return self.command(cx, entry, block, vec![]);
         }
         let sets = sets_of(cx, entry)?;

@@ -34,6 +34,8 @@ pub enum Cause {
     BranchGone,
     /// Blocked: the branch moves faster than the checks run.
     BranchRestless,
+    /// Blocked: the branch cannot be merged with its remote by itself.
+    Remote,
     /// Given back or given up: the engine that worked at it ended.
     EngineEnded,
     /// Given back or given up: something of the world failed.
@@ -72,6 +74,7 @@ impl Cause {
             Cause::PackedRefsLocked => "packed_refs_locked",
             Cause::BranchGone => "branch_gone",
             Cause::BranchRestless => "branch_restless",
+            Cause::Remote => "remote",
             Cause::EngineEnded => "engine_ended",
             Cause::Fault => "fault",
             Cause::CheckLost => "check_lost",

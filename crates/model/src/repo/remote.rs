@@ -224,7 +224,9 @@ impl Repo {
             | Command::Rename { .. }
             | Command::SetRemote { .. }
             | Command::Forget
-            | Command::Restore => return Ok(vec![]),
+            | Command::Restore
+            | Command::Pause { .. }
+            | Command::Resume => return Ok(vec![]),
         };
         Ok(vec![event])
     }
