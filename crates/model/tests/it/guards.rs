@@ -511,7 +511,7 @@ fn a_repository_follows_its_remote() {
         let tries = known.trouble.map(|trouble| (trouble.cause, trouble.tries));
         (known.wanted, known.landings, tries)
     };
-    let known = after::<Repo>(&[register.clone()]);
+    let known = after::<Repo>(std::slice::from_ref(&register));
     let no_push = after::<Repo>(&[register.clone(), set(false)]);
     let words = [
         refusals(Some(&known), &[want(1, 0)]),
