@@ -175,7 +175,7 @@ pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
     let paused = paused.take(1).map(|entry| {
         let reason = entry.reason.as_deref().unwrap_or("its queue is paused");
         let repo = visible(&entry.repo);
-        format!("{}: hyperion queue resume --repo {repo}", visible(reason))
+        format!("{}; hyperion queue resume --repo {repo}", visible(reason))
     });
     approvals.chain(blocked).chain(paused).collect()
 }

@@ -1,6 +1,6 @@
 //! A queue that a person stops and lets go on.
 
-use crate::world::{World, items, text};
+use crate::world::{World, text};
 use hyperion_testkit::{task, task_request};
 
 // M1, W8: stopped, it says so wherever the queue is looked at, and what waits for it; resumed, all of it lands.
@@ -21,7 +21,9 @@ fn a_paused_queue_says_so_everywhere_until_it_is_resumed() {
     );
 
     let change = task_request("Land it").task(task("T1", "lands").create("b.txt", "1\n"));
-    let waits = world.file_with(&change, &["--wait"]).code(75);
+    let asked = world.ask(&change);
+    let approve = ["approval", "approve", &asked.approval, "--wait"];
+    let waits = world.run(&approve).code(75);
     let is_said = |said: &str| {
         assert!(
             said.contains(&format!("queue of {name} is paused by ")),
@@ -32,7 +34,7 @@ fn a_paused_queue_says_so_everywhere_until_it_is_resumed() {
     is_said(&waits.stderr);
     world.stop_engine();
     world.start_engine();
-    let id = text(&items(&world.json(&["request", "list"]))[0]["id"]);
+    let id = asked.request;
     for look in [
         &["queue", "list"][..],
         &["status"],
