@@ -40,7 +40,7 @@ use crate::overlap;
 use crate::path::TreePath;
 use crate::read::RawChange;
 use crate::store::RepoStore;
-use crate::work_tree::{Dirt, WorkTree};
+use crate::work_tree::{Dirt, WorkTree, dirty};
 
 /// How many files a block names.
 pub const BLOCK_FILES_MAX: usize = 10;
@@ -218,10 +218,14 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// Whether edited files here keep a landing with these changes from happening.
+    /// Says which edited files here keep a landing with these changes from happening, if any does.
     #[must_use]
-    pub fn is_met_by(&self, changes: &[RawChange]) -> bool {
-        !overlap::met(&self.edited, changes).is_empty()
+    pub fn edited_in_the_way(&self, changes: &[RawChange]) -> Option<CheckoutBlock> {
+        let reason = dirty(overlap::met(&self.edited, changes))?;
+        Some(CheckoutBlock {
+            work_tree: self.work_tree.clone(),
+            reason,
+        })
     }
 }
 

@@ -278,7 +278,7 @@ fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
         } = checkout;
         let place = work_tree.display().to_string();
         if let Some(reason) = block {
-            let detail = format!("nothing can land on what is checked out in {place}");
+            let detail = format!("{place} keeps everything from landing on {}", repo.branch);
             let fix = CheckoutBlock { work_tree, reason }.remedy();
             return Ok(finding(&name, Health::Warning, detail, Some(fix)));
         }

@@ -6,7 +6,7 @@ use hyperion_git::{Checkout, Landing, Renames};
 use hyperion_model::entry::{self, Cause, Entry};
 use hyperion_model::{Command, Name, RepoId};
 
-use super::obstacle::lock_of;
+use super::obstacle::{edited_in_the_way, lock_of};
 use super::restless::Restless;
 use super::work::{Queue, branch_of};
 use crate::error::oid;
@@ -113,7 +113,7 @@ fn may_go_on(restless: &mut Restless, cx: &Cx, entry: &Entry, way: &Way) -> Resu
     // Also on a moved branch it would be made anew, and checked, only to wait for the same files again.
     let changes = (opened.git).diff_trees(&landing.expected, &landing.candidate, Renames::Off);
     match changes {
-        Ok(changes) if way.checkouts.iter().any(|there| there.is_met_by(&changes)) => Ok(false),
+        Ok(changes) if edited_in_the_way(&way.checkouts, &changes).is_some() => Ok(false),
         _ if has_moved => Ok(true),
         Ok(_) => Ok(opened.git.could_hold_checkouts(&landing)?),
         Err(error) => Err(error.into()),

@@ -4,7 +4,7 @@
 
 use hyperion_api::Problem;
 use hyperion_fault::{Point, reached};
-use hyperion_git::{Landed, Landing, Move};
+use hyperion_git::{Landed, Landing, Move, Renames};
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::{self, Basis, ChangeSet};
 use hyperion_model::entry::{self, Candidate, Dispatch, Entry};
@@ -14,7 +14,7 @@ use hyperion_model::{Command, Digest};
 use hyperion_policy::{Action, ActionKind, DecisionId, Permit, Purpose, Rules, permit};
 use hyperion_store::{Committed, StoreError};
 
-use super::obstacle::Obstacle;
+use super::obstacle::{Obstacle, edited_in_the_way};
 use super::refs;
 use super::restless;
 use super::ride::{self, Rider};
@@ -344,7 +344,7 @@ fn give_up(
     };
     abandon(queue, opened, landing)?;
     let refresh = entry::Command::Refresh { tip: git_id(&tip)? };
-    undispatch(queue, cx, train, &refresh)?;
+    undispatch(queue, cx, train, &vec![refresh; train.len()])?;
     reached(Point::LandingRefreshed);
     for rider in train {
         queue.log(cx, &rider.entry, "land", "moved", 0, None);
@@ -397,7 +397,8 @@ fn abandon(queue: &mut Queue, opened: &Opened, landing: &Landing) -> Result<(), 
     Ok(())
 }
 
-/// Something at the repository is in the way. It may be in the way of one entry only, so a train is taken apart.
+/// Something at the repository is in the way. It may be in the way of one entry only, so a train is taken apart: where an
+/// edited file is, those wait that change it, and the others go on together; else each goes alone.
 fn block_train(
     queue: &mut Queue,
     cx: &Cx,
@@ -406,13 +407,39 @@ fn block_train(
     train: &[Rider],
     obstacle: &Obstacle,
 ) -> Result<(), Error> {
-    match train {
-        [first, _, ..] => {
-            queue.go_alone(&first.entry, train.len());
-            give_up(queue, cx, opened, landing, train)
-        }
-        _ => block_each(queue, cx, opened, landing, train, obstacle),
+    let [first, _, ..] = train else {
+        return block_each(queue, cx, opened, landing, train, obstacle);
+    };
+    let checkouts = opened.git.checkout_state(&landing.branch)?;
+    let mut commands = Vec::new();
+    let mut are_free = true;
+    let refresh = entry::Command::Refresh {
+        tip: git_id(&landing.expected)?,
+    };
+    for rider in train {
+        let candidate = candidate_of(&rider.entry)?;
+        let (from, to) = (oid(&candidate.tip)?, oid(&candidate.commit)?);
+        let changes = opened.git.diff_trees(&from, &to, Renames::Off)?;
+        let block = edited_in_the_way(&checkouts, &changes).map(Obstacle::Checkout);
+        are_free &= block.is_none();
+        commands.push(block.map_or_else(|| refresh.clone(), |block| block.block()));
     }
+    if are_free {
+        queue.go_alone(&first.entry, train.len());
+        return give_up(queue, cx, opened, landing, train);
+    }
+    abandon(queue, opened, landing)?;
+    undispatch(queue, cx, train, &commands)?;
+    reached(Point::LandingBlocked);
+    for (rider, command) in train.iter().zip(&commands) {
+        let outcome = if *command == refresh {
+            "moved"
+        } else {
+            "blocked"
+        };
+        queue.log(cx, &rider.entry, "land", outcome, 0, None);
+    }
+    Ok(())
 }
 
 fn block_each(
@@ -424,7 +451,7 @@ fn block_each(
     obstacle: &Obstacle,
 ) -> Result<(), Error> {
     abandon(queue, opened, landing)?;
-    undispatch(queue, cx, train, &obstacle.block())?;
+    undispatch(queue, cx, train, &vec![obstacle.block(); train.len()])?;
     reached(Point::LandingBlocked);
     for rider in train {
         queue.log(cx, &rider.entry, "land", "blocked", 0, None);
@@ -437,9 +464,9 @@ fn undispatch(
     queue: &Queue,
     cx: &Cx,
     train: &[Rider],
-    command: &entry::Command,
+    each: &[entry::Command],
 ) -> Result<(), Error> {
-    let lists = train.iter().rev().map(|rider| {
+    let lists = train.iter().zip(each).rev().map(|(rider, command)| {
         let mut commands = vec![Command::Entry(rider.entry.id, command.clone())];
         let undispatch =
             |set: &ChangeSet| Command::ChangeSet(set.id, change_set::Command::Undispatch);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hyperion_git::{BlockReason, CheckoutBlock};
+use hyperion_git::{BlockReason, Checkout, CheckoutBlock, RawChange};
 use hyperion_model::entry::{self, Cause};
 use hyperion_model::{Name, ShortText};
 
@@ -75,6 +75,15 @@ impl Obstacle {
             ),
         }
     }
+}
+
+/// Finds edited files, in any of some work trees, that keep a landing with these changes from happening.
+pub(super) fn edited_in_the_way(
+    checkouts: &[Checkout],
+    changes: &[RawChange],
+) -> Option<CheckoutBlock> {
+    let mut blocks = checkouts.iter();
+    blocks.find_map(|there| there.edited_in_the_way(changes))
 }
 
 /// Tells by a lock's name what it is the lock of.

@@ -389,11 +389,17 @@ fn an_edited_file_keeps_nothing_else_of_its_train() {
     let states: Vec<_> = world.entries().iter().map(|entry| entry.status).collect();
     let (landed, blocked) = (Status::Landed, Status::Blocked);
     assert_eq!(states, [landed, blocked, landed, landed]);
+    let refreshes = world
+        .entries()
+        .iter()
+        .map(|entry| entry.refreshes)
+        .collect::<Vec<_>>();
     assert_eq!(
-        world.entries()[1].refreshes,
-        1,
-        "with its train, and not with every landing"
+        refreshes,
+        [1, 0, 1, 1],
+        "it waits at once, and is not tried with every landing"
     );
+    assert_eq!(moves(&world), 1, "the others go together");
     assert_eq!(world.repo.read("a.txt"), "being edited\n");
     assert_eq!(world.repo.git(&["status", "--porcelain"]), " M a.txt");
     world.repo.write("a.txt", "one\n");
