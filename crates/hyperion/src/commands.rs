@@ -23,6 +23,7 @@ pub(crate) mod repo;
 pub(crate) mod request;
 pub(crate) mod restore;
 pub(crate) mod rollback;
+pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod worker;

@@ -14,6 +14,7 @@ pub(crate) mod policy;
 pub(crate) mod queue;
 pub(crate) mod repo;
 pub(crate) mod request;
+pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod summary;
 

@@ -251,7 +251,8 @@ fn why(
         (Some(entry), _) if entry.quarantine == Some(Quarantine::Check) => (
             "check",
             format!(
-                "see the output with `hyperion queue show {0}`; mend it and file it again, or retry with `hyperion queue retry {0}`",
+                "see the output with `{}`; mend it and file it again, or retry with `hyperion queue retry {}`",
+                see_output(cx, entry)?,
                 entry.id.short()
             ),
         ),
@@ -316,6 +317,17 @@ fn why(
         next,
         entry_id: entry.map(|entry| entry.id.to_string()),
         change_set_id: set.map(|set| set.id.to_string()),
+    })
+}
+
+/// Gives the command that shows what the check wrote that an entry failed.
+fn see_output(cx: &Cx, entry: &Entry) -> Result<String, Error> {
+    let failed = Filter::default().parent(entry.id.uuid()).newest().limit(50);
+    let runs = cx.store.list::<Run>(&failed)?.rows;
+    let ended_badly = |run: &&Run| matches!(run.status, Status::Failed | Status::Killed);
+    Ok(match runs.iter().find(ended_badly) {
+        Some(run) => format!("hyperion run logs {}", run.id.short()),
+        None => format!("hyperion queue show {}", entry.id.short()),
     })
 }
 

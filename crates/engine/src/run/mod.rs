@@ -2,11 +2,13 @@
 
 mod check;
 mod jobs;
+mod log;
 
 pub(crate) use check::{CheckSpec, Checks, RUN_MARK};
 #[cfg(test)]
 pub(crate) use check::{Fate, fate};
 pub use jobs::Jobs;
+pub use log::{Piece, read_piece, start_of_last_lines};
 
 use std::path::PathBuf;
 
@@ -88,6 +90,23 @@ pub fn read_log(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(String, bo
 }
 
 fn read_raw(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(Vec<u8>, bool)>, Error> {
+    let start = raw_size(cx, run)?.saturating_sub(max_bytes);
+    let read = raw_from(cx, run, start, max_bytes)?;
+    Ok(read.map(|(bytes, _)| (bytes, start > 0)))
+}
+
+/// Gives how many bytes of a run's output there are.
+fn raw_size(cx: &Cx, run: &Run) -> Result<u64, Error> {
+    Ok(raw_from(cx, run, 0, 0)?.map_or(0, |(_, size)| size))
+}
+
+/// Reads a run's output as it was written, from a byte on, and says how many bytes there are in all; none while there is none.
+fn raw_from(
+    cx: &Cx,
+    run: &Run,
+    start: u64,
+    max_bytes: u64,
+) -> Result<Option<(Vec<u8>, u64)>, Error> {
     use std::io::{Read as _, Seek as _, SeekFrom};
 
     let path = log_path(cx, run.id);
@@ -104,18 +123,21 @@ fn read_raw(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(Vec<u8>, bool)
                 .map(|digest| cx.store.blob(digest))
                 .transpose()?
                 .flatten();
-            return Ok(kept.map(|bytes| (bytes, false)));
+            return Ok(kept.map(|bytes| {
+                let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+                let part = &bytes[index(start)..index(start.saturating_add(max_bytes))];
+                (part.to_vec(), bytes.len() as u64)
+            }));
         }
         Err(error) => return Err(failed(error)),
     };
     let size = file.metadata().map_err(failed)?.len();
-    let start = size.saturating_sub(max_bytes);
     file.seek(SeekFrom::Start(start)).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(max_bytes)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
-    Ok(Some((bytes, start > 0)))
+    Ok(Some((bytes, size)))
 }
 
 /// Says what a run works at, in one line.

@@ -112,7 +112,7 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
     let checks = detail.checks.iter().map(|check| {
         let result = paint(style::of_status(&check.result), &check.result);
         format!(
-            "{}: {result} in {} (run {})",
+            "{}: {result} in {} (hyperion run logs {})",
             visible(&check.name),
             duration(check.duration_ms),
             short(&check.run_id)

@@ -153,7 +153,8 @@ fn check(check: &CheckResult) -> String {
         if let Some(code) = exit_code {
             line.push_str(&format!(", exit status {code}"));
         }
-        line.push_str(&format!(", run {}", short(run_id)));
+        let id = short(run_id);
+        line.push_str(&format!(", output: hyperion run logs {id}"));
     }
     line
 }
@@ -239,7 +240,7 @@ mod tests {
         not landed   ✗ T2 (conflict): src/main.rs changed on main since 4f1c2d3e
                        next: hyperion queue show 0000e002
         checks       ✓ test passed in 1.2 s
-                     ✗ lint failed in 90 ms, exit status 101, run 000000r2
+                     ✗ lint failed in 90 ms, exit status 101, output: hyperion run logs 000000r2
         approved by  ada (team-lead), 2026-11-01 12:00:00, approval l-0000a1
         take back with: hyperion rollback 0000r001
         ");

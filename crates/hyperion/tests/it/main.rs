@@ -44,6 +44,7 @@ mod policy;
 mod power;
 mod repo;
 mod road;
+mod runs;
 mod seats;
 mod sizes;
 mod status;

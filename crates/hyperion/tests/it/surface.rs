@@ -263,6 +263,7 @@ fn a_narrow_terminal_is_not_overrun() {
         "worker logs",
         "events",
         "changes list",
+        "run list",
         "approval list --all",
     ] {
         for columns in [40, 60, 100] {

@@ -228,7 +228,7 @@ fn the_road_in_words() {
       landed as    #
       queued       # TIME
       ended        # TIME
-      checks       delays: passed in DURATION (run #)
+      checks       delays: passed in DURATION (hyperion run logs #)
     [exit 0]
 
     $ hyperion rollback # --reason breaks the build --wait

@@ -7,6 +7,9 @@ use hyperion_api::run::{Log, Run as Wire};
 use hyperion_api::{List, Problem};
 use hyperion_engine::{Cx, Error, run};
 use hyperion_model::RunId;
+use hyperion_model::change_set::ChangeSet;
+use hyperion_model::entry::Entry;
+use hyperion_model::plan::Plan;
 use hyperion_model::run::{Run, Work};
 use serde::Deserialize;
 
@@ -45,50 +48,125 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wi
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Tail {
+struct Part {
+    /// The end of it: so many KiB.
     tail_kb: Option<u64>,
+    /// The end of it: so many lines, and on from there piece by piece.
+    tail_lines: Option<u32>,
+    /// A piece of it: from this byte on.
+    from: Option<u64>,
 }
 
 async fn log(
     State(server): State<Server>,
     Path(id): Path<String>,
-    Query(Tail { tail_kb }): Query<Tail>,
+    Query(part): Query<Part>,
 ) -> Answer<Log> {
     blocking(server, move |server| {
         let cx = server.cx();
         let found = find::<Run>(cx, &id, RunId::new)?;
-        let max = tail_kb.unwrap_or(DEFAULT_TAIL_KB).clamp(1, MAX_TAIL_KB) * 1024;
-        let (text, truncated) = run::read_log(cx, &found, max)?.ok_or_else(|| {
-            Problem::new(
-                "subject.not_found",
-                format!("run {} has no output", found.id),
-            )
-        })?;
-        Ok(Log { text, truncated })
+        let ended = !found.status.is_open();
+        let from = match part {
+            Part {
+                tail_kb,
+                tail_lines: None,
+                from: None,
+            } => {
+                let max = tail_kb.unwrap_or(DEFAULT_TAIL_KB).clamp(1, MAX_TAIL_KB) * 1024;
+                let read = run::read_log(cx, &found, max)?;
+                let (text, truncated) = read.ok_or_else(|| no_output(&found))?;
+                return Ok(Log {
+                    text,
+                    truncated,
+                    next: None,
+                    more: false,
+                    ended,
+                });
+            }
+            Part {
+                tail_kb: None,
+                tail_lines: Some(lines),
+                from: None,
+            } => run::start_of_last_lines(cx, &found, lines)?,
+            Part {
+                tail_kb: None,
+                tail_lines: None,
+                from: Some(from),
+            } => from,
+            _ => {
+                let detail = "give one of `tail_kb`, `tail_lines` and `from`";
+                return Err(Problem::new("input.invalid", detail).into());
+            }
+        };
+        let Some(piece) = run::read_piece(cx, &found, from)? else {
+            if ended {
+                return Err(no_output(&found).into());
+            }
+            return Ok(Log {
+                text: String::new(),
+                truncated: false,
+                next: Some(from),
+                more: false,
+                ended,
+            });
+        };
+        Ok(Log {
+            text: piece.text,
+            truncated: from > 0,
+            next: Some(piece.next),
+            more: piece.more,
+            ended,
+        })
     })
     .await
 }
 
+fn no_output(run: &Run) -> Problem {
+    let detail = format!("run {} has no output", run.id);
+    Problem::new("subject.not_found", detail).hint("`hyperion run show` says what came of it")
+}
+
 fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
-    let entry = match &run.work {
-        Work::Agent { .. } => None,
-        Work::Check { entry, .. } => Some(entry.to_string()),
+    let (entry, name, sets) = match &run.work {
+        Work::Agent { agent, .. } => (None, agent.to_string(), Vec::new()),
+        Work::Check { entry, name, .. } => {
+            let found = cx.store.get::<Entry>(*entry)?;
+            let sets = found.map(|entry| entry.admission.change_sets);
+            (
+                Some(entry.to_string()),
+                name.to_string(),
+                sets.unwrap_or_default(),
+            )
+        }
     };
+    let mut tasks = Vec::new();
+    for set in sets {
+        let set = cx.store.get::<ChangeSet>(set)?;
+        tasks.extend(set.map(|set| set.proposal.task.to_string()));
+    }
+    if let Work::Agent { plan, step, .. } = &run.work {
+        let plan = cx.store.get::<Plan>(*plan)?;
+        let step = plan.as_ref().and_then(|plan| plan.step(*step));
+        tasks.extend(step.map(|step| step.task.to_string()));
+    }
     let began = run.began_at.unwrap_or(run.created_at);
     let ended = run.ended_at.unwrap_or_else(|| cx.now());
     let title = run::title(cx, run)?;
     Ok(Wire {
         id: run.id.to_string(),
         kind: run.work.kind().to_owned(),
+        name: cx.redactor.redact(&name).into_owned(),
         title: cx.redactor.redact(&title).into_owned(),
         status: run.status.name().to_owned(),
         request_id: run.request.to_string(),
+        task_ids: tasks,
         entry_id: entry,
         incarnation: run.incarnation,
         pid: run.process.as_ref().map(|process| process.pid),
         exit_code: run.exit_code,
         reason: run.reason.as_ref().map(ToString::to_string),
         created_at: run.created_at.to_string(),
+        started_at: run.began_at.map(|at| at.to_string()),
         ended_at: run.ended_at.map(|at| at.to_string()),
         duration_ms: u64::try_from(ended.duration_since(began).as_millis()).unwrap_or(0),
     })

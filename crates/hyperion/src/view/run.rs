@@ -1,0 +1,142 @@
+//! Runs of agents and checks.
+
+use hyperion_api::run::Run;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::field;
+use crate::id::short;
+use crate::output::style::{self, paint};
+use crate::output::table::{Cell, Table, fixed, number, prose};
+use crate::output::visible::visible;
+use crate::time::{ago, duration, local};
+
+/// Writes a list.
+pub(crate) fn table(runs: &[Run], now: Timestamp, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        fixed("ID"),
+        fixed("STATUS"),
+        number("EXIT"),
+        fixed("REQUEST"),
+        fixed("TASK"),
+        prose("WHAT"),
+        number("TOOK"),
+        fixed("AGE"),
+    ]);
+    for run in runs {
+        let exit = run.exit_code.map(|code| code.to_string());
+        table.row([
+            short(&run.id).into(),
+            Cell::status(&run.status),
+            exit.unwrap_or_default().into(),
+            short(&run.request_id).into(),
+            run.task_ids.join(",").into(),
+            what(run).into(),
+            duration(run.duration_ms).into(),
+            ago(&run.created_at, now).into(),
+        ]);
+    }
+    table.render(width)
+}
+
+/// Writes a run.
+pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
+    let title = paint(style::STRONG, &visible(&what(run)));
+    let mut text = format!("Run {}  {title}\n", short(&run.id));
+    text.push_str(&field("id", &run.id));
+    let mut status = paint(style::of_status(&run.status), &run.status);
+    if let Some(reason) = &run.reason {
+        status.push_str(&format!(": {}", visible(reason)));
+    }
+    text.push_str(&field("status", &status));
+    if let Some(code) = run.exit_code {
+        text.push_str(&field("exit status", &code.to_string()));
+    }
+    text.push_str(&field("request", short(&run.request_id)));
+    text.push_str(&field("tasks", &visible(&run.task_ids.join(", "))));
+    text.push_str(&field("entry", run.entry_id.as_deref().map_or("", short)));
+    if let Some(pid) = run.pid {
+        text.push_str(&field("process", &pid.to_string()));
+    }
+    let started = run.started_at.as_ref().unwrap_or(&run.created_at);
+    text.push_str(&field("started", &local(started, zone)));
+    if let Some(ended) = &run.ended_at {
+        text.push_str(&field("ended", &local(ended, zone)));
+    }
+    text.push_str(&field("took", &duration(run.duration_ms)));
+    let follow = if run.ended_at.is_none() {
+        " --follow"
+    } else {
+        ""
+    };
+    let logs = format!("hyperion run logs {}{follow}", short(&run.id));
+    text.push_str(&field("output", &logs));
+    text
+}
+
+/// Says what a run is: the kind, its name, and what it works at.
+fn what(run: &Run) -> String {
+    let mut text = run.kind.clone();
+    // A check without a name of its own is named by its command.
+    if !run.name.is_empty() && run.name != run.title {
+        text.push_str(&format!(" {}", run.name));
+    }
+    if !run.title.is_empty() {
+        text.push_str(&format!(": {}", run.title));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::plain;
+
+    fn run(kind: &str, name: &str, title: &str) -> Run {
+        Run {
+            id: "0190b7c4-6f2e-7a31-9d52-3f1c000003e8".into(),
+            kind: kind.into(),
+            name: name.into(),
+            title: title.into(),
+            status: "failed".into(),
+            request_id: "0190b7c4-6f2e-7a31-9d52-3f1c0000aaaa".into(),
+            task_ids: vec!["T1".into(), "T2".into()],
+            entry_id: Some("0190b7c4-6f2e-7a31-9d52-3f1c0000eeee".into()),
+            incarnation: 1,
+            pid: None,
+            exit_code: Some(101),
+            reason: Some("it exited with 101".into()),
+            created_at: "2026-11-01T11:59:00Z".into(),
+            started_at: Some("2026-11-01T11:59:01Z".into()),
+            ended_at: Some("2026-11-01T11:59:03Z".into()),
+            duration_ms: 2_000,
+        }
+    }
+
+    #[test]
+    fn a_run_says_what_it_was_and_how_its_output_is_seen() {
+        let check = run("check", "test", "cargo test --workspace");
+        let agent = run("agent", "scripted", "Cap the delay");
+        let own = run("check", "true", "true");
+        let now = "2026-11-01T12:00:00Z".parse().unwrap();
+        insta::assert_snapshot!(plain(&table(&[check.clone(), agent, own], now, Some(80))), @"
+        ID        STATUS  EXIT  REQUEST   TASK   WHAT                          TOOK  AGE
+        000003e8  failed   101  0000aaaa  T1,T2  check test: cargo test --w…  2.0 s  1m
+        000003e8  failed   101  0000aaaa  T1,T2  agent scripted: Cap the de…  2.0 s  1m
+        000003e8  failed   101  0000aaaa  T1,T2  check: true                  2.0 s  1m
+        ");
+        insta::assert_snapshot!(plain(&block(&check, &TimeZone::UTC)), @"
+        Run 000003e8  check test: cargo test --workspace
+          id           0190b7c4-6f2e-7a31-9d52-3f1c000003e8
+          status       failed: it exited with 101
+          exit status  101
+          request      0000aaaa
+          tasks        T1, T2
+          entry        0000eeee
+          started      2026-11-01 11:59:01
+          ended        2026-11-01 11:59:03
+          took         2.0 s
+          output       hyperion run logs 000003e8
+        ");
+    }
+}
