@@ -70,12 +70,12 @@ struct ShowArgs {
 struct Part {
     /// The change
     id: IdArg,
-    /// Only this item: its number, its path or its id (all items when absent)
-    #[arg(long, value_name = "ITEM")]
+    /// Only this item: its number as `changes show` lists it, its path or its id (all items when absent)
+    #[arg(long, value_name = "ITEM", conflicts_with = "hunk")]
     item: Option<String>,
-    /// Only these hunks of the item, numbered from 0 as `changes show` lists them
-    #[arg(long, value_name = "N,…", value_delimiter = ',', requires = "item")]
-    hunks: Option<Vec<u32>>,
+    /// Only this hunk, as `changes show` numbers it, for instance 1:2 or src/retry.rs:2; may be given several times
+    #[arg(long, value_name = "ITEM:N", value_delimiter = ',')]
+    hunk: Vec<HunkArg>,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -84,7 +84,7 @@ struct Part {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion changes accept 1a2b3c4d
-  hyperion changes accept 1a2b3c4d --item src/retry.rs --hunks 0,2")]
+  hyperion changes accept 1a2b3c4d --hunk src/retry.rs:1,src/retry.rs:3")]
 struct AcceptArgs {
     #[command(flatten)]
     part: Part,
@@ -96,7 +96,8 @@ struct AcceptArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion changes reject 1a2b3c4d
-  hyperion changes reject 1a2b3c4d --item 1")]
+  hyperion changes reject 1a2b3c4d --item 1
+  hyperion changes reject 1a2b3c4d --hunk 1:2")]
 struct RejectArgs {
     #[command(flatten)]
     part: Part,
@@ -183,12 +184,24 @@ async fn decide(part: Part, decision: ItemDecision, cx: &Cx) -> anyhow::Result<E
     let Part {
         id,
         item,
-        hunks,
+        hunk: hunks,
         format,
     } = part;
     cx.with(Access::Change, async |session| {
         let route = Route::new("/api/changesets").segment(id.as_str());
         let set: ChangeSet = match &item {
+            None if !hunks.is_empty() => {
+                let mut set: ChangeSet = session.client().get(route.as_str()).await?;
+                for (id, hunks) in by_item(&set, &hunks)? {
+                    let body = DecideItem {
+                        status: decision,
+                        hunks: Some(hunks),
+                    };
+                    let route = route.clone().segment("items").segment(&id);
+                    set = session.client().patch(route.as_str(), &body).await?;
+                }
+                set
+            }
             None => {
                 let verb = match decision {
                     ItemDecision::Accepted => "accept-all",
@@ -204,7 +217,7 @@ async fn decide(part: Part, decision: ItemDecision, cx: &Cx) -> anyhow::Result<E
                 let item = find(&set, wanted)?;
                 let body = DecideItem {
                     status: decision,
-                    hunks: hunks.clone(),
+                    hunks: None,
                 };
                 let route = route.segment("items").segment(&item.id);
                 session.client().patch(route.as_str(), &body).await?
@@ -218,11 +231,57 @@ async fn decide(part: Part, decision: ItemDecision, cx: &Cx) -> anyhow::Result<E
     .await
 }
 
-/// Finds an item by its number, its path, or the end of its id.
+/// A hunk on the command line: its item, and its number in it from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct HunkArg {
+    item: String,
+    number: u32,
+}
+
+impl std::str::FromStr for HunkArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hunk = text.rsplit_once(':').and_then(|(item, number)| {
+            let number = number.parse().ok().filter(|number| *number > 0)?;
+            let item = item.to_owned();
+            Some(Self { item, number })
+        });
+        hunk.ok_or("is no hunk: give the item and the hunk's number, as `hyperion changes show` lists them, for instance 1:2")
+    }
+}
+
+/// Puts hunks together by the id of their item; each has to be there.
+fn by_item(set: &ChangeSet, hunks: &[HunkArg]) -> Result<Vec<(String, Vec<u32>)>, Failure> {
+    let mut items: Vec<(String, Vec<u32>)> = Vec::new();
+    for HunkArg { item, number } in hunks {
+        let item = find(set, item)?;
+        let there = item.hunks.len();
+        if *number as usize > there {
+            let what = format!(
+                "{} has {}, and no hunk {number}",
+                item.path,
+                view::count(there, "hunk")
+            );
+            let hint = format!("`hyperion changes show {}` lists them", short(&set.id));
+            return Err(Failure::new(Exit::NotFound, what).hint(hint));
+        }
+        // The API counts them from 0.
+        let index = number - 1;
+        match items.iter_mut().find(|(id, _)| *id == item.id) {
+            Some((_, hunks)) => hunks.push(index),
+            None => items.push((item.id.clone(), vec![index])),
+        }
+    }
+    Ok(items)
+}
+
+/// Finds an item by its number from 1, its path, or the end of its id.
 fn find<'a>(set: &'a ChangeSet, wanted: &str) -> Result<&'a Item, Failure> {
     let by_path = set.items.iter().find(|item| item.path == wanted);
     let by_number = || {
         let number: u32 = wanted.parse().ok()?;
+        let number = number.checked_sub(1)?;
         set.items.iter().find(|item| item.order_index == number)
     };
     let by_id = || {
@@ -237,7 +296,7 @@ fn find<'a>(set: &'a ChangeSet, wanted: &str) -> Result<&'a Item, Failure> {
         let items = set
             .items
             .iter()
-            .map(|item| format!("{}. {}", item.order_index, item.path));
+            .map(|item| format!("{}. {}", item.order_index + 1, item.path));
         Failure::new(
             Exit::NotFound,
             format!("change {} has no item `{wanted}`; it has:", short(&set.id)),

@@ -14,6 +14,8 @@ use crate::time::{ago, local};
 
 /// The most moved hunks that are listed one by one.
 const MOVED_SHOWN: usize = 20;
+/// The most hunks that are listed for one item.
+const HUNKS_SHOWN: usize = 100;
 
 /// Writes a list.
 pub(crate) fn table(sets: &[ChangeSet], now: Timestamp, width: Option<usize>) -> String {
@@ -98,8 +100,25 @@ pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
     );
     let items = set.items.iter().flat_map(item);
     text.push_str(&fields("items", std::iter::once(total).chain(items)));
+    text.push_str(&fields("undecided", undecided(set)));
     text.push_str(&moved(&set.moved_hunks));
     text
+}
+
+/// Says what becomes of items that nobody decides, while somebody still can.
+fn undecided(set: &ChangeSet) -> Option<String> {
+    let open = matches!(set.status.as_str(), "pending" | "previewing");
+    let pending = set.items.iter().filter(|item| item.status == "pending");
+    let pending = pending.count();
+    (open && pending > 0).then(|| {
+        let (what, lands) = match (pending == set.items.len(), pending) {
+            (true, _) => ("all of it".to_owned(), "lands"),
+            (false, 1) => ("1 pending item".to_owned(), "lands"),
+            (false, several) => (format!("{several} pending items"), "land"),
+        };
+        let id = short(&set.id);
+        format!("{what} {lands} when the change is approved; leave parts out with hyperion changes reject {id} --item N or --hunk N:M")
+    })
 }
 
 /// Says which hunks were not where their patch says; nothing where all were.
@@ -189,28 +208,31 @@ fn item(item: &Item) -> Vec<String> {
     let binary = if item.binary { ", binary" } else { "" };
     let mut lines = vec![format!(
         "{}. {} {}{}  {}{mode}{binary}  {}",
-        item.order_index,
+        item.order_index + 1,
         item.operation,
         from.unwrap_or_default(),
         visible(&item.path),
         lines_changed(item.additions, item.deletions),
         paint(style::of_status(&item.status), &item.status),
     )];
-    // Only where a choice was made are single hunks worth a line.
-    if item.hunks.iter().any(|hunk| !hunk.accepted) {
-        for hunk in &item.hunks {
-            let decided = if hunk.accepted {
-                "accepted"
-            } else {
-                "rejected"
-            };
-            let decided = paint(style::of_status(decided), decided);
-            let place = format!(
-                "-{},{} +{},{}",
-                hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines
-            );
-            lines.push(format!("   hunk {}  {place}  {decided}", hunk.index));
-        }
+    for hunk in item.hunks.iter().take(HUNKS_SHOWN) {
+        let decided = match (hunk.accepted, item.status.as_str()) {
+            (false, _) => "rejected",
+            (true, "pending") => "pending",
+            (true, _) => "accepted",
+        };
+        let decided = paint(style::of_status(decided), decided);
+        // As the diff below heads it, so that it is found there.
+        let place = format!(
+            "@@ -{},{} +{},{} @@",
+            hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines
+        );
+        let number = format!("{}:{}", item.order_index + 1, hunk.index + 1);
+        lines.push(format!("   {number}  {place}  {decided}"));
+    }
+    if item.hunks.len() > HUNKS_SHOWN {
+        let more = count(item.hunks.len() - HUNKS_SHOWN, "more hunk");
+        lines.push(format!("   and {more} (`--format json` has all)"));
     }
     lines
 }

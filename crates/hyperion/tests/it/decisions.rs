@@ -54,6 +54,15 @@ fn a_rejected_hunk_is_asked_anew_without_it_and_does_not_land() {
     let first = world.json(&["approval", "show", &asked.approval]);
     let change = text(&first["change_set_id"]);
     let shown = world.json(&["changes", "show", &change]);
+    let read = world.run(&["changes", "show", &change]).code(0).stdout;
+    for part in [
+        "1:1  @@",
+        "1:2  @@",
+        "2:1  @@",
+        "lands when the change is approved",
+    ] {
+        assert!(read.contains(part), "{part} in {read}");
+    }
     let hunks = shown["items"][0]["hunks"].as_array().unwrap();
     assert_eq!(hunks.len(), 2);
     assert_eq!(
@@ -62,15 +71,7 @@ fn a_rejected_hunk_is_asked_anew_without_it_and_does_not_land() {
     );
 
     world
-        .run(&[
-            "changes",
-            "reject",
-            &change,
-            "--item",
-            "count.txt",
-            "--hunks",
-            "0",
-        ])
+        .run(&["changes", "reject", &change, "--hunk", "count.txt:1"])
         .code(0);
     let second = question(&world, &asked.request, 2);
     assert_ne!(second["digest"], first["digest"]);
@@ -130,7 +131,7 @@ fn items_are_rejected_and_accepted_again() {
     let asked = world.ask(&parts());
     let change = text(&world.request(&asked.request)["change_sets"][0]["id"]);
     world
-        .run(&["changes", "reject", &change, "--item", "0"])
+        .run(&["changes", "reject", &change, "--item", "1"])
         .code(0);
     question(&world, &asked.request, 2);
     world
@@ -145,11 +146,11 @@ fn items_are_rejected_and_accepted_again() {
     let asked = world.ask(&parts());
     let change = text(&world.request(&asked.request)["change_sets"][0]["id"]);
     world
-        .run(&["changes", "reject", &change, "--item", "0"])
+        .run(&["changes", "reject", &change, "--item", "1"])
         .code(0);
     question(&world, &asked.request, 2);
     world
-        .run(&["changes", "accept", &change, "--item", "0", "--hunks", "1"])
+        .run(&["changes", "accept", &change, "--hunk", "1:2"])
         .code(0);
     let third = question(&world, &asked.request, 3);
     world
@@ -162,7 +163,11 @@ fn items_are_rejected_and_accepted_again() {
     let none = world
         .run(&["changes", "reject", &change, "--item", "nothing"])
         .code(5);
-    assert!(none.stderr.contains("0. count.txt"), "{}", none.stderr);
+    assert!(none.stderr.contains("1. count.txt"), "{}", none.stderr);
+    let none = world
+        .run(&["changes", "reject", &change, "--hunk", "1:3"])
+        .code(5);
+    assert!(none.stderr.contains("no hunk 3"), "{}", none.stderr);
     world.assert_sound();
 }
 

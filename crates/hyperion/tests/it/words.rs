@@ -203,7 +203,8 @@ fn the_road_in_words() {
       policy       asks team-lead (risk: low)
                    - auto-approval is switched off (`policy.auto_approve.enabled`): asks a team lead
       items        1 item  +1 -1
-                   0. modify src/retry.rs  +1 -1  applied
+                   1. modify src/retry.rs  +1 -1  applied
+                      1:1  @@ -1,3 +1,3 @@  accepted
 
     diff --git a/src/retry.rs b/src/retry.rs
     --- a/src/retry.rs
