@@ -165,6 +165,24 @@ pub struct RequestDetail {
     pub summary: Option<Summary>,
 }
 
+/// Fields that every request of what is filed takes, unless it says the same itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// The repository: a registered name, or a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo: Option<String>,
+    /// What kind of work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<crate::task_request::Class>,
+    /// How urgent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<crate::task_request::Priority>,
+    /// How to tell that it is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acceptance: Vec<String>,
+}
+
 /// An answer to a request's questions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

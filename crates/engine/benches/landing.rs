@@ -176,6 +176,7 @@ fn measure(files: usize, changes: usize) -> (Figure, Figure) {
             dry_run: false,
             source: Source::Cli,
             agent: None,
+            given: None,
         };
         intake::submit(&cx, request.text().as_bytes(), &how).unwrap();
     }

@@ -181,6 +181,7 @@ impl World {
             dry_run,
             source: Source::Cli,
             agent: None,
+            given: None,
         };
         intake::submit(&self.cx, request.text().as_bytes(), &how).unwrap()[0]
     }

@@ -35,6 +35,6 @@ pub use from_outside::{FiledChange, submit_change};
 pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
 pub use signature::SigningKey;
-pub use submit::{Submitting, brief, submit, submit_text};
+pub use submit::{Submitting, brief, check_sentence, submit, submit_text};
 pub(crate) use submit::{keyed_id, submit_request};
 pub use validate::{Invalid, Limits, validate};

@@ -2,7 +2,7 @@
 
 use hyperion_api::task_request::{self, Task, TaskRequest};
 use hyperion_api::{FieldError, Problem};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::errors::Errors;
 use super::json::Strict;
@@ -23,6 +23,42 @@ pub struct Parsed {
 
 /// Reads one object, an array of them, or JSON lines.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
+    parse_with(bytes, &Map::new())
+}
+
+/// Reads requests, and gives each the fields that it does not have; one that says otherwise is an error.
+pub(super) fn parse_with(bytes: &[u8], given: &Map<String, Value>) -> Result<Vec<Parsed>, Problem> {
+    let text = text_of(bytes)?;
+    let values = read_values(text)?;
+    if values.is_empty() {
+        return Err(nothing("the input is a list without a request"));
+    }
+    if values.len() > MAX_REQUESTS {
+        let detail = format!("the input holds more than {MAX_REQUESTS} requests");
+        return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
+    }
+    let mut parsed = Vec::new();
+    let mut errors = Errors::default();
+    for (pointer, mut value) in values {
+        if let Err(error) = fill_in(&pointer, &mut value, given) {
+            errors.push(error.pointer, error.detail);
+            continue;
+        }
+        match read_request(&pointer, value) {
+            Ok(request) => parsed.push(Parsed { pointer, request }),
+            Err(error) => errors.push(error.pointer, error.detail),
+        }
+    }
+    if errors.is_empty() {
+        return Ok(parsed);
+    }
+    Err(errors
+        .into_problem("request.invalid")
+        .hint("`hyperion generate schemas --out DIR` writes the shape to task_request.v1.json"))
+}
+
+/// Reads a file's text, which must not be empty.
+pub(super) fn text_of(bytes: &[u8]) -> Result<&str, Problem> {
     if bytes.len() > MAX_BYTES {
         let detail = format!("the input is larger than {} MiB", MAX_BYTES / 1024 / 1024);
         return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
@@ -45,28 +81,25 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
     if text.trim().is_empty() {
         return Err(nothing("the input is empty"));
     }
-    let values = read_values(text)?;
-    if values.is_empty() {
-        return Err(nothing("the input is a list without a request"));
-    }
-    if values.len() > MAX_REQUESTS {
-        let detail = format!("the input holds more than {MAX_REQUESTS} requests");
-        return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
-    }
-    let mut parsed = Vec::new();
-    let mut errors = Errors::default();
-    for (pointer, value) in values {
-        match read_request(&pointer, value) {
-            Ok(request) => parsed.push(Parsed { pointer, request }),
-            Err(error) => errors.push(error.pointer, error.detail),
+    Ok(text)
+}
+
+fn fill_in(pointer: &str, value: &mut Value, given: &Map<String, Value>) -> Result<(), FieldError> {
+    let Value::Object(fields) = value else {
+        return Ok(());
+    };
+    for (name, wanted) in given {
+        let there = fields.entry(name).or_insert_with(|| wanted.clone());
+        if there != wanted {
+            return Err(FieldError {
+                pointer: format!("{pointer}/{name}"),
+                detail: format!(
+                    "the file says {there}, and what was given beside it says {wanted}: leave one of the two out"
+                ),
+            });
         }
     }
-    if errors.is_empty() {
-        return Ok(parsed);
-    }
-    Err(errors
-        .into_problem("request.invalid")
-        .hint("`hyperion generate schemas --out DIR` writes the shape to task_request.v1.json"))
+    Ok(())
 }
 
 fn nothing(what: &str) -> Problem {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use hyperion_api::request::Brief;
+use hyperion_api::request::{Brief, Given};
 use hyperion_api::task_request::{self, TaskRequest};
 use hyperion_api::{FieldError, Problem};
 use hyperion_fault::{Point, reached};
@@ -11,12 +11,13 @@ use hyperion_model::machine::Noun;
 use hyperion_model::request::{self, Request, Source, Submission};
 use hyperion_model::{Actor, Command, Digest, Name, NewBlob, Refusal, RequestId, Uuid};
 use hyperion_store::StoreError;
+use serde_json::{Map, Value};
 
 use super::answers::{answers, with_answers};
 use super::draft::Draft;
 use super::dry_apply::dry_apply;
 use super::errors::Errors;
-use super::parse::{MAX_BYTES, Parsed, parse};
+use super::parse::{MAX_BYTES, Parsed, parse_with};
 use super::place::{self, Misplaced, Place};
 use super::secret;
 use super::validate::{Invalid, Limits, MAX_TITLE_CHARS, validate};
@@ -37,11 +38,22 @@ pub struct Submitting<'a> {
     pub source: Source,
     /// The agent of requests that name none; that of the engine's settings where it is left out.
     pub agent: Option<&'a Name>,
+    /// What every request takes that does not say it itself; one that says otherwise is an error.
+    pub given: Option<&'a Given>,
 }
 
 /// Files every request in a file, or none of them; gives their ids in order.
 pub fn submit(cx: &Cx, bytes: &[u8], how: &Submitting<'_>) -> Result<Vec<RequestId>, Error> {
-    file(cx, parse(bytes)?, how)
+    file(cx, parse_with(bytes, &given_fields(how)?)?, how)
+}
+
+/// Gives what every request takes, as it would stand in its file.
+fn given_fields(how: &Submitting<'_>) -> Result<Map<String, Value>, Error> {
+    let given = serde_json::to_value(how.given).map_err(Error::Encode)?;
+    Ok(match given {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    })
 }
 
 /// Files one request that was made here and not read from JSON.
@@ -70,12 +82,33 @@ pub(crate) fn submit_request(
 
 /// Files a plain sentence; further lines are its description.
 pub fn submit_text(cx: &Cx, text: &str, how: &Submitting<'_>) -> Result<RequestId, Error> {
+    check_sentence(text)?;
     let (title, description) = title_of(text);
-    let request: TaskRequest = serde_json::from_value(serde_json::json!({
-        "schema": task_request::SCHEMA, "title": title, "description": description,
-    }))
-    .map_err(Error::Encode)?;
+    let mut fields = given_fields(how)?;
+    fields.insert("schema".to_owned(), task_request::SCHEMA.into());
+    fields.insert("title".to_owned(), title.into());
+    fields.insert("description".to_owned(), description.into());
+    let request: TaskRequest =
+        serde_json::from_value(Value::Object(fields)).map_err(Error::Encode)?;
     submit_request(cx, request, how)
+}
+
+/// Refuses a text that says nothing, or that holds what steers a terminal.
+pub fn check_sentence(text: &str) -> Result<(), Problem> {
+    if text.trim().is_empty() {
+        return Err(Problem::new("input.invalid", "the request is empty")
+            .hint("say in a sentence what is wanted, for instance \"Fix the typo in README.md\""));
+    }
+    let plain = text.replace("\r\n", "\n");
+    let steers = |c: &char| c.is_control() && !matches!(c, '\n' | '\t');
+    let Some(found) = plain.chars().find(steers) else {
+        return Ok(());
+    };
+    let detail = format!(
+        "the request has a control character (U+{:04X})",
+        u32::from(found)
+    );
+    Err(Problem::new("input.invalid", detail).hint("write it without"))
 }
 
 /// Splits a text into one line and the rest; a line that is too long for a title is cut, and stands whole in the rest.

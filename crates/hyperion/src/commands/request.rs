@@ -5,7 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::list::List;
-use hyperion_api::request::{Answer, Because, Request, RequestDetail};
+use hyperion_api::request::{Answer, Because, Given, Request, RequestDetail};
+use hyperion_api::task_request::{Class, Priority};
 use hyperion_api::{ClientError, Problem};
 
 use crate::connection::Access;
@@ -49,7 +50,7 @@ use source::Source;
   generate-requests | hyperion request - --format jsonl
   hyperion request --branch fix/clamp --wait
   git format-patch --stdout main | hyperion request --patch - --split
-  hyperion request \"Clamp the retry delay in src/retry.rs to 30 s\"
+  hyperion request \"Clamp the retry delay in src/retry.rs to 30 s\" --repo web --accept \"tests pass\"
   hyperion request answer 1a2b3c4d \"only in the client\""
 )]
 pub(crate) struct Args {
@@ -79,10 +80,80 @@ struct FileArgs {
     dry_run: bool,
 
     #[command(flatten)]
+    given: GivenArgs,
+
+    #[command(flatten)]
     format: FormatArgs,
 
     #[command(flatten)]
     git: GitArgs,
+}
+
+/// What a sentence cannot say; a file may leave it out, and must not say otherwise.
+#[derive(Debug, clap::Args)]
+struct GivenArgs {
+    /// The repository: a registered name, or a path
+    #[arg(long, value_name = "NAME")]
+    repo: Option<String>,
+
+    /// What kind of work: feature, bugfix, refactor, docs, debug or diagnose; guessed from the text otherwise
+    #[arg(long, value_name = "CLASS", value_parser = read::<Class>)]
+    class: Option<Class>,
+
+    /// How urgent: low, medium, high or critical
+    #[arg(long, value_name = "PRIORITY", value_parser = read::<Priority>)]
+    priority: Option<Priority>,
+
+    /// How to tell that it is done; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    accept: Vec<String>,
+}
+
+/// Reads a word that stands for a value in request files, too.
+fn read<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, String> {
+    serde_json::from_value(word.into()).map_err(|error| {
+        let words = error.to_string();
+        words.replacen("unknown variant ", "unknown value ", 1)
+    })
+}
+
+impl GivenArgs {
+    /// Says it of work that exists in git.
+    fn of_work(self, work: FromGit) -> FromGit {
+        let Self {
+            repo,
+            class,
+            priority,
+            accept,
+        } = self;
+        FromGit {
+            repo: repo.or(work.repo),
+            class: class.or(work.class),
+            priority: priority.unwrap_or(work.priority),
+            acceptance: [work.acceptance, accept].concat(),
+            ..work
+        }
+    }
+
+    /// Gives it as the API takes it; none where nothing is given.
+    fn into_json(self) -> anyhow::Result<Option<String>> {
+        let Self {
+            repo,
+            class,
+            priority,
+            accept,
+        } = self;
+        let given = Given {
+            repo,
+            class,
+            priority,
+            acceptance: accept,
+        };
+        if given == Given::default() {
+            return Ok(None);
+        }
+        Ok(Some(serde_json::to_string(&given)?))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,14 +165,18 @@ enum Command {
 }
 
 /// Answer a request's questions
+///
+/// The answer is a text in quotes, a file, or `-` for standard input. A name that exists or ends in .json is taken for a file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  hyperion request answer 1a2b3c4d \"only in the client\" --wait")]
+  hyperion request answer 1a2b3c4d \"only in the client\" --wait
+  hyperion request answer 1a2b3c4d edits.json")]
 struct AnswerArgs {
     /// The request
     id: IdArg,
-    /// The answer
-    text: String,
+    /// The answer, a file with it, or `-`
+    #[arg(value_name = "FILE|-|TEXT")]
+    answer: std::ffi::OsString,
     /// See the request through
     #[arg(long)]
     wait: bool,
@@ -167,12 +242,14 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
         arg,
         wait: waits,
         dry_run,
+        given,
         git,
         format,
     } = args;
     if let Some(work) = git.read(cx).await? {
-        return hand_in(&work, waits, dry_run, format.format, cx).await;
+        return hand_in(&given.of_work(work), waits, dry_run, format.format, cx).await;
     }
+    let given = given.into_json()?;
     let source = Source::of(&arg.unwrap_or_default(), cx)?;
     // Read before anything else, so that a missing file leaves no home behind.
     let text = source.read(cx).await?;
@@ -183,6 +260,7 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 .query("dry_run", dry_run.to_string())
                 .query("source", "cli")
                 .query("agent", session.agent())
+                .maybe("given", given.as_deref())
         };
         let filed: Result<List<Request>, ClientError> = match &source {
             Source::Sentence(sentence) => {
@@ -273,14 +351,24 @@ pub(super) async fn follow_or_show(
 }
 
 async fn answer(args: AnswerArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    let source = Source::of_answer(&args.answer, cx)?;
+    let bytes = match &source {
+        Source::Sentence(text) => text.clone().into_bytes(),
+        Source::File(_) | Source::Input => source.read(cx).await?,
+    };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::usage(format!("{source}the answer is not UTF-8: byte {at}"))
+            .hint("save it as UTF-8")
+    })?;
     cx.with(Access::Change, async |session| {
         let route = Route::new("/api/requests")
             .segment(args.id.as_str())
             .segment("answer");
-        let body = Answer {
-            text: args.text.clone(),
-        };
-        let request: Request = session.client().post(route.as_str(), &body).await?;
+        let body = Answer { text: text.clone() };
+        let answered = session.client().post(route.as_str(), &body).await;
+        let request: Request =
+            answered.map_err(|error| with_lines(error, &source, text.as_bytes()))?;
         follow_or_show(
             session,
             List::whole(vec![request]),

@@ -1,9 +1,10 @@
 //! Requests.
 
 use hyperion_api::queue::Entry;
-use hyperion_api::request::{Plan, Request, RequestDetail, Step};
+use hyperion_api::request::{Brief, Plan, Request, RequestDetail, Step};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use super::{field, fields, summary};
 use crate::id::short;
@@ -11,6 +12,12 @@ use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, prose};
 use crate::output::visible::{visible, visible_text};
 use crate::time::{ago, local};
+
+/// The most items of each list of the brief that are shown.
+const BRIEF_SHOWN: usize = 10;
+
+/// The most characters of an answer that are shown.
+const ANSWER_SHOWN: usize = 300;
 
 /// Writes a list.
 pub(crate) fn table(requests: &[Request], now: Timestamp, width: Option<usize>) -> String {
@@ -99,8 +106,11 @@ pub(crate) fn block(detail: &RequestDetail, zone: &TimeZone) -> String {
         detail
             .answers
             .iter()
-            .map(|one| format!("- {}", visible(one))),
+            .map(|one| format!("- {}", visible(&shortened(one)))),
     ));
+    if let Some(brief) = &detail.brief {
+        text.push_str(&understood(brief, detail));
+    }
     if let Some(plan) = &detail.plan {
         text.push_str(&fields("plan", plan_lines(plan)));
     }
@@ -134,6 +144,64 @@ pub(crate) fn result(detail: &RequestDetail, zone: &TimeZone) -> String {
         }
     }
     text
+}
+
+/// Gives an answer as far as it fits a few lines; the API and `--format json` have all of it.
+fn shortened(answer: &str) -> String {
+    let answer = answer.trim();
+    let mut text: String = answer.chars().take(ANSWER_SHOWN).collect();
+    if text.len() < answer.len() {
+        text.push_str(" … (`--format json` has all)");
+    }
+    text
+}
+
+/// Writes the brief: every list that it has, and not again what the request itself says.
+fn understood(brief: &Brief, detail: &RequestDetail) -> String {
+    // Read as JSON, so that a list that is added to it is shown as well.
+    let brief = serde_json::to_value(brief).unwrap_or_default();
+    let lists = brief.as_object().into_iter().flatten();
+    let mut text = String::new();
+    for (name, list) in lists {
+        let label = match name.as_str() {
+            "non_goals" => "not in it",
+            "acceptance" => "done when",
+            "open_questions" => "unclear",
+            "search_patterns" => "search for",
+            name => &name.replace('_', " "),
+        };
+        let items = list.as_array().into_iter().flatten().map(named);
+        let said = |item: &String| match name.as_str() {
+            "acceptance" => detail.acceptance.contains(item),
+            "scope" => *item == detail.request.title,
+            _ => false,
+        };
+        let items: Vec<String> = items.filter(|item| !said(item)).collect();
+        let more = items.len().saturating_sub(BRIEF_SHOWN);
+        let more = (more > 0).then(|| format!("and {more} more (`--format json` has all)"));
+        let shown = items.iter().take(BRIEF_SHOWN);
+        let shown = shown.map(|item| format!("- {}", visible(item)));
+        text.push_str(&fields(label, shown.chain(more)));
+    }
+    text
+}
+
+/// Writes an item of the brief in one line; a place as `path:line`.
+fn named(item: &Value) -> String {
+    let text = |name: &str| match &item[name] {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    match (item, text("path")) {
+        (Value::String(text), _) => text.clone(),
+        (_, Some(path)) => [Some(path), text("line"), text("column")]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(":"),
+        (other, None) => other.to_string(),
+    }
 }
 
 /// Says which work trees did not follow what landed.

@@ -115,12 +115,19 @@ fn a_sentence_is_asked_about_and_an_answer_goes_on() {
         wrong["questions"]
     );
 
+    let file = world.hyperion.user_home().join("edits.json");
+    std::fs::write(&file, tasks("src/retry.rs")).unwrap();
+    let shown = world.run(&["request", "show", &id]).code(0).stdout;
+    assert!(
+        shown.contains("answered") && shown.contains("src/nothing.rs"),
+        "{shown}"
+    );
     let asked = world
         .run(&[
             "request",
             "answer",
             &id,
-            &tasks("src/retry.rs"),
+            file.to_str().unwrap(),
             "--wait",
             "--format",
             "json",
@@ -145,7 +152,96 @@ fn a_sentence_is_asked_about_and_an_answer_goes_on() {
         "{brief:#}"
     );
     assert_eq!(done["answers"].as_array().map(Vec::len), Some(2));
+    let shown = world.run(&["request", "show", &id]).code(0).stdout;
+    for part in ["paths        - src/retry.rs", "symbols      - DELAY"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
     world.assert_sound();
+}
+
+// R1, R5: what a sentence cannot say is given beside it; a file may leave it out, and is never overruled.
+#[test]
+fn what_is_given_beside_a_request_overrules_nothing() {
+    let world = World::up(&[("a.txt", "a\n")]);
+    let name = text(&world.list(&["repo", "list"])[0]["name"]);
+    let given = [
+        "--repo",
+        &name,
+        "--class",
+        "docs",
+        "--priority",
+        "high",
+        "--accept",
+        "it reads well",
+        "--accept",
+        "no typo",
+    ];
+    let sentence: Vec<_> = ["request", "Fix the typo in a.txt"]
+        .iter()
+        .chain(&given)
+        .copied()
+        .collect();
+    let elsewhere = world.hyperion.clone().inside(world.hyperion.user_home());
+    let filed = elsewhere
+        .run(&[&sentence[..], &["--format", "json"]].concat())
+        .code(0)
+        .json();
+    let said = |id: &Value| {
+        let detail = world.request(&text(id));
+        json!([
+            detail["repo"],
+            detail["class"],
+            detail["priority"],
+            detail["acceptance"]
+        ])
+    };
+    let wanted = json!([name, "docs", "high", ["it reads well", "no typo"]]);
+    assert_eq!(said(&items(&filed)[0]["id"]), wanted);
+
+    // The class of this file is its own.
+    let request = makes("b");
+    let filed = world
+        .file_with(&request, &["--priority", "high"])
+        .code(0)
+        .json();
+    let detail = world.request(&text(&items(&filed)[0]["id"]));
+    assert_eq!(
+        json!([detail["class"], detail["priority"]]),
+        json!(["feature", "high"])
+    );
+    let refused = world.file_with(&request, &["--class", "docs"]).code(2);
+    assert!(
+        refused.stderr.contains("/class: the file says \"feature\"")
+            && refused.stderr.contains("says \"docs\""),
+        "{}",
+        refused.stderr
+    );
+    let unknown = world
+        .run(&["request", "Fix the typo in a.txt", "--class", "chore"])
+        .code(2);
+    assert!(
+        unknown.stderr.contains("expected one of `feature`"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+// R1: what says nothing, or would steer a terminal, is no request.
+#[test]
+fn nothing_and_control_characters_are_no_request() {
+    let world = World::up(&[("a.txt", "a\n")]);
+    for (sentence, said) in [
+        ("", "error: the request is empty\n"),
+        (" \t\n", "error: the request is empty\n"),
+        (
+            "fix \u{1b}[2J it",
+            "error: the request has a control character (U+001B)\n",
+        ),
+    ] {
+        let refused = world.run(&["request", sentence]).code(2);
+        assert!(refused.stderr.starts_with(said), "{}", refused.stderr);
+    }
+    assert_eq!(world.list(&["request", "list"]), [json!(null); 0]);
 }
 
 // R1, S3: called off with everything that waits for it; what is over cannot be called off.

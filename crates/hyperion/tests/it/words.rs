@@ -115,7 +115,7 @@ fn the_road_in_words() {
     run(&["queue", "show", &text(&detail["entries"][0]["id"])]);
     run(&["rollback", &id, "--reason", "breaks the build", "--wait"]);
     run(&["request", "show", &id]);
-    insta::assert_snapshot!(rows, @r#"
+    insta::assert_snapshot!(rows, @"
     $ hyperion request ~/request.json --wait
       filed      request #
       planned    request #
@@ -180,6 +180,11 @@ fn the_road_in_words() {
       filed        # TIME by ada (cli)
       wanted       Retries grow without bound.
       accepted if  - delay never exceeds DURATION
+      scope        - Retries grow without bound
+      search for   - clamp
+                   - retry
+                   - delay
+                   - retries
       plan         1 of 1 step ended
                    1. T1 cap the delay: completed, change #
       outcome      completed in DURATION
@@ -263,6 +268,11 @@ fn the_road_in_words() {
       taken back   by request #
       wanted       Retries grow without bound.
       accepted if  - delay never exceeds DURATION
+      scope        - Retries grow without bound
+      search for   - clamp
+                   - retry
+                   - delay
+                   - retries
       plan         1 of 1 step ended
                    1. T1 cap the delay: completed, change #
       outcome      completed in DURATION
@@ -270,5 +280,5 @@ fn the_road_in_words() {
       checks       ✓ delays passed in DURATION
       approved by  ada (team-lead), # TIME, approval #
     [exit 0]
-    "#);
+    ");
 }

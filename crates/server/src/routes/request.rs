@@ -11,7 +11,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyperion_api::from_git::{Filed, FromGit};
 use hyperion_api::request::{
-    Answer as AnswerBody, Because, Brief, ErrorPlace, Plan as PlanView, Progress, Request as Wire,
+    Answer as AnswerBody, Because, Brief, ErrorPlace, Given, Plan as PlanView, Progress,
+    Request as Wire,
     RequestDetail, Step,
 };
 use hyperion_api::task_request::TaskRequest;
@@ -25,7 +26,8 @@ use hyperion_model::plan::Plan;
 use hyperion_model::request::{Request, Source, Status};
 use hyperion_model::{ChangeSetId, EntryId, Name, RequestId};
 use hyperion_store::Filter;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::page::{self, ListQuery, states};
 use super::{approval, change_set, queue, repo};
@@ -43,6 +45,14 @@ struct Filing {
     source: Option<Source>,
     #[serde(default)]
     agent: Option<Name>,
+    /// A JSON object: see [`Given`].
+    #[serde(default, deserialize_with = "as_json")]
+    given: Option<Given>,
+}
+
+fn as_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Given>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    serde_json::from_str(&text).map_err(|error| D::Error::custom(format!("given: {error}")))
 }
 
 pub(super) type Accepted<T> = Result<(StatusCode, Json<T>), Refusal>;
@@ -118,6 +128,7 @@ fn how<'a>(server: &'a Server, filing: &'a Filing) -> intake::Submitting<'a> {
         dry_run: filing.dry_run,
         source: filing.source.unwrap_or(Source::Http),
         agent: filing.agent.as_ref(),
+        given: filing.given.as_ref(),
     }
 }
 

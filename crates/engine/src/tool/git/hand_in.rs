@@ -150,6 +150,7 @@ pub(in crate::tool) fn hand_in(
         dry_run: false,
         source: Source::Mcp,
         agent: None,
+        given: None,
     };
     let filed = intake::submit_request(at.cx, request, &how)?;
     reached(Point::ToolHandedIn);

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
+use hyperion_engine::intake::check_sentence;
+
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -46,10 +48,7 @@ impl Source {
         if arg == "-" {
             return Ok(Self::Input);
         }
-        let named_as_file = path
-            .extension()
-            .is_some_and(|ending| ending == "json" || ending == "jsonl");
-        if named_as_file || exists(path) {
+        if is_named_as_file(path) || (!arg.is_empty() && exists(path)) {
             return Ok(Self::File(path.to_path_buf()));
         }
         let Some(text) = arg.to_str() else {
@@ -58,12 +57,28 @@ impl Source {
                 path.display()
             )));
         };
+        check_sentence(text).map_err(|problem| Failure::of_problem(&problem, |_| None))?;
         // One word is a mistyped file or command far more often than a request.
         if text.split_whitespace().count() < 2 {
             return Err(Failure::usage(format!("there is no file `{text}`, and a single word is no request"))
                 .hint("name a file, or write a sentence in quotes: hyperion request \"Fix the typo in README.md\""));
         }
         Ok(Self::Sentence(text.to_owned()))
+    }
+
+    /// Decides what an answer means: one word may be enough.
+    pub(super) fn of_answer(arg: &OsStr, cx: &Cx) -> Result<Self, Failure> {
+        match arg.to_str() {
+            Some(text) if text.trim().is_empty() => Err(Failure::usage("the answer is empty")),
+            Some(word) if word != "-" && !Self::is_file(Path::new(word), cx) => {
+                Ok(Self::Sentence(word.to_owned()))
+            }
+            _ => Self::of(arg, cx),
+        }
+    }
+
+    fn is_file(path: &Path, cx: &Cx) -> bool {
+        is_named_as_file(path) || cx.current_dir().join(path).exists()
     }
 
     /// Reads it.
@@ -96,6 +111,11 @@ impl Source {
             }
         }
     }
+}
+
+fn is_named_as_file(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ending| ending == "json" || ending == "jsonl")
 }
 
 fn read_file(shown: &Path, path: &Path) -> Result<Vec<u8>, Failure> {
@@ -152,9 +172,16 @@ mod tests {
         }
         let sentence = "Fix the typo in README.md";
         assert_eq!(decide(sentence).unwrap(), Source::Sentence(sentence.into()));
-        for word in ["shwo", "", "  ", "README.md"] {
+        for word in ["shwo", "README.md"] {
             assert!(decide(word).unwrap_err().contains("single word"), "{word}");
         }
+        for nothing in ["", " ", " \n\t"] {
+            assert_eq!(decide(nothing).unwrap_err(), "the request is empty");
+        }
+        assert_eq!(
+            decide("fix \u{1b}[2J it").unwrap_err(),
+            "the request has a control character (U+001B)"
+        );
     }
 
     #[test]
