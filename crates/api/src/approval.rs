@@ -49,6 +49,9 @@ pub struct Approval {
     pub request_id: Option<String>,
     /// The change set it is about.
     pub change_set_id: Option<String>,
+    /// The version of that change that was sent back before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_change_set_id: Option<String>,
     /// When it was asked.
     pub asked_at: String,
     /// When it expires.

@@ -162,6 +162,12 @@ pub struct ChangeSet {
     /// once they were purged.
     #[serde(default)]
     pub checks: Vec<String>,
+    /// The version of it that was sent back before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<String>,
+    /// Until when a new version may be handed in, where it was sent back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revise_by: Option<String>,
     /// Its items.
     pub items: Vec<Item>,
     /// The hunks of its patches that were not where the patch says; left out in lists.
@@ -187,14 +193,14 @@ pub struct ChangeSet {
     pub applied_at: Option<String>,
     /// When it was taken back.
     pub rolled_back_at: Option<String>,
-    /// Why it ended as it did.
+    /// Why it ended as it did, or what should be different where it was sent back.
     pub reason: Option<String>,
 }
 
 /// The text of a change set's diff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diff {
-    /// The unified diff of the accepted parts; redacted.
+    /// The unified diff of the accepted parts, or of what they do otherwise than the former version; redacted.
     pub unified_diff: String,
     /// Lines added.
     pub additions: u32,

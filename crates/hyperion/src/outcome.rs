@@ -14,6 +14,8 @@ pub(crate) enum Stage {
     Asks(Vec<String>),
     /// It waits for answers to its questions.
     Unclear,
+    /// It waits for a new version of what was sent back.
+    SentBack,
     /// It ended.
     Ended(Exit),
 }
@@ -32,8 +34,14 @@ pub(crate) fn stage(detail: &RequestDetail) -> Stage {
         "awaiting_approval" if !request.waiting_approvals.is_empty() => {
             Stage::Asks(request.waiting_approvals.clone())
         }
+        "awaiting_approval" if is_sent_back(detail) => Stage::SentBack,
         _ => Stage::GoesOn,
     }
+}
+
+fn is_sent_back(detail: &RequestDetail) -> bool {
+    let mut sets = detail.change_sets.iter();
+    sets.any(|set| set.status == "changes_requested")
 }
 
 /// Gives the status of what did not land; what only waited for something that failed does not count.

@@ -199,6 +199,7 @@ impl Progress {
                     ),
                 }
             }
+            "request.revised" => (plain("revised"), format!("request {id}")),
             "approval.expiring" => (
                 waits("hurry"),
                 format!("{name} expires soon: hyperion approval show {id}"),

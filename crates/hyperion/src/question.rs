@@ -51,7 +51,7 @@ pub(crate) async fn ask(session: &Session<'_>, id: &str) -> anyhow::Result<Answe
             _ => " / [u]nmasked diff",
         };
         let prompt = format!(
-            "{prompt} [y]es / [n]o / [r]equest changes (ends it with your comment) / [d]iff{unmasked} / [l]ater: "
+            "{prompt} [y]es / [n]o / [r]equest changes (sends it back with your comment) / [d]iff{unmasked} / [l]ater: "
         );
         let Some(answer) = output.ask(&prompt).await else {
             return Ok(Answered::Later);

@@ -89,6 +89,13 @@ fn waits_for(detail: &RequestDetail) -> String {
         text.push_str(&view::hint(&format!("hyperion request answer {id} \"…\"")));
         return text;
     }
+    if let Stage::SentBack = stage(detail) {
+        let mut text = format!("Request {id} waits for a new version of what was sent back:\n");
+        for next in view::request::next_steps(detail) {
+            text.push_str(&format!("  - {next}\n"));
+        }
+        return text;
+    }
     let approvals = &detail.request.waiting_approvals;
     let paused = detail
         .entries
@@ -146,7 +153,7 @@ impl Waiting {
                     self.rest(session, Duration::ZERO).await;
                     return Ok((detail, exit));
                 }
-                Stage::Unclear => return Ok((detail, Exit::Waiting)),
+                Stage::Unclear | Stage::SentBack => return Ok((detail, Exit::Waiting)),
                 Stage::Asks(approvals) => {
                     let asked = match approvals.first() {
                         Some(first) if session.cx().output.is_interactive() => {

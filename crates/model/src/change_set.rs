@@ -26,6 +26,8 @@ moves! {
         Pending = "pending" open;
         /// Judged; waits for an approval, or for policy's answer to be carried out.
         Previewing = "previewing" open;
+        /// Sent back by a person; waits for a new version.
+        ChangesRequested = "changes_requested" open;
         /// May land.
         Approved = "approved" open;
         /// In the merge queue.
@@ -44,11 +46,15 @@ moves! {
         Expired = "expired" closed;
         /// Called off.
         Cancelled = "cancelled" closed;
+        /// A new version took its place.
+        Superseded = "superseded" closed;
     }
     verbs {
         Assess = "be assessed": [Pending] => Previewing;
         DecideItem = "have an item decided": [Pending Previewing] => Pending;
         Ask = "be asked about": [Previewing] => Previewing;
+        RequestChanges = "be sent back": [Previewing] => ChangesRequested;
+        Supersede = "be superseded": [Pending Previewing ChangesRequested Approved] => Superseded;
         Approve = "be approved": [Previewing] => Approved;
         Queue = "be queued": [Approved] => Queued;
         QueueDryRun = "be queued for a dry run": [Previewing] => Queued;
@@ -57,9 +63,9 @@ moves! {
         Land = "land": [Dispatching] => Landed;
         RollBack = "be rolled back": [Landed] => RolledBack;
         Reject = "be rejected": [Pending Previewing] => Rejected;
-        Fail = "fail": [Pending Previewing Approved Queued] => Failed;
-        Expire = "expire": [Previewing] => Expired;
-        Cancel = "be cancelled": [Pending Previewing Approved Queued] => Cancelled;
+        Fail = "fail": [Pending Previewing ChangesRequested Approved Queued] => Failed;
+        Expire = "expire": [Previewing ChangesRequested] => Expired;
+        Cancel = "be cancelled": [Pending Previewing ChangesRequested Approved Queued] => Cancelled;
         Requeue = "be queued again": [Failed] => Queued;
     }
 }
@@ -152,6 +158,9 @@ pub struct Proposal {
     /// The blob with its summary alone, which stays when the document goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<Digest>,
+    /// The version of it that was sent back before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<ChangeSetId>,
     /// Its items, in order.
     pub items: Vec<Item>,
     /// Whether it is to land nothing.
@@ -215,11 +224,14 @@ pub struct ChangeSet {
     pub entry: Option<EntryId>,
     /// The commit it landed as.
     pub commit: Option<GitId>,
-    /// Why it ended as it did.
+    /// Why it ended as it did, or was sent back.
     pub reason: Option<ShortText>,
     /// Why it failed, for whoever decides what to do next.
     #[serde(default)]
     pub cause: Option<Cause>,
+    /// Until when a new version may be handed in, once it was sent back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revise_by: Option<Time>,
 }
 
 impl ChangeSet {
@@ -260,7 +272,11 @@ impl Machine for ChangeSet {
     type Event = Event;
     const NOUN: Noun = Noun::ChangeSet;
 
-    fn decide(state: Option<&Self>, command: &Command, _: &Stamp) -> Result<Vec<Event>, Refusal> {
+    fn decide(
+        state: Option<&Self>,
+        command: &Command,
+        stamp: &Stamp,
+    ) -> Result<Vec<Event>, Refusal> {
         let set = match (state, command) {
             (None, Command::Propose { id, proposal }) => {
                 if proposal.items.len() > MAX_ITEMS {
@@ -371,7 +387,22 @@ impl Machine for ChangeSet {
                     reason: reason.clone(),
                 },
             ),
-            Command::Expire => (Verb::Expire, Event::Expired {}),
+            Command::RequestChanges { reason, revise_by } => (
+                Verb::RequestChanges,
+                Event::ChangesRequested {
+                    reason: reason.clone(),
+                    revise_by: *revise_by,
+                },
+            ),
+            Command::Supersede => (Verb::Supersede, Event::Superseded {}),
+            Command::Expire => {
+                if set.revise_by.is_some_and(|until| stamp.time < until) {
+                    return Err(Refusal::Inconsistent(
+                        "a new version may still be handed in",
+                    ));
+                }
+                (Verb::Expire, Event::Expired {})
+            }
             Command::Cancel { reason } => (
                 Verb::Cancel,
                 Event::Cancelled {
@@ -406,6 +437,7 @@ impl Machine for ChangeSet {
                     commit: None,
                     reason: None,
                     cause: None,
+                    revise_by: None,
                 });
             }
             (None, _) => return Err(out_of_order(Noun::ChangeSet, false)),
@@ -471,6 +503,12 @@ impl Machine for ChangeSet {
                 set.reason = Some(reason.clone());
                 Verb::Fail
             }
+            Event::ChangesRequested { reason, revise_by } => {
+                set.reason = Some(reason.clone());
+                set.revise_by = Some(*revise_by);
+                Verb::RequestChanges
+            }
+            Event::Superseded {} => Verb::Supersede,
             Event::Expired {} => Verb::Expire,
             Event::Cancelled { reason } => {
                 set.reason = Some(reason.clone());

@@ -245,6 +245,10 @@ impl Machine for Plan {
                     change_set: *change_set,
                 }
             }
+            Command::ReviseStep { number } => {
+                step::revise(standing(number)?)?;
+                Event::StepRevised { number: *number }
+            }
             Command::CompleteStep { number } => {
                 step::complete(standing(number)?)?;
                 Event::StepCompleted { number: *number }
@@ -357,6 +361,7 @@ impl Machine for Plan {
             Event::Reopened {} => Verb::Reopen,
             Event::StepStarted { number, .. }
             | Event::StepHandedIn { number, .. }
+            | Event::StepRevised { number }
             | Event::StepCompleted { number }
             | Event::StepSkipped { number, .. }
             | Event::StepFailed { number, .. }
@@ -400,6 +405,10 @@ fn apply_step(step: &mut Step, event: &Event, now: Time) -> Result<(), Refusal> 
         Event::StepHandedIn { change_set, .. } => {
             step.change_set = Some(*change_set);
             step::hand_in(step.status)?
+        }
+        Event::StepRevised { .. } => {
+            step.change_set = None;
+            step::revise(step.status)?
         }
         Event::StepCompleted { .. } => step::complete(step.status)?,
         Event::StepSkipped { reason, .. } => {

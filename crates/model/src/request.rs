@@ -39,6 +39,7 @@ moves! {
         Start = "start": [Planned] => Running;
         Wait = "wait for approval": [Running] => AwaitingApproval;
         Resume = "go on": [AwaitingApproval] => Running;
+        Revise = "be revised": [Running AwaitingApproval] => Running;
         Complete = "complete": [Running AwaitingApproval] => Completed;
         PartlyLand = "end partly landed": [Running AwaitingApproval] => PartlyLanded;
         Fail = "fail": [Pending Planned Running AwaitingApproval] => Failed;
@@ -133,6 +134,9 @@ pub enum Outcome {
 /// The most answers a request may be given.
 pub const MAX_ANSWERS: usize = 20;
 
+/// How often new versions of its changes may be handed in.
+pub const MAX_REVISIONS: usize = 20;
+
 /// A request's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -154,6 +158,9 @@ pub struct Request {
     pub questions: Option<Digest>,
     /// The blobs with the answers, oldest first.
     pub answers: Vec<Digest>,
+    /// The blobs with the new versions of its changes, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<Digest>,
     /// The blob with the brief.
     pub brief: Option<Digest>,
     /// Its plan.
@@ -199,6 +206,11 @@ pub enum Command {
     Wait,
     /// Notes that work goes on.
     Resume,
+    /// Goes on with a new version of changes that were sent back.
+    Revise {
+        /// The blob with the new version.
+        revision: Digest,
+    },
     /// Ends it.
     Finish {
         /// How.
@@ -265,6 +277,12 @@ pub enum Event {
     Progressed {
         /// Whether it waits for a person now.
         awaiting_approval: bool,
+    },
+    /// A new version of changes that were sent back was handed in.
+    #[serde(rename = "request.revised")]
+    Revised {
+        /// The blob with the new version.
+        revision: Digest,
     },
     /// It ended with something landed.
     #[serde(rename = "request.completed")]
@@ -357,6 +375,19 @@ impl Machine for Request {
                     awaiting_approval: false,
                 },
             ),
+            Command::Revise { revision } => {
+                if request.revisions.len() >= MAX_REVISIONS {
+                    return Err(Refusal::Limit {
+                        what: "revisions of one request",
+                        given: request.revisions.len() + 1,
+                        max: MAX_REVISIONS,
+                    });
+                }
+                let revised = Event::Revised {
+                    revision: *revision,
+                };
+                (Verb::Revise, revised)
+            }
             Command::Finish {
                 outcome,
                 summary,
@@ -410,6 +441,7 @@ impl Machine for Request {
                     finished_at: None,
                     questions: None,
                     answers: Vec::new(),
+                    revisions: Vec::new(),
                     brief: None,
                     plan: None,
                     summary: None,
@@ -429,6 +461,10 @@ impl Machine for Request {
             Event::Clarified { answer } => {
                 request.answers.push(*answer);
                 Verb::Answer
+            }
+            Event::Revised { revision } => {
+                request.revisions.push(*revision);
+                Verb::Revise
             }
             Event::Planned { plan, brief } => {
                 request.plan = Some(*plan);
@@ -489,6 +525,7 @@ impl Machine for Request {
         let mut blobs = vec![self.submission.document];
         blobs.extend(self.questions);
         blobs.extend(&self.answers);
+        blobs.extend(&self.revisions);
         blobs.extend(self.brief);
         blobs.extend(self.summary);
         blobs.extend(self.submission.title);

@@ -205,6 +205,7 @@ impl Life {
             agent: name("scripted"),
             base_commit: git(1),
             base_tree: git(2),
+            supersedes: None,
             document: self.change().digest,
             title: Some(self.title().digest),
             items: vec![Item {

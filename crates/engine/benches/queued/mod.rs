@@ -133,6 +133,7 @@ fn unit(place: &Place, come: Come, blob: &NewBlob) -> Vec<Command> {
         agent: name("scripted"),
         base_commit: tip.clone(),
         base_tree: tree.clone(),
+        supersedes: None,
         document: blob.digest,
         title: None,
         items: vec![changed_file()],

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Approval, Status};
 use hyperion_model::change_set::{self, Basis, ChangeSet};
-use hyperion_model::request::Request;
+use hyperion_model::request::{MAX_REVISIONS, Request};
 use hyperion_model::{Command, Name, ShortText, Time};
 use hyperion_store::{Filter, StoreError};
 
@@ -25,6 +25,8 @@ pub(crate) struct Approvals {
     name: Name,
     woken: Woken,
     seen: Option<Seen>,
+    /// Since when no time passed that nobody saw pass.
+    seen_since: Option<Time>,
 }
 
 impl Approvals {
@@ -33,6 +35,7 @@ impl Approvals {
             name,
             woken: Woken::with_all::<ChangeSet>(),
             seen: None,
+            seen_since: None,
         }
     }
 
@@ -43,6 +46,8 @@ impl Approvals {
         if unseen && self.seen.is_some() {
             tracing::warn!(%now, "the clock jumped; questions whose time passed with it get some more");
         }
+        let seen_since = self.seen_since.filter(|_| !unseen).unwrap_or(now);
+        self.seen_since = Some(seen_since);
         let soon = now + cx.settings.approval_warn_before;
         let due = cx.store.due::<Approval>(soon, BATCH)?.rows;
         let mut worked = false;
@@ -56,6 +61,29 @@ impl Approvals {
                 vec![],
             )?;
             worked = true;
+        }
+        let sent_back = Filter::open().status(change_set::Status::ChangesRequested.name());
+        let sent_back = cx.store.list::<ChangeSet>(&sent_back.limit(BATCH))?.rows;
+        let grace = (cx.settings.approval_ttl / 10).min(approval::MAX_GRACE);
+        let mut next_end = None;
+        for set in &sent_back {
+            let Some(end) = end_of_revision(set, seen_since, grace) else {
+                continue;
+            };
+            if now < end {
+                next_end = Some(next_end.map_or(end, |next: Time| next.min(end)));
+                continue;
+            }
+            let expire = vec![Command::ChangeSet(set.id, change_set::Command::Expire)];
+            match cx
+                .execute(cx.stamp(&self.name), expire, vec![])
+                .map_err(Problem::from)
+            {
+                Ok(_) => worked = true,
+                // A new version came, or it was called off, in this very moment.
+                Err(problem) if problem.status < 500 => worked = true,
+                Err(problem) => return Err(problem.into()),
+            }
         }
         if worked {
             return Ok(Progress::Worked);
@@ -71,9 +99,26 @@ impl Approvals {
             approval.deadline().unwrap_or(announce_at)
         });
         Ok(Progress::Idle {
-            wake_at: next.min(),
+            wake_at: next.chain(next_end).min(),
         })
     }
+}
+
+/// Says until when a new version of a change that was sent back may come; some time is left where nobody saw its end pass.
+pub(crate) fn end_of_revision(set: &ChangeSet, seen_since: Time, grace: Duration) -> Option<Time> {
+    let end = set.revise_by?;
+    (set.status == change_set::Status::ChangesRequested).then(|| match end < seen_since {
+        true => seen_since + grace,
+        false => end,
+    })
+}
+
+/// Tells whether a new version of a change may be handed in: not without end, and not of what Hyperion itself takes back.
+fn may_be_revised(look: &impl Look, set: &ChangeSet) -> Result<bool, Error> {
+    let request = look.get::<Request>(set.proposal.request)?;
+    Ok(request.is_some_and(|request| {
+        request.submission.rolls_back.is_none() && request.revisions.len() < MAX_REVISIONS
+    }))
 }
 
 /// Whoever asks for a rollback has decided it, if their role reaches and it leaves alone what guards the repository;
@@ -143,6 +188,21 @@ pub(crate) fn outcome(look: &impl Look, set: &ChangeSet) -> Result<Option<Vec<Co
     let command = match approval.status {
         Status::Pending => return Ok(None),
         Status::Approved => change_set::Command::Approve(Basis::Approval { approval: id }),
+        Status::Rejected if changes && may_be_revised(look, set)? => {
+            let time = approval
+                .question
+                .expires_at
+                .duration_since(approval.asked_at);
+            let decided_at = approval
+                .verdict
+                .as_ref()
+                .map_or(approval.asked_at, |by| by.at);
+            change_set::Command::RequestChanges {
+                reason: said.unwrap_or_else(|| ShortText::cut("changes were requested")),
+                // As much time as there was to decide.
+                revise_by: decided_at + Duration::try_from(time).unwrap_or_default(),
+            }
+        }
         Status::Rejected => {
             let said = said.map(|said| format!(": {said}")).unwrap_or_default();
             let what = if changes {

@@ -8,6 +8,7 @@ use hyperion_model::approval::{Approval, Status};
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::plan::Plan;
 use hyperion_model::request::Request;
+use hyperion_model::run::Run;
 use hyperion_model::{ChangeFacts, Digest};
 use hyperion_policy::{Assessment, Rules, assess};
 use hyperion_store::Filter;
@@ -59,8 +60,13 @@ pub(crate) fn judge(
     Ok((facts, assessment))
 }
 
-/// Finds what a change was made for.
-fn assignment(cx: &Cx, set: &ChangeSet) -> Result<Option<Assignment>, Error> {
+/// Finds what a change was made for; a new version may have been made for something else than its plan says.
+pub(crate) fn assignment(cx: &Cx, set: &ChangeSet) -> Result<Option<Assignment>, Error> {
+    if set.proposal.supersedes.is_some()
+        && let Some(run) = cx.store.get::<Run>(set.proposal.run)?
+    {
+        return cx.read_json(run.spec);
+    }
     let Some(plan) = cx.store.get::<Plan>(set.proposal.plan)? else {
         return Ok(None);
     };

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use hyperion_api::change_request::ChangeRequest;
 use hyperion_fault::{Point, reached};
 use hyperion_git::Oid;
-use hyperion_model::change_set::{self, Item, Proposal, item};
+use hyperion_model::change_set::{self, ChangeSet, Item, Proposal, item};
 use hyperion_model::plan::{self, Plan, Step};
 use hyperion_model::request::Request;
 use hyperion_model::run::{self, Ending, Run};
 use hyperion_model::{ChangeSetId, Command, Digest, ItemId, Name};
+use hyperion_store::Filter;
 
 use super::{Made, MadeItem, Side, item_diff, mode_bits, operation};
 use crate::cx::json_blob;
@@ -74,6 +75,7 @@ pub(crate) fn propose(
         document: document.digest,
         title: Some(title.digest),
         items: made.items.iter().map(|made| item_of(cx, made)).collect(),
+        supersedes: superseded(cx, plan, step)?,
         dry_run: asked.submission.dry_run,
     };
     // The change set names the tree it builds on, which may have been made for it: that has to be durable first.
@@ -100,6 +102,18 @@ pub(crate) fn propose(
     cx.execute(cx.stamp(part), commands, vec![document, title])?;
     reached(Point::ChangeProposed);
     Ok(())
+}
+
+/// Finds the version of a step's change that the next one takes the place of.
+fn superseded(cx: &Cx, plan: &Plan, step: &Step) -> Result<Option<ChangeSetId>, Error> {
+    let of_plan = Filter::default()
+        .parent(plan.id.uuid())
+        .newest()
+        .limit(1000);
+    let superseded = of_plan.status(change_set::Status::Superseded.name());
+    let sets = cx.store.list::<ChangeSet>(&superseded)?.rows;
+    let former = sets.iter().find(|set| set.proposal.step == step.number);
+    Ok(former.map(|set| set.id))
 }
 
 /// Fills in both hashes of every change, so that what is stored is complete.

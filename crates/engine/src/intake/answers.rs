@@ -9,6 +9,7 @@ use super::Questions;
 use super::errors::Errors;
 use super::json::Strict;
 use super::parse::{MAX_BYTES, claimed, in_words, pointer};
+use super::revise::revisions;
 use crate::{Cx, Error};
 
 /// Answers a request's questions.
@@ -62,20 +63,25 @@ fn check_shape(text: &str) -> Result<(), Problem> {
 
 /// Reads the answers to a request, oldest first.
 pub fn answers(cx: &Cx, request: &Request) -> Result<Vec<String>, Error> {
+    texts(cx, &request.answers)
+}
+
+pub(super) fn texts(cx: &Cx, blobs: &[Digest]) -> Result<Vec<String>, Error> {
     let text = |digest: &Digest| {
         let bytes = cx.store.blob(*digest)?.unwrap_or_default();
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
-    request.answers.iter().map(text).collect()
+    blobs.iter().map(text).collect()
 }
 
-/// Gives a request's tasks, with those that its answers brought.
+/// Gives a request's tasks, with those that its answers and revisions brought.
 pub(crate) fn tasks_with_answers(
     cx: &Cx,
     request: &Request,
     document: TaskRequest,
 ) -> Result<Vec<task_request::Task>, Error> {
-    Ok(with_answers(document.tasks, &answers(cx, request)?))
+    let answered = with_answers(document.tasks, &answers(cx, request)?);
+    Ok(with_answers(answered, &revisions(cx, request)?))
 }
 
 /// Puts the tasks of answers in place of those with the same id, or behind the others.

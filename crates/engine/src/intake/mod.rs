@@ -19,6 +19,7 @@ mod ownership;
 mod parse;
 mod place;
 mod reconciler;
+mod revise;
 mod secret;
 mod signature;
 mod submit;
@@ -34,6 +35,10 @@ pub use from_git::{FiledWork, submit_from_git};
 pub use from_outside::{FiledChange, submit_change};
 pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
+pub use revise::revise;
+#[cfg(test)]
+pub(crate) use revise::revise_commands;
+pub(crate) use revise::revised_assignment;
 pub use signature::SigningKey;
 pub use submit::{Submitting, brief, check_sentence, submit, submit_text};
 pub(crate) use submit::{keyed_id, submit_request};

@@ -24,6 +24,7 @@ use super::document::plan_document;
 use crate::change_set::{For, HandedIn, materialise, propose, stack};
 use crate::cx::json_blob;
 use crate::error::{chain, oid};
+use crate::intake::revised_assignment;
 use crate::look::Look;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
@@ -144,7 +145,8 @@ impl Dispatch {
                     self.start(cx, plan, step)?;
                     worked += 1;
                 }
-                step::Status::InProgress if step.change_set.is_none() => {
+                // What it builds on may be on its way in a new version.
+                step::Status::InProgress if step.change_set.is_none() && ready(plan, step) => {
                     let Some(run) = step.run else { continue };
                     let Some(run) = cx.store.get::<Run>(run)? else {
                         continue;
@@ -195,13 +197,15 @@ fn brief(cx: &Cx, plan: &Plan, step: &Step) -> Result<Brief, Error> {
         .store
         .get::<Request>(plan.request)?
         .ok_or_else(|| Error::Missing(format!("request {}", plan.request)))?;
-    let document = plan_document(cx, plan.document)?
-        .ok_or_else(|| Error::Missing(format!("the assignments of plan {}", plan.id)))?;
-    let assignment = document
-        .assignments
-        .into_iter()
-        .find(|assignment| assignment.step_id == step.number)
-        .ok_or_else(|| Error::Missing(format!("the assignment of step {}", step.number)))?;
+    let assignment = match revised_assignment(cx, &request, step.number)? {
+        Some(revised) => revised,
+        None => plan_document(cx, plan.document)?
+            .ok_or_else(|| Error::Missing(format!("the assignments of plan {}", plan.id)))?
+            .assignments
+            .into_iter()
+            .find(|assignment| assignment.step_id == step.number)
+            .ok_or_else(|| Error::Missing(format!("the assignment of step {}", step.number)))?,
+    };
     let opened = cx.repos.open(cx, plan.repo)?;
     Ok(Brief {
         request,

@@ -172,6 +172,11 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<Failed>, Error> {
     let reason = match set.status {
         change_set::Status::Rejected => Some(because("rejected")),
         change_set::Status::Failed => Some(because("failed")),
+        change_set::Status::Expired if set.revise_by.is_some() => {
+            let wanted = because("changes were requested");
+            let why = format!("no new version came in time; wanted was: {wanted}");
+            Some(ShortText::cut(&why))
+        }
         change_set::Status::Expired => Some(ShortText::cut("nobody decided in time")),
         change_set::Status::Cancelled => Some(because("cancelled")),
         change_set::Status::Queued => match set
@@ -193,6 +198,8 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<Failed>, Error> {
         },
         change_set::Status::Pending
         | change_set::Status::Previewing
+        | change_set::Status::ChangesRequested
+        | change_set::Status::Superseded
         | change_set::Status::Approved
         | change_set::Status::Dispatching
         | change_set::Status::Landed

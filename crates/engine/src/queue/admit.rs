@@ -12,6 +12,7 @@ use hyperion_model::{
 };
 use hyperion_store::Filter;
 
+use crate::change_set::assignment;
 use crate::cx::json_blob;
 use crate::look::Look;
 use crate::plan::plan_document;
@@ -108,8 +109,7 @@ fn admit_each(
         let Some(depends_on) = entries_before(cx, plan, set.proposal.step, &made)? else {
             continue;
         };
-        let (id, (commands, blobs)) =
-            enqueue(cx, plan, request, std::slice::from_ref(set), depends_on)?;
+        let (id, (commands, blobs)) = enqueue(cx, request, std::slice::from_ref(set), depends_on)?;
         made.insert(set.id, id);
         together.0.extend(commands);
         together.1.extend(blobs);
@@ -126,7 +126,7 @@ fn admit_together(
     if !is_complete(plan, sets) {
         return Ok(None);
     }
-    let (_, deed) = enqueue(cx, plan, request, sets, vec![])?;
+    let (_, deed) = enqueue(cx, request, sets, vec![])?;
     Ok(Some(deed))
 }
 
@@ -176,12 +176,11 @@ pub(crate) fn entries_before(
 
 fn enqueue(
     cx: &Cx,
-    plan: &Plan,
     request: &Request,
     sets: &[ChangeSet],
     depends_on: Vec<EntryId>,
 ) -> Result<(EntryId, Deed), Error> {
-    let checks = task_checks(cx, plan, sets)?;
+    let checks = task_checks(cx, sets)?;
     let digest = checks.as_ref().map(|blob| blob.digest);
     let id = cx.id(EntryId::new);
     let commands = commands(id, request, sets, depends_on, digest);
@@ -224,19 +223,16 @@ pub(crate) fn commands(
 }
 
 /// Collects the checks that the tasks of some change sets add to the repository's.
-fn task_checks(cx: &Cx, plan: &Plan, sets: &[ChangeSet]) -> Result<Option<NewBlob>, Error> {
-    let Some(document) = plan_document(cx, plan.document)? else {
-        return Ok(None);
-    };
-    let checks: Vec<String> = document
-        .assignments
-        .iter()
-        .filter(|assignment| {
-            sets.iter()
-                .any(|set| set.proposal.step == assignment.step_id)
-        })
-        .flat_map(|assignment| assignment.checks.iter().cloned())
-        .collect();
+fn task_checks(cx: &Cx, sets: &[ChangeSet]) -> Result<Option<NewBlob>, Error> {
+    let mut checks = Vec::new();
+    for set in sets {
+        let assignment = assignment(cx, set)?;
+        checks.extend(
+            assignment
+                .map(|assignment| assignment.checks)
+                .unwrap_or_default(),
+        );
+    }
     if checks.is_empty() {
         Ok(None)
     } else {

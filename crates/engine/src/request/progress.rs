@@ -125,10 +125,13 @@ pub(crate) fn ending(plan: &Plan) -> (Outcome, Option<ShortText>) {
     )
 }
 
-/// Tells whether a question waits, and nothing of the request can go on before it is answered.
+/// Tells whether a question or a change that was sent back waits, and nothing of the request can go on before it is answered.
 fn waits_for_a_person(look: &impl Look, request: &Request, plan: &Plan) -> Result<bool, Error> {
     let open = Filter::open().request(request.id).limit(1);
-    if look.count::<Approval>(&open)? == 0 {
+    let sent_back = open
+        .clone()
+        .status(change_set::Status::ChangesRequested.name());
+    if look.count::<Approval>(&open)? == 0 && look.count::<ChangeSet>(&sent_back)? == 0 {
         return Ok(false);
     }
     if look.count::<Run>(&open)? > 0 {
@@ -142,13 +145,16 @@ fn waits_for_a_person(look: &impl Look, request: &Request, plan: &Plan) -> Resul
         .request(request.id)
         .status(change_set::Status::Pending.name())
         .status(change_set::Status::Approved.name())
-        .status(change_set::Status::Previewing.name());
+        .status(change_set::Status::Previewing.name())
+        .status(change_set::Status::ChangesRequested.name());
     let sets = look.open_rows::<ChangeSet>(&moving)?;
     let held = held_up(request, plan, &sets);
     let goes_on = |set: &ChangeSet| match set.status {
         change_set::Status::Pending => true,
         change_set::Status::Approved => !held.contains(&set.proposal.step),
         change_set::Status::Previewing
+        | change_set::Status::ChangesRequested
+        | change_set::Status::Superseded
         | change_set::Status::Queued
         | change_set::Status::Dispatching
         | change_set::Status::Landed
@@ -167,12 +173,17 @@ fn waits_for_a_person(look: &impl Look, request: &Request, plan: &Plan) -> Resul
         .all(|entry| entry.status == entry::Status::Blocked))
 }
 
-/// Gives the steps whose change cannot reach the queue before a question is answered: it is about that change, about
+/// Gives the steps whose change cannot reach the queue before a question is answered or a new version comes: of that change, of
 /// one that it depends on, or about any other where all land together.
 fn held_up(request: &Request, plan: &Plan, sets: &[ChangeSet]) -> BTreeSet<u32> {
     let mut held: BTreeSet<u32> = sets
         .iter()
-        .filter(|set| set.status == change_set::Status::Previewing)
+        .filter(|set| {
+            matches!(
+                set.status,
+                change_set::Status::Previewing | change_set::Status::ChangesRequested
+            )
+        })
         .map(|set| set.proposal.step)
         .collect();
     if request.submission.atomic && !held.is_empty() {

@@ -32,6 +32,7 @@ pub(super) struct Engine {
     pub(super) pending: Option<Pending>,
     turn: usize,
     seen: Option<Seen>,
+    seen_since: Option<Time>,
     pub(super) leases: HashMap<EntryId, Held>,
     pub(super) not_before: HashMap<EntryId, Time>,
     pub(super) stages: HashMap<EntryId, Stage>,
@@ -106,6 +107,7 @@ impl Engine {
             pending: None,
             turn: 0,
             seen: None,
+            seen_since: None,
             leases: HashMap::new(),
             not_before: HashMap::new(),
             stages: HashMap::new(),
@@ -286,7 +288,7 @@ impl World {
                     step::Status::Pending if ready(plan, step) => {
                         return Some(self.start_step(plan, step.number));
                     }
-                    step::Status::InProgress if step.change_set.is_none() => {
+                    step::Status::InProgress if step.change_set.is_none() && ready(plan, step) => {
                         let run = step
                             .run
                             .and_then(|run| self.facts.state::<Run>(run.uuid()))
@@ -367,6 +369,7 @@ impl World {
             base_commit: request.submission.base.clone(),
             base_tree,
             document: digest(&[9]),
+            supersedes: None,
             items,
             dry_run: request.submission.dry_run,
         };
@@ -557,6 +560,16 @@ impl World {
         let soon = self.now + WARN_BEFORE;
         let look = Seen::new(self.now, Some(self.since_boot));
         let unseen = Seen::is_unseen(engine.seen, look);
+        let since = engine.seen_since.filter(|_| !unseen).unwrap_or(self.now);
+        engine.seen_since = Some(since);
+        let grace = (TTL / 10).min(approval::MAX_GRACE);
+        let late = |set: &&ChangeSet| {
+            reconciler::end_of_revision(set, since, grace).is_some_and(|end| end <= self.now)
+        };
+        if let Some(set) = self.facts.open::<ChangeSet>().find(late) {
+            let expire = Command::ChangeSet(set.id, change_set::Command::Expire);
+            return Some(Pending::new("approval", "end a revision", vec![expire]));
+        }
         let met = self
             .facts
             .open::<Approval>()

@@ -6,6 +6,7 @@ use hyperion_model::approval::{self, Approval};
 use hyperion_model::change_set::{self, ChangeSet, item};
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::facts::{Class, Priority};
+use hyperion_model::plan::Plan;
 use hyperion_model::request::{self, Request, Source, Submission};
 use hyperion_model::{
     Actor, ApprovalId, Command, Decision, Digest, EntryId, Level, RequestId, Role, ShortText,
@@ -13,6 +14,7 @@ use hyperion_model::{
 
 use super::world::{Document, Task, World, digest, name};
 use crate::change_set::cancel_question;
+use crate::intake::revise_commands;
 use crate::queue::retry;
 use crate::request::cancel;
 use crate::rollback;
@@ -79,7 +81,7 @@ impl World {
                 self.look_around(who);
                 None
             }
-            30..=34 => self.answer(),
+            30..=34 => self.answer().or_else(|| self.revise()),
             35..=69 => self.decide(who),
             70..=77 => self.decide_item(&actor),
             78..=80 => self.call_off(who),
@@ -205,6 +207,31 @@ impl World {
             answer: digest(&[16]),
         };
         Some(("answer", vec![Command::Request(id, answer)]))
+    }
+
+    /// Hands in a new version of a change that was sent back; now and then of all of a request that were.
+    fn revise(&mut self) -> Option<(&'static str, Vec<Command>)> {
+        let sent_back = |set: &&ChangeSet| set.status == change_set::Status::ChangesRequested;
+        let set = self.facts.open::<ChangeSet>().find(sent_back)?.clone();
+        let request = self.request_of(set.proposal.request);
+        let plan = self
+            .facts
+            .state::<Plan>(set.proposal.plan.uuid())
+            .unwrap()
+            .clone();
+        let mut steps = vec![set.proposal.step];
+        if self.dice.chance(50) {
+            let of_plan = self.facts.open::<ChangeSet>().filter(sent_back);
+            let of_plan = of_plan.filter(|other| other.proposal.plan == plan.id);
+            steps = of_plan.map(|set| set.proposal.step).collect();
+        }
+        for step in &steps {
+            let writes = self.task(*step).writes;
+            let document = self.documents.get_mut(&request.id).unwrap();
+            document.tasks[*step as usize - 1].writes = writes;
+        }
+        let commands = revise_commands(&self.facts, &request, &plan, &steps, digest(&[17])).ok()?;
+        Some(("revise", commands))
     }
 
     fn decide(&mut self, who: usize) -> Option<(&'static str, Vec<Command>)> {
@@ -387,6 +414,9 @@ impl World {
     pub(super) fn people_answer(&mut self) -> bool {
         let ada = self.people[0].actor.clone();
         if let Some((what, commands)) = self.answer() {
+            return self.commit(what, &ada, &commands, None).is_ok();
+        }
+        if let Some((what, commands)) = self.revise() {
             return self.commit(what, &ada, &commands, None).is_ok();
         }
         let Some((id, digest)) = self.any_question() else {

@@ -249,12 +249,15 @@ impl Watch {
             change_set::Event::Expired {} => {
                 let set = world.set(id);
                 let approval = set.approval.unwrap();
-                assert_eq!(
-                    self.decided.get(&approval),
-                    Some(&approval::Status::Expired)
-                );
+                let decided = match set.revise_by {
+                    None => approval::Status::Expired,
+                    Some(_) => approval::Status::Rejected,
+                };
+                assert_eq!(self.decided.get(&approval), Some(&decided));
             }
             change_set::Event::RolledBack { .. } => world.count("rolled back"),
+            change_set::Event::ChangesRequested { .. } => world.count("sent back"),
+            change_set::Event::Superseded {} => world.count("superseded"),
             _ => {}
         }
     }

@@ -108,14 +108,20 @@ struct RejectArgs {
 }
 
 /// Send it back with what should be different
+///
+/// The request stays open: `hyperion request revise` hands a new version in, and that is asked anew.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  hyperion approval request-changes 1a2b3c4d \"name the constant\"")]
+  hyperion approval request-changes 1a2b3c4d --reason \"name the constant\"")]
 struct RequestChangesArgs {
     /// The approval
     id: IdArg,
-    /// What should be different
-    comment: String,
+    /// What should be different; the same as --reason
+    #[arg(required_unless_present = "reason")]
+    comment: Option<String>,
+    /// What should be different, in one line
+    #[arg(long, value_name = "TEXT", conflicts_with = "comment")]
+    reason: Option<String>,
     #[command(flatten)]
     decide: DecideArgs,
 }
@@ -149,8 +155,10 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         Command::RequestChanges(RequestChangesArgs {
             id,
             comment,
+            reason,
             decide: how,
         }) => {
+            let comment = comment.or(reason).unwrap_or_default();
             if comment.trim().is_empty() {
                 return Err(Failure::usage("say what should be different").into());
             }
@@ -244,6 +252,12 @@ async fn decide(
             return wait(session, std::slice::from_ref(request), format).await;
         }
         cx.output.show(format, &approval, decided)?;
+        if let (Format::Table, true, Some(request)) = (format, approval.changes_requested, &approval.request_id) {
+            cx.output.progress(&view::hint(&format!(
+                "hyperion request revise {} FILE hands a new version in",
+                short(request)
+            )));
+        }
         cx.keeps("The decision is kept; an engine that is up, the next command or `hyperion drain` carries it on.");
         Ok(Exit::Done)
     })

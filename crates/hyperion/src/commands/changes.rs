@@ -57,8 +57,11 @@ struct ShowArgs {
     /// The change
     id: IdArg,
     /// Leave the diff out
-    #[arg(long, conflicts_with = "diff_only")]
+    #[arg(long, conflicts_with_all = ["diff_only", "against_former"])]
     no_diff: bool,
+    /// Only what it does otherwise than the version that was sent back
+    #[arg(long, conflicts_with = "diff_only")]
+    against_former: bool,
     /// Nothing but the diff
     #[arg(long)]
     diff_only: bool,
@@ -135,8 +138,13 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let route = Route::new("/api/changesets").segment(args.id.as_str());
         let diff = route.clone().segment("diff");
-        if args.diff_only {
+        if args.diff_only || args.against_former {
+            let against = args.against_former.then_some("former");
+            let diff = diff.maybe("against", against);
             let diff: Diff = session.client().get(diff.as_str()).await?;
+            if args.against_former && diff.unified_diff.is_empty() {
+                cx.output.progress("Both versions come to the same.");
+            }
             cx.output.show(args.format.format, &diff, |diff| {
                 painted(cx, &diff.unified_diff)
             })?;

@@ -159,6 +159,7 @@ impl GivenArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Answer(AnswerArgs),
+    Revise(ReviseArgs),
     Cancel(CancelArgs),
     Show(ShowArgs),
     List(RequestListArgs),
@@ -177,6 +178,27 @@ struct AnswerArgs {
     /// The answer, a file with it, or `-`
     #[arg(value_name = "FILE|-|TEXT")]
     answer: std::ffi::OsString,
+    /// See the request through
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Hand in a new version of changes that were sent back
+///
+/// The file has the tasks that were sent back, as in a request's file, with all their changes: {\"tasks\": [{\"id\": …, \"changes\": […]}]}. What
+/// a task does not say stays as it was. A change request of an agent is taken, too. The new version is judged and asked anew.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion request revise 1a2b3c4d change.json --wait
+  make-change | hyperion request revise 1a2b3c4d -")]
+struct ReviseArgs {
+    /// The request
+    id: IdArg,
+    /// A file, or `-` for standard input
+    #[arg(value_name = "FILE|-")]
+    file: std::ffi::OsString,
     /// See the request through
     #[arg(long)]
     wait: bool,
@@ -231,6 +253,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
         None => file(args.file, cx).await,
         Some(Command::Answer(args)) => answer(args, cx).await,
+        Some(Command::Revise(args)) => revise(args, cx).await,
         Some(Command::Cancel(args)) => cancel(args, cx).await,
         Some(Command::Show(args)) => show(args, cx).await,
         Some(Command::List(args)) => list(args, cx).await,
@@ -369,6 +392,29 @@ async fn answer(args: AnswerArgs, cx: &Cx) -> anyhow::Result<Exit> {
         let answered = session.client().post(route.as_str(), &body).await;
         let request: Request =
             answered.map_err(|error| with_lines(error, &source, text.as_bytes()))?;
+        follow_or_show(
+            session,
+            List::whole(vec![request]),
+            args.wait,
+            args.format.format,
+        )
+        .await
+    })
+    .await
+}
+
+async fn revise(args: ReviseArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    let source = Source::of_file(&args.file);
+    let text = source.read(cx).await?;
+    cx.with(Access::Change, async |session| {
+        let route = Route::new("/api/requests")
+            .segment(args.id.as_str())
+            .segment("revise");
+        let revised = session
+            .client()
+            .post_bytes(route.as_str(), text.clone())
+            .await;
+        let request: Request = revised.map_err(|error| with_lines(error, &source, &text))?;
         follow_or_show(
             session,
             List::whole(vec![request]),

@@ -109,6 +109,11 @@ async fn look(client: &Client, engine: bool, since: Timestamp) -> anyhow::Result
             Route::new("/api/approvals").query("status", "pending"),
         )
         .await?,
+        sent_back: some(
+            client,
+            Route::new("/api/changesets").query("status", "changes_requested"),
+        )
+        .await?,
         questions: some(client, request("needs_clarification")).await?,
         queue_depth: metrics.depth,
         paused: metrics.paused,

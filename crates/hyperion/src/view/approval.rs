@@ -62,6 +62,7 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         generation,
         request_id,
         change_set_id,
+        former_change_set_id,
         asked_at,
         expires_at,
         decided_by,
@@ -80,7 +81,7 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
     let mut text = format!("Approval {}  {title}\n", short(id));
     text.push_str(&field("id", id));
     let status = if *changes_requested {
-        format!("{status}: a revision is wanted")
+        format!("{status}: a new version is wanted")
     } else {
         status.clone()
     };
@@ -117,6 +118,11 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
     }
     if let Some(change) = change_set_id {
         text.push_str(&field("change", short(change)));
+        if let Some(former) = former_change_set_id {
+            let (change, former) = (short(change), short(former));
+            let what = format!("change {former} (hyperion changes show {change} --against-former)");
+            text.push_str(&field("replaces", &what));
+        }
     }
     let again = if *generation > 1 {
         format!(" (asked {generation} times)")
@@ -192,6 +198,7 @@ pub(crate) fn sample() -> ApprovalDetail {
             generation: 1,
             request_id: Some("0190a1b2-c3d4-7e5f-8a6b-00000000aaaa".into()),
             change_set_id: Some("0190a1b2-c3d4-7e5f-8a6b-00000000bbbb".into()),
+            former_change_set_id: None,
             asked_at: "2026-11-01T12:00:00Z".into(),
             expires_at: "2026-11-02T12:00:00Z".into(),
             decided_by: None,

@@ -74,6 +74,15 @@ pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
     text.push_str(&field("lands on", &place.join(" of ")));
     text.push_str(&own_checks(&set.checks));
     text.push_str(&field("proposed", &local(&set.proposed_at, zone)));
+    if let Some(until) = &set.revise_by {
+        let wanted = format!("a new version, until {}", local(until, zone));
+        text.push_str(&field("waits for", &wanted));
+    }
+    if let Some(former) = &set.supersedes {
+        let (id, former) = (short(&set.id), short(former));
+        let what = format!("change {former} (hyperion changes show {id} --against-former)");
+        text.push_str(&field("replaces", &what));
+    }
     if let Some(commit) = &set.commit {
         text.push_str(&field("landed as", short_commit(commit)));
     }

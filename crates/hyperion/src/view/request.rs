@@ -224,6 +224,15 @@ pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
     if request.status == "needs_clarification" {
         return vec![format!("hyperion request answer {id} \"…\"")];
     }
+    let sent_back = detail
+        .change_sets
+        .iter()
+        .filter(|set| set.status == "changes_requested");
+    let sent_back = sent_back.map(|set| {
+        let task = visible(&set.task_id);
+        let wanted = visible(set.reason.as_deref().unwrap_or("something else"));
+        format!("task {task} was sent back ({wanted}): hyperion request revise {id} FILE")
+    });
     let approvals = request.waiting_approvals.iter().map(|approval| {
         let approval = short(approval);
         format!("hyperion approval show {approval}, then hyperion approval approve {approval}")
@@ -245,7 +254,11 @@ pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
         let repo = visible(&entry.repo);
         format!("{}; hyperion queue resume --repo {repo}", visible(reason))
     });
-    approvals.chain(blocked).chain(paused).collect()
+    sent_back
+        .chain(approvals)
+        .chain(blocked)
+        .chain(paused)
+        .collect()
 }
 
 fn status(request: &Request) -> String {

@@ -1,6 +1,7 @@
 //! What a person looks for first.
 
 use hyperion_api::approval::Approval;
+use hyperion_api::change_set::ChangeSet;
 use hyperion_api::queue::{Entry, QueueState};
 use hyperion_api::repo::Repo;
 use hyperion_api::request::Request;
@@ -23,6 +24,8 @@ pub(crate) struct Status {
     pub(crate) engine: bool,
     /// What waits for a decision.
     pub(crate) approvals: Vec<Approval>,
+    /// Changes that were sent back and wait for a new version.
+    pub(crate) sent_back: Vec<ChangeSet>,
     /// Requests that wait for an answer.
     pub(crate) questions: Vec<Request>,
     /// Entries that go no further without a person.
@@ -73,6 +76,29 @@ pub(crate) fn page(
             fixed("APPROVAL"),
             fixed("LEVEL"),
             prose("SUMMARY"),
+            fixed("EXPIRES"),
+        ]
+        .into(),
+        rows,
+    );
+    let rows = status.sent_back.iter().map(|set| {
+        vec![
+            short(&set.request_id).into(),
+            (&set.task_id).into(),
+            set.reason.as_deref().unwrap_or_default().into(),
+            set.revise_by
+                .as_deref()
+                .map_or_else(String::new, |until| ago(until, now))
+                .into(),
+        ]
+    });
+    page.part(
+        "Was sent back",
+        "hyperion request revise ID FILE",
+        [
+            fixed("REQUEST"),
+            fixed("TASK"),
+            prose("WANTED"),
             fixed("EXPIRES"),
         ]
         .into(),

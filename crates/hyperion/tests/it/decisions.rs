@@ -245,38 +245,6 @@ fn a_rejection_tells_its_reason() {
     world.assert_sound();
 }
 
-// S3: sent back with a comment; the scripted agent cannot revise, so it ends and says what was wanted.
-#[test]
-fn requested_changes_are_told() {
-    let world = World::up(&[("a.txt", "one\n")]);
-    let asked = world.ask(&simple());
-    let empty = world
-        .run(&["approval", "request-changes", &asked.approval, " "])
-        .code(2);
-    assert_eq!(empty.stderr, "error: say what should be different\n");
-    world
-        .run(&[
-            "approval",
-            "request-changes",
-            &asked.approval,
-            "name it less.txt",
-        ])
-        .code(0);
-    let detail = world.request_when(&asked.request, |detail| detail["status"] == "failed");
-    let approval = &detail["approvals"][0];
-    assert_eq!(
-        json!([
-            approval["status"],
-            approval["changes_requested"],
-            approval["reason"]
-        ]),
-        json!(["rejected", true, "name it less.txt"])
-    );
-    let why = text(&detail["summary"]["not_landed"][0]["detail"]);
-    assert!(why.contains("name it less.txt"), "{why}");
-    world.assert_sound();
-}
-
 // S6, R10: nobody decided in time; that is neither a yes nor a no, and the work ends.
 #[test]
 fn a_question_expires() {

@@ -43,6 +43,7 @@ mod persons_git;
 mod policy;
 mod power;
 mod repo;
+mod revise;
 mod road;
 mod runs;
 mod seats;

@@ -216,7 +216,7 @@ fn on_a_terminal_it_shows_the_diff_and_asks() {
     );
     let words = plain(&done.stdout);
     for part in [
-        "Approve? [y]es / [n]o / [r]equest changes (ends it with your comment)",
+        "Approve? [y]es / [n]o / [r]equest changes (sends it back with your comment)",
         "landed",
         "take back with: hyperion rollback",
     ] {

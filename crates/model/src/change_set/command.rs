@@ -2,7 +2,7 @@
 
 use super::{Assessed, Basis, Proposal, item};
 use crate::plan::step::Cause;
-use crate::{ApprovalId, ChangeSetId, EntryId, GitId, ItemId, ShortText};
+use crate::{ApprovalId, ChangeSetId, EntryId, GitId, ItemId, ShortText, Time};
 
 /// What a change set can be asked to do.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -63,7 +63,16 @@ pub enum Command {
         /// Why.
         reason: ShortText,
     },
-    /// Notes that nobody decided in time.
+    /// Sends it back for a new version.
+    RequestChanges {
+        /// What should be different.
+        reason: ShortText,
+        /// Until when the new version may be handed in.
+        revise_by: Time,
+    },
+    /// Ends it because a new version takes its place.
+    Supersede,
+    /// Notes that nobody decided in time, or handed a new version in.
     Expire,
     /// Calls it off.
     Cancel {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Assessed, Basis, Proposal, item};
 use crate::plan::step::Cause;
-use crate::{ApprovalId, ChangeSetId, EntryId, GitId, ItemId, ShortText};
+use crate::{ApprovalId, ChangeSetId, EntryId, GitId, ItemId, ShortText, Time};
 
 /// What can happen to a change set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +81,18 @@ pub enum Event {
         /// Why.
         reason: ShortText,
     },
-    /// Nobody decided in time.
+    /// It was sent back for a new version.
+    #[serde(rename = "change_set.changes_requested")]
+    ChangesRequested {
+        /// What should be different.
+        reason: ShortText,
+        /// Until when the new version may be handed in.
+        revise_by: Time,
+    },
+    /// A new version took its place.
+    #[serde(rename = "change_set.superseded")]
+    Superseded {},
+    /// Nobody decided in time, or handed a new version in.
     #[serde(rename = "change_set.expired")]
     Expired {},
     /// It was called off.

@@ -35,6 +35,11 @@ pub enum Command {
         /// The change set.
         change_set: ChangeSetId,
     },
+    /// Begins a step again with a new version of what it is to change.
+    ReviseStep {
+        /// Which.
+        number: u32,
+    },
     /// Ends a step well.
     CompleteStep {
         /// Which.

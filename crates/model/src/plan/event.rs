@@ -42,6 +42,12 @@ pub enum Event {
         /// The change set.
         change_set: ChangeSetId,
     },
+    /// A step begins again with a new version of what it is to change.
+    #[serde(rename = "step.revised")]
+    StepRevised {
+        /// Which.
+        number: u32,
+    },
     /// A step ended well.
     #[serde(rename = "step.completed")]
     StepCompleted {

@@ -40,6 +40,7 @@ moves! {
     verbs {
         Start = "start": [Pending] => InProgress;
         HandIn = "hand in a change": [InProgress] => InProgress;
+        Revise = "be revised": [InProgress] => Pending;
         Complete = "complete": [InProgress] => Completed;
         Skip = "be skipped": [Pending InProgress] => Skipped;
         Fail = "fail": [Pending InProgress] => Failed;
@@ -52,6 +53,9 @@ pub(super) fn start(from: Status) -> Result<Status, crate::Refusal> {
 }
 pub(super) fn hand_in(from: Status) -> Result<Status, crate::Refusal> {
     lead(from, Verb::HandIn)
+}
+pub(super) fn revise(from: Status) -> Result<Status, crate::Refusal> {
+    lead(from, Verb::Revise)
 }
 pub(super) fn complete(from: Status) -> Result<Status, crate::Refusal> {
     lead(from, Verb::Complete)

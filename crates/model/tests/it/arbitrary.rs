@@ -146,6 +146,7 @@ pub(crate) fn requests() -> BoxedStrategy<Vec<(request::Command, Stamp)>> {
             .prop_map(|(outcome, summary, reason)| Command::Finish { outcome, summary, reason }),
         1 => reason().prop_map(|reason| Command::Cancel { reason }),
         2 => Just(Command::Reopen),
+        2 => digest().prop_map(|revision| Command::Revise { revision }),
         2 => Just(Command::RollBack { by: RequestId::new(sample::uuid(20)) }),
     ];
     sequence(submit(), command.boxed())
@@ -189,6 +190,7 @@ pub(crate) fn plans() -> BoxedStrategy<Vec<(plan::Command, Stamp)>> {
         4 => Just(Command::Activate),
         8 => (number(), 0u32..3).prop_map(|(number, n)| Command::StartStep { number, run: RunId::new(sample::uuid(n)) }),
         4 => (number(), 0u32..3).prop_map(|(number, n)| Command::HandIn { number, change_set: ChangeSetId::new(sample::uuid(n)) }),
+        2 => number().prop_map(|number| Command::ReviseStep { number }),
         8 => number().prop_map(|number| Command::CompleteStep { number }),
         2 => (number(), reason()).prop_map(|(number, reason)| Command::SkipStep { number, reason }),
         1 => (number(), reason()).prop_map(|(number, reason)| Command::FailStep { number, cause: plan::step::Cause::default(), reason }),
@@ -292,6 +294,10 @@ pub(crate) fn change_sets() -> BoxedStrategy<Vec<(change_set::Command, Stamp)>> 
         6 => commit().prop_map(|commit| Command::Land { commit }),
         6 => commit().prop_map(|commit| Command::RollBack { commit }),
         1 => reason().prop_map(|reason| Command::Reject { reason }),
+        1 => (reason(), 0..40 * MOST_MS_BETWEEN).prop_map(|(reason, ms)| {
+            Command::RequestChanges { reason, revise_by: sample::time(ms) }
+        }),
+        1 => Just(Command::Supersede),
         1 => reason().prop_map(|reason| Command::Fail { cause: plan::step::Cause::Change, reason }),
         1 => Just(Command::Expire),
         1 => reason().prop_map(|reason| Command::Cancel { reason }),

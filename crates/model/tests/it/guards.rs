@@ -88,6 +88,46 @@ fn a_request_is_answered_a_bounded_number_of_times() {
     ");
 }
 
+// S3: new versions are handed in a bounded number of times, and in time.
+#[test]
+fn what_was_sent_back_is_revised_within_bounds() {
+    use request::Command;
+    let mut commands = vec![
+        Command::Submit {
+            id: RequestId::new(uuid(2)),
+            submission: sample::submission(1),
+        },
+        Command::Plan {
+            plan: PlanId::new(uuid(3)),
+            brief: digest(3),
+        },
+        Command::Start,
+    ];
+    let revise = Command::Revise {
+        revision: digest(4),
+    };
+    commands.extend(vec![revise.clone(); request::MAX_REVISIONS]);
+    let request = after::<Request>(&commands);
+    assert_snapshot!(refusals(Some(&request), &[revise]), @"revisions of one request: 21 given, at most 20 allowed");
+
+    let sent_back = change_set::Command::RequestChanges {
+        reason: text("name the constant"),
+        revise_by: time(5000),
+    };
+    let judged = change_set::Command::Assess(sample::assessed(Decision::Ask(Level::Admin)));
+    let set = after::<ChangeSet>(&[propose(false), judged, sent_back]);
+    let commands = [
+        change_set::Command::Expire,
+        change_set::Command::Approve(Basis::Policy),
+    ];
+    assert_snapshot!(refusals(Some(&set), &commands), @"
+    a new version may still be handed in
+    this change set is changes_requested and cannot be approved
+    ");
+    let late = stamp(5000, sample::engine());
+    assert!(ChangeSet::decide(Some(&set), &change_set::Command::Expire, &late).is_ok());
+}
+
 // M1: what was decided by looking is not done to what has changed meanwhile; looking changes nothing.
 #[test]
 fn what_has_changed_since_it_was_looked_at_is_left_alone() {

@@ -90,6 +90,9 @@ pub(crate) fn requests() -> Vec<Fact> {
         Event::Progressed {
             awaiting_approval: true,
         },
+        Event::Revised {
+            revision: digest(4),
+        },
         Event::Completed {
             partly: true,
             summary: digest(4),
@@ -129,6 +132,7 @@ pub(crate) fn plans() -> Vec<Fact> {
             number: 1,
             change_set: ChangeSetId::new(uuid(6)),
         },
+        Event::StepRevised { number: 1 },
         Event::StepCompleted { number: 1 },
         Event::StepSkipped {
             number: 2,
@@ -231,6 +235,11 @@ pub(crate) fn change_sets() -> Vec<Fact> {
             cause: step::Cause::Change,
             reason: text("it does not merge"),
         },
+        Event::ChangesRequested {
+            reason: text("name the constant"),
+            revise_by: sample::time(500_000),
+        },
+        Event::Superseded {},
         Event::Expired {},
         Event::Cancelled {
             reason: text("not wanted"),

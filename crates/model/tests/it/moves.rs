@@ -91,6 +91,9 @@ fn every_move_of_a_request() {
         case("start", |_| Command::Start),
         case("wait for approval", |_| Command::Wait),
         case("go on", |_| Command::Resume),
+        case("be revised", |_| Command::Revise {
+            revision: sample::digest(4),
+        }),
         case("complete", |_| finish(Outcome::Completed)),
         case("end partly landed", |_| finish(Outcome::PartlyLanded)),
         case("fail", |_| finish(Outcome::Failed)),
@@ -135,6 +138,10 @@ fn hand_in(_: &Plan) -> plan::Command {
     }
 }
 
+fn revise_step(_: &Plan) -> plan::Command {
+    plan::Command::ReviseStep { number: 1 }
+}
+
 fn complete_step(_: &Plan) -> plan::Command {
     plan::Command::CompleteStep { number: 1 }
 }
@@ -168,6 +175,7 @@ fn every_move_of_a_plan() {
         case("be activated", |_| Command::Activate),
         case_where(work, |p| with_step(p, Status::Pending), start_step),
         case_where(work, |p| with_step(p, Status::InProgress), hand_in),
+        case_where(work, |p| with_step(p, Status::InProgress), revise_step),
         case_where(work, |p| with_step(p, Status::InProgress), complete_step),
         case_where(work, |p| with_step(p, Status::Pending), skip_step),
         case_where(work, |p| with_step(p, Status::Pending), fail_step),
@@ -199,6 +207,7 @@ fn every_move_of_a_step() {
         cases: vec![
             case("start", start_step),
             case("hand in a change", hand_in),
+            case("be revised", revise_step),
             case("complete", complete_step),
             case("be skipped", skip_step),
             case("fail", fail_step),
@@ -305,6 +314,11 @@ fn every_move_of_a_change_set() {
             cause: step::Cause::Change,
             reason: sample::text("it does not merge"),
         }),
+        case("be sent back", |_| Command::RequestChanges {
+            reason: sample::text("name the constant"),
+            revise_by: sample::time(0),
+        }),
+        case("be superseded", |_| Command::Supersede),
         case("expire", |_| Command::Expire),
         case("be cancelled", |_| Command::Cancel {
             reason: sample::text("not wanted"),

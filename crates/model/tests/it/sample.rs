@@ -155,6 +155,7 @@ pub(crate) fn proposal(dry_run: bool) -> Proposal {
         base_tree: git(2),
         document: digest(5),
         title: dry_run.then(|| digest(11)),
+        supersedes: dry_run.then(|| ChangeSetId::new(uuid(60))),
         items: vec![item(0), item(1), item(3)],
         dry_run,
     }

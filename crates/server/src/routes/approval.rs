@@ -10,6 +10,7 @@ use hyperion_engine::approval::{self, Decision, QuestionDocument};
 use hyperion_engine::change_set::since_asked;
 use hyperion_engine::{Cx, Error};
 use hyperion_model::approval::Approval;
+use hyperion_model::change_set::ChangeSet;
 use hyperion_model::{ApprovalId, Digest, Subject};
 
 use super::page::{self, ListQuery, states};
@@ -167,17 +168,22 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         | Subject::Approval(_)
         | Subject::Entry(_) => None,
     };
+    let former = match question.about {
+        Subject::ChangeSet(id) => {
+            let set = cx.store.get::<ChangeSet>(id)?;
+            set.and_then(|set| set.proposal.supersedes)
+        }
+        _ => None,
+    };
     let summary = document
         .as_ref()
         .map(|document| cx.redactor.redact(&document.summary).into_owned());
     let summary = match (summary, question.about) {
         // Purged; what it was about still has its title.
-        (None, Subject::ChangeSet(id)) => {
-            match cx.store.get::<hyperion_model::change_set::ChangeSet>(id)? {
-                Some(set) => hyperion_engine::change_set::title(cx, &set)?,
-                None => None,
-            }
-        }
+        (None, Subject::ChangeSet(id)) => match cx.store.get::<ChangeSet>(id)? {
+            Some(set) => hyperion_engine::change_set::title(cx, &set)?,
+            None => None,
+        },
         (summary, _) => summary,
     };
     let QuestionDocument {
@@ -217,6 +223,7 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         generation: question.generation,
         request_id: question.request.map(|id| id.to_string()),
         change_set_id: change_set,
+        former_change_set_id: former.map(|id| id.to_string()),
         asked_at: approval.asked_at.to_string(),
         expires_at: question.expires_at.to_string(),
         decided_by: verdict.map(|verdict| verdict.by.to_string()),

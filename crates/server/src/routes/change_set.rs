@@ -18,6 +18,7 @@ use hyperion_model::entry::Entry;
 use hyperion_model::request::Request;
 use hyperion_model::{ChangeSetId, ItemId};
 use hyperion_patch::LineKind;
+use serde::Deserialize;
 
 use super::page::{self, ListQuery, states};
 use super::repo;
@@ -61,10 +62,35 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wi
     .await
 }
 
-async fn diff(State(server): State<Server>, Path(id): Path<String>) -> Answer<Diff> {
+/// What a change is compared with.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Against {
+    /// What it was made on.
+    #[default]
+    Base,
+    /// The version that was sent back before.
+    Former,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiffQuery {
+    #[serde(default)]
+    against: Against,
+}
+
+async fn diff(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Query(DiffQuery { against }): Query<DiffQuery>,
+) -> Answer<Diff> {
     blocking(server, move |server| {
         let cx = server.cx();
         let set = find::<ChangeSet>(cx, &id, ChangeSetId::new)?;
+        if let Against::Former = against {
+            return against_former(cx, &set);
+        }
         let preview = preview(cx, &set)?.ok_or_else(|| {
             Problem::new(
                 "subject.not_found",
@@ -83,6 +109,30 @@ async fn diff(State(server): State<Server>, Path(id): Path<String>) -> Answer<Di
         })
     })
     .await
+}
+
+fn against_former(cx: &Cx, set: &ChangeSet) -> Result<Diff, Error> {
+    let items = change_set::since_former(cx, set)?.ok_or_else(|| {
+        let detail = match set.proposal.supersedes {
+            None => format!("change set {} has no former version", set.id),
+            Some(former) => format!(
+                "the content of change set {} or {former} was purged",
+                set.id
+            ),
+        };
+        Problem::new("subject.not_found", detail)
+    })?;
+    let text = unified_diff(&items);
+    let masked = cx.redactor.redact_diff(&text);
+    let count = |lines: usize| u32::try_from(lines).unwrap_or(u32::MAX);
+    let lines = items.iter().map(change_set::lines_of);
+    let (additions, deletions) = lines.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+    Ok(Diff {
+        lines_masked: count(masked.lines_masked),
+        unified_diff: masked.text.into_owned(),
+        additions: count(additions),
+        deletions: count(deletions),
+    })
 }
 
 async fn decide(
@@ -202,6 +252,11 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
         agent: set.proposal.agent.to_string(),
         status: set.status.name().to_owned(),
         base: set.proposal.base_commit.to_string(),
+        supersedes: set.proposal.supersedes.map(|id| id.to_string()),
+        revise_by: set
+            .revise_by
+            .filter(|_| set.status == Status::ChangesRequested)
+            .map(|until| until.to_string()),
         items: items(cx, set, preview.as_ref()),
         moved_hunks: match &preview {
             Some(preview) => moved_hunks(&preview.accepted()?),

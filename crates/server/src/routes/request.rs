@@ -64,6 +64,7 @@ pub(super) fn routes() -> Router<Server> {
         .route("/api/requests/git", post(submit_from_git))
         .route("/api/requests/{id}", get(show))
         .route("/api/requests/{id}/answer", post(answer))
+        .route("/api/requests/{id}/revise", post(revise))
         .route("/api/requests/{id}/cancel", post(cancel))
         .route("/api/requests/{id}/rollback", post(roll_back))
 }
@@ -171,6 +172,21 @@ async fn answer(
         again(server.cx(), request.id)
     })
     .await
+}
+
+async fn revise(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Accepted<Wire> {
+    let body = body.map_err(|rejection| unread(&rejection))?;
+    let revised = blocking(server, move |server| {
+        let cx = server.cx();
+        let request = find::<Request>(cx, &id, RequestId::new)?;
+        intake::revise(cx, server.actor(), request.id, &body)?;
+        again(cx, request.id)
+    });
+    revised.await.map(|request| (StatusCode::ACCEPTED, request))
 }
 
 async fn cancel(

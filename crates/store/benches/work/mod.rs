@@ -83,6 +83,7 @@ pub(crate) fn intake(repo: RepoId) -> (Ids, Batch) {
             agent: name("scripted"),
             base_commit: git(&document, 1),
             base_tree: git(&document, 2),
+            supersedes: None,
             document: change.digest,
             title: None,
             items: vec![

@@ -77,6 +77,14 @@ impl Source {
         }
     }
 
+    /// Decides where a new version is read from: a file, or standard input.
+    pub(super) fn of_file(arg: &OsStr) -> Self {
+        match arg == "-" {
+            true => Self::Input,
+            false => Self::File(Path::new(arg).to_path_buf()),
+        }
+    }
+
     fn is_file(path: &Path, cx: &Cx) -> bool {
         is_named_as_file(path) || cx.current_dir().join(path).exists()
     }
