@@ -25,6 +25,7 @@ mod signature;
 mod submit;
 mod task;
 mod validate;
+mod version;
 
 pub(crate) use answers::tasks_with_answers;
 pub use answers::{answer, answers, questions};
