@@ -75,14 +75,11 @@ impl Approvals {
                 continue;
             }
             let expire = vec![Command::ChangeSet(set.id, change_set::Command::Expire)];
-            match cx
-                .execute(cx.stamp(&self.name), expire, vec![])
-                .map_err(Problem::from)
-            {
+            match cx.execute(cx.stamp(&self.name), expire, vec![]) {
                 Ok(_) => worked = true,
                 // A new version came, or it was called off, in this very moment.
-                Err(problem) if problem.status < 500 => worked = true,
-                Err(problem) => return Err(problem.into()),
+                Err(Error::Store(StoreError::Refused { .. })) => worked = true,
+                Err(error) => return Err(error),
             }
         }
         if worked {

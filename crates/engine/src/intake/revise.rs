@@ -20,7 +20,7 @@ use super::draft::Draft;
 use super::errors::Errors;
 use super::submit::check_again;
 use super::version::{Given, HINT, read, read_as};
-use super::{brief, roles, secret};
+use super::{brief, secret};
 use crate::change_set::{cancel_question, materialise, mode_bits};
 use crate::cx::json_blob;
 use crate::error::oid;
@@ -109,7 +109,7 @@ fn judged(cx: &Cx, request: &Request, bytes: &[u8]) -> Result<(Vec<Command>, New
     for ((at, pointer), id) in places.iter().zip(&ids) {
         let back = sent_back.iter().find(|back| back.step.task.as_str() == id);
         if let Some(back) = back
-            && is_the_same(&opened, &back.set, &document.tasks[*at])?
+            && is_the_same(cx, &opened, &back.set, &document.tasks[*at])?
         {
             let mut errors = Errors::default();
             errors.push(
@@ -238,7 +238,7 @@ fn assignments(
     let brief = brief(cx, request)?.unwrap_or_default();
     let base = request.submission.base.as_str();
     let title = &draft.request.title;
-    let (_, made) = roles::orchestrate(request.id, plan.id, base, title, &draft.tasks, &brief);
+    let (_, made) = crate::plan::split(request.id, plan.id, base, title, &draft.tasks, &brief);
     let mut assignments = made.assignments;
     assignments.retain(|assignment| ids.contains(&assignment.task_id));
     for assignment in &mut assignments {
@@ -273,9 +273,11 @@ pub(super) fn revisions(cx: &Cx, request: &Request) -> Result<Vec<String>, Error
 }
 
 /// Tells whether a task comes to the very change that was sent back.
-fn is_the_same(opened: &Opened, set: &ChangeSet, task: &Task) -> Result<bool, Error> {
+fn is_the_same(
+    cx: &Cx,
+    opened: &Opened, set: &ChangeSet, task: &Task) -> Result<bool, Error> {
     let base = oid(&set.proposal.base_tree)?;
-    let Ok(made) = materialise(&opened.git, &base, &task.changes, &crate::Sizes::ACCEPTED)? else {
+    let Ok(made) = materialise(cx, &opened.git, &base, &task.changes, &crate::Sizes::ACCEPTED)? else {
         return Ok(false);
     };
     let after = |side: &Option<crate::change_set::Side>| {

@@ -15,7 +15,6 @@ use hyperion_store::Filter;
 use crate::change_set::assignment;
 use crate::cx::json_blob;
 use crate::look::Look;
-use crate::plan::plan_document;
 use crate::woken::{Deed, Woken};
 use crate::{Cx, Error};
 

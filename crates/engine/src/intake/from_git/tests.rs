@@ -45,6 +45,7 @@ impl World {
             dry_run,
             source: Source::Cli,
             agent: None,
+            given: None,
         };
         submit_from_git(&self.cx, wanted, &how).map_err(Problem::from)
     }

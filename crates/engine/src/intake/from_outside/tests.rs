@@ -22,6 +22,7 @@ fn how<'a>(world: &'a World, actor: &'a hyperion_model::Actor) -> Submitting<'a>
         dry_run: false,
         source: Source::Http,
         agent: None,
+        given: None,
     }
 }
 
