@@ -41,6 +41,15 @@ pub struct Landing {
     pub entry_id: String,
     /// The request.
     pub request_id: String,
+    /// What it did, in one line; empty where only the log is asked.
+    #[serde(default)]
+    pub title: String,
+    /// The repository's name; empty where only the log is asked.
+    #[serde(default)]
+    pub repo: String,
+    /// The request that took it back since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_back_by: Option<String>,
     /// Who asked.
     pub asked_by: String,
     /// Who approved.

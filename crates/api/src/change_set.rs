@@ -185,6 +185,9 @@ pub struct ChangeSet {
     pub approval_id: Option<String>,
     /// Its queue entry.
     pub entry_id: Option<String>,
+    /// Where that entry stands, while the change is queued: `quarantined` or `dead` is put aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_status: Option<String>,
     /// The commit it landed as.
     pub commit: Option<String>,
     /// When it was handed in.

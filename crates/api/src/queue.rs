@@ -49,6 +49,9 @@ pub struct Entry {
     /// The same for programs, where it waits, was given back or failed: `edited`, `index_locked`, `paused`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The request that took it back since it landed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_back_by: Option<String>,
     /// When it entered the queue.
     pub enqueued_at: String,
     /// When it ended.
@@ -217,6 +220,9 @@ pub struct Metrics {
     pub success_rate: f64,
     /// Entries given up, failed or in quarantine.
     pub dead_letters: u64,
+    /// Changes that landed and were taken back.
+    #[serde(default)]
+    pub taken_back: u64,
     /// The queues that a person stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paused: Vec<QueueState>,

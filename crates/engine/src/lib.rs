@@ -31,6 +31,7 @@ pub mod run;
 mod settings;
 #[cfg(test)]
 mod simulate;
+pub mod subject;
 #[cfg(test)]
 mod testing;
 pub mod tool;

@@ -63,7 +63,7 @@ pub use lease::Lease;
 pub use let_go::LetGo;
 pub use purge::{PurgeLimits, Purged};
 pub use quarantine::Quarantined;
-pub use query::{Cursor, Filter, MAX_OPEN_ROWS, MAX_PAGE, Order, Page};
+pub use query::{By, Cursor, Filter, MAX_OPEN_ROWS, MAX_PAGE, Order, Page};
 pub use queue_log::{MAX_QUEUE_RECORDS, QueueLogFilter, QueueRecord};
 pub use redact::{NoRedaction, Redact};
 pub use rows::Stored;

@@ -26,10 +26,10 @@ const MAX_FOUND: usize = 10;
 /// The condition of [`Store::due`].
 const DUE: &str = "open = 1 AND due_ms IS NOT NULL AND due_ms <= ?1";
 
-/// What a page is read from: a state, and what its row says of it.
+/// What a page is read from: a place in the order, a state, and what its row says of it.
 const PAGE_COLUMNS: &str = "created_seq, id, doc, status, open";
 
-/// In which order of creation.
+/// In which order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Order {
     /// The oldest first.
@@ -37,6 +37,16 @@ pub enum Order {
     OldestFirst,
     /// The newest first.
     NewestFirst,
+}
+
+/// Which event gives a row its place and its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum By {
+    /// The one that created it.
+    #[default]
+    Created,
+    /// The last one: of what has ended, the one that ended it.
+    Changed,
 }
 
 /// Where a page ended.
@@ -89,11 +99,13 @@ pub struct Filter {
     pub run: Option<RunId>,
     /// Only those that belong to this otherwise.
     pub parent: Option<Uuid>,
-    /// Only those created from this time on.
+    /// Only those from this time on.
     pub since: Option<Time>,
-    /// Only those created before this time.
+    /// Only those before this time.
     pub until: Option<Time>,
-    /// In which order of creation.
+    /// By which event they are ordered, and by whose time they are chosen.
+    pub by: By,
+    /// In which order.
     pub order: Order,
     /// At most how many; see [`MAX_PAGE`].
     pub limit: u32,
@@ -114,6 +126,7 @@ impl Default for Filter {
             parent: None,
             since: None,
             until: None,
+            by: By::Created,
             order: Order::OldestFirst,
             limit: DEFAULT_LIMIT,
             after: None,
@@ -202,6 +215,9 @@ impl Filter {
     /// the open rows are found by their partial index, and are few. All open ones, and those in one state, have an index
     /// in this order, so that a page of many costs no more than the page.
     const fn place(&self) -> &'static str {
+        if matches!(self.by, By::Changed) {
+            return "updated_seq";
+        }
         let narrowed = self.request.is_some()
             || self.repo.is_some()
             || self.run.is_some()
@@ -250,6 +266,7 @@ impl Filter {
             parent,
             since,
             until,
+            by,
             order,
             limit: _,
             after,
@@ -289,11 +306,15 @@ impl Filter {
         if let Some(parent) = parent {
             add("parent =", Box::new(parent.into_bytes()));
         }
+        let time = match by {
+            By::Created => "created_ms",
+            By::Changed => "updated_ms",
+        };
         if let Some(since) = since {
-            add("created_ms >=", Box::new(since.as_millisecond()));
+            add(&format!("{time} >="), Box::new(since.as_millisecond()));
         }
         if let Some(until) = until {
-            add("created_ms <", Box::new(until.as_millisecond()));
+            add(&format!("{time} <"), Box::new(until.as_millisecond()));
         }
         if let Some(Cursor(seq)) = after {
             match order {
@@ -356,12 +377,11 @@ impl Store {
     /// Lists states.
     pub fn list<M: Stored>(&self, filter: &Filter) -> Result<Page<M>, ReadError> {
         let (condition, params) = filter.condition();
-        let from = select(
-            M::NOUN,
-            PAGE_COLUMNS,
-            &condition,
-            filter.asks_archive(M::NOUN),
-        );
+        let columns = match filter.by {
+            By::Created => PAGE_COLUMNS,
+            By::Changed => "updated_seq, id, doc, status, open",
+        };
+        let from = select(M::NOUN, columns, &condition, filter.asks_archive(M::NOUN));
         self.select_page(&from, &filter.order_by(), &params, filter.page_size())
     }
 
@@ -444,25 +464,38 @@ impl Store {
         })
     }
 
-    /// Finds the ids that end in some hexadecimal digits: what people copy from lists.
+    /// Finds the ids that end or begin with some hexadecimal digits: what people copy.
     ///
     /// The archive is searched only where nothing outside of it fits.
-    pub fn find<M: Stored>(&self, suffix: &str) -> Result<Vec<Uuid>, ReadError> {
-        if suffix.is_empty() || !suffix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    pub fn find<M: Stored>(&self, digits: &str) -> Result<Vec<Uuid>, ReadError> {
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(Vec::new());
         }
-        let params = rusqlite::params![suffix.len() as u64, suffix.to_ascii_uppercase()];
+        let whole = Uuid::try_parse(digits).ok();
+        let condition = match whole {
+            Some(_) => "id = ?1",
+            None => "substr(hex(id), -?1) = ?2 OR substr(hex(id), 1, ?1) = ?2",
+        };
+        let params: Params = match whole {
+            Some(id) => vec![Box::new(id.into_bytes())],
+            None => vec![
+                Box::new(digits.len() as u64),
+                Box::new(digits.to_ascii_uppercase()),
+            ],
+        };
         let mut tables = vec![M::NOUN.name().to_owned()];
         // What goes on is meant before what ended long ago: lists do not even show the latter.
         tables.extend(archive::has_archive(M::NOUN).then(|| format!("{}_archive", M::NOUN.name())));
         for table in tables {
             let sql = format!(
-                "SELECT id FROM \"{table}\" WHERE substr(hex(id), -?1) = ?2 ORDER BY created_seq LIMIT {MAX_FOUND}"
+                "SELECT id FROM \"{table}\" WHERE {condition} ORDER BY created_seq LIMIT {MAX_FOUND}"
             );
             let found: Vec<Uuid> = self.read(|conn| {
                 let found = conn
                     .prepare_cached(&sql)?
-                    .query_map(params, |row| Ok(Uuid::from_bytes(row.get(0)?)))?
+                    .query_map(params_from_iter(params.iter()), |row| {
+                        Ok(Uuid::from_bytes(row.get(0)?))
+                    })?
                     .collect::<Result<_, _>>()?;
                 Ok(found)
             })?;

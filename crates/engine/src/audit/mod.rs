@@ -9,16 +9,18 @@ use hyperion_api::audit::{LandedCheck, Landing, Replay, Verification};
 use hyperion_git::Oid;
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::machine::{Machine as _, Noun};
+use hyperion_model::repo::Repo;
 use hyperion_model::run::{Run, Work};
 use hyperion_model::{
     ApprovalId, Digest, EntryId, Fact, RequestId, RunId, Subject, approval, change_set, request,
     run,
 };
-use hyperion_store::{EventFilter, Filter, HeadState};
+use hyperion_store::{By, EventFilter, Filter, HeadState};
 
 use self::moved::Moved;
 use crate::error::oid;
 use crate::request::result;
+use crate::rollback::taken_back_by;
 use crate::{Cx, Error};
 
 /// How many events are read at once.
@@ -298,6 +300,9 @@ fn note_landing(
         reading.landings.push(Landing {
             entry_id: entry.id.to_string(),
             request_id: entry.admission.request.to_string(),
+            title: String::new(),
+            repo: String::new(),
+            taken_back_by: None,
             asked_by: reading
                 .asked_by
                 .get(&entry.admission.request)
@@ -325,73 +330,95 @@ fn runs_of(entry: &Entry) -> impl Iterator<Item = RunId> {
         .flat_map(|verdict| verdict.runs.iter().copied())
 }
 
-/// Lists what landed, newest first, from the rows.
+/// Lists what landed, the latest first, from the rows.
 pub fn history(cx: &Cx, filter: &Filter) -> Result<(Vec<Landing>, Option<String>), Error> {
-    let mut filter = filter.clone().status(entry::Status::Landed.name()).newest();
-    // What landed has ended. Said so, it is found by an index, and not behind everything that waits.
-    filter.open = Some(false);
+    let filter = Filter {
+        // What landed has ended. Said so, it is found by an index, and not behind everything that waits.
+        open: Some(false),
+        // By the landing, which is the last event of an entry, and not by when it was queued.
+        by: By::Changed,
+        ..filter.clone().status(entry::Status::Landed.name()).newest()
+    };
     let page = cx.store.list::<Entry>(&filter)?;
+    Ok((
+        landings(cx, &page.rows)?,
+        page.next.map(|next| next.to_string()),
+    ))
+}
+
+/// Tells of the landings among some entries.
+pub fn landings(cx: &Cx, entries: &[Entry]) -> Result<Vec<Landing>, Error> {
     let mut moved = Moved::default();
-    moved.look(cx, &page.rows);
+    moved.look(cx, entries);
     let off = moved.entries();
-    let mut landings = Vec::new();
-    for entry in &page.rows {
-        let request = cx.store.get::<request::Request>(entry.admission.request)?;
-        let mut approved_by = Vec::new();
-        for id in &entry.admission.change_sets {
-            let Some(set) = cx.store.get::<change_set::ChangeSet>(*id)? else {
-                continue;
-            };
-            match set.basis {
-                Some(change_set::Basis::Approval { approval }) => {
-                    let found = cx.store.get::<approval::Approval>(approval)?;
-                    approved_by.extend(
-                        found
-                            .and_then(|found| found.verdict)
-                            .map(|verdict| verdict.by.to_string()),
-                    );
-                }
-                Some(change_set::Basis::Policy) => approved_by.push("policy".to_owned()),
-                None => {}
+    let landed = entries
+        .iter()
+        .filter(|entry| entry.status == entry::Status::Landed);
+    landed
+        .map(|entry| landing(cx, entry, off.contains(&entry.id)))
+        .collect()
+}
+
+/// Tells of one landing; `is_off` says that its branch was moved below it.
+fn landing(cx: &Cx, entry: &Entry, is_off: bool) -> Result<Landing, Error> {
+    let request = cx.store.get::<request::Request>(entry.admission.request)?;
+    let mut approved_by = Vec::new();
+    for id in &entry.admission.change_sets {
+        let Some(set) = cx.store.get::<change_set::ChangeSet>(*id)? else {
+            continue;
+        };
+        match set.basis {
+            Some(change_set::Basis::Approval { approval }) => {
+                let found = cx.store.get::<approval::Approval>(approval)?;
+                approved_by.extend(
+                    found
+                        .and_then(|found| found.verdict)
+                        .map(|verdict| verdict.by.to_string()),
+                );
             }
+            Some(change_set::Basis::Policy) => approved_by.push("policy".to_owned()),
+            None => {}
         }
-        approved_by.sort_unstable();
-        approved_by.dedup();
-        let mut results = Vec::new();
-        for run in runs_of(entry) {
-            let check = cx.store.get::<Run>(run)?;
-            let check = check
-                .map(|run| crate::request::check(cx, &run))
-                .transpose()?;
-            results.extend(check.flatten().map(|check| LandedCheck {
-                name: check.name,
-                result: check.result,
-            }));
-        }
-        landings.push(Landing {
-            results,
-            entry_id: entry.id.to_string(),
-            request_id: entry.admission.request.to_string(),
-            asked_by: request
-                .map(|request| request.submitted_by.to_string())
-                .unwrap_or_default(),
-            approved_by,
-            checks: entry.verdict.as_ref().map_or(0, |verdict| {
-                u32::try_from(verdict.runs.len()).unwrap_or(u32::MAX)
-            }),
-            commit: entry
-                .commit
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            landed_at: entry.ended_at.map(|at| at.to_string()).unwrap_or_default(),
-            note: off.contains(&entry.id).then(|| {
-                let branch = &entry.admission.branch;
-                format!("no longer on {branch}, which was moved")
-            }),
-        });
     }
-    Ok((landings, page.next.map(|next| next.to_string())))
+    approved_by.sort_unstable();
+    approved_by.dedup();
+    let mut results = Vec::new();
+    for run in runs_of(entry) {
+        let check = cx.store.get::<Run>(run)?;
+        let check = check
+            .map(|run| crate::request::check(cx, &run))
+            .transpose()?;
+        results.extend(check.flatten().map(|check| LandedCheck {
+            name: check.name,
+            result: check.result,
+        }));
+    }
+    let repo = cx.store.get::<Repo>(entry.admission.repo)?;
+    Ok(Landing {
+        results,
+        entry_id: entry.id.to_string(),
+        request_id: entry.admission.request.to_string(),
+        title: crate::queue::title(cx, entry)?,
+        repo: repo.map(|repo| repo.name.to_string()).unwrap_or_default(),
+        taken_back_by: taken_back_by(cx, entry)?.map(|by| by.to_string()),
+        asked_by: request
+            .map(|request| request.submitted_by.to_string())
+            .unwrap_or_default(),
+        approved_by,
+        checks: entry.verdict.as_ref().map_or(0, |verdict| {
+            u32::try_from(verdict.runs.len()).unwrap_or(u32::MAX)
+        }),
+        commit: entry
+            .commit
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        landed_at: entry.ended_at.map(|at| at.to_string()).unwrap_or_default(),
+        note: is_off.then(|| {
+            let branch = &entry.admission.branch;
+            format!("no longer on {branch}, which was moved")
+        }),
+    })
 }
 
 /// Gives the events that a filter names, for whoever follows the feed.

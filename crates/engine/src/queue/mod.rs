@@ -29,6 +29,7 @@ mod ride;
 #[cfg(test)]
 mod stale_tests;
 mod stayed;
+mod title;
 mod train;
 #[cfg(test)]
 mod train_tests;
@@ -39,4 +40,5 @@ pub(crate) use message::subject;
 pub use order::{AGEING, next};
 pub use retry::{cancel, retry};
 pub use stayed::stayed;
+pub use title::title;
 pub(crate) use work::Queue;

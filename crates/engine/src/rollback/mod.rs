@@ -10,7 +10,8 @@
 mod tests;
 mod what;
 
-pub use what::{What, landed_as};
+pub use what::What;
+pub(crate) use what::landed_as;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -191,6 +192,29 @@ pub(crate) fn landed(
         (place, entry.id)
     });
     Ok(rows)
+}
+
+/// Finds the request that took a landing back.
+pub fn taken_back_by(cx: &Cx, entry: &Entry) -> Result<Option<RequestId>, Error> {
+    let mut taken = false;
+    for id in &entry.admission.change_sets {
+        let set = cx.store.get::<ChangeSet>(*id)?;
+        taken |= set.is_some_and(|set| set.status == change_set::Status::RolledBack);
+    }
+    if !taken {
+        return Ok(None);
+    }
+    let original = entry.admission.request;
+    let back = Filter::default()
+        .parent(original.uuid())
+        .status(request::Status::Completed.name())
+        .limit(1000);
+    let back = cx.store.list::<Request>(&back)?.rows;
+    // One that took all back is the latest: it took what was left.
+    let of_all = |by: &&Request| by.submission.rolls_back_entry.is_none();
+    let of_this = |by: &&Request| by.submission.rolls_back_entry == Some(entry.id);
+    let by = back.iter().find(of_this).or(back.iter().rfind(of_all));
+    Ok(by.map(|by| by.id))
 }
 
 fn level_of(entries: &[Entry]) -> Level {

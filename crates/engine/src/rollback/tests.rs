@@ -6,7 +6,7 @@ use hyperion_model::{Level, RequestId, approval};
 use hyperion_store::Filter;
 use hyperion_testkit::{task, task_request};
 
-use super::{What, landed_as, roll_back};
+use super::{What, roll_back};
 use crate::testing::{World, admin};
 
 /// Lands two tasks of one request, each by itself.
@@ -70,16 +70,14 @@ fn a_commit_names_its_landing() {
     let (mut world, id) = two_landings();
     for entry in world.entries() {
         let commit = entry.commit.clone().unwrap();
-        let what = landed_as(&world.cx, &commit.as_str()[..12])
-            .unwrap()
-            .unwrap();
+        let what = What::named(&world.cx, &commit.as_str()[..7]).unwrap();
         assert_eq!(what, What::Entry(entry.id));
         back(&mut world, what);
     }
     assert_eq!(world.request(id).status, request::Status::RolledBack);
-    let foreign = landed_as(&world.cx, &world.repo.tip("main~4"));
-    assert!(foreign.unwrap_err().to_string().contains("did not land"));
-    assert_eq!(landed_as(&world.cx, "00000000").unwrap(), None);
+    let refused = |text: &str| What::named(&world.cx, text).unwrap_err().to_string();
+    assert!(refused(&world.repo.tip("main~4")).contains("did not land"));
+    assert!(refused("00000000").contains("nothing has the id"));
 }
 
 // X9, S3: asking for a rollback is no approval of a change to what guards the repository.

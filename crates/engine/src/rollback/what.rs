@@ -5,11 +5,12 @@ use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::repo::Repo;
 use hyperion_model::request::Request;
-use hyperion_model::{ChangeSetId, EntryId, RequestId};
+use hyperion_model::{ChangeSetId, EntryId, RequestId, Subject};
 use hyperion_store::Filter;
 
 use crate::error::oid;
 use crate::repo::Opened;
+use crate::subject::{self, Named};
 use crate::{Cx, Error};
 
 /// The most repositories in which a commit is looked for.
@@ -33,6 +34,27 @@ impl From<RequestId> for What {
 }
 
 impl What {
+    /// Finds what an id names: a request stands for all that it landed, anything that belongs to one landing for that one.
+    pub fn named(cx: &Cx, text: &str) -> Result<Self, Error> {
+        let subject = match subject::named(cx, text)? {
+            Named::Subject(subject) => subject,
+            Named::OtherCommit { commit, repo } => {
+                return Err(subject::not_landed("rollback.impossible", &commit, &repo)
+                    .hint("file the reverse of it as a request, or revert it with git")
+                    .into());
+            }
+            Named::Nothing => return Err(subject::nothing(text).into()),
+        };
+        Ok(match subject {
+            Subject::Request(id) => Self::Request(id),
+            Subject::ChangeSet(id) => Self::ChangeSet(id),
+            Subject::Entry(id) => Self::Entry(id),
+            Subject::Approval(_) | Subject::Run(_) | Subject::Plan(_) | Subject::Repo(_) => {
+                Self::ChangeSet(subject::belonging::<ChangeSet>(cx, text, subject, None)?.id)
+            }
+        })
+    }
+
     /// Gives the request, and the one landing of it that is meant.
     pub(super) fn resolve(self, cx: &Cx) -> Result<(RequestId, Option<EntryId>), Error> {
         let missing = |what: String| Problem::new("subject.not_found", what);
@@ -54,23 +76,29 @@ impl What {
     }
 }
 
-/// Finds the landing that a commit is, by the commit's id or the beginning of it; none where no repository has such a commit.
-pub fn landed_as(cx: &Cx, commit: &str) -> Result<Option<What>, Error> {
-    if !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(None);
-    }
-    let mut other = None;
+/// The commits of all repositories that some digits begin.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Commits {
+    /// The queue entries that landed as such a commit.
+    pub(crate) landed: Vec<EntryId>,
+    /// A commit that did not land through Hyperion, with its repository's name.
+    pub(crate) other: Option<(String, String)>,
+}
+
+/// Finds the commits that have an id, or an id that begins so.
+pub(crate) fn landed_as(cx: &Cx, digits: &str) -> Result<Commits, Error> {
+    let mut commits = Commits::default();
     let repos = cx.store.list::<Repo>(&Filter::open().limit(REPOS_MAX))?;
     for repo in repos.rows {
         // One that cannot be opened has its own findings; the commit may be in another.
         let Ok(opened) = cx.repos.open(cx, repo.id) else {
             continue;
         };
-        let Ok(found) = opened.git.user().resolve_commit(commit) else {
+        let Ok(found) = opened.git.user().resolve_commit(digits) else {
             continue;
         };
         // A branch or a tag may have such a name.
-        let Some(found) = found.filter(|found| found.as_str().starts_with(commit)) else {
+        let Some(found) = found.filter(|found| found.as_str().starts_with(digits)) else {
             continue;
         };
         let message = opened.git.commit_info(&found)?.message;
@@ -79,23 +107,21 @@ pub fn landed_as(cx: &Cx, commit: &str) -> Result<Option<What>, Error> {
             .find_map(|line| line.strip_prefix("Hyperion-Entry: "))
             .and_then(|id| id.trim().parse::<EntryId>().ok());
         // The trailer only says where to look: what landed is in the log.
-        if let Some(id) = named
-            && let Some(entry) = cx.store.get::<Entry>(id)?
-            && entry.commit.as_ref().map(oid).transpose()?.as_ref() == Some(&found)
+        match named
+            .map(|id| cx.store.get::<Entry>(id))
+            .transpose()?
+            .flatten()
         {
-            return Ok(Some(What::Entry(id)));
-        }
-        other = Some((found, repo.name));
-    }
-    match other {
-        None => Ok(None),
-        Some((found, repo)) => {
-            let detail = format!("commit {found:.10} of {repo} did not land through Hyperion");
-            Err(Problem::new("rollback.impossible", detail)
-                .hint("file the reverse of it as a request, or revert it with git")
-                .into())
+            Some(entry) if entry.commit.as_ref().map(oid).transpose()?.as_ref() == Some(&found) => {
+                // A clone of a repository has the same commits.
+                if !commits.landed.contains(&entry.id) {
+                    commits.landed.push(entry.id);
+                }
+            }
+            _ => commits.other = Some((found.to_string(), repo.name.to_string())),
         }
     }
+    Ok(commits)
 }
 
 /// Says what a rollback is to take back: the request, or the one landing.

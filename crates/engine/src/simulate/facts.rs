@@ -135,6 +135,7 @@ fn lets_through(filter: &Filter, row: &Row) -> bool {
         parent,
         since,
         until,
+        by: _,
         order: _,
         limit: _,
         after,

@@ -16,7 +16,7 @@ use hyperion_model::{ApprovalId, Digest, Subject};
 use super::page::{self, ListQuery, states};
 use crate::Server;
 use crate::answer::{Answer, blocking};
-use crate::subject::find;
+use crate::subject::{find, find_to};
 
 pub(super) fn routes() -> Router<Server> {
     Router::new()
@@ -124,7 +124,12 @@ async fn decide(
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let found = find::<Approval>(cx, &id, ApprovalId::new)?;
+        let verb = match decision {
+            Decision::Approve => "approve",
+            Decision::Reject => "reject",
+            Decision::RequestChanges => "request-changes",
+        };
+        let found = find_to::<Approval>(verb, cx, &id, ApprovalId::new)?;
         let digest = parse(body.digest.as_deref())?;
         let said = body.comment.as_deref().or(body.reason.as_deref());
         approval::decide(cx, server.actor(), found.id, decision, said, digest)?;
@@ -140,7 +145,7 @@ async fn cancel(
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let found = find::<Approval>(cx, &id, ApprovalId::new)?;
+        let found = find_to::<Approval>("cancel", cx, &id, ApprovalId::new)?;
         approval::cancel(cx, server.actor(), found.id, body.reason.as_deref())?;
         again(cx, found.id)
     })

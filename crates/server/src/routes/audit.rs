@@ -1,11 +1,12 @@
 //! The audit log and the history of landings.
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use hyperion_api::List;
 use hyperion_api::audit::{Landing, Replay, Verification};
 use hyperion_engine::audit;
+use hyperion_engine::subject::entries_of;
 
 use super::page::{ListQuery, states};
 use crate::Server;
@@ -14,6 +15,7 @@ use crate::answer::{Answer, blocking};
 pub(super) fn routes() -> Router<Server> {
     Router::new()
         .route("/api/history", get(history))
+        .route("/api/history/{id}", get(history_of))
         .route("/api/audit/verify", get(verify))
         .route("/api/audit/replay", get(replay))
 }
@@ -27,6 +29,17 @@ async fn history(
         let filter = query.filter(cx, &states!(entry))?;
         let (items, next_cursor) = audit::history(cx, &filter)?;
         Ok(List { items, next_cursor })
+    })
+    .await
+}
+
+/// Tells of the landings that belong to whatever an id names.
+async fn history_of(State(server): State<Server>, Path(id): Path<String>) -> Answer<List<Landing>> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let mut entries = entries_of(cx, &id)?;
+        entries.reverse();
+        Ok(List::whole(audit::landings(cx, &entries)?))
     })
     .await
 }

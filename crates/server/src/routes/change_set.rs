@@ -24,7 +24,7 @@ use super::page::{self, ListQuery, states};
 use super::repo;
 use crate::Server;
 use crate::answer::{Answer, blocking};
-use crate::subject::{find, missing};
+use crate::subject::{find, find_to, missing};
 
 /// How much of a change set is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +192,8 @@ async fn reject_all(server: State<Server>, id: Path<String>) -> Answer<Wire> {
 
 async fn all(State(server): State<Server>, Path(id): Path<String>, accept: bool) -> Answer<Wire> {
     blocking(server, move |server| {
-        let set = find::<ChangeSet>(server.cx(), &id, ChangeSetId::new)?;
+        let verb = if accept { "accept" } else { "reject" };
+        let set = find_to::<ChangeSet>(verb, server.cx(), &id, ChangeSetId::new)?;
         decide_all(server.cx(), server.actor(), set.id, accept)?;
         again(server.cx(), set.id)
     })
@@ -235,6 +236,10 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
     };
     let request = cx.store.get::<Request>(set.proposal.request)?;
     let branch = request.map(|request| request.submission.branch.to_string());
+    let entry = match (set.status, set.entry) {
+        (Status::Queued | Status::Dispatching, Some(id)) => cx.store.get::<Entry>(id)?,
+        _ => None,
+    };
     let checks = match depth {
         Depth::Listed => Vec::new(),
         Depth::Whole => change_set::own_checks(cx, set)?,
@@ -268,11 +273,12 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
         review: judged.map(review),
         approval_id: set.approval.map(|id| id.to_string()),
         entry_id: set.entry.map(|id| id.to_string()),
+        entry_status: entry.as_ref().map(|entry| entry.status.name().to_owned()),
         commit: set.commit.as_ref().map(ToString::to_string),
         proposed_at: set.proposed_at.to_string(),
         applied_at: applied_at(cx, set)?,
         rolled_back_at: ended(Status::RolledBack),
-        reason: reason(cx, set)?,
+        reason: reason(set, entry.as_ref()),
     })
 }
 
@@ -290,14 +296,10 @@ fn applied_at(cx: &Cx, set: &ChangeSet) -> Result<Option<String>, Error> {
 }
 
 /// Says why a change stands where it stands; while it is queued, that is its entry's affair.
-fn reason(cx: &Cx, set: &ChangeSet) -> Result<Option<String>, Error> {
-    let reason = match (&set.reason, set.status, set.entry) {
-        (None, Status::Queued, Some(entry)) => {
-            cx.store.get::<Entry>(entry)?.and_then(|entry| entry.reason)
-        }
-        (reason, _, _) => reason.clone(),
-    };
-    Ok(reason.map(|reason| reason.to_string()))
+fn reason(set: &ChangeSet, entry: Option<&Entry>) -> Option<String> {
+    let of_entry = entry.and_then(|entry| entry.reason.as_ref());
+    let reason = set.reason.as_ref().or(of_entry);
+    reason.map(ToString::to_string)
 }
 
 fn items(cx: &Cx, set: &ChangeSet, preview: Option<&Preview>) -> Vec<Item> {

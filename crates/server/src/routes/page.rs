@@ -18,6 +18,8 @@ use crate::subject::find;
 pub(super) struct ListQuery {
     /// One status, or several with commas between.
     status: Option<String>,
+    /// Only what can still go on, or only what cannot.
+    open: Option<bool>,
     /// Only what was made since then.
     since: Option<String>,
     /// How many at most.
@@ -43,6 +45,7 @@ impl ListQuery {
         }
         let mut filter = Filter {
             archived: self.archived,
+            open: self.open,
             ..Filter::default().newest().limit(limit)
         };
         let wanted: BTreeSet<_> = self

@@ -10,7 +10,7 @@ use hyperion_api::queue::{
     Entry as Wire, EntryDetail, Idle, LogRecord, Metrics, PauseQueue, Percentiles, QueueState,
 };
 use hyperion_api::request::Because;
-use hyperion_engine::{Cx, Error, change_set, queue, request};
+use hyperion_engine::{Cx, Error, queue, request, rollback};
 use hyperion_model::EntryId;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
@@ -23,7 +23,7 @@ use serde::Deserialize;
 use super::page::{self, ListQuery, states};
 use crate::Server;
 use crate::answer::{Answer, blocking};
-use crate::subject::{find, missing};
+use crate::subject::{find, find_to, missing};
 
 /// How much of the log the metrics look at.
 const METRICS_RECORDS: u32 = 10_000;
@@ -99,7 +99,7 @@ async fn retry(
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let entry = find::<Entry>(cx, &id, EntryId::new)?;
+        let entry = find_to::<Entry>("retry", cx, &id, EntryId::new)?;
         queue::retry(cx, server.actor(), entry.id)?;
         again(cx, entry.id)
     })
@@ -113,7 +113,7 @@ async fn cancel(
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let entry = find::<Entry>(cx, &id, EntryId::new)?;
+        let entry = find_to::<Entry>("cancel", cx, &id, EntryId::new)?;
         queue::cancel(cx, server.actor(), entry.id, reason.as_deref())?;
         again(cx, entry.id)
     })
@@ -189,7 +189,7 @@ pub(super) fn view(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {
     };
     Ok(Wire {
         id: entry.id.to_string(),
-        title: title(cx, entry)?,
+        title: queue::title(cx, entry)?,
         status: entry.status.name().to_owned(),
         repo: repo.map(|repo| repo.name.to_string()).unwrap_or_default(),
         branch: admission.branch.to_string(),
@@ -227,6 +227,7 @@ pub(super) fn view(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {
             .map(|why: Quarantine| why.name().to_owned()),
         reason: paused.or_else(|| entry.reason.as_ref().map(ToString::to_string)),
         cause: cause.map(str::to_owned),
+        taken_back_by: rollback::taken_back_by(cx, entry)?.map(|by| by.to_string()),
         enqueued_at: entry.enqueued_at.to_string(),
         ended_at: entry.ended_at.map(|at| at.to_string()),
     })
@@ -247,21 +248,6 @@ const fn waits_for_turn(entry: &Entry) -> bool {
         | Status::Dead
         | Status::Cancelled => false,
     }
-}
-
-/// Names an entry by its first change, and counts the others.
-fn title(cx: &Cx, entry: &Entry) -> Result<String, Error> {
-    let Some(first) = entry.admission.change_sets.first() else {
-        return Ok(String::new());
-    };
-    let title = match cx.store.get::<ChangeSet>(*first)? {
-        Some(set) => change_set::title(cx, &set)?.unwrap_or_default(),
-        None => String::new(),
-    };
-    Ok(match entry.admission.change_sets.len() {
-        0 | 1 => title,
-        several => format!("{title} (+{} more)", several - 1),
-    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -340,6 +326,8 @@ fn measure(cx: &Cx) -> Result<Metrics, Error> {
             metrics.depth += count;
         }
     }
+    let taken_back = Filter::default().status(change_set::Status::RolledBack.name());
+    metrics.taken_back = cx.store.count::<ChangeSet>(&taken_back.archived())?;
     let count = |status: Status| metrics.by_status.get(status.name()).copied().unwrap_or(0);
     metrics.dead_letters = count(Status::Dead) + count(Status::Failed) + count(Status::Quarantined);
     let landed = count(Status::Landed);

@@ -24,7 +24,7 @@ use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::plan::Plan;
 use hyperion_model::request::{Request, Source, Status};
-use hyperion_model::{ChangeSetId, EntryId, Name, RequestId};
+use hyperion_model::{Name, RequestId};
 use hyperion_store::Filter;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -33,7 +33,7 @@ use super::page::{self, ListQuery, states};
 use super::{approval, change_set, queue, repo};
 use crate::Server;
 use crate::answer::{Answer, Refusal, blocking};
-use crate::subject::{find, look, missing};
+use crate::subject::{find, find_to, missing};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,7 +195,7 @@ async fn cancel(
     Json(Because { reason }): Json<Because>,
 ) -> Answer<Wire> {
     blocking(server, move |server| {
-        let request = find::<Request>(server.cx(), &id, RequestId::new)?;
+        let request = find_to::<Request>("cancel", server.cx(), &id, RequestId::new)?;
         request::cancel(server.cx(), server.actor(), request.id, reason.as_deref())?;
         again(server.cx(), request.id)
     })
@@ -210,38 +210,13 @@ async fn roll_back(
 ) -> Accepted<Wire> {
     let filed = blocking(server, move |server| {
         let cx = server.cx();
-        let what = landing_behind(cx, &id)?;
+        let what = What::named(cx, &id)?;
         let actor = server.actor();
         let source = source.unwrap_or(Source::Http);
         let id = rollback::roll_back(cx, actor, what, reason.as_deref(), source)?;
         again(cx, id)
     });
     filed.await.map(|request| (StatusCode::ACCEPTED, request))
-}
-
-/// The id of a request means all that it landed; that of a change set, a queue entry or a commit means one landing.
-fn landing_behind(cx: &Cx, id: &str) -> Result<What, Error> {
-    // No id of Hyperion's own is so long.
-    if id.len() < 40 {
-        if let Some(request) = look::<Request>(cx, id, RequestId::new)? {
-            return Ok(What::Request(request.id));
-        }
-        if let Some(set) = look::<ChangeSet>(cx, id, ChangeSetId::new)? {
-            return Ok(What::ChangeSet(set.id));
-        }
-        if let Some(entry) = look::<Entry>(cx, id, EntryId::new)? {
-            return Ok(What::Entry(entry.id));
-        }
-    }
-    if let Some(what) = rollback::landed_as(cx, &id.to_ascii_lowercase())? {
-        return Ok(what);
-    }
-    Err(Problem::new(
-        "subject.not_found",
-        format!("there is no request, change set, queue entry or commit {id}"),
-    )
-    .hint("`hyperion history` lists what landed")
-    .into())
 }
 
 fn again(cx: &Cx, id: RequestId) -> Result<Wire, Error> {

@@ -10,7 +10,7 @@ use hyperion_model::plan::Plan;
 use hyperion_model::request::{self, Request, Submission};
 use hyperion_model::run::Run;
 use hyperion_model::{Batch, Command, Fact, RequestId, Subject, Uuid};
-use hyperion_store::{Archived, Filter, Order, PurgeLimits, Store, Stored};
+use hyperion_store::{Archived, By, Filter, Order, PurgeLimits, Store, Stored};
 use hyperion_testkit::{Life, Until};
 use proptest::prelude::*;
 
@@ -44,6 +44,52 @@ fn rows_sound(store: &Store) {
 
 fn roll_back(life: &Life, by: RequestId) -> Command {
     Command::Request(life.request(), request::Command::RollBack { by })
+}
+
+/// Reads a list a row at a time.
+fn paged<M: Stored>(store: &Store, filter: &Filter) -> Vec<Uuid> {
+    let (mut filter, mut found) = (filter.clone().limit(1), Vec::new());
+    loop {
+        let page = store.list::<M>(&filter).unwrap();
+        found.extend(page.rows.iter().map(M::own_uuid));
+        match page.next {
+            Some(next) => filter = filter.after(next),
+            None => return found,
+        }
+    }
+}
+
+// W1, M6: what changed last comes first, whenever it was made, and from the archive as well; parts of ids find it.
+#[test]
+fn what_changed_last_comes_first() {
+    let world = World::new();
+    let store = world.open();
+    let old = lead(&store, 1, 0, Until::Landed);
+    let young = lead(&store, 2, 5 * DAY, Until::Landed);
+    let back = vec![roll_back(&old, young.request())];
+    store.execute(batch(6 * DAY as u64, back)).unwrap();
+    let newest = Filter::default().newest().archived();
+    let changed = Filter {
+        by: By::Changed,
+        ..newest.clone()
+    };
+    let (old_id, young_id) = (old.request().uuid(), young.request().uuid());
+    for archived in [0, 1] {
+        assert_eq!(paged::<Request>(&store, &newest), [young_id, old_id]);
+        assert_eq!(paged::<Request>(&store, &changed), [old_id, young_id]);
+        let since = Filter {
+            since: Some(time(6 * DAY)),
+            ..changed.clone()
+        };
+        assert_eq!(paged::<Request>(&store, &since), [old_id]);
+        let digits = old_id.simple().to_string();
+        for part in [&digits[..], &digits[..20], &digits[20..]] {
+            assert_eq!(store.find::<Request>(part).unwrap(), [old_id], "{part}");
+        }
+        if archived == 0 {
+            assert_eq!(archive(&store, 7 * DAY).units, 2);
+        }
+    }
 }
 
 // M1, S9: what ended is out of the way, and is read as if it were not.
