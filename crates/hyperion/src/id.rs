@@ -4,24 +4,33 @@ use std::str::FromStr;
 
 /// How many hex digits lists show.
 const SHORT: usize = 8;
-/// The fewest hex digits that are taken for an id.
-const FEWEST: usize = 6;
-/// The hex digits of a whole id.
-const WHOLE: usize = 32;
+/// The fewest hex digits that are taken for an id, as in git.
+const FEWEST: usize = 4;
+/// The most hex digits that an id has: those of a commit.
+const MOST: usize = 64;
 
-/// An id on the command line: whole, or the end of one.
+/// An id on the command line: whole, the end or the beginning of one, or a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdArg(String);
 
 /// Says that a text is no id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is no id: give a whole id or its last {FEWEST} or more hex digits, as lists show them")]
+#[error(
+    "is no id: give one as lists show it, or {FEWEST} to {MOST} hex digits of an id or a commit"
+)]
 pub(crate) struct IdArgError;
 
 impl IdArg {
     /// Gives the text for the API.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<&str> for IdArg {
+    /// Takes an id that the API gave.
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
     }
 }
 
@@ -33,7 +42,7 @@ impl FromStr for IdArg {
         let known = text
             .bytes()
             .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-        if !known || !(FEWEST..=WHOLE).contains(&digits) || text.starts_with('-') {
+        if !known || !(FEWEST..=MOST).contains(&digits) || text.starts_with('-') {
             return Err(IdArgError);
         }
         Ok(Self(text.to_ascii_lowercase()))
@@ -63,14 +72,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_ids_and_their_ends_are_taken() {
+    fn whole_ids_and_parts_of_them_are_taken() {
         let whole = "0190A1B2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
         assert_eq!(
             whole.parse::<IdArg>().unwrap().as_str(),
             whole.to_ascii_lowercase()
         );
-        assert_eq!("0f1a2b".parse::<IdArg>().unwrap().as_str(), "0f1a2b");
-        for text in ["", "f1a2b", "retry", "../../x", "-0f1a2b", &"a".repeat(33)] {
+        for part in ["0f1a", "0190A1b2", &"a".repeat(64)] {
+            let taken = part.parse::<IdArg>().unwrap();
+            assert_eq!(taken.as_str(), part.to_ascii_lowercase());
+        }
+        for text in ["", "f1a", "retry", "../../x", "-0f1a2b", &"a".repeat(65)] {
             assert!(text.parse::<IdArg>().is_err(), "{text}");
         }
         assert_eq!(short(whole), "9e0f1a2b");

@@ -16,6 +16,7 @@ use crate::settings::Variables;
 
 mod cli;
 mod commands;
+mod complete;
 mod connection;
 mod context;
 mod exit;
@@ -30,7 +31,9 @@ mod question;
 mod route;
 mod session;
 mod settings;
+mod several;
 mod socket;
+mod standing;
 mod telemetry;
 mod time;
 mod view;
@@ -47,6 +50,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 fn main() -> ExitCode {
     // The only place that looks at the environment.
     let variables = Variables::new(std::env::vars_os());
+    complete::answer(&variables);
     let cli = Cli::parse();
     let wishes = TerminalWishes {
         no_color: variables.get("NO_COLOR").is_some(),

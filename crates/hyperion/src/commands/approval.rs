@@ -1,20 +1,24 @@
 //! `hyperion approval`
 
 use clap::Subcommand;
+use hyperion_api::ClientError;
 use hyperion_api::approval::{Approval, ApprovalDetail, Decide};
-use hyperion_api::list::List;
+use hyperion_api::list::{List, MAX_LIMIT};
+use hyperion_model::approval::Status;
 
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::id::{IdArg, short};
-use crate::list_args::{ArchivedArg, ListArgs};
+use crate::list_args::{ArchivedArg, ListArgs, RepoArg, RequestArg, Words};
 use crate::output::{Format, FormatArgs};
 use crate::question::look_at_whole;
 use crate::route::Route;
-use crate::view;
+use crate::session::Session;
+use crate::several::{Shown, each, try_each};
 use crate::wait::wait;
+use crate::{complete, view};
 
 /// See what waits for a decision, and decide it
 #[derive(Debug, clap::Args)]
@@ -42,8 +46,13 @@ struct ApprovalListArgs {
     #[arg(long)]
     all: bool,
     /// Only approvals in this state: pending, approved, rejected, expired, cancelled
-    #[arg(long, value_name = "STATUS", conflicts_with = "all")]
+    #[arg(long, value_name = "STATUS", conflicts_with = "all",
+          add = complete::states(Status::ALL.iter().map(|status| status.name())))]
     status: Option<String>,
+    #[command(flatten)]
+    repo: RepoArg,
+    #[command(flatten)]
+    request: RequestArg,
     #[command(flatten)]
     archived: ArchivedArg,
     #[command(flatten)]
@@ -57,13 +66,25 @@ struct ApprovalListArgs {
   hyperion approval show 1a2b3c4d --color always | less -R
   hyperion approval show 1a2b3c4d --unmasked")]
 struct ShowArgs {
-    /// The approval
-    id: IdArg,
+    /// Approvals, or what belongs to one: a request, a change, an entry
+    #[arg(value_name = "ID", required = true, add = complete::approvals(""))]
+    ids: Vec<IdArg>,
     /// Show also what is masked, on a terminal; that you were shown it is recorded
     #[arg(long)]
     unmasked: bool,
     #[command(flatten)]
     format: FormatArgs,
+}
+
+/// What is decided: approvals by their ids, or all that wait of a request.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Approvals, or what one approval waits of: a request, a change
+    #[arg(value_name = "ID", required_unless_present = "request", add = complete::approvals("pending"))]
+    ids: Vec<IdArg>,
+    /// All that wait of this request; they are listed first, and only what was listed is decided
+    #[arg(long, value_name = "ID", conflicts_with = "ids", add = complete::requests("awaiting_approval"))]
+    request: Option<IdArg>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,10 +103,11 @@ struct DecideArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion approval approve 1a2b3c4d
-  hyperion approval approve 1a2b3c4d --reason \"looks right\" --wait")]
+  hyperion approval approve 1a2b3c4d --reason \"looks right\" --wait
+  hyperion approval approve --request 5e6f7a8b")]
 struct ApproveArgs {
-    /// The approval
-    id: IdArg,
+    #[command(flatten)]
+    which: Which,
     /// Why, in one line
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -98,8 +120,8 @@ struct ApproveArgs {
 #[command(after_help = "Examples:
   hyperion approval reject 1a2b3c4d --reason \"not this release\"")]
 struct RejectArgs {
-    /// The approval
-    id: IdArg,
+    #[command(flatten)]
+    which: Which,
     /// Why, in one line; whoever asked is told
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -114,7 +136,8 @@ struct RejectArgs {
 #[command(after_help = "Examples:
   hyperion approval request-changes 1a2b3c4d --reason \"name the constant\"")]
 struct RequestChangesArgs {
-    /// The approval
+    /// The approval, or what it waits of: a request, a change
+    #[arg(add = complete::approvals("pending"))]
     id: IdArg,
     /// What should be different; the same as --reason
     #[arg(required_unless_present = "reason")]
@@ -131,7 +154,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         Command::List(args) => list(args, cx).await,
         Command::Show(args) => show(args, cx).await,
         Command::Approve(ApproveArgs {
-            id,
+            which,
             reason,
             decide: how,
         }) => {
@@ -139,10 +162,10 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 reason,
                 ..Decide::default()
             };
-            decide(&id, "approve", body, how, cx).await
+            decide(&which, "approve", body, how, cx).await
         }
         Command::Reject(RejectArgs {
-            id,
+            which,
             reason,
             decide: how,
         }) => {
@@ -150,7 +173,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 reason,
                 ..Decide::default()
             };
-            decide(&id, "reject", body, how, cx).await
+            decide(&which, "reject", body, how, cx).await
         }
         Command::RequestChanges(RequestChangesArgs {
             id,
@@ -166,7 +189,11 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 comment: Some(comment),
                 ..Decide::default()
             };
-            decide(&id, "request-changes", body, how, cx).await
+            let which = Which {
+                ids: vec![id],
+                request: None,
+            };
+            decide(&which, "request-changes", body, how, cx).await
         }
     }
 }
@@ -175,20 +202,24 @@ async fn list(args: ApprovalListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let status = args.status.as_deref().or((!args.all).then_some("pending"));
         let route = Route::new("/api/approvals").maybe("status", status);
+        let route = args.request.ask(args.repo.ask(args.archived.ask(route)));
         let approvals: List<Approval> = session
             .client()
-            .get(args.archived.ask(args.list.ask(route, cx)).as_str())
+            .get(args.list.ask(route, cx).as_str())
             .await?;
-        let nothing = if status == Some("pending") {
-            "Nothing waits for a decision."
-        } else {
-            "No approvals."
+        let words = Words {
+            nothing: match status {
+                Some("pending") => "Nothing waits for a decision.",
+                Some(_) | None => "No approvals.",
+            },
+            left_out: (status.is_some() && args.status.is_none())
+                .then_some("Not shown: what is decided (--all)."),
+            next: "hyperion approval show ID",
         };
         let now = cx.now();
-        cx.output
-            .list(args.list.format, &approvals, nothing, |approvals, width| {
-                view::approval::table(approvals, now, width)
-            })?;
+        args.list.show(cx, &approvals, words, |approvals, width| {
+            view::approval::table(approvals, now, width)
+        })?;
         Ok(Exit::Done)
     })
     .await
@@ -206,62 +237,161 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
         Access::Read
     };
     cx.with(access, async |session| {
-        let route = Route::new("/api/approvals").segment(args.id.as_str());
-        let mut detail: ApprovalDetail = session.client().get(route.as_str()).await?;
-        if args.unmasked {
-            detail = look_at_whole(session, &detail.approval).await?;
-        }
-        cx.output.show(args.format.format, &detail, |detail| {
-            let mut text = view::approval::block(detail, cx.zone());
+        let format = args.format.format;
+        let (shown, exit) = each(&args.ids, format, cx, async |id| {
+            let route = Route::new("/api/approvals").segment(id.as_str());
+            let mut detail: ApprovalDetail = session.client().get(route.as_str()).await?;
+            if args.unmasked {
+                detail = look_at_whole(session, &detail.approval).await?;
+            }
+            let mut text = view::approval::block(&detail, cx.zone());
             if let Some(diff) = &detail.diff {
                 text.push('\n');
                 text.push_str(&view::diff::whole(diff));
             }
-            text
-        })?;
-        if args.format.format == Format::Table && detail.approval.status == "pending" {
-            let id = short(&detail.approval.id);
+            Ok(Shown {
+                value: detail,
+                text,
+            })
+        })
+        .await?;
+        let waits = shown.iter().map(|detail| &detail.approval);
+        let waits = waits.filter(|approval| approval.status == "pending");
+        let ids: Vec<_> = waits.map(|approval| short(&approval.id)).collect();
+        if format == Format::Table && !ids.is_empty() {
+            let ids = ids.join(" ");
             cx.output.progress(&view::hint(&format!(
-                "hyperion approval approve {id}, or reject, or request-changes"
+                "hyperion approval approve {ids}, or reject, or request-changes"
             )));
         }
-        Ok(Exit::Done)
+        Ok(exit)
     })
     .await
 }
 
 async fn decide(
-    id: &IdArg,
+    which: &Which,
     verb: &str,
     body: Decide,
     how: DecideArgs,
     cx: &Cx,
 ) -> anyhow::Result<Exit> {
+    if how.digest.is_some() && which.ids.len() != 1 {
+        return Err(Failure::usage("--digest is that of one approval; give one id").into());
+    }
     cx.with(Access::Change, async |session| {
-        let route = Route::new("/api/approvals").segment(id.as_str());
-        // An answer is bound to what is asked at this moment, so that a change in between is noticed.
-        let digest = match &how.digest {
-            Some(digest) => digest.clone(),
-            None => session.client().get::<ApprovalDetail>(route.as_str()).await?.approval.digest,
+        let listed = match &which.request {
+            Some(request) => all_of(session, request).await?,
+            None => Vec::new(),
         };
-        let body = Decide { digest: Some(digest), ..body.clone() };
-        let approval: Approval = session.client().post(route.segment(verb).as_str(), &body).await?;
+        let ids = listed.iter().map(|approval| IdArg::from(approval.id.as_str()));
+        let ids: Vec<_> = which.ids.iter().cloned().chain(ids).collect();
+        let decide = async |id: &IdArg| {
+            let listed = listed.iter().find(|approval| approval.id == id.as_str());
+            let digest = how.digest.as_ref().or(listed.map(|approval| &approval.digest));
+            one(session, id, verb, &body, digest).await
+        };
         let format = how.format.format;
-        if let (true, Some(request)) = (how.wait, &approval.request_id) {
+        if !how.wait {
+            let mut hints = Vec::new();
+            let (_, exit) = each(&ids, format, cx, async |id| {
+                let value = decide(id).await?;
+                if let (Format::Table, true, Some(request)) = (format, value.changes_requested, &value.request_id) {
+                    hints.push(format!("hyperion request revise {} FILE hands a new version in", short(request)));
+                }
+                Ok(Shown { text: decided(&value), value })
+            })
+            .await?;
+            for hint in hints {
+                cx.output.progress(&view::hint(&hint));
+            }
+            cx.keeps("The decision is kept; an engine that is up, the next command or `hyperion drain` carries it on.");
+            return Ok(exit);
+        }
+        let (approvals, exit) = try_each(&ids, cx, async |id| {
+            let approval = decide(id).await?;
             cx.output.progress(&decided(&approval));
-            return wait(session, std::slice::from_ref(request), format).await;
+            Ok(approval)
+        })
+        .await?;
+        let mut requests = Vec::new();
+        for request in approvals.into_iter().filter_map(|approval| approval.request_id) {
+            if !requests.contains(&request) {
+                requests.push(request);
+            }
         }
-        cx.output.show(format, &approval, decided)?;
-        if let (Format::Table, true, Some(request)) = (format, approval.changes_requested, &approval.request_id) {
-            cx.output.progress(&view::hint(&format!(
-                "hyperion request revise {} FILE hands a new version in",
-                short(request)
-            )));
-        }
-        cx.keeps("The decision is kept; an engine that is up, the next command or `hyperion drain` carries it on.");
-        Ok(Exit::Done)
+        let waited = wait(session, &requests, format).await?;
+        Ok(Exit::of_several([exit, waited]))
     })
     .await
+}
+
+/// Lists what waits of a request, and shows it: that is what is decided, and nothing that is asked later.
+async fn all_of(session: &Session<'_>, request: &IdArg) -> anyhow::Result<Vec<Approval>> {
+    let cx = session.cx();
+    let route = Route::new("/api/approvals")
+        .query("status", "pending")
+        .query("request", request.as_str())
+        .query("limit", MAX_LIMIT.to_string());
+    let waiting: List<Approval> = session.client().get(route.as_str()).await?;
+    if waiting.items.is_empty() {
+        let what = format!(
+            "nothing of request {} waits for a decision",
+            request.as_str()
+        );
+        let hint = format!(
+            "hyperion request show {} says how far it is",
+            request.as_str()
+        );
+        return Err(Failure::new(Exit::NotFound, what).hint(hint).into());
+    }
+    cx.output.say(&view::approval::digests(&waiting.items));
+    Ok(waiting.items)
+}
+
+/// Decides one approval.
+async fn one(
+    session: &Session<'_>,
+    id: &IdArg,
+    verb: &str,
+    body: &Decide,
+    digest: Option<&String>,
+) -> anyhow::Result<Approval> {
+    let approvals = Route::new("/api/approvals");
+    // An answer is bound to what is asked at this moment, so that a change in between is noticed.
+    let (id, digest) = match digest {
+        Some(digest) => (id.as_str().to_owned(), digest.clone()),
+        None => {
+            let route = approvals.clone().segment(id.as_str());
+            let found = session.client().get::<ApprovalDetail>(route.as_str()).await;
+            let approval = found
+                .map_err(|error| how_to_name(error, id, verb))?
+                .approval;
+            (approval.id, approval.digest)
+        }
+    };
+    let body = Decide {
+        digest: Some(digest),
+        ..body.clone()
+    };
+    let route = approvals.segment(&id).segment(verb);
+    Ok(session.client().post(route.as_str(), &body).await?)
+}
+
+/// Says how several approvals of one thing are decided.
+fn how_to_name(error: ClientError, id: &IdArg, verb: &str) -> ClientError {
+    match error {
+        ClientError::Problem(problem)
+            if problem.code == "subject.ambiguous" && verb != "request-changes" =>
+        {
+            let id = id.as_str();
+            let hint = format!(
+                "name those you mean, or all that wait: hyperion approval {verb} --request {id}"
+            );
+            ClientError::Problem(Box::new(problem.hint(hint)))
+        }
+        error => error,
+    }
 }
 
 fn decided(approval: &Approval) -> String {

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use hyperion_api::change_set::{ChangeSet, DecideItem, Diff, Item, ItemDecision};
 use hyperion_api::list::List;
+use hyperion_model::change_set::Status;
 use serde_json::json;
 
 use crate::connection::Access;
@@ -10,10 +11,11 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::id::{IdArg, short};
-use crate::list_args::{ArchivedArg, ListArgs};
+use crate::list_args::{ArchivedArg, ListArgs, RepoArg, RequestArg, Words};
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
-use crate::view;
+use crate::several::{Shown, each};
+use crate::{complete, standing, view};
 
 /// Look at proposed changes, and choose which parts of them may land
 #[derive(Debug, clap::Args)]
@@ -36,12 +38,13 @@ enum Command {
   hyperion changes list --request 1a2b3c4d
   hyperion changes list --status pending --format json")]
 struct ChangeListArgs {
-    /// Only those of this request
-    #[arg(long, value_name = "ID")]
-    request: Option<IdArg>,
     /// Only those in this state
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", add = complete::states(Status::ALL.iter().map(|status| status.name())))]
     status: Option<String>,
+    #[command(flatten)]
+    repo: RepoArg,
+    #[command(flatten)]
+    request: RequestArg,
     #[command(flatten)]
     archived: ArchivedArg,
     #[command(flatten)]
@@ -54,8 +57,9 @@ struct ChangeListArgs {
   hyperion changes show 1a2b3c4d
   hyperion changes show 1a2b3c4d --diff-only > change.patch")]
 struct ShowArgs {
-    /// The change
-    id: IdArg,
+    /// Changes, or what belongs to one: an approval, an entry, a commit
+    #[arg(value_name = "ID", required = true, add = complete::changes(""))]
+    ids: Vec<IdArg>,
     /// Leave the diff out
     #[arg(long, conflicts_with_all = ["diff_only", "against_former"])]
     no_diff: bool,
@@ -71,8 +75,9 @@ struct ShowArgs {
 
 #[derive(Debug, clap::Args)]
 struct Part {
-    /// The change
-    id: IdArg,
+    /// The changes
+    #[arg(value_name = "ID", required = true, add = complete::changes("pending,previewing"))]
+    ids: Vec<IdArg>,
     /// Only this item: its number as `changes show` lists it, its path or its id (all items when absent)
     #[arg(long, value_name = "ITEM", conflicts_with = "hunk")]
     item: Option<String>,
@@ -117,18 +122,21 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
 
 async fn list(args: ChangeListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
-        let route = Route::new("/api/changesets")
-            .maybe("request", args.request.as_ref().map(IdArg::as_str))
-            .maybe("status", args.status.as_deref());
-        let sets: List<ChangeSet> = session
-            .client()
-            .get(args.archived.ask(args.list.ask(route, cx)).as_str())
-            .await?;
+        let route = Route::new("/api/changesets").maybe("status", args.status.as_deref());
+        let route = args.request.ask(args.repo.ask(args.archived.ask(route)));
+        let route = args.list.ask(route, cx);
+        let mut sets: List<ChangeSet> = session.client().get(route.as_str()).await?;
+        let interrupted = standing::stand(session, args.list.format, &mut sets.items[..]).await;
+        let words = Words {
+            nothing: "No changes.",
+            next: "hyperion changes show ID",
+            ..Words::default()
+        };
         let now = cx.now();
-        cx.output
-            .list(args.list.format, &sets, "No changes.", |sets, width| {
-                view::change_set::table(sets, now, width)
-            })?;
+        args.list.show(cx, &sets, words, |sets, width| {
+            view::change_set::table(sets, now, width)
+        })?;
+        standing::tell(cx, interrupted);
         Ok(Exit::Done)
     })
     .await
@@ -136,42 +144,56 @@ async fn list(args: ChangeListArgs, cx: &Cx) -> anyhow::Result<Exit> {
 
 async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
-        let route = Route::new("/api/changesets").segment(args.id.as_str());
-        let diff = route.clone().segment("diff");
-        if args.diff_only || args.against_former {
+        let diff = async |id: &str| -> anyhow::Result<Diff> {
             let against = args.against_former.then_some("former");
-            let diff = diff.maybe("against", against);
-            let diff: Diff = session.client().get(diff.as_str()).await?;
-            if args.against_former && diff.unified_diff.is_empty() {
-                cx.output.progress("Both versions come to the same.");
-            }
-            cx.output.show(args.format.format, &diff, |diff| {
-                painted(cx, &diff.unified_diff)
-            })?;
-            tell_masked(cx, &diff);
-            return Ok(Exit::Done);
-        }
-        let set: ChangeSet = session.client().get(route.as_str()).await?;
+            let route = Route::new("/api/changesets")
+                .segment(id)
+                .segment("diff")
+                .maybe("against", against);
+            Ok(session.client().get(route.as_str()).await?)
+        };
         let format = args.format.format;
-        cx.output
-            .show(format, &set, |set| view::change_set::block(set, cx.zone()))?;
-        if format == Format::Table && !args.no_diff {
-            let diff: Diff = session.client().get(diff.as_str()).await?;
-            if !diff.unified_diff.is_empty() {
-                cx.output
-                    .data(&format!("\n{}", view::diff::whole(&diff.unified_diff)));
-            }
-            tell_masked(cx, &diff);
+        if args.diff_only || args.against_former {
+            let (diffs, exit) = each(&args.ids, format, cx, async |id| {
+                let value = diff(id.as_str()).await?;
+                if args.against_former && value.unified_diff.is_empty() {
+                    cx.output.progress("Both versions come to the same.");
+                }
+                let text = painted(cx, &value.unified_diff);
+                Ok(Shown { value, text })
+            })
+            .await?;
+            tell_masked(cx, &diffs);
+            return Ok(exit);
         }
-        Ok(Exit::Done)
+        let (mut interrupted, mut diffs) = (false, Vec::new());
+        let (_, exit) = each(&args.ids, format, cx, async |id| {
+            let route = Route::new("/api/changesets").segment(id.as_str());
+            let mut set: ChangeSet = session.client().get(route.as_str()).await?;
+            interrupted |= standing::stand(session, format, &mut set).await;
+            let mut text = view::change_set::block(&set, cx.zone());
+            if format == Format::Table && !args.no_diff {
+                let diff = diff(&set.id).await?;
+                if !diff.unified_diff.is_empty() {
+                    text.push_str(&format!("\n{}", view::diff::whole(&diff.unified_diff)));
+                }
+                diffs.push(diff);
+            }
+            Ok(Shown { value: set, text })
+        })
+        .await?;
+        tell_masked(cx, &diffs);
+        standing::tell(cx, interrupted);
+        Ok(exit)
     })
     .await
 }
 
 /// Says how much of a diff is not what would land.
-fn tell_masked(cx: &Cx, diff: &Diff) {
-    if diff.lines_masked > 0 {
-        let lines = usize::try_from(diff.lines_masked).unwrap_or(usize::MAX);
+fn tell_masked(cx: &Cx, diffs: &[Diff]) {
+    let masked: u32 = diffs.iter().map(|diff| diff.lines_masked).sum();
+    if masked > 0 {
+        let lines = usize::try_from(masked).unwrap_or(usize::MAX);
         let lines = view::count(lines, "line");
         cx.output.progress(&view::warning(&format!(
             "{lines} masked; `hyperion approval show --unmasked` shows them to whoever decides"
@@ -190,51 +212,54 @@ fn painted(cx: &Cx, diff: &str) -> String {
 
 async fn decide(part: Part, decision: ItemDecision, cx: &Cx) -> anyhow::Result<Exit> {
     let Part {
-        id,
+        ids,
         item,
         hunk: hunks,
         format,
     } = part;
+    if (item.is_some() || !hunks.is_empty()) && ids.len() > 1 {
+        return Err(Failure::usage("--item and --hunk are those of one change; give one id").into());
+    }
     cx.with(Access::Change, async |session| {
-        let route = Route::new("/api/changesets").segment(id.as_str());
-        let set: ChangeSet = match &item {
-            None if !hunks.is_empty() => {
-                let mut set: ChangeSet = session.client().get(route.as_str()).await?;
-                for (id, hunks) in by_item(&set, &hunks)? {
+        let (_, exit) = each(&ids, format.format, cx, async |id| {
+            let route = Route::new("/api/changesets").segment(id.as_str());
+            let set: ChangeSet = match &item {
+                None if !hunks.is_empty() => {
+                    let mut set: ChangeSet = session.client().get(route.as_str()).await?;
+                    for (id, hunks) in by_item(&set, &hunks)? {
+                        let body = DecideItem {
+                            status: decision,
+                            hunks: Some(hunks),
+                        };
+                        let route = route.clone().segment("items").segment(&id);
+                        set = session.client().patch(route.as_str(), &body).await?;
+                    }
+                    set
+                }
+                None => {
+                    let verb = match decision {
+                        ItemDecision::Accepted => "accept-all",
+                        ItemDecision::Rejected => "reject-all",
+                    };
+                    let route = route.segment(verb);
+                    session.client().post(route.as_str(), &json!({})).await?
+                }
+                Some(wanted) => {
+                    let set: ChangeSet = session.client().get(route.as_str()).await?;
+                    let item = find(&set, wanted)?;
                     let body = DecideItem {
                         status: decision,
-                        hunks: Some(hunks),
+                        hunks: None,
                     };
-                    let route = route.clone().segment("items").segment(&id);
-                    set = session.client().patch(route.as_str(), &body).await?;
+                    let route = route.segment("items").segment(&item.id);
+                    session.client().patch(route.as_str(), &body).await?
                 }
-                set
-            }
-            None => {
-                let verb = match decision {
-                    ItemDecision::Accepted => "accept-all",
-                    ItemDecision::Rejected => "reject-all",
-                };
-                session
-                    .client()
-                    .post(route.segment(verb).as_str(), &json!({}))
-                    .await?
-            }
-            Some(wanted) => {
-                let set: ChangeSet = session.client().get(route.as_str()).await?;
-                let item = find(&set, wanted)?;
-                let body = DecideItem {
-                    status: decision,
-                    hunks: None,
-                };
-                let route = route.segment("items").segment(&item.id);
-                session.client().patch(route.as_str(), &body).await?
-            }
-        };
-        cx.output.show(format.format, &set, |set| {
-            view::change_set::block(set, cx.zone())
-        })?;
-        Ok(Exit::Done)
+            };
+            let text = view::change_set::block(&set, cx.zone());
+            Ok(Shown { value: set, text })
+        })
+        .await?;
+        Ok(exit)
     })
     .await
 }

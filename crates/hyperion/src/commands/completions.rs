@@ -2,15 +2,19 @@
 
 use clap_complete::Shell;
 
-use crate::cli::definition;
+use crate::complete;
 use crate::context::Cx;
 use crate::exit::Exit;
 
-/// Write shell completions
+/// Write shell completions: commands, options, and ids with their titles
+///
+/// The shell then asks this program for what fits. It reads the home and starts nothing. Load the script anew when a shell starts, so that it
+/// fits the program after an upgrade.
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[command(after_help = "Examples:
-  hyperion completions bash > ~/.local/share/bash-completion/completions/hyperion
-  hyperion completions fish > ~/.config/fish/completions/hyperion.fish")]
+  echo 'source <(hyperion completions bash)' >> ~/.bashrc
+  echo 'source <(hyperion completions zsh)' >> ~/.zshrc
+  echo 'hyperion completions fish | source' > ~/.config/fish/completions/hyperion.fish")]
 pub(crate) struct Args {
     /// The shell
     #[arg(value_enum)]
@@ -18,8 +22,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut definition(), "hyperion", &mut script);
-    cx.output.data(&String::from_utf8(script)?);
+    cx.output.data(&complete::script(args.shell)?);
     Ok(Exit::Done)
 }

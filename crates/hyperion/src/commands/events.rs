@@ -12,8 +12,7 @@ use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::id::IdArg;
-use crate::list_args::ListArgs;
+use crate::list_args::{ListArgs, RequestArg};
 use crate::output::Format;
 use crate::route::Route;
 use crate::session::Session;
@@ -35,9 +34,8 @@ pub(crate) struct Args {
     /// Only these kinds, for instance merge.landed
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     kinds: Vec<String>,
-    /// Only what belongs to this request
-    #[arg(long, value_name = "ID")]
-    request: Option<IdArg>,
+    #[command(flatten)]
+    request: RequestArg,
     /// Only what came after this event number
     #[arg(long, value_name = "SEQ")]
     after: Option<u64>,
@@ -87,7 +85,7 @@ async fn latest(args: &Args, session: &Session<'_>) -> anyhow::Result<(u64, Vec<
     let after = args.after.or_else(|| {
         // Without a filter the last events are the last numbers; nothing else needs to be read.
         let filtered =
-            args.list.since.is_some() || args.request.is_some() || !args.kinds.is_empty();
+            args.list.since.is_some() || args.request.request.is_some() || !args.kinds.is_empty();
         (!filtered).then(|| end.saturating_sub(args.list.limit.into()))
     });
     let since = args
@@ -136,10 +134,10 @@ async fn follow(args: &Args, session: &Session<'_>, seen: &mut u64) -> Result<()
 impl Args {
     fn route(&self, after: Option<u64>) -> Route {
         let kinds = (!self.kinds.is_empty()).then(|| self.kinds.join(","));
-        Route::new("/api/events")
+        let route = Route::new("/api/events")
             .maybe("after", after.map(|after| after.to_string()))
-            .maybe("kinds", kinds)
-            .maybe("request", self.request.as_ref().map(IdArg::as_str))
+            .maybe("kinds", kinds);
+        self.request.ask(route)
     }
 }
 

@@ -3,19 +3,22 @@
 use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::list::List;
-use hyperion_api::queue::{Entry, EntryDetail, PauseQueue, QueueState};
+use hyperion_api::queue::{Entry, EntryDetail, Metrics, PauseQueue, QueueState};
 use hyperion_api::repo::Repo;
 use hyperion_api::request::Because;
+use hyperion_model::entry::Status;
 
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::id::{IdArg, short};
-use crate::list_args::{ArchivedArg, ListArgs};
+use crate::list_args::{ArchivedArg, ListArgs, RepoArg, RequestArg, Words};
 use crate::output::style::{of_status, paint};
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
-use crate::view;
+use crate::session::Session;
+use crate::several::{Shown, each};
+use crate::{complete, standing, view};
 
 /// See what is on its way to the branch, and take it up again
 #[derive(Debug, clap::Args)]
@@ -35,18 +38,23 @@ enum Command {
     DeadLetters(DeadLettersArgs),
 }
 
-/// List entries of the merge queue
+/// List entries of the merge queue, by default those on their way
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion queue list
+  hyperion queue list --all --since 1d
   hyperion queue list --status quarantined --repo web --format json")]
 struct QueueListArgs {
+    /// Also those that landed, were put aside or ended otherwise
+    #[arg(long, conflicts_with = "status")]
+    all: bool,
     /// Only entries in this state, for instance queued, blocked or quarantined
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", add = complete::states(Status::ALL.iter().map(|status| status.name())))]
     status: Option<String>,
-    /// Only entries of this repository
-    #[arg(long, value_name = "NAME")]
-    repo: Option<String>,
+    #[command(flatten)]
+    repo: RepoArg,
+    #[command(flatten)]
+    request: RequestArg,
     #[command(flatten)]
     archived: ArchivedArg,
     #[command(flatten)]
@@ -56,32 +64,37 @@ struct QueueListArgs {
 /// Show an entry, and why it did not land
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  hyperion queue show 1a2b3c4d")]
+  hyperion queue show 1a2b3c4d
+  hyperion queue show a008c07")]
 struct ShowArgs {
-    /// The entry
-    id: IdArg,
+    /// Entries, or what belongs to one: a request, a change, a commit
+    #[arg(value_name = "ID", required = true, add = complete::entries(""))]
+    ids: Vec<IdArg>,
     #[command(flatten)]
     format: FormatArgs,
 }
 
-/// Take an entry up again that was put aside or given up
+/// Take entries up again that were put aside or given up
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  hyperion queue retry 1a2b3c4d")]
+  hyperion queue retry 1a2b3c4d
+  hyperion queue retry 1a2b3c4d 5e6f7a8b")]
 struct RetryArgs {
-    /// The entry
-    id: IdArg,
+    /// The entries
+    #[arg(value_name = "ID", required = true, add = complete::entries("quarantined,dead,failed,blocked"))]
+    ids: Vec<IdArg>,
     #[command(flatten)]
     because: BecauseArgs,
 }
 
-/// Call an entry off
+/// Call entries off
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion queue cancel 1a2b3c4d --reason superseded")]
 struct CancelArgs {
-    /// The entry
-    id: IdArg,
+    /// The entries
+    #[arg(value_name = "ID", required = true, add = complete::entries("queued,leased,merging,checking,ready,blocked,quarantined,dead,failed"))]
+    ids: Vec<IdArg>,
     #[command(flatten)]
     because: BecauseArgs,
 }
@@ -125,6 +138,10 @@ struct BecauseArgs {
   hyperion queue dead-letters --since 1w")]
 struct DeadLettersArgs {
     #[command(flatten)]
+    repo: RepoArg,
+    #[command(flatten)]
+    request: RequestArg,
+    #[command(flatten)]
     list: ListArgs,
 }
 
@@ -132,8 +149,8 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
         Command::List(args) => list(args, cx).await,
         Command::Show(args) => show(args, cx).await,
-        Command::Retry(args) => change(&args.id, "retry", args.because, cx).await,
-        Command::Cancel(args) => change(&args.id, "cancel", args.because, cx).await,
+        Command::Retry(args) => change(&args.ids, "retry", args.because, cx).await,
+        Command::Cancel(args) => change(&args.ids, "cancel", args.because, cx).await,
         Command::Pause(PauseArgs { repo, because }) => {
             let BecauseArgs { reason, format } = because;
             stop_or_go("/api/queue/pause", repo, reason, format, cx).await
@@ -147,72 +164,125 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
 
 async fn list(args: QueueListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
+        let on_their_way = args.status.is_none() && !args.all;
         let route = Route::new("/api/queue")
             .maybe("status", args.status.as_deref())
-            .maybe("repo", args.repo.as_deref());
-        let filtered = args.status.is_some() || args.repo.is_some();
-        let entries: List<Entry> = session
-            .client()
-            .get(args.archived.ask(args.list.ask(route, cx)).as_str())
-            .await?;
-        let paused: List<QueueState> = session.client().get("/api/queue/paused").await?;
-        let shown = |state: &&QueueState| args.repo.as_ref().is_none_or(|name| *name == state.repo);
-        let paused = paused.items.iter().filter(shown);
-        let head: String = paused
-            .map(|state| view::queue::state(state, cx.zone()))
-            .collect();
-        let now = cx.now();
-        let empty = if filtered {
-            "No entry fits."
-        } else {
-            "The queue is empty."
+            .maybe("open", on_their_way.then_some("true"));
+        let route = args.request.ask(args.repo.ask(args.archived.ask(route)));
+        let narrowed =
+            args.status.is_some() || args.repo.repo.is_some() || args.request.request.is_some();
+        let left_out = match (on_their_way, args.list.format) {
+            (true, Format::Table) => left_out(session, narrowed).await?,
+            (true | false, _) => None,
         };
-        cx.output.list(
-            args.list.format,
-            &entries,
-            &format!("{head}{empty}"),
-            |entries, width| format!("{head}{}", view::queue::table(entries, now, width)),
-        )?;
+        let words = Words {
+            nothing: match (narrowed, on_their_way) {
+                (true, _) => "No entry fits.",
+                (false, true) => "Nothing is on its way.",
+                (false, false) => "The queue is empty.",
+            },
+            left_out: left_out.as_deref(),
+            next: "hyperion queue show ID",
+        };
+        if args.list.format == Format::Table {
+            tell_paused(session, args.repo.repo.as_deref()).await?;
+        }
+        let exit = entries(session, &args.list, route, words).await?;
         if args.list.format == Format::Table {
             let repos: List<Repo> = session.client().get("/api/repos").await?;
             for (repo, line) in view::repo::not_pushed(&repos.items) {
                 cx.output.say(&view::warning(&format!("{repo}: {line}")));
             }
         }
-        Ok(Exit::Done)
+        Ok(exit)
     })
     .await
+}
+
+/// Says what a list of what is on its way leaves out; of the whole queue with how many.
+async fn left_out(session: &Session<'_>, narrowed: bool) -> anyhow::Result<Option<String>> {
+    if narrowed {
+        return Ok(Some("Not shown: what ended (--all).".to_owned()));
+    }
+    let metrics: Metrics = session.client().get("/api/queue/metrics").await?;
+    let ended = metrics.by_status.iter().filter(|(name, _)| {
+        let status = Status::ALL
+            .iter()
+            .find(|status| status.name() == name.as_str());
+        status.is_some_and(|status| !status.is_open())
+    });
+    let ended: Vec<_> = ended
+        .map(|(name, number)| format!("{number} {name}"))
+        .collect();
+    Ok((!ended.is_empty()).then(|| format!("Not shown: {} (--all).", ended.join(", "))))
+}
+
+async fn entries(
+    session: &Session<'_>,
+    args: &ListArgs,
+    route: Route,
+    words: Words<'_>,
+) -> anyhow::Result<Exit> {
+    let cx = session.cx();
+    let mut entries: List<Entry> = session.client().get(args.ask(route, cx).as_str()).await?;
+    let interrupted = standing::stand(session, args.format, &mut entries.items[..]).await;
+    let now = cx.now();
+    args.show(cx, &entries, words, |entries, width| {
+        view::queue::table(entries, now, width)
+    })?;
+    standing::tell(cx, interrupted);
+    Ok(Exit::Done)
 }
 
 async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
-        let route = Route::new("/api/queue").segment(args.id.as_str());
-        let detail: EntryDetail = session.client().get(route.as_str()).await?;
-        cx.output.show(args.format.format, &detail, |detail| {
-            view::queue::block(detail, cx.zone())
-        })?;
-        Ok(Exit::Done)
+        let format = args.format.format;
+        let mut interrupted = false;
+        let (_, exit) = each(&args.ids, format, cx, async |id| {
+            let route = Route::new("/api/queue").segment(id.as_str());
+            let mut detail: EntryDetail = session.client().get(route.as_str()).await?;
+            interrupted |= standing::stand(session, format, &mut detail).await;
+            let text = view::queue::block(&detail, cx.zone());
+            Ok(Shown {
+                value: detail,
+                text,
+            })
+        })
+        .await?;
+        standing::tell(cx, interrupted);
+        Ok(exit)
     })
     .await
 }
 
-async fn change(id: &IdArg, verb: &str, because: BecauseArgs, cx: &Cx) -> anyhow::Result<Exit> {
+async fn change(ids: &[IdArg], verb: &str, because: BecauseArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Change, async |session| {
-        let route = Route::new("/api/queue").segment(id.as_str()).segment(verb);
-        let body = Because {
-            reason: because.reason.clone(),
-        };
-        let entry: Entry = session.client().post(route.as_str(), &body).await?;
-        cx.output.show(because.format.format, &entry, |entry| {
-            format!(
-                "Entry {} is {}.",
-                short(&entry.id),
-                paint(of_status(&entry.status), &entry.status)
-            )
-        })?;
-        Ok(Exit::Done)
+        let (_, exit) = each(ids, because.format.format, cx, async |id| {
+            let route = Route::new("/api/queue").segment(id.as_str()).segment(verb);
+            let body = Because {
+                reason: because.reason.clone(),
+            };
+            let entry: Entry = session.client().post(route.as_str(), &body).await?;
+            let status = paint(of_status(&entry.status), &entry.status);
+            let text = format!("Entry {} is {status}.", short(&entry.id));
+            Ok(Shown { value: entry, text })
+        })
+        .await?;
+        Ok(exit)
     })
     .await
+}
+
+/// Says which queues a person stopped.
+async fn tell_paused(session: &Session<'_>, only: Option<&str>) -> anyhow::Result<()> {
+    let cx = session.cx();
+    let paused: List<QueueState> = session.client().get("/api/queue/paused").await?;
+    for state in &paused.items {
+        if only.is_none_or(|name| name == state.repo) {
+            cx.output.say(&view::queue::state(state, cx.zone()));
+        }
+    }
+    Ok(())
 }
 
 async fn stop_or_go(
@@ -240,16 +310,15 @@ async fn stop_or_go(
 
 async fn dead_letters(args: DeadLettersArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
-        let route = args.list.ask(Route::new("/api/queue/dead-letters"), cx);
-        let entries: List<Entry> = session.client().get(route.as_str()).await?;
-        let now = cx.now();
-        cx.output.list(
-            args.list.format,
-            &entries,
-            "No dead letters.",
-            |entries, width| view::queue::table(entries, now, width),
-        )?;
-        Ok(Exit::Done)
+        let route = args
+            .request
+            .ask(args.repo.ask(Route::new("/api/queue/dead-letters")));
+        let words = Words {
+            nothing: "No dead letters.",
+            next: "hyperion queue retry ID",
+            ..Words::default()
+        };
+        entries(session, &args.list, route, words).await
     })
     .await
 }

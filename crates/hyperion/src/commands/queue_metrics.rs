@@ -6,7 +6,7 @@ use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::output::FormatArgs;
-use crate::view;
+use crate::{standing, view};
 
 /// Show the merge queue in figures
 #[derive(Debug, clap::Args)]
@@ -20,10 +20,13 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
-        let metrics: Metrics = session.client().get("/api/queue/metrics").await?;
-        cx.output.show(args.format.format, &metrics, |metrics| {
+        let format = args.format.format;
+        let mut metrics: Metrics = session.client().get("/api/queue/metrics").await?;
+        let interrupted = standing::stand(session, format, &mut metrics).await;
+        cx.output.show(format, &metrics, |metrics| {
             view::queue::metrics(metrics, cx.zone())
         })?;
+        standing::tell(cx, interrupted);
         Ok(Exit::Done)
     })
     .await

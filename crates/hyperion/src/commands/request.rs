@@ -8,6 +8,7 @@ use hyperion_api::list::List;
 use hyperion_api::request::{Answer, Because, Given, Request, RequestDetail};
 use hyperion_api::task_request::{Class, Priority};
 use hyperion_api::{ClientError, Problem};
+use hyperion_model::request::Status;
 
 use crate::connection::Access;
 use crate::context::Cx;
@@ -15,12 +16,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::id::{IdArg, short};
 use crate::json_lines;
-use crate::list_args::{ArchivedArg, ListArgs};
+use crate::list_args::{ArchivedArg, ListArgs, RepoArg, Words};
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::session::Session;
-use crate::view;
+use crate::several::{Shown, each};
 use crate::wait::wait;
+use crate::{complete, standing, view};
 
 pub(super) mod from_git;
 pub(super) mod source;
@@ -174,6 +176,7 @@ enum Command {
   hyperion request answer 1a2b3c4d edits.json")]
 struct AnswerArgs {
     /// The request
+    #[arg(add = complete::requests("needs_clarification"))]
     id: IdArg,
     /// The answer, a file with it, or `-`
     #[arg(value_name = "FILE|-|TEXT")]
@@ -206,15 +209,16 @@ struct ReviseArgs {
     format: FormatArgs,
 }
 
-/// Call a request off
+/// Call requests off
 ///
 /// What landed already stays; `hyperion rollback` takes it back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion request cancel 1a2b3c4d --reason \"done by hand\"")]
 struct CancelArgs {
-    /// The request
-    id: IdArg,
+    /// The requests
+    #[arg(value_name = "ID", required = true, add = complete::requests("pending,needs_clarification,planned,running,awaiting_approval"))]
+    ids: Vec<IdArg>,
     /// Why, in one line
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -228,8 +232,9 @@ struct CancelArgs {
   hyperion request show 1a2b3c4d
   hyperion request show 1a2b3c4d --format json")]
 struct ShowArgs {
-    /// The request
-    id: IdArg,
+    /// Requests, or what belongs to one: a change, an approval, an entry, a commit
+    #[arg(value_name = "ID", required = true, add = complete::requests(""))]
+    ids: Vec<IdArg>,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -241,8 +246,10 @@ struct ShowArgs {
   hyperion request list --since 1d --format jsonl")]
 struct RequestListArgs {
     /// Only requests in this state, for instance running or failed
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", add = complete::states(Status::ALL.iter().map(|status| status.name())))]
     status: Option<String>,
+    #[command(flatten)]
+    repo: RepoArg,
     #[command(flatten)]
     archived: ArchivedArg,
     #[command(flatten)]
@@ -428,29 +435,43 @@ async fn revise(args: ReviseArgs, cx: &Cx) -> anyhow::Result<Exit> {
 
 async fn cancel(args: CancelArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Change, async |session| {
-        let route = Route::new("/api/requests")
-            .segment(args.id.as_str())
-            .segment("cancel");
-        let body = Because {
-            reason: args.reason.clone(),
-        };
-        let request: Request = session.client().post(route.as_str(), &body).await?;
-        cx.output.show(args.format.format, &request, |request| {
-            format!("Request {} is called off.", short(&request.id))
-        })?;
-        Ok(Exit::Done)
+        let (_, exit) = each(&args.ids, args.format.format, cx, async |id| {
+            let route = Route::new("/api/requests")
+                .segment(id.as_str())
+                .segment("cancel");
+            let body = Because {
+                reason: args.reason.clone(),
+            };
+            let request: Request = session.client().post(route.as_str(), &body).await?;
+            let text = format!("Request {} is called off.", short(&request.id));
+            Ok(Shown {
+                value: request,
+                text,
+            })
+        })
+        .await?;
+        Ok(exit)
     })
     .await
 }
 
 async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
-        let route = Route::new("/api/requests").segment(args.id.as_str());
-        let detail: RequestDetail = session.client().get(route.as_str()).await?;
-        cx.output.show(args.format.format, &detail, |detail| {
-            view::request::block(detail, cx.zone())
-        })?;
-        Ok(Exit::Done)
+        let format = args.format.format;
+        let mut interrupted = false;
+        let (_, exit) = each(&args.ids, format, cx, async |id| {
+            let route = Route::new("/api/requests").segment(id.as_str());
+            let mut detail: RequestDetail = session.client().get(route.as_str()).await?;
+            interrupted |= standing::stand(session, format, &mut detail).await;
+            let text = view::request::block(&detail, cx.zone());
+            Ok(Shown {
+                value: detail,
+                text,
+            })
+        })
+        .await?;
+        standing::tell(cx, interrupted);
+        Ok(exit)
     })
     .await
 }
@@ -458,19 +479,23 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
 async fn list(args: RequestListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let route = Route::new("/api/requests").maybe("status", args.status.as_deref());
-        let route = args.archived.ask(args.list.ask(route, cx));
-        let requests: List<Request> = session
+        let route = args.list.ask(args.repo.ask(args.archived.ask(route)), cx);
+        let mut requests: List<Request> = session
             .client()
             .get(route.as_str())
             .await
             .context("list requests")?;
+        let interrupted = standing::stand(session, args.list.format, &mut requests.items[..]).await;
+        let words = Words {
+            nothing: "No requests.",
+            next: "hyperion request show ID",
+            ..Words::default()
+        };
         let now = cx.now();
-        cx.output.list(
-            args.list.format,
-            &requests,
-            "No requests.",
-            |requests, width| view::request::table(requests, now, width),
-        )?;
+        args.list.show(cx, &requests, words, |requests, width| {
+            view::request::table(requests, now, width)
+        })?;
+        standing::tell(cx, interrupted);
         Ok(Exit::Done)
     })
     .await

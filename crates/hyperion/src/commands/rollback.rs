@@ -2,12 +2,14 @@
 
 use hyperion_api::request::{Because, Request};
 
+use crate::complete;
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
-use crate::id::{IdArg, IdArgError, short};
+use crate::id::{IdArg, short};
 use crate::output::FormatArgs;
 use crate::route::Route;
+use crate::several::{Shown, each, try_each};
 use crate::wait::wait;
 
 /// Take back what landed, through the same queue and checks
@@ -21,12 +23,12 @@ use crate::wait::wait;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion rollback 1a2b3c4d --wait
-  hyperion rollback 9f8e7d6c5b4a3f2e1d0c9b8a7f6e5d4c3b2a1f0e
+  hyperion rollback a008c07 9f8e7d6
   hyperion rollback 1a2b3c4d --reason \"breaks the nightly build\"")]
 pub(crate) struct Args {
-    /// The request, or one landing of it: a change, a queue entry or a commit
-    #[arg(value_parser = landing)]
-    id: String,
+    /// Requests, or single landings: a change, a queue entry or a commit
+    #[arg(value_name = "ID", required = true, add = complete::requests("completed,partly_landed"))]
+    ids: Vec<IdArg>,
     /// Why, in one line
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -39,37 +41,33 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Change, async |session| {
-        let route = Route::new("/api/requests")
-            .segment(&args.id)
-            .segment("rollback")
-            .query("source", "cli");
-        let body = Because {
-            reason: args.reason.clone(),
+        let format = args.format.format;
+        let file = async |id: &IdArg| -> anyhow::Result<Request> {
+            let route = Route::new("/api/requests")
+                .segment(id.as_str())
+                .segment("rollback")
+                .query("source", "cli");
+            let body = Because {
+                reason: args.reason.clone(),
+            };
+            Ok(session.client().post(route.as_str(), &body).await?)
         };
-        let request: Request = session.client().post(route.as_str(), &body).await?;
-        if args.wait {
-            return wait(
-                session,
-                std::slice::from_ref(&request.id),
-                args.format.format,
-            )
-            .await;
+        if !args.wait {
+            let (_, exit) = each(&args.ids, format, cx, async |id| {
+                let request = file(id).await?;
+                let short = short(&request.id);
+                let text = format!(
+                    "Request {short} takes it back; hyperion request show {short} says how far it is."
+                );
+                Ok(Shown { value: request, text })
+            })
+            .await?;
+            return Ok(exit);
         }
-        cx.output.show(args.format.format, &request, |request| {
-            let id = short(&request.id);
-            format!("Request {id} takes it back; hyperion request show {id} says how far it is.")
-        })?;
-        Ok(Exit::Done)
+        let (filed, exit) = try_each(&args.ids, cx, file).await?;
+        let filed: Vec<_> = filed.into_iter().map(|request| request.id).collect();
+        let waited = wait(session, &filed, format).await?;
+        Ok(Exit::of_several([exit, waited]))
     })
     .await
-}
-
-/// Takes an id, or a whole commit, which is longer.
-fn landing(text: &str) -> Result<String, IdArgError> {
-    let is_commit =
-        matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_commit {
-        return Ok(text.to_ascii_lowercase());
-    }
-    text.parse::<IdArg>().map(|id| id.as_str().to_owned())
 }

@@ -16,6 +16,7 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
+use crate::standing::Standing as _;
 use crate::time::Since;
 use crate::view;
 use crate::view::status::{SHOWN, Status};
@@ -59,7 +60,10 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             .health()
             .await
             .is_ok_and(|health| health.engine && health.pid != std::process::id());
-        let status = look(session.client(), engine, since).await?;
+        let mut status = look(session.client(), engine, since).await?;
+        if !engine && args.format.format == Format::Table {
+            status.on_the_way[..].interrupt();
+        }
         cx.output.show(args.format.format, &status, |status| {
             view::status::page(status, now, cx.zone(), cx.output.width())
         })?;

@@ -30,12 +30,13 @@ pub(crate) fn of_status(status: &str) -> Style {
     match status {
         "completed" | "landed" | "approved" | "passed" | "finished" | "accepted" | "active"
         | "ok" => GOOD,
-        "failed" | "rejected" | "quarantined" | "dead" | "lost" | "killed" | "uncertain"
-        | "error" => BAD,
+        "failed" | "rejected" | "put aside" | "quarantined" | "dead" | "lost" | "killed"
+        | "uncertain" | "error" => BAD,
         "pending"
         | "awaiting_approval"
         | "needs_clarification"
         | "blocked"
+        | "interrupted"
         | "partly_landed"
         | "warning" => WAITS,
         "cancelled" | "expired" | "rolled_back" | "abandoned" | "skipped" | "forgotten" => FAINT,

@@ -10,6 +10,8 @@ use super::visible::visible;
 const GAP: &str = "  ";
 /// No column that can shrink becomes narrower than this.
 const NARROWEST: usize = 8;
+/// What prose should have before columns are left out for it.
+const READABLE: usize = 18;
 
 /// One cell: text as it is, and how to paint it.
 #[derive(Debug, Clone)]
@@ -43,6 +45,16 @@ pub(crate) struct Column {
     heading: &'static str,
     shrinks: bool,
     right: bool,
+    optional: bool,
+}
+
+impl Column {
+    /// Leaves the column out where the terminal is too narrow for all; the last such column goes first.
+    #[must_use]
+    pub(crate) const fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
 }
 
 /// A column that keeps its width.
@@ -51,6 +63,7 @@ pub(crate) const fn fixed(heading: &'static str) -> Column {
         heading,
         shrinks: false,
         right: false,
+        optional: false,
     }
 }
 
@@ -60,6 +73,7 @@ pub(crate) const fn number(heading: &'static str) -> Column {
         heading,
         shrinks: false,
         right: true,
+        optional: false,
     }
 }
 
@@ -69,6 +83,7 @@ pub(crate) const fn prose(heading: &'static str) -> Column {
         heading,
         shrinks: true,
         right: false,
+        optional: false,
     }
 }
 
@@ -95,8 +110,41 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Writes it; `width` is the terminal's, none where the output is no terminal.
+    /// Writes it; `width` is the terminal's, none where the output is no terminal. A column with nothing in it is left out.
     pub(crate) fn render(&self, width: Option<usize>) -> String {
+        let is_empty = |at: usize| self.rows.iter().all(|row| row[at].text.is_empty());
+        let columns = 0..self.columns.len();
+        let mut shown: Vec<usize> = columns.filter(|&at| at == 0 || !is_empty(at)).collect();
+        while self.least(&shown) > width.unwrap_or(usize::MAX)
+            && let Some(last) = shown.iter().rposition(|&at| self.columns[at].optional)
+        {
+            shown.remove(last);
+        }
+        let row = |row: &Vec<Cell>| shown.iter().map(|&at| row[at].clone()).collect();
+        let table = Self {
+            columns: shown.iter().map(|&at| self.columns[at]).collect(),
+            rows: self.rows.iter().map(row).collect(),
+        };
+        table.whole(width)
+    }
+
+    /// Gives the width that some columns need to be readable.
+    fn least(&self, shown: &[usize]) -> usize {
+        let widths = shown.iter().map(|&at| match self.natural(at) {
+            natural if self.columns[at].shrinks => natural.min(READABLE),
+            natural => natural,
+        });
+        widths.sum::<usize>() + GAP.len() * shown.len().saturating_sub(1)
+    }
+
+    /// Gives the width at which nothing of a column is cut.
+    fn natural(&self, at: usize) -> usize {
+        let cells = self.rows.iter().map(|row| row[at].text.width());
+        let heading = self.columns[at].heading.width();
+        cells.chain([heading]).max().unwrap_or(0)
+    }
+
+    fn whole(&self, width: Option<usize>) -> String {
         let widths = self.widths(width);
         let headings = self.columns.iter().map(|column| Cell {
             text: column.heading.to_owned(),
@@ -110,15 +158,8 @@ impl Table {
     }
 
     fn widths(&self, width: Option<usize>) -> Vec<usize> {
-        let mut widths: Vec<usize> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(at, column)| {
-                let cells = self.rows.iter().map(|row| row[at].text.width());
-                cells.chain([column.heading.width()]).max().unwrap_or(0)
-            })
-            .collect();
+        let columns = 0..self.columns.len();
+        let mut widths: Vec<usize> = columns.map(|at| self.natural(at)).collect();
         let Some(width) = width else { return widths };
         loop {
             let used = widths.iter().sum::<usize>() + GAP.len() * (widths.len().max(1) - 1);
@@ -214,6 +255,36 @@ mod tests {
         ID        STATUS  TITLE                            +
         1a2b3c4d  landed  Clamp the retry delay at 30 s    3
         5e6f7a8b  queued  数える                         120
+        ");
+    }
+
+    #[test]
+    fn columns_give_way_to_prose_and_empty_ones_are_left_out() {
+        let mut table = Table::new([
+            fixed("ID"),
+            prose("TITLE"),
+            prose("NOTE"),
+            fixed("REPO").optional(),
+            fixed("AGE").optional(),
+        ]);
+        let title = "Clamp the retry delay at 30 s";
+        table.row([
+            "1a2b3c4d".into(),
+            title.into(),
+            "".into(),
+            "web".into(),
+            "3m".into(),
+        ]);
+        let plain = |width| anstream::adapter::strip_str(&table.render(Some(width))).to_string();
+        insta::assert_snapshot!([60, 38, 34].map(plain).join("\n"), @r"
+        ID        TITLE                          REPO  AGE
+        1a2b3c4d  Clamp the retry delay at 30 s  web   3m
+
+        ID        TITLE                   REPO
+        1a2b3c4d  Clamp the retry delay…  web
+
+        ID        TITLE               REPO
+        1a2b3c4d  Clamp the retry d…  web
         ");
     }
 

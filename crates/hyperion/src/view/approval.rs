@@ -16,11 +16,12 @@ pub(crate) fn table(approvals: &[Approval], now: Timestamp, width: Option<usize>
     let mut table = Table::new([
         fixed("ID"),
         fixed("STATUS"),
-        fixed("LEVEL"),
-        fixed("RISK"),
+        fixed("REPO").optional(),
         prose("SUMMARY"),
-        fixed("AGE"),
         fixed("EXPIRES"),
+        fixed("LEVEL").optional(),
+        fixed("RISK").optional(),
+        fixed("AGE").optional(),
     ]);
     for approval in approvals {
         let expires = if approval.status == "pending" {
@@ -31,14 +32,29 @@ pub(crate) fn table(approvals: &[Approval], now: Timestamp, width: Option<usize>
         table.row([
             short(&approval.id).into(),
             Cell::status(&approval.status),
+            (&approval.repo).into(),
+            (&approval.summary).into(),
+            expires.into(),
             (&approval.level).into(),
             (&approval.risk).into(),
-            (&approval.summary).into(),
             ago(&approval.asked_at, now).into(),
-            expires.into(),
         ]);
     }
     table.render(width)
+}
+
+/// Writes what is decided at once: each approval with the digest that the decision is bound to.
+pub(crate) fn digests(approvals: &[Approval]) -> String {
+    let mut text = String::new();
+    for approval in approvals {
+        text.push_str(&format!(
+            "{}  {}\n          {}\n",
+            short(&approval.id),
+            visible(&approval.summary),
+            paint(style::FAINT, &approval.digest)
+        ));
+    }
+    text
 }
 
 /// Writes the question without its diff.
@@ -265,8 +281,8 @@ mod tests {
         ");
         let now = "2026-11-01T14:30:00Z".parse().unwrap();
         insta::assert_snapshot!(plain(&table(&[sample().approval], now, Some(72))), @r"
-        ID        STATUS   LEVEL      RISK  SUMMARY                 AGE  EXPIRES
-        9e0f1a2b  pending  team-lead  low   Cap the retry delay a…  2h   in 21h
+        ID        STATUS   REPO  SUMMARY                EXPIRES  LEVEL      RISK
+        9e0f1a2b  pending  shop  Cap the retry delay …  in 21h   team-lead  low
         ");
     }
 }

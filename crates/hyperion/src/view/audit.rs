@@ -6,39 +6,40 @@ use jiff::tz::TimeZone;
 use super::{count, field, fields};
 use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
-use crate::output::table::{Cell, Table, fixed, prose};
+use crate::output::table::{Table, fixed, prose};
 use crate::output::visible::visible;
 use crate::time::local;
 
 /// Writes landings.
 pub(crate) fn landings(landings: &[Landing], zone: &TimeZone, width: Option<usize>) -> String {
-    let mut columns = vec![
-        fixed("LANDED"),
+    let mut table = Table::new([
         fixed("COMMIT"),
-        fixed("ENTRY"),
         fixed("REQUEST"),
-        prose("ASKED BY"),
-        prose("APPROVED BY"),
-        prose("CHECKS"),
-    ];
-    let noted = landings.iter().any(|landing| landing.note.is_some());
-    if noted {
-        columns.push(fixed("NOTE"));
-    }
-    let mut table = Table::new(columns);
+        fixed("REPO").optional(),
+        prose("TITLE"),
+        prose("NOTE"),
+        fixed("LANDED").optional(),
+        prose("APPROVED BY").optional(),
+        prose("ASKED BY").optional(),
+        prose("CHECKS").optional(),
+        fixed("ENTRY").optional(),
+    ]);
     for landing in landings {
-        let note = landing.note.as_deref().unwrap_or_default();
-        let mut row: Vec<Cell> = vec![
-            local(&landing.landed_at, zone).into(),
+        let back = landing.taken_back_by.as_deref();
+        let back = back.map(|by| format!("taken back by {}", short(by)));
+        let notes: Vec<_> = back.into_iter().chain(landing.note.clone()).collect();
+        table.row([
             short_commit(&landing.commit).into(),
-            short(&landing.entry_id).into(),
             short(&landing.request_id).into(),
-            (&landing.asked_by).into(),
+            (&landing.repo).into(),
+            (&landing.title).into(),
+            notes.join(", ").into(),
+            local(&landing.landed_at, zone).into(),
             landing.approved_by.join(", ").into(),
+            (&landing.asked_by).into(),
             checks(landing).into(),
-        ];
-        row.extend(noted.then(|| note.into()));
-        table.row(row);
+            short(&landing.entry_id).into(),
+        ]);
     }
     table.render(width)
 }

@@ -22,26 +22,39 @@ pub(crate) fn table(sets: &[ChangeSet], now: Timestamp, width: Option<usize>) ->
     let mut table = Table::new([
         fixed("ID"),
         fixed("STATUS"),
-        fixed("TASK"),
+        fixed("REPO").optional(),
         prose("TITLE"),
-        number("FILES"),
-        number("+"),
-        number("-"),
-        fixed("AGE"),
+        prose("WHY"),
+        fixed("AGE").optional(),
+        number("+").optional(),
+        number("-").optional(),
+        number("FILES").optional(),
+        fixed("TASK").optional(),
     ]);
     for set in sets {
         table.row([
             short(&set.id).into(),
-            Cell::status(&set.status),
-            (&set.task_id).into(),
+            Cell::status(stands(set)),
+            (&set.repo).into(),
             (&set.title).into(),
-            set.items.len().to_string().into(),
+            set.reason.as_deref().unwrap_or_default().into(),
+            ago(&set.proposed_at, now).into(),
             set.additions.to_string().into(),
             set.deletions.to_string().into(),
-            ago(&set.proposed_at, now).into(),
+            set.items.len().to_string().into(),
+            (&set.task_id).into(),
         ]);
     }
     table.render(width)
+}
+
+/// Says where a change stands: one whose entry goes no further by itself is put aside, and not queued.
+fn stands(set: &ChangeSet) -> &str {
+    match set.entry_status.as_deref() {
+        Some("quarantined" | "dead" | "failed") => "put aside",
+        Some(entry @ "blocked") => entry,
+        Some(_) | None => &set.status,
+    }
 }
 
 /// Writes a change set with its items; the diff comes after it.
@@ -53,7 +66,7 @@ pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
         .reason
         .as_deref()
         .map(|reason| format!(": {}", visible(reason)));
-    let status = paint(style::of_status(&set.status), &set.status);
+    let status = paint(style::of_status(stands(set)), stands(set));
     text.push_str(&field(
         "status",
         &format!("{status}{}", reason.unwrap_or_default()),
@@ -91,6 +104,13 @@ pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
     }
     if let Some(id) = &set.entry_id {
         text.push_str(&field("entry", short(id)));
+        if stands(set) == "put aside" {
+            let next = format!(
+                "hyperion queue show {0}, then hyperion queue retry {0}",
+                short(id)
+            );
+            text.push_str(&field("next", &next));
+        }
     }
     if let Some(assessment) = &set.assessment {
         text.push_str(&assessed(assessment));

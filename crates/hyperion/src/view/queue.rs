@@ -21,21 +21,23 @@ pub(crate) fn table(entries: &[Entry], now: Timestamp, width: Option<usize>) -> 
     let mut table = Table::new([
         fixed("ID"),
         fixed("STATUS"),
-        fixed("REPO"),
-        fixed("PRIORITY"),
+        fixed("REPO").optional(),
         prose("TITLE"),
         prose("WHY"),
-        fixed("AGE"),
+        prose("NOTE"),
+        fixed("AGE").optional(),
+        fixed("PRIORITY").optional(),
     ]);
     for entry in entries {
         table.row([
             short(&entry.id).into(),
             Cell::status(&entry.status),
             (&entry.repo).into(),
-            (&entry.priority).into(),
             (&entry.title).into(),
             entry.reason.as_deref().unwrap_or_default().into(),
+            note(entry).into(),
             ago(&entry.enqueued_at, now).into(),
+            (&entry.priority).into(),
         ]);
     }
     table.render(width)
@@ -62,6 +64,15 @@ pub(crate) fn state(state: &QueueState, zone: &TimeZone) -> String {
     )
 }
 
+/// Says what is special about an entry.
+fn note(entry: &Entry) -> String {
+    match (&entry.taken_back_by, entry.dry_run) {
+        (Some(by), _) => format!("taken back by {}", short(by)),
+        (None, true) => "dry run".to_owned(),
+        (None, false) => String::new(),
+    }
+}
+
 /// Writes an entry with its evidence.
 pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
     let entry = &detail.entry;
@@ -77,6 +88,7 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
         "status",
         &format!("{status}{}", reason.unwrap_or_default()),
     ));
+    text.push_str(&field("note", &note(entry)));
     text.push_str(&field(
         "lands on",
         &format!("{} of {}", visible(&entry.branch), visible(&entry.repo)),
@@ -261,6 +273,7 @@ pub(crate) fn metrics(metrics: &Metrics, zone: &TimeZone) -> String {
     text.push_str(&field("retries", &metrics.retries.to_string()));
     text.push_str(&field("contention", &metrics.lease_contention.to_string()));
     text.push_str(&field("dead", &metrics.dead_letters.to_string()));
+    text.push_str(&field("taken back", &metrics.taken_back.to_string()));
     let paused = metrics.paused.iter();
     text.extend(paused.map(|paused| state(paused, zone)));
     text

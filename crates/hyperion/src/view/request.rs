@@ -24,22 +24,39 @@ pub(crate) fn table(requests: &[Request], now: Timestamp, width: Option<usize>) 
     let mut table = Table::new([
         fixed("ID"),
         fixed("STATUS"),
-        fixed("CLASS"),
-        fixed("REPO"),
+        fixed("REPO").optional(),
         prose("TITLE"),
-        fixed("AGE"),
+        prose("NOTE"),
+        fixed("AGE").optional(),
+        fixed("CLASS").optional(),
     ]);
     for request in requests {
         table.row([
             short(&request.id).into(),
             Cell::status(&request.status),
-            (&request.class).into(),
             (&request.repo).into(),
             (&request.title).into(),
+            note(request).into(),
             ago(&request.submitted_at, now).into(),
+            (&request.class).into(),
         ]);
     }
     table.render(width)
+}
+
+/// Says what is special about a request.
+fn note(request: &Request) -> String {
+    let mut notes = Vec::new();
+    if request.dry_run {
+        notes.push("dry run".to_owned());
+    }
+    if let Some(by) = &request.rolled_back_by {
+        notes.push(format!("taken back by {}", short(by)));
+    }
+    if let Some(other) = &request.rolls_back {
+        notes.push(format!("takes back {}", short(other)));
+    }
+    notes.join(", ")
 }
 
 /// Writes the first line of a request.

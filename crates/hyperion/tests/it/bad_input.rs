@@ -83,7 +83,10 @@ impl Table {
     /// Requires that none of it left a trace, and gives the table.
     fn end(&self) -> &str {
         assert_eq!(self.world.list(&["request", "list"]), [Value::Null; 0]);
-        assert_eq!(self.world.list(&["queue", "list"]), [Value::Null; 0]);
+        assert_eq!(
+            self.world.list(&["queue", "list", "--all"]),
+            [Value::Null; 0]
+        );
         assert_eq!(self.world.list(&["changes", "list"]), [Value::Null; 0]);
         assert_eq!(self.world.repo.tip("main"), self.tip);
         self.world.assert_nothing_unlanded_shows();

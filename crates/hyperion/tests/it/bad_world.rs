@@ -289,7 +289,7 @@ fn a_repository_that_is_moved_away() {
     let lost = format!("{}: it is not there any more", path.display());
     assert!(approved.stderr.contains(&lost), "{}", approved.stderr);
     let entries = outside
-        .run(&["queue", "list", "--format", "json"])
+        .run(&["queue", "list", "--all", "--format", "json"])
         .code(0)
         .json();
     let entry = text(&items(&entries)[0]["id"]);

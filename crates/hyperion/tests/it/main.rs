@@ -30,6 +30,7 @@ mod examples;
 mod fail_points;
 mod fidelity;
 mod from_git;
+mod ids;
 mod intake;
 mod invariants;
 mod kills;

@@ -70,7 +70,7 @@ fn every_list_takes_format_since_and_limit() {
         &["request", "list"][..],
         &["approval", "list", "--all"],
         &["changes", "list"],
-        &["queue", "list"],
+        &["queue", "list", "--all"],
         &["queue", "dead-letters"],
         &["history"],
         &["worker", "logs"],
@@ -258,7 +258,7 @@ fn a_narrow_terminal_is_not_overrun() {
     );
     for list in [
         "request list",
-        "queue list",
+        "queue list --all",
         "history",
         "worker logs",
         "events",
@@ -484,14 +484,14 @@ fn policy_and_metrics_are_shown() {
 fn completions_and_manual_pages_are_written() {
     let world = World::unknown(TempRepo::with_files(&[("a.txt", "a\n")]));
     for (shell, sign) in [
-        ("bash", "complete -F"),
+        ("bash", "complete -o nospace"),
         ("zsh", "#compdef hyperion"),
-        ("fish", "complete -c hyperion"),
+        ("fish", "--command hyperion"),
     ] {
         let written = world.run(&["completions", shell]).code(0).stdout;
         assert!(
-            written.contains(sign) && written.contains("request-changes"),
-            "{shell}"
+            written.contains(sign) && written.contains("COMPLETE"),
+            "{shell}: {written}"
         );
     }
     world.run(&["completions", "cmd"]).code(2);

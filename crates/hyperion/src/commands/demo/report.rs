@@ -113,7 +113,7 @@ pub(super) fn next(place: &Place, ended: &[Ended], cx: &Cx) -> String {
         lines.push((alias, "as it is not in your PATH"));
     }
     lines.extend([
-        (hyperion("queue list"), "what went through the queue"),
+        (hyperion("queue list --all"), "what went through the queue"),
         (hyperion("history"), "what landed, and who let it"),
     ]);
     let find = |came: &str| ended.iter().find(|one| came_to(&one.detail) == came);

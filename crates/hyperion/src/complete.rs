@@ -1,0 +1,143 @@
+//! What the shell offers after TAB: ids with their titles and names of repositories, read from the home; nothing where that fails.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::{CompleteEnv, Shells};
+use hyperion_api::list::List;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::connection::{Access, Connection};
+use crate::context::Cx;
+use crate::id::short;
+use crate::output::visible::visible;
+use crate::output::{Color, Output, TerminalWishes};
+use crate::route::Route;
+use crate::settings::{self, Variables};
+
+/// The variable by which the shell's script says that it wants candidates.
+const VARIABLE: &str = "COMPLETE";
+/// The longest that a person waits for candidates.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// The most candidates that are offered.
+const OFFERED: &str = "50";
+
+/// The environment, as `main` took it down; clap passes nothing on to what finds candidates.
+static VARIABLES: OnceLock<Variables> = OnceLock::new();
+
+/// Answers the shell and ends the process, if it is the shell that asks.
+pub(crate) fn answer(variables: &Variables) {
+    if variables.get(VARIABLE).is_some() {
+        VARIABLES.get_or_init(|| variables.clone());
+        CompleteEnv::with_factory(crate::cli::definition).complete();
+    }
+}
+
+/// Gives the script by which a shell asks.
+pub(crate) fn script(shell: clap_complete::Shell) -> anyhow::Result<String> {
+    let shells = Shells::builtins();
+    let shell = shells
+        .completer(&shell.to_string())
+        .context("find the shell")?;
+    let mut script = Vec::new();
+    shell.write_registration(VARIABLE, "hyperion", "hyperion", "hyperion", &mut script)?;
+    Ok(String::from_utf8(script)?)
+}
+
+/// Offers requests in one of these states, or in any.
+pub(crate) fn requests(statuses: &'static str) -> ArgValueCandidates {
+    ids("/api/requests", statuses)
+}
+
+/// Offers changes.
+pub(crate) fn changes(statuses: &'static str) -> ArgValueCandidates {
+    ids("/api/changesets", statuses)
+}
+
+/// Offers approvals.
+pub(crate) fn approvals(statuses: &'static str) -> ArgValueCandidates {
+    ids("/api/approvals", statuses)
+}
+
+/// Offers entries of the queue.
+pub(crate) fn entries(statuses: &'static str) -> ArgValueCandidates {
+    ids("/api/queue", statuses)
+}
+
+/// Offers the names of repositories.
+pub(crate) fn repos() -> ArgValueCandidates {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+        path: String,
+    }
+    ArgValueCandidates::new(|| {
+        let found = read::<Named>(&Route::new("/api/repos"));
+        let offered = found.into_iter().map(|repo| offer(&repo.name, &repo.path));
+        offered.collect()
+    })
+}
+
+/// Offers the states of a noun.
+pub(crate) fn states(names: impl Iterator<Item = &'static str>) -> ArgValueCandidates {
+    let names: Vec<_> = names.collect();
+    ArgValueCandidates::new(move || names.iter().map(CompletionCandidate::new).collect())
+}
+
+fn ids(collection: &'static str, statuses: &'static str) -> ArgValueCandidates {
+    #[derive(Deserialize)]
+    struct Titled {
+        id: String,
+        status: String,
+        #[serde(alias = "summary")]
+        title: String,
+    }
+    ArgValueCandidates::new(move || {
+        let route = Route::new(collection)
+            .query("limit", OFFERED)
+            .query("status", statuses);
+        let found = read::<Titled>(&route).into_iter();
+        let offered =
+            found.map(|one| offer(short(&one.id), &format!("{} ({})", one.title, one.status)));
+        offered.collect()
+    })
+}
+
+fn offer(value: &str, help: &str) -> CompletionCandidate {
+    CompletionCandidate::new(value).help(Some(visible(help).into_owned().into()))
+}
+
+/// Reads a list; an empty one where there is no home, or no answer in time.
+fn read<T: DeserializeOwned + Send + 'static>(route: &Route) -> Vec<T> {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    else {
+        return Vec::new();
+    };
+    let found = runtime.block_on(async { tokio::time::timeout(PATIENCE, look(route)).await });
+    // A read that takes longer is not waited for.
+    runtime.shutdown_background();
+    found.ok().and_then(Result::ok).unwrap_or_default()
+}
+
+async fn look<T: DeserializeOwned>(route: &Route) -> anyhow::Result<Vec<T>> {
+    let variables = VARIABLES.get().context("know the environment")?;
+    let output = Output::of_process(Color::Never, TerminalWishes::default(), true);
+    let current_dir = std::env::current_dir()?;
+    let cx = Cx::new(
+        Arc::new(output),
+        variables.clone(),
+        current_dir,
+        TimeZone::UTC,
+    );
+    let settings = settings::load(&cx.config_path()?, variables)?.settings;
+    let locations = cx.locations()?;
+    let connection = Connection::open(&settings, &locations, Access::Read, variables).await?;
+    let list: List<T> = connection.client.get(route.as_str()).await?;
+    Ok(list.items)
+}
