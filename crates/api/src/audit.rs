@@ -41,11 +41,11 @@ pub struct Landing {
     pub entry_id: String,
     /// The request.
     pub request_id: String,
-    /// What it did, in one line; empty where only the log is asked.
-    #[serde(default)]
+    /// What it did, in one line; not where only the log is asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// The repository's name; empty where only the log is asked.
-    #[serde(default)]
+    /// The repository's name; not where only the log is asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub repo: String,
     /// The request that took it back since.
     #[serde(default, skip_serializing_if = "Option::is_none")]

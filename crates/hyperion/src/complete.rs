@@ -21,8 +21,8 @@ use crate::settings::{self, Variables};
 
 /// The variable by which the shell's script says that it wants candidates.
 const VARIABLE: &str = "COMPLETE";
-/// The longest that a person waits for candidates.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// The longest that a person waits for candidates, should an engine not answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The most candidates that are offered.
 const OFFERED: &str = "50";
 

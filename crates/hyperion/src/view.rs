@@ -51,6 +51,16 @@ pub(crate) fn fields(label: &str, values: impl IntoIterator<Item = String>) -> S
     text
 }
 
+/// Joins what is special about a thing and why it stands where it stands, in one line.
+pub(crate) fn joined<'a>(
+    notes: impl IntoIterator<Item = String>,
+    reason: impl IntoIterator<Item = &'a String>,
+) -> String {
+    let reason = reason.into_iter().cloned();
+    let all: Vec<_> = notes.into_iter().chain(reason).collect();
+    all.join("; ")
+}
+
 /// Writes `+3 -1`.
 pub(crate) fn lines_changed(additions: u32, deletions: u32) -> String {
     format!(

@@ -89,7 +89,7 @@ async fn replay(args: ReplayArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let replay: Replay = session.client().get("/api/audit/replay").await?;
         cx.output.show(args.format.format, &replay, |replay| {
-            view::audit::replay(replay, cx.zone(), cx.output.width())
+            view::audit::replay(replay, cx.now(), cx.zone(), cx.output.width())
         })?;
         Ok(if replay.same_as_database {
             Exit::Done

@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             ..Words::default()
         };
         args.list.show(cx, &landings, words, |landings, width| {
-            view::audit::landings(landings, cx.zone(), width)
+            view::audit::landings(landings, cx.now(), cx.zone(), width)
         })?;
         Ok(Exit::Done)
     })

@@ -1,42 +1,49 @@
 //! What the audit log shows.
 
 use hyperion_api::audit::{Landing, Replay, Verification};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{count, field, fields};
+use super::{count, field, fields, joined};
 use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
 use crate::output::table::{Table, fixed, prose};
 use crate::output::visible::visible;
-use crate::time::local;
+use crate::time::{ago, local};
 
 /// Writes landings.
-pub(crate) fn landings(landings: &[Landing], zone: &TimeZone, width: Option<usize>) -> String {
+pub(crate) fn landings(
+    landings: &[Landing],
+    now: Timestamp,
+    zone: &TimeZone,
+    width: Option<usize>,
+) -> String {
     let mut table = Table::new([
         fixed("COMMIT"),
         fixed("REQUEST"),
         fixed("REPO").optional(),
         prose("TITLE"),
         prose("NOTE"),
-        fixed("LANDED").optional(),
+        fixed("AGE").optional(),
         prose("APPROVED BY").optional(),
         prose("ASKED BY").optional(),
+        fixed("LANDED").optional(),
         prose("CHECKS").optional(),
         fixed("ENTRY").optional(),
     ]);
     for landing in landings {
         let back = landing.taken_back_by.as_deref();
         let back = back.map(|by| format!("taken back by {}", short(by)));
-        let notes: Vec<_> = back.into_iter().chain(landing.note.clone()).collect();
         table.row([
             short_commit(&landing.commit).into(),
             short(&landing.request_id).into(),
             (&landing.repo).into(),
             (&landing.title).into(),
-            notes.join(", ").into(),
-            local(&landing.landed_at, zone).into(),
+            joined(back, landing.note.as_ref()).into(),
+            ago(&landing.landed_at, now).into(),
             landing.approved_by.join(", ").into(),
             (&landing.asked_by).into(),
+            local(&landing.landed_at, zone).into(),
             checks(landing).into(),
             short(&landing.entry_id).into(),
         ]);
@@ -136,10 +143,15 @@ pub(crate) fn verification(found: &Verification) -> String {
 }
 
 /// Writes the queue as the log alone tells it.
-pub(crate) fn replay(replay: &Replay, zone: &TimeZone, width: Option<usize>) -> String {
+pub(crate) fn replay(
+    replay: &Replay,
+    now: Timestamp,
+    zone: &TimeZone,
+    width: Option<usize>,
+) -> String {
     let mut text = String::new();
     if !replay.landings.is_empty() {
-        text.push_str(&landings(&replay.landings, zone, width));
+        text.push_str(&landings(&replay.landings, now, zone, width));
         text.push('\n');
     }
     let queue = replay
@@ -177,4 +189,52 @@ fn compared(all: u64, different: usize) -> String {
 
 fn count_u64(number: u64, one: &str) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::plain;
+
+    fn landed(title: &str, back: Option<&str>) -> Landing {
+        Landing {
+            entry_id: "0190a1b2-c3d4-7e5f-8a6b-00000000cccc".into(),
+            request_id: "0190a1b2-c3d4-7e5f-8a6b-00000000aaaa".into(),
+            title: title.into(),
+            repo: "shop".into(),
+            taken_back_by: back.map(str::to_owned),
+            asked_by: "ada".into(),
+            approved_by: vec!["policy".into()],
+            checks: 1,
+            results: vec![],
+            commit: "a008c07b1d2e3f4a5b6c".into(),
+            landed_at: "2026-11-01T12:00:00Z".into(),
+            note: None,
+        }
+    }
+
+    // W1, M6: what landed, where, and whether it was taken back, also on a narrow terminal.
+    #[test]
+    fn landings_say_what_landed_and_what_became_of_it() {
+        let back = Some("0190a1b2-c3d4-7e5f-8a6b-00000000bbbb");
+        let list = [
+            landed("Cap the retry delay at 30 s", back),
+            landed("Say two", None),
+        ];
+        let now = "2026-11-01T14:30:00Z".parse().unwrap();
+        let at = |width| plain(&landings(&list, now, &TimeZone::UTC, width));
+        insta::assert_snapshot!([None, Some(80), Some(60)].map(at).join("\n"), @r"
+        COMMIT      REQUEST   REPO  TITLE                        NOTE                    AGE  APPROVED BY  ASKED BY  LANDED               CHECKS  ENTRY
+        a008c07b1d  0000aaaa  shop  Cap the retry delay at 30 s  taken back by 0000bbbb  2h   policy       ada       2026-11-01 12:00:00  1       0000cccc
+        a008c07b1d  0000aaaa  shop  Say two                                              2h   policy       ada       2026-11-01 12:00:00  1       0000cccc
+
+        COMMIT      REQUEST   REPO  TITLE                    NOTE                    AGE
+        a008c07b1d  0000aaaa  shop  Cap the retry delay at…  taken back by 0000bbbb  2h
+        a008c07b1d  0000aaaa  shop  Say two                                          2h
+
+        COMMIT      REQUEST   TITLE               NOTE
+        a008c07b1d  0000aaaa  Cap the retry del…  taken back by 000…
+        a008c07b1d  0000aaaa  Say two
+        ");
+    }
 }

@@ -6,7 +6,7 @@ use hyperion_api::queue::{
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{field, fields, hint};
+use super::{field, fields, hint, joined};
 use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, number, prose};
@@ -23,7 +23,6 @@ pub(crate) fn table(entries: &[Entry], now: Timestamp, width: Option<usize>) -> 
         fixed("STATUS"),
         fixed("REPO").optional(),
         prose("TITLE"),
-        prose("WHY"),
         prose("NOTE"),
         fixed("AGE").optional(),
         fixed("PRIORITY").optional(),
@@ -34,8 +33,7 @@ pub(crate) fn table(entries: &[Entry], now: Timestamp, width: Option<usize>) -> 
             Cell::status(&entry.status),
             (&entry.repo).into(),
             (&entry.title).into(),
-            entry.reason.as_deref().unwrap_or_default().into(),
-            note(entry).into(),
+            joined(note(entry), entry.reason.as_ref()).into(),
             ago(&entry.enqueued_at, now).into(),
             (&entry.priority).into(),
         ]);
@@ -65,12 +63,10 @@ pub(crate) fn state(state: &QueueState, zone: &TimeZone) -> String {
 }
 
 /// Says what is special about an entry.
-fn note(entry: &Entry) -> String {
-    match (&entry.taken_back_by, entry.dry_run) {
-        (Some(by), _) => format!("taken back by {}", short(by)),
-        (None, true) => "dry run".to_owned(),
-        (None, false) => String::new(),
-    }
+fn note(entry: &Entry) -> Option<String> {
+    let back = entry.taken_back_by.as_deref();
+    let back = back.map(|by| format!("taken back by {}", short(by)));
+    back.or(entry.dry_run.then(|| "dry run".to_owned()))
 }
 
 /// Writes an entry with its evidence.
@@ -88,7 +84,7 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
         "status",
         &format!("{status}{}", reason.unwrap_or_default()),
     ));
-    text.push_str(&field("note", &note(entry)));
+    text.push_str(&field("note", &note(entry).unwrap_or_default()));
     text.push_str(&field(
         "lands on",
         &format!("{} of {}", visible(&entry.branch), visible(&entry.repo)),
@@ -310,4 +306,59 @@ pub(crate) fn log_table(records: &[LogRecord], zone: &TimeZone, width: Option<us
         ]);
     }
     table.render(width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::plain;
+    use serde_json::json;
+
+    fn entry(title: &str, differs: &serde_json::Value) -> Entry {
+        let mut entry = json!({
+            "id": "0190a1b2-c3d4-7e5f-8a6b-00000000cccc", "title": title, "status": "queued", "repo": "shop",
+            "branch": "main", "request_id": "0190a1b2-c3d4-7e5f-8a6b-00000000aaaa", "change_set_ids": [],
+            "depends_on": [], "priority": "medium", "level": "none", "dry_run": false, "attempts": 0,
+            "refreshes": 0, "tip": null, "candidate": null, "green": null, "commit": null, "quarantine": null,
+            "reason": null, "enqueued_at": "2026-11-01T12:00:00Z", "ended_at": null
+        });
+        for (name, value) in differs.as_object().into_iter().flatten() {
+            entry[name] = value.clone();
+        }
+        serde_json::from_value(entry).unwrap()
+    }
+
+    // W1, M1: what is a dry run, was taken back or put aside, and why, at every width.
+    #[test]
+    fn entries_say_what_is_special_about_them() {
+        let entries = [
+            entry("Cap the retry delay at 30 s", &json!({ "dry_run": true })),
+            entry(
+                "Say two",
+                &json!({ "status": "quarantined", "reason": "check \"test\" failed on the merged result" }),
+            ),
+            entry(
+                "Say three",
+                &json!({ "status": "landed", "taken_back_by": "0190a1b2-00000000bbbb" }),
+            ),
+        ];
+        let now = "2026-11-01T14:30:00Z".parse().unwrap();
+        let at = |width| plain(&table(&entries, now, width));
+        insta::assert_snapshot!([None, Some(80), Some(60)].map(at).join("\n"), @r#"
+        ID        STATUS       REPO  TITLE                        NOTE                                      AGE  PRIORITY
+        0000cccc  queued       shop  Cap the retry delay at 30 s  dry run                                   2h   medium
+        0000cccc  quarantined  shop  Say two                      check "test" failed on the merged result  2h   medium
+        0000cccc  landed       shop  Say three                    taken back by 0000bbbb                    2h   medium
+
+        ID        STATUS       REPO  TITLE                   NOTE                    AGE
+        0000cccc  queued       shop  Cap the retry delay a…  dry run                 2h
+        0000cccc  quarantined  shop  Say two                 check "test" failed o…  2h
+        0000cccc  landed       shop  Say three               taken back by 0000bbbb  2h
+
+        ID        STATUS       TITLE               NOTE
+        0000cccc  queued       Cap the retry del…  dry run
+        0000cccc  quarantined  Say two             check "test" fai…
+        0000cccc  landed       Say three           taken back by 00…
+        "#);
+    }
 }

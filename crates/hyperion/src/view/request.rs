@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{field, fields, summary};
+use super::{field, fields, joined, summary};
 use crate::id::short;
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, prose};
@@ -36,7 +36,7 @@ pub(crate) fn table(requests: &[Request], now: Timestamp, width: Option<usize>) 
             Cell::status(&request.status),
             (&request.repo).into(),
             (&request.title).into(),
-            note(request).into(),
+            joined(notes(request), request.reason.as_ref()).into(),
             ago(&request.submitted_at, now).into(),
             (&request.class).into(),
         ]);
@@ -45,7 +45,7 @@ pub(crate) fn table(requests: &[Request], now: Timestamp, width: Option<usize>) 
 }
 
 /// Says what is special about a request.
-fn note(request: &Request) -> String {
+fn notes(request: &Request) -> Vec<String> {
     let mut notes = Vec::new();
     if request.dry_run {
         notes.push("dry run".to_owned());
@@ -56,7 +56,7 @@ fn note(request: &Request) -> String {
     if let Some(other) = &request.rolls_back {
         notes.push(format!("takes back {}", short(other)));
     }
-    notes.join(", ")
+    notes
 }
 
 /// Writes the first line of a request.

@@ -50,6 +50,11 @@ fn the_log_alone_tells_what_landed() {
     assert_eq!(replay["queue"], json!({"landed": 3, "quarantined": 1}));
     assert_eq!(replay["same_as_database"], true);
     let mut history = world.list(&["history"]);
+    // What the rows say beside the log.
+    for landing in history.iter_mut().filter_map(Value::as_object_mut) {
+        assert_eq!(landing.remove("repo"), Some(json!("repo")));
+        assert!(landing.remove("title").is_some());
+    }
     history.reverse();
     assert_eq!(json!(history), replay["landings"]);
     let words = world.run(&["audit", "replay"]).code(0).stdout;
