@@ -273,11 +273,16 @@ pub(super) fn revisions(cx: &Cx, request: &Request) -> Result<Vec<String>, Error
 }
 
 /// Tells whether a task comes to the very change that was sent back.
-fn is_the_same(
-    cx: &Cx,
-    opened: &Opened, set: &ChangeSet, task: &Task) -> Result<bool, Error> {
+fn is_the_same(cx: &Cx, opened: &Opened, set: &ChangeSet, task: &Task) -> Result<bool, Error> {
     let base = oid(&set.proposal.base_tree)?;
-    let Ok(made) = materialise(cx, &opened.git, &base, &task.changes, &crate::Sizes::ACCEPTED)? else {
+    let Ok(made) = materialise(
+        cx,
+        &opened.git,
+        &base,
+        &task.changes,
+        &crate::Sizes::ACCEPTED,
+    )?
+    else {
         return Ok(false);
     };
     let after = |side: &Option<crate::change_set::Side>| {

@@ -1,9 +1,11 @@
 //! `hyperion queue`
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::list::List;
-use hyperion_api::queue::{Entry, EntryDetail, Metrics, PauseQueue, QueueState};
+use hyperion_api::queue::{Entry, EntryDetail, PauseQueue, QueueState};
 use hyperion_api::repo::Repo;
 use hyperion_api::request::Because;
 use hyperion_model::entry::Status;
@@ -204,15 +206,11 @@ async fn left_out(session: &Session<'_>, narrowed: bool) -> anyhow::Result<Optio
     if narrowed {
         return Ok(Some("Not shown: what ended (--all).".to_owned()));
     }
-    let metrics: Metrics = session.client().get("/api/queue/metrics").await?;
-    let ended = metrics.by_status.iter().filter(|(name, _)| {
-        let status = Status::ALL
-            .iter()
-            .find(|status| status.name() == name.as_str());
-        status.is_some_and(|status| !status.is_open())
-    });
+    let counts: BTreeMap<String, u64> = session.client().get("/api/queue/counts").await?;
+    let closed = Status::ALL.iter().filter(|status| !status.is_open());
+    let ended = closed.filter_map(|status| Some((status, counts.get(status.name())?)));
     let ended: Vec<_> = ended
-        .map(|(name, number)| format!("{number} {name}"))
+        .map(|(status, number)| format!("{number} {}", status.name()))
         .collect();
     Ok((!ended.is_empty()).then(|| format!("Not shown: {} (--all).", ended.join(", "))))
 }

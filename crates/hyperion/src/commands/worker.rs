@@ -4,6 +4,7 @@ use clap::Subcommand;
 use hyperion_api::list::List;
 use hyperion_api::queue::LogRecord;
 
+use crate::complete;
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
@@ -31,7 +32,7 @@ enum Command {
   hyperion worker logs --entry 1a2b3c4d --format jsonl")]
 struct LogsArgs {
     /// Only of this queue entry
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = complete::entries(""))]
     entry: Option<IdArg>,
     #[command(flatten)]
     list: ListArgs,

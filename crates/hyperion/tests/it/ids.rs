@@ -234,7 +234,7 @@ fn the_shell_completes_ids() {
 fn nothing_runs_while_no_engine_is_up() {
     let mut world = World::up(&[("a.txt", "a\n")]);
     let checked = makes("one").set("class", "feature");
-    let checked = checked.task(task("T2", "wait").create("c.txt", "c\n").check("sleep 300"));
+    let checked = checked.task(task("T2", "wait").create("c.txt", "c\n").check("sleep 100"));
     let asked = world.ask(&checked);
     let all = ["approval", "approve", "--request", &asked.request];
     world.run(&all).code(0);
@@ -264,7 +264,6 @@ fn nothing_runs_while_no_engine_is_up() {
         kept.iter().any(|entry| entry["status"] == "checking"),
         "{kept:#?}"
     );
-    world.run(&["request", "cancel", &asked.request]);
 }
 
 // W1: the queue's list is of what is on its way, and says what it leaves out; every list is narrowed by what its items belong to.
@@ -306,6 +305,8 @@ fn lists_say_what_they_leave_out() {
             "{list:?}"
         );
     }
+    let requests = world.run(&["request", "list"]).code(0).stdout;
+    assert!(requests.contains("check \"false\" failed"), "{requests}");
     let changes = world.run(&["changes", "list"]).code(0).stdout;
     let line = changes
         .lines()

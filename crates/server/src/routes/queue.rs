@@ -1,5 +1,6 @@
 //! The merge queue.
 
+use std::collections::BTreeMap;
 use std::path::Path as FsPath;
 
 use axum::extract::{Path, Query, State};
@@ -36,6 +37,7 @@ pub(super) fn routes() -> Router<Server> {
     Router::new()
         .route("/api/queue", get(list))
         .route("/api/queue/metrics", get(metrics))
+        .route("/api/queue/counts", get(counts))
         .route("/api/queue/logs", get(all_logs))
         .route("/api/queue/dead-letters", get(dead_letters))
         .route("/api/queue/paused", get(paused))
@@ -305,27 +307,40 @@ fn record(record: QueueRecord) -> LogRecord {
     }
 }
 
-async fn metrics(State(server): State<Server>) -> Answer<Metrics> {
-    blocking(server, |server| measure(server.cx())).await
+/// Counts entries by status: without the log, which metrics read.
+async fn counts(State(server): State<Server>) -> Answer<BTreeMap<String, u64>> {
+    blocking(server, |server| by_status(server.cx())).await
 }
 
-fn measure(cx: &Cx) -> Result<Metrics, Error> {
-    let mut metrics = Metrics::default();
+fn by_status(cx: &Cx) -> Result<BTreeMap<String, u64>, Error> {
+    let mut counts = BTreeMap::new();
     for status in Status::ALL {
         let filter = Filter {
             open: Some(status.is_open()),
             ..Filter::default()
         };
-        let count = cx
-            .store
-            .count::<Entry>(&filter.status(status.name()).archived())?;
+        let filter = filter.status(status.name()).archived();
+        let count = cx.store.count::<Entry>(&filter)?;
         if count > 0 {
-            metrics.by_status.insert(status.name().to_owned(), count);
-        }
-        if status.is_open() {
-            metrics.depth += count;
+            counts.insert(status.name().to_owned(), count);
         }
     }
+    Ok(counts)
+}
+
+async fn metrics(State(server): State<Server>) -> Answer<Metrics> {
+    blocking(server, |server| measure(server.cx())).await
+}
+
+fn measure(cx: &Cx) -> Result<Metrics, Error> {
+    let mut metrics = Metrics {
+        by_status: by_status(cx)?,
+        ..Metrics::default()
+    };
+    let open = Status::ALL.iter().filter(|status| status.is_open());
+    metrics.depth = open
+        .filter_map(|status| metrics.by_status.get(status.name()))
+        .sum();
     let taken_back = Filter::default().status(change_set::Status::RolledBack.name());
     metrics.taken_back = cx.store.count::<ChangeSet>(&taken_back.archived())?;
     let count = |status: Status| metrics.by_status.get(status.name()).copied().unwrap_or(0);

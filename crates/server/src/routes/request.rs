@@ -148,9 +148,24 @@ async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> A
     blocking(server, move |server| {
         let cx = server.cx();
         let filter = query.filter(cx, &states!(request))?;
-        page::list::<Request, _>(cx, &filter, view)
+        page::list::<Request, _>(cx, &filter, |cx, request| {
+            let mut wire = view(cx, request)?;
+            wire.reason = wire.reason.or(first_cause(cx, request)?);
+            Ok(wire)
+        })
     })
     .await
+}
+
+/// Says why the first part of a request that did not land did not; all about a request says it for each part.
+fn first_cause(cx: &Cx, request: &Request) -> Result<Option<String>, Error> {
+    if !matches!(request.status, Status::Failed | Status::PartlyLanded) {
+        return Ok(None);
+    }
+    let summary = request::summary(cx, request)?;
+    let mut causes = summary.into_iter().flat_map(|summary| summary.not_landed);
+    let cause = causes.find(|one| one.why != "dependency");
+    Ok(cause.map(|one| one.detail))
 }
 
 async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<RequestDetail> {
