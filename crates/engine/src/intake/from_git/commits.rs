@@ -175,9 +175,9 @@ impl At<'_> {
         })?;
         self.require_news(&what, &start, tip)?;
         match self.landed_before(branch, &start)? {
-            None => self.found(what, &start, tip, split, &branch_in_words(name)),
+            None => self.found(&what, &start, tip, split, &branch_in_words(name)),
             Some((commit, request)) => {
-                let mut found = self.found(what, &commit, tip, split, &branch_in_words(name))?;
+                let mut found = self.found(&what, &commit, tip, split, &branch_in_words(name))?;
                 found.notes.push(format!(
                     "{name} was handed in up to {commit:.10} as request {}, which landed: this is what came after it",
                     request.id.short()
@@ -191,7 +191,7 @@ impl At<'_> {
     pub(super) fn work_in(&self, range: &Range, split: bool) -> Result<Found, Error> {
         let Range { name, start, end } = range;
         self.require_news(name, start, end)?;
-        self.found(name.clone(), start, end, split, "")
+        self.found(name, start, end, split, "")
     }
 
     fn require_news(&self, what: &str, start: &Oid, end: &Oid) -> Result<(), Error> {
@@ -243,7 +243,7 @@ impl At<'_> {
     /// Puts the work from one commit to another on the branch that it lands on.
     fn found(
         &self,
-        what: String,
+        what: &str,
         start: &Oid,
         end: &Oid,
         split: bool,
@@ -265,13 +265,13 @@ impl At<'_> {
             [one] => (one.title.clone(), one.body()),
             _ if !title.is_empty() => (title.to_owned(), all_of(&said)),
             [first, ..] => (first.title.clone(), all_of(&said)),
-            [] => (what.clone(), String::new()),
+            [] => (what.to_owned(), String::new()),
         };
         let mut found = Found {
             base: base.clone(),
-            name: what.clone(),
+            name: what.to_owned(),
             what: described(
-                &what,
+                what,
                 count,
                 base,
                 target.as_str(),
@@ -284,7 +284,7 @@ impl At<'_> {
         };
         let mut onto = git.tree_of(base)?;
         if split {
-            self.require_straight(&what, &commits, count, start)?;
+            self.require_straight(what, &commits, count, start)?;
             // Each of several tasks says for itself what it does.
             if commits.len() > 1 {
                 found.text.clear();
@@ -292,7 +292,7 @@ impl At<'_> {
             let mut before = start;
             for (commit, said) in commits.iter().zip(&said) {
                 let from = onto;
-                onto = self.brought_over(&what, before, &commit.oid, &from)?;
+                onto = self.brought_over(what, before, &commit.oid, &from)?;
                 found.parts.push(Part {
                     from,
                     to: onto.clone(),
@@ -302,7 +302,7 @@ impl At<'_> {
                 before = &commit.oid;
             }
         } else {
-            let to = self.brought_over(&what, start, end, &onto)?;
+            let to = self.brought_over(what, start, end, &onto)?;
             found.parts.push(Part {
                 from: onto,
                 to,

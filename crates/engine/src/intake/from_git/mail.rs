@@ -131,7 +131,8 @@ fn decoded(value: &str) -> String {
     for word in value.split(' ') {
         let coded = coded_word(word);
         // A blank between two such words is not part of the text.
-        if !text.is_empty() && !(last_was_coded && coded.is_some()) {
+        let belongs_to_last = last_was_coded && coded.is_some();
+        if !text.is_empty() && !belongs_to_last {
             text.push(' ');
         }
         last_was_coded = coded.is_some();

@@ -14,20 +14,20 @@ use crate::testing::{World, admin};
 
 const LINES: &str = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n";
 
-fn wanted(from: Work) -> FromGit {
+fn wanted(from: &Work) -> FromGit {
     serde_json::from_value(serde_json::json!({ "from": from })).unwrap()
 }
 
 fn branch(name: &str) -> FromGit {
-    wanted(Work::Branch(name.to_owned()))
+    wanted(&Work::Branch(name.to_owned()))
 }
 
 fn commits(range: &str) -> FromGit {
-    wanted(Work::Commits(range.to_owned()))
+    wanted(&Work::Commits(range.to_owned()))
 }
 
 fn patch(text: &str) -> FromGit {
-    wanted(Work::Patch(text.to_owned()))
+    wanted(&Work::Patch(text.to_owned()))
 }
 
 fn split(wanted: FromGit) -> FromGit {
@@ -334,7 +334,7 @@ fn patches_are_applied_one_after_the_other() {
     change_set.stale_base: the patch does not fit main: a.txt: failed to apply hunk 1 at line 2: expected `deux`, found `2`; its result is there already, so leave this hunk out
     hint: make it again on the branch as it is now; or bring it into git with `git am -3` and hand the branch in with --branch
     ");
-    assert!(world.hand_in(&wanted(Work::Patch(series))).again);
+    assert!(world.hand_in(&wanted(&Work::Patch(series))).again);
 }
 
 // R11: what cannot be handed in says why, and what to do.
