@@ -218,7 +218,9 @@ async fn decide(part: Part, decision: ItemDecision, cx: &Cx) -> anyhow::Result<E
         format,
     } = part;
     if (item.is_some() || !hunks.is_empty()) && ids.len() > 1 {
-        return Err(Failure::usage("--item and --hunk are those of one change; give one id").into());
+        return Err(
+            Failure::usage("--item and --hunk are those of one change; give one id").into(),
+        );
     }
     cx.with(Access::Change, async |session| {
         let (_, exit) = each(&ids, format.format, cx, async |id| {

@@ -48,6 +48,7 @@ async fn submit(
             dry_run: filing.dry_run,
             source: filing.source.unwrap_or(Source::Http),
             agent: filing.agent.as_ref(),
+            given: None,
         };
         let filed = intake::submit_change(server.cx(), &body, filing.repo.as_deref(), &how)?;
         Ok(Filed {

@@ -14,7 +14,7 @@ use hyperion_api::request::Because;
 use hyperion_engine::{Cx, Error, queue, request, rollback};
 use hyperion_model::EntryId;
 use hyperion_model::approval::Approval;
-use hyperion_model::change_set::ChangeSet;
+use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::entry::{Cause, Entry, Quarantine, Status};
 use hyperion_model::repo::Repo;
 use hyperion_model::run::Run;

@@ -12,8 +12,7 @@ use axum::{Json, Router};
 use hyperion_api::from_git::{Filed, FromGit};
 use hyperion_api::request::{
     Answer as AnswerBody, Because, Brief, ErrorPlace, Given, Plan as PlanView, Progress,
-    Request as Wire,
-    RequestDetail, Step,
+    Request as Wire, RequestDetail, Step,
 };
 use hyperion_api::task_request::TaskRequest;
 use hyperion_api::{List, Problem};
