@@ -9,13 +9,15 @@
 mod bounded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
+mod lines;
 mod server;
+mod twice;
 
-use rmcp::transport::async_rw::AsyncRwTransport;
-use rmcp::{RoleServer, ServiceExt as _};
+use rmcp::ServiceExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use bounded::Bounded;
+use lines::Lines;
 pub use server::Server;
 
 /// The longest message that is read.
@@ -45,9 +47,8 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let transport = AsyncRwTransport::<RoleServer, _, _>::new(input, output)
-        .with_max_line_length(MAX_MESSAGE_BYTES);
-    let running = match server.serve(Bounded::new(transport)).await {
+    let lines = Lines::new(input, output, MAX_MESSAGE_BYTES);
+    let running = match server.serve(Bounded::new(lines)).await {
         Ok(running) => running,
         // A client that leaves before it said anything is none of our trouble.
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

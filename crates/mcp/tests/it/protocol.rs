@@ -68,6 +68,19 @@ impl Scene {
         serde_json::from_str(&line).unwrap()
     }
 
+    /// Gives the code of the error that comes next, and the request that it is about.
+    async fn refused(&mut self) -> (i64, Value) {
+        let answer = self.next().await;
+        assert!(
+            answer.get("id").is_some(),
+            "JSON-RPC wants an id, or null: {answer}"
+        );
+        (
+            answer["error"]["code"].as_i64().unwrap(),
+            answer["id"].clone(),
+        )
+    }
+
     async fn ask(&mut self, id: u32, method: &str, params: Value) -> Value {
         self.send(&request(id, method, &params)).await;
         let answer = self.next().await;
@@ -203,13 +216,13 @@ async fn a_forgotten_session_is_opened_again() {
     assert_eq!(scene.engine.calls.load(Ordering::SeqCst), 1);
 }
 
-// T5: whatever comes in, what is well-formed after it is answered.
+// T5: whatever comes in gets the error that JSON-RPC has for it, and what is well-formed after it is answered.
 #[tokio::test]
 async fn malformed_messages_end_nothing() {
     let mut scene = Scene::agreed(1024 * 1024).await;
     let deep = "[".repeat(100_000);
+    scene.send("").await;
     for garbage in [
-        "",
         "no json",
         "{",
         "\u{0}\u{1}",
@@ -217,28 +230,46 @@ async fn malformed_messages_end_nothing() {
         deep.as_str(),
     ] {
         scene.send(garbage).await;
+        assert_eq!(
+            scene.refused().await,
+            (-32700, Value::Null),
+            "{garbage:.80}"
+        );
     }
     scene.to.write_all(b"\xff\xfe\xfd\n").await.unwrap();
+    assert_eq!(scene.refused().await, (-32700, Value::Null));
     let huge = vec![b'x'; hyperion_mcp::MAX_MESSAGE_BYTES + 1000];
     scene.to.write_all(&huge).await.unwrap();
     scene.send("").await;
+    assert_eq!(scene.refused().await, (-32600, Value::Null));
     let called = scene.call(7, "readFile", json!({"path": "a"})).await;
     assert_eq!(called["result"]["isError"], false);
-    // Well-formed, and no message: answered with an error that belongs to no request.
     for wrong in ["{}", "[]", "7", r#"{"jsonrpc":"2.0","id":[],"method":"x"}"#] {
         scene.send(wrong).await;
+        assert_eq!(scene.refused().await, (-32600, Value::Null), "{wrong}");
     }
-    scene.send(&request(8, "ping", &json!({}))).await;
-    loop {
-        let answer = scene.next().await;
-        if answer["id"] == 8 {
-            assert!(answer["result"].is_object(), "{answer}");
-            break;
-        }
-        assert!(answer["error"].is_object(), "{answer}");
-    }
+    scene.send(r#"{"id":"x","method":"ping"}"#).await;
+    assert_eq!(scene.refused().await, (-32600, json!("x")));
+    scene.ask(8, "ping", json!({})).await;
     let unknown = scene.ask(9, "no/such/method", json!({})).await;
     assert!(unknown["error"].is_object());
+}
+
+// T5: which of two arguments of one name counts is not guessed, and nothing is called.
+#[tokio::test]
+async fn an_argument_that_is_given_twice_is_refused() {
+    let mut scene = Scene::agreed(64 * 1024).await;
+    scene
+        .send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"readFile","arguments":{"path":"a","path":"b"}}}"#)
+        .await;
+    let answer = scene.next().await;
+    assert_eq!(
+        (&answer["id"], &answer["error"]["code"]),
+        (&json!(1), &json!(-32602))
+    );
+    let said = r#"the key "path" stands twice in /params/arguments: give each key once"#;
+    assert_eq!(answer["error"]["message"], said);
+    assert_eq!(scene.engine.calls.load(Ordering::SeqCst), 0);
 }
 
 // T5: a client that sends and never reads is not heard any more; once it reads, everything is answered.
