@@ -118,6 +118,21 @@ impl Launch {
         stdout: Stdio,
         stderr: Stdio,
     ) -> Result<Child, SpawnError> {
+        let mut command = self.command(stdin, stdout, stderr);
+        self.start(command.process_group(0))
+    }
+
+    /// Starts the process in our own group, the only one that may use the terminal.
+    pub(crate) fn spawn_on_terminal(
+        &self,
+        stdin: Stdio,
+        stdout: Stdio,
+        stderr: Stdio,
+    ) -> Result<Child, SpawnError> {
+        self.start(&mut self.command(stdin, stdout, stderr))
+    }
+
+    fn command(&self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Command {
         #[expect(
             clippy::disallowed_methods,
             reason = "the one call to Command in the project"
@@ -130,8 +145,11 @@ impl Launch {
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(stdin)
             .stdout(stdout)
-            .stderr(stderr)
-            .process_group(0);
+            .stderr(stderr);
+        command
+    }
+
+    fn start(&self, command: &mut Command) -> Result<Child, SpawnError> {
         command.spawn().map_err(|source| {
             // A missing working folder gives the same error code as a missing program; only the latter is "not found".
             if source.kind() == io::ErrorKind::NotFound && self.cwd.is_dir() {

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - This is the only crate that calls [`std::process::Command`]; a child never inherits an environment variable that its [`Launch`] does not name.
-//! - Every child leads a process group of its own, so that ending it ends what it started in that group.
+//! - Every child leads a process group of its own, so that ending it ends what it started in that group; a pager does not, it needs the
+//!   terminal.
 //! - Nothing here reads the environment or the wall clock: where things are comes in as [`Surroundings`].
 //! - Everything captured is bounded, every wait has a deadline.
 
@@ -18,6 +19,7 @@ mod launch;
 mod locations;
 mod log;
 mod marked;
+mod page;
 mod peer;
 mod process;
 mod run;
@@ -38,6 +40,7 @@ pub use launch::{Input, Launch, SpawnError};
 pub use locations::{Locations, LocationsError, SOCKET_PATH_MAX, Surroundings};
 pub use log::{LOG_TAIL_BYTES, Logged, run_logged};
 pub use marked::{await_marked, kill_marked};
+pub use page::page;
 pub use peer::{Peer, effective_uid, narrow_sending, peer_of};
 pub use process::{
     Killed, MarkParseError, ProcessMark, boot_id, is_alive, is_stopped, kill_group, since_boot,
