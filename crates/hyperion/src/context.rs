@@ -70,6 +70,11 @@ impl Cx {
         self.locations_with(Some(home.into()))
     }
 
+    /// Finds the places where a home is when nobody names another one.
+    pub(crate) fn default_locations(&self) -> anyhow::Result<Locations> {
+        self.locations_with(None)
+    }
+
     fn locations_with(&self, hyperion_home: Option<OsString>) -> anyhow::Result<Locations> {
         let variable = |name: &str| self.variables.get(name).map(OsString::from);
         Ok(Locations::resolve(&Surroundings {

@@ -318,10 +318,12 @@ fn a_server_is_made_known_to_an_agent_in_its_own_configuration() {
     assert_eq!(fs::read_to_string(&config).unwrap(), mine);
     world.run(&["mcp", "install", "cursor", "--yes"]).code(0);
     let written = fs::read_to_string(&config).unwrap();
+    let home = format!("\"HYPERION_HOME\": {:?}", world.hyperion.home());
     for kept in [
         "// mine",
         "\"x\": {\"command\": \"y\"}, // keep",
         "\"filesystem\"",
+        home.as_str(),
     ] {
         assert!(written.contains(kept), "{kept}: {written}");
     }

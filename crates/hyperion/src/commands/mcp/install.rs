@@ -1,5 +1,6 @@
 //! `hyperion mcp install`
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,11 @@ use crate::view;
 
 /// The largest configuration that is edited.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What this program is called.
+const NAME: &str = "hyperion";
+/// Names the home.
+const HOME_VARIABLE: &str = "HYPERION_HOME";
 
 /// Make servers known to an agent, in the agent's own configuration
 ///
@@ -126,17 +132,14 @@ pub(super) async fn run(args: InstallArgs, cx: &Cx) -> anyhow::Result<Exit> {
     // Behind a link is the file that the person keeps: it stays one.
     let path = path.canonicalize().unwrap_or(path);
     let before = read(&path)?;
-    let program = std::env::current_exe().context("find out where this program is")?;
+    let started = Started {
+        program: text(&program(cx)?)?,
+        home: home(cx)?.as_deref().map(text).transpose()?,
+        root: text(&root)?,
+    };
     let mut after = before.clone();
     for server in &args.servers {
-        let edited = edit(
-            args.agent,
-            &after,
-            name_of(*server),
-            &program,
-            *server,
-            &root,
-        );
+        let edited = edit(args.agent, &after, name_of(*server), &started, *server);
         after = edited.map_err(|why| {
             Failure::new(
                 Exit::Usage,
@@ -176,6 +179,56 @@ pub(super) async fn run(args: InstallArgs, cx: &Cx) -> anyhow::Result<Exit> {
         "Wrote {shown}. The agent sees it when it starts again."
     ));
     Ok(Exit::Done)
+}
+
+/// How a server is started.
+struct Started {
+    program: String,
+    /// The home that it is told, where it is not the one that it would find by itself.
+    home: Option<String>,
+    root: String,
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| Failure::usage(format!("the path {} is not UTF-8", path.display())))
+}
+
+/// Names this program: by its bare name where that is found on the `PATH`, which holds after an update and on another machine.
+fn program(cx: &Cx) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("find out where this program is")?;
+    let path = cx.variables().get("PATH").unwrap_or_default();
+    Ok(if is_found_as(NAME, &own, path) {
+        NAME.into()
+    } else {
+        own
+    })
+}
+
+/// Whether the first program of that name on a `PATH` is this very file.
+fn is_found_as(name: &str, own: &Path, path: &OsStr) -> bool {
+    let is_program = |file: &PathBuf| {
+        fs::metadata(file)
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let mut found = std::env::split_paths(path).map(|folder| folder.join(name));
+    found
+        .find(is_program)
+        .is_some_and(|found| match (found.canonicalize(), own.canonicalize()) {
+            (Ok(found), Ok(own)) => found == own,
+            (_, _) => false,
+        })
+}
+
+/// Gives the home, where `HYPERION_HOME` names another one than the default.
+fn home(cx: &Cx) -> anyhow::Result<Option<PathBuf>> {
+    if cx.variables().get("HYPERION_HOME").is_none() {
+        return Ok(None);
+    }
+    let home = cx.locations()?.home;
+    // Without HOME there is no default.
+    let default = cx.default_locations().map(|locations| locations.home);
+    Ok(Some(home).filter(|home| default.ok().as_ref() != Some(home)))
 }
 
 fn is_plain(name: &str) -> bool {
@@ -237,33 +290,39 @@ fn edit(
     agent: Agent,
     before: &str,
     name: &str,
-    program: &Path,
-    started: Server,
-    root: &Path,
+    started: &Started,
+    server: Server,
 ) -> Result<String, String> {
-    let text = |path: &Path| {
-        let text = path.to_str().map(str::to_owned);
-        text.ok_or_else(|| format!("the path {} is not UTF-8", path.display()))
-    };
-    let (program, root) = (text(program)?, text(root)?);
-    let args = started.arguments(&root);
-    let (outer, server) = match agent {
-        Agent::Codex => return edit_toml(before, name, &program, &args),
-        Agent::ClaudeCode | Agent::Gemini | Agent::Cursor => {
-            ("mcpServers", json!({"command": program, "args": args}))
-        }
+    let Started {
+        program,
+        home,
+        root,
+    } = started;
+    let args = server.arguments(root);
+    let (outer, environment, mut server) = match agent {
+        Agent::Codex => return edit_toml(before, name, program, &args, home.as_deref()),
+        Agent::ClaudeCode | Agent::Gemini | Agent::Cursor => (
+            "mcpServers",
+            "env",
+            json!({"command": program, "args": args}),
+        ),
         Agent::Vscode => (
             "servers",
+            "env",
             json!({"type": "stdio", "command": program, "args": args}),
         ),
         Agent::Opencode => {
             let command: Vec<&str> = std::iter::once(program.as_str()).chain(args).collect();
             (
                 "mcp",
+                "environment",
                 json!({"type": "local", "command": command, "enabled": true}),
             )
         }
     };
+    if let Some(home) = home {
+        server[environment] = json!({HOME_VARIABLE: home});
+    }
     let words = |error: jsonc::JsoncError| error.to_string();
     let mut wanted = jsonc::value(before).map_err(words)?;
     if wanted[outer].get(name) == Some(&server) {
@@ -285,7 +344,13 @@ fn same(found: &Value, wanted: &Value) -> Result<(), String> {
     Err("it is written in a way that cannot be edited safely".to_owned())
 }
 
-fn edit_toml(before: &str, name: &str, program: &str, args: &[&str]) -> Result<String, String> {
+fn edit_toml(
+    before: &str,
+    name: &str,
+    program: &str,
+    args: &[&str],
+    home: Option<&str>,
+) -> Result<String, String> {
     let mut document: toml_edit::DocumentMut = before
         .parse()
         .map_err(|error: toml_edit::TomlError| format!("it is not TOML: {}", error.message()))?;
@@ -301,8 +366,10 @@ fn edit_toml(before: &str, name: &str, program: &str, args: &[&str]) -> Result<S
         let found = server.get("args").and_then(toml_edit::Item::as_array);
         let found: Option<Vec<_>> =
             found.map(|array| array.iter().filter_map(|v| v.as_str()).collect());
+        let found_home = server.get("env").and_then(|env| env.get(HOME_VARIABLE));
         server.get("command").and_then(toml_edit::Item::as_str) == Some(program)
             && found.as_deref() == Some(args)
+            && found_home.and_then(toml_edit::Item::as_str) == home
     });
     if has_it {
         return Ok(before.to_owned());
@@ -316,6 +383,17 @@ fn edit_toml(before: &str, name: &str, program: &str, args: &[&str]) -> Result<S
     server.insert("command", toml_edit::value(program));
     let list: toml_edit::Array = args.iter().copied().collect();
     server.insert("args", toml_edit::value(list));
+    if home.is_some() || server.contains_key("env") {
+        let environment = server
+            .entry("env")
+            .or_insert_with(|| toml_edit::value(toml_edit::InlineTable::new()))
+            .as_table_like_mut()
+            .ok_or_else(|| format!("`mcp_servers.{name}.env` is not a table"))?;
+        match home {
+            Some(home) => environment.insert(HOME_VARIABLE, toml_edit::value(home)),
+            None => environment.remove(HOME_VARIABLE),
+        };
+    }
     Ok(document.to_string())
 }
 
@@ -323,13 +401,67 @@ fn edit_toml(before: &str, name: &str, program: &str, args: &[&str]) -> Result<S
 mod tests {
     use super::*;
 
-    fn edited(agent: Agent, before: &str) -> String {
-        let (program, root) = (Path::new("/bin/hyperion"), Path::new("/srv/web"));
-        let files = Server::Filesystem;
-        let after = edit(agent, before, "files", program, files, root).unwrap();
-        let again = edit(agent, &after, "files", program, files, root);
-        assert_eq!(again.unwrap(), after);
+    fn edited_for(agent: Agent, before: &str, home: Option<&str>) -> String {
+        let started = Started {
+            program: "/bin/hyperion".into(),
+            home: home.map(str::to_owned),
+            root: "/srv/web".into(),
+        };
+        let edit = |before: &str| edit(agent, before, "files", &started, Server::Filesystem);
+        let after = edit(before).unwrap();
+        assert_eq!(edit(&after).unwrap(), after);
         after
+    }
+
+    fn edited(agent: Agent, before: &str) -> String {
+        edited_for(agent, before, None)
+    }
+
+    // T5: an agent's server works in the home of whoever made it known.
+    #[test]
+    fn another_home_is_kept_in_each_agents_own_place() {
+        for (agent, place) in [
+            (Agent::Cursor, "/mcpServers/files/env/HYPERION_HOME"),
+            (Agent::Vscode, "/servers/files/env/HYPERION_HOME"),
+            (Agent::Opencode, "/mcp/files/environment/HYPERION_HOME"),
+        ] {
+            let written = edited_for(agent, "", Some("/h"));
+            let value = jsonc::value(&written).unwrap();
+            assert_eq!(value.pointer(place), Some(&json!("/h")), "{written}");
+        }
+        let codex = edited_for(Agent::Codex, "", Some("/h"));
+        insta::assert_snapshot!(codex, @r#"
+        [mcp_servers.files]
+        command = "/bin/hyperion"
+        args = ["mcp", "filesystem", "--root", "/srv/web"]
+        env = { HYPERION_HOME = "/h" }
+        "#);
+        let moved = edited_for(Agent::Codex, &codex, Some("/other"));
+        assert_eq!(moved, codex.replace("/h\"", "/other\""));
+        assert!(!edited(Agent::Codex, &codex).contains("HYPERION_HOME"));
+    }
+
+    #[test]
+    fn the_bare_name_is_written_where_it_is_this_very_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str, mode: u32| {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            file
+        };
+        let own = place("own/hyperion", 0o755);
+        place("other/hyperion", 0o755);
+        place("text/hyperion", 0o644);
+        fs::create_dir_all(folder.path().join("linked")).unwrap();
+        std::os::unix::fs::symlink(&own, folder.path().join("linked/hyperion")).unwrap();
+        let is_found = |folders: &[&str]| {
+            let path = std::env::join_paths(folders.iter().map(|name| folder.path().join(name)));
+            is_found_as(NAME, &own, &path.unwrap())
+        };
+        assert!(is_found(&["none", "text", "own", "other"]) && is_found(&["linked"]));
+        assert!(!is_found(&["other", "own"]) && !is_found(&["text"]));
     }
 
     // T5: each agent's own shape; done twice it is done once.
@@ -383,8 +515,12 @@ mod tests {
     #[test]
     fn what_cannot_be_edited_is_left_alone_and_said() {
         let refused = |agent, before| {
-            let (program, root) = (Path::new("/h"), Path::new("/r"));
-            edit(agent, before, "files", program, Server::Filesystem, root).unwrap_err()
+            let started = Started {
+                program: "/h".into(),
+                home: None,
+                root: "/r".into(),
+            };
+            edit(agent, before, "files", &started, Server::Filesystem).unwrap_err()
         };
         insta::assert_snapshot!(refused(Agent::Cursor, "{"), @"it is not JSON: Unterminated object on line 1 column 2");
         insta::assert_snapshot!(refused(Agent::Cursor, r#"{"mcpServers": []}"#), @r#""mcpServers" is not an object"#);
