@@ -14,6 +14,9 @@ use crate::change_set::accepted_lines;
 use crate::run::CheckSpec;
 use crate::{Cx, Error};
 
+/// What to do where nothing else helps.
+const AGAIN: &str = "file the request again with `hyperion request FILE --wait`";
+
 /// Reads the summary of a request that ended; none while it goes on.
 pub fn summary(cx: &Cx, request: &Request) -> Result<Option<Summary>, Error> {
     let Some(digest) = request.summary else {
@@ -48,7 +51,7 @@ fn cancelled(cx: &Cx, request: &Request) -> Result<Summary, Error> {
             .or(reason)
             .map(ToString::to_string)
             .unwrap_or_default(),
-        next: "file the request again if it is wanted after all".to_owned(),
+        next: format!("if it is wanted after all, {AGAIN}"),
         entry_id: None,
         change_set_id: step
             .and_then(|step| step.change_set)
@@ -89,7 +92,7 @@ pub(crate) fn summary_of_failure(cx: &Cx, request: &Request, why: &str) -> Summa
             task_id: String::new(),
             why: "failed".to_owned(),
             detail: why.to_owned(),
-            next: "mend what it says and file the request again".to_owned(),
+            next: format!("mend what it says, then {AGAIN}"),
             entry_id: None,
             change_set_id: None,
         }],
@@ -239,19 +242,19 @@ fn why(
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let again = "mend it and file the request again";
+    let mend = format!("mend it, then {AGAIN}");
     let (why, next) = match (&entry, set) {
         (Some(entry), _) if entry.quarantine == Some(Quarantine::Conflict) => (
             "conflict",
             format!(
-                "see both sides with `hyperion queue show {0}`; make the change anew on the branch's tip, or retry with `hyperion queue retry {0}`",
+                "see both sides with `hyperion queue show {0}`; make the change anew on the branch's tip and {AGAIN}; or retry it as it is with `hyperion queue retry {0}`",
                 entry.id.short()
             ),
         ),
         (Some(entry), _) if entry.quarantine == Some(Quarantine::Check) => (
             "check",
             format!(
-                "see the output with `{}`; mend it and file it again, or retry with `hyperion queue retry {}`",
+                "see the output with `{}`; mend it, then {AGAIN}; or retry it as it is with `hyperion queue retry {}`",
                 see_output(cx, entry)?,
                 entry.id.short()
             ),
@@ -259,18 +262,17 @@ fn why(
         (Some(entry), _) if entry.quarantine == Some(Quarantine::Policy) => (
             "policy",
             format!(
-                "file the request again, so that it is judged by today's rules (`hyperion queue show {}`)",
+                "see what changed with `hyperion queue show {}`; {AGAIN}: it is judged by today's rules",
                 entry.id.short()
             ),
         ),
         _ if step.status == step::Status::Skipped => (
             "empty",
-            "see whether that commit did all that was meant; if not, make the change anew on the branch's tip"
-                .to_owned(),
+            format!(
+                "see whether that commit did all that was meant; if not, make the change anew on the branch's tip and {AGAIN}"
+            ),
         ),
-        _ if step.cause == Some(step::Cause::BaseLost) => {
-            ("failed", "file the request again".to_owned())
-        }
+        _ if step.cause == Some(step::Cause::BaseLost) => ("failed", AGAIN.to_owned()),
         (Some(entry), _) if entry.status == entry::Status::Dead => (
             "failed",
             format!(
@@ -285,22 +287,24 @@ fn why(
                 set.id.short()
             ),
         ),
-        (_, Some(set)) if set.status == change_set::Status::Rejected => {
-            ("rejected", again.to_owned())
-        }
+        (_, Some(set)) if set.status == change_set::Status::Rejected => ("rejected", mend),
         (_, Some(set)) if set.status == change_set::Status::Expired => {
-            ("expired", "file the request again to ask anew".to_owned())
+            ("expired", format!("to ask anew, {AGAIN}"))
         }
-        (_, Some(set)) if set.status == change_set::Status::Cancelled => {
-            ("cancelled", again.to_owned())
+        (_, Some(set)) if set.status == change_set::Status::Cancelled => ("cancelled", mend),
+        _ if matches!(
+            step.cause,
+            Some(step::Cause::Dependency | step::Cause::Together)
+        ) =>
+        {
+            (
+                "dependency",
+                format!(
+                    "see what became of that task with `hyperion request show {}`",
+                    request.id.short()
+                ),
+            )
         }
-        _ if step.cause == Some(step::Cause::Dependency) => {
-            ("dependency", "see the task it depends on".to_owned())
-        }
-        _ if step.cause == Some(step::Cause::Together) => (
-            "dependency",
-            "see the task that did not land; mend it and file the request again".to_owned(),
-        ),
         _ if step.cause == Some(step::Cause::ChangedSince) => (
             "conflict",
             format!(
@@ -308,7 +312,7 @@ fn why(
                 request.id.short()
             ),
         ),
-        _ => ("failed", again.to_owned()),
+        _ => ("failed", mend),
     };
     Ok(NotLanded {
         task_id: step.task.to_string(),

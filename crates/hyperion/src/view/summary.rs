@@ -52,13 +52,11 @@ pub(crate) fn block(summary: &Summary, zone: &TimeZone) -> String {
         "approved by",
         approved_by.iter().map(|one| approval(one, zone)),
     ));
-    if *tokens > 0 || *cost_micro_usd > 0 {
-        let cents = cost_micro_usd / 10_000;
-        text.push_str(&field(
-            "spent",
-            &format!("{tokens} tokens, ${}.{:02}", cents / 100, cents % 100),
-        ));
-    }
+    let cents = cost_micro_usd / 10_000;
+    text.push_str(&field(
+        "spent",
+        &format!("{tokens} tokens, ${}.{:02}", cents / 100, cents % 100),
+    ));
     if let Some(command) = take_back {
         text.push_str(&format!("  take back with: {}\n", visible(command)));
     }
@@ -242,6 +240,7 @@ mod tests {
         checks       ✓ test passed in 1.2 s
                      ✗ lint failed in 90 ms, exit status 101, output: hyperion run logs 000000r2
         approved by  ada (team-lead), 2026-11-01 12:00:00, approval l-0000a1
+        spent        0 tokens, $0.00
         take back with: hyperion rollback 0000r001
         ");
     }

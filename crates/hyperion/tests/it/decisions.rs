@@ -260,7 +260,7 @@ fn a_question_expires() {
         json!([
             "expired",
             "nobody decided in time",
-            "file the request again to ask anew"
+            "to ask anew, file the request again with `hyperion request FILE --wait`"
         ])
     );
     // The key finds the same request, and its end is the exit status.

@@ -168,6 +168,7 @@ fn the_road_in_words() {
       landed       ✓ T1 on main at #  +1 -1  src/retry.rs
       checks       ✓ delays passed in DURATION
       approved by  ada (team-lead), # TIME, approval #
+      spent        0 tokens, $0.00
       take back with: hyperion rollback #
     [exit 0]
 
@@ -191,6 +192,7 @@ fn the_road_in_words() {
       landed       ✓ T1 on main at #  +1 -1  src/retry.rs
       checks       ✓ delays passed in DURATION
       approved by  ada (team-lead), # TIME, approval #
+      spent        0 tokens, $0.00
       take back with: hyperion rollback #
     [exit 0]
 
@@ -255,6 +257,7 @@ fn the_road_in_words() {
       landed       ✓ rollback on main at #  +1 -1  src/retry.rs
       checks       ✓ delays passed in DURATION
       approved by  ada (team-lead), # TIME, approval #
+      spent        0 tokens, $0.00
       take back with: hyperion rollback #
     [exit 0]
 
@@ -279,6 +282,7 @@ fn the_road_in_words() {
       landed       ✓ T1 on main at #  +1 -1  src/retry.rs
       checks       ✓ delays passed in DURATION
       approved by  ada (team-lead), # TIME, approval #
+      spent        0 tokens, $0.00
     [exit 0]
     ");
 }

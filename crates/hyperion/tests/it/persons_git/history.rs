@@ -153,7 +153,10 @@ fn a_base_that_is_pruned_away_ends_the_change_with_what_to_do() {
                     before it landed; file it again on the branch as it is now";
         let why = &detail["summary"]["not_landed"][0];
         assert_eq!(why["detail"], lost, "at {point:?}: {detail:#}");
-        assert_eq!(why["next"], "file the request again");
+        assert_eq!(
+            why["next"],
+            "file the request again with `hyperion request FILE --wait`"
+        );
 
         // And that is all there is to do.
         let again = held.approve(&change("first"));
