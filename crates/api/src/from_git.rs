@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::List;
-use crate::request::Request;
+use crate::request::Filed;
 use crate::task_request::{Class, Priority};
 
 /// Where the work is.
@@ -53,10 +53,10 @@ pub struct FromGit {
 
 /// What became of work that was handed in: a list of one request, and where it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Filed {
+pub struct HandedIn {
     /// The request.
     #[serde(flatten)]
-    pub requests: List<Request>,
+    pub requests: List<Filed>,
     /// Whether the same work was handed in before: then this is the request it became.
     pub again: bool,
     /// What was handed in and what it starts from, in one line.

@@ -137,6 +137,17 @@ pub struct Request {
     pub waiting_approvals: Vec<String>,
 }
 
+/// What came of filing a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Filed {
+    /// The request as it is now.
+    #[serde(flatten)]
+    pub request: Request,
+    /// Whether its idempotency key stood for it already: then nothing was filed.
+    #[serde(default)]
+    pub existed: bool,
+}
+
 /// A request with all that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestDetail {

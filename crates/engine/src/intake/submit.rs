@@ -42,8 +42,23 @@ pub struct Submitting<'a> {
     pub given: Option<&'a Given>,
 }
 
+/// A request that was filed, now or before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filed {
+    /// Its id.
+    pub id: RequestId,
+    /// Whether its idempotency key was known, so that nothing was filed.
+    pub existed: bool,
+}
+
 /// Files every request in a file, or none of them; gives their ids in order.
 pub fn submit(cx: &Cx, bytes: &[u8], how: &Submitting<'_>) -> Result<Vec<RequestId>, Error> {
+    let filed = submit_or_find(cx, bytes, how)?;
+    Ok(filed.into_iter().map(|filed| filed.id).collect())
+}
+
+/// Files every request in a file that was not filed before, or none of them; gives all of them in order.
+pub fn submit_or_find(cx: &Cx, bytes: &[u8], how: &Submitting<'_>) -> Result<Vec<Filed>, Error> {
     file(cx, parse_with(bytes, &given_fields(how)?)?, how)
 }
 
@@ -76,7 +91,7 @@ pub(crate) fn submit_request(
         request,
     };
     let filed = file(cx, vec![parsed], how)?;
-    let id = filed.first().copied();
+    let id = filed.first().map(|filed| filed.id);
     id.ok_or_else(|| Error::Missing("the request just filed".to_owned()))
 }
 
@@ -129,7 +144,7 @@ pub(super) fn file(
     cx: &Cx,
     parsed: Vec<Parsed>,
     how: &Submitting<'_>,
-) -> Result<Vec<RequestId>, Error> {
+) -> Result<Vec<Filed>, Error> {
     let has_keys = parsed
         .iter()
         .any(|parsed| parsed.request.idempotency_key.is_some());
@@ -147,7 +162,7 @@ pub(super) fn file(
     }
 }
 
-fn file_once(cx: &Cx, parsed: Vec<Parsed>, how: &Submitting<'_>) -> Result<Vec<RequestId>, Error> {
+fn file_once(cx: &Cx, parsed: Vec<Parsed>, how: &Submitting<'_>) -> Result<Vec<Filed>, Error> {
     let mut limits = limits(cx);
     if let Some(agent) = how.agent {
         limits.default_agent = agent.clone();
@@ -176,7 +191,7 @@ struct Filing {
     unusable: Vec<(FieldError, Problem)>,
     /// What each key of this file stands for.
     keys: HashMap<RequestId, (Digest, String)>,
-    ids: Vec<RequestId>,
+    filed: Vec<Filed>,
     ready: Vec<Ready>,
 }
 
@@ -208,7 +223,7 @@ impl Filing {
                 let id = keyed_id(repo.id.uuid(), key, how.dry_run);
                 if let Some((known, place)) = self.known(cx, id)? {
                     if known == document.digest {
-                        self.ids.push(id);
+                        self.filed.push(Filed { id, existed: true });
                     } else {
                         self.errors.push(
                             format!("{}/idempotency_key", draft.pointer),
@@ -231,7 +246,7 @@ impl Filing {
         let applied = dry_apply(cx, &place.opened.git, &place.base, &draft)?;
         self.errors.extend(applied.errors);
         self.stale += applied.stale;
-        self.ids.push(id);
+        self.filed.push(Filed { id, existed: false });
         self.ready.push(Ready {
             id,
             draft,
@@ -275,7 +290,7 @@ impl Filing {
     }
 
     /// Files everything at once.
-    fn commit(mut self, cx: &Cx, how: &Submitting<'_>) -> Result<Vec<RequestId>, Error> {
+    fn commit(mut self, cx: &Cx, how: &Submitting<'_>) -> Result<Vec<Filed>, Error> {
         self.refuse()?;
         let mut commands = Vec::new();
         let mut blobs = Vec::new();
@@ -303,7 +318,7 @@ impl Filing {
             cx.execute(cx.stamp_person(how.actor), commands, blobs)?;
             reached(Point::RequestFiled);
         }
-        Ok(self.ids)
+        Ok(self.filed)
     }
 
     /// Answers with everything that is wrong, where something is.

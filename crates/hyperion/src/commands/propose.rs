@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use hyperion_api::ClientError;
 use hyperion_api::Problem;
-use hyperion_api::from_git::Filed;
+use hyperion_api::from_git::HandedIn;
 
 use super::request::source::Source;
 use super::request::{follow_or_show, from_git};
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             .query("source", "cli")
             .query("agent", session.agent())
             .maybe("repo", args.repo.as_deref());
-        let filed: Result<Filed, ClientError> = session
+        let filed: Result<HandedIn, ClientError> = session
             .client()
             .post_bytes(route.as_str(), text.clone())
             .await;

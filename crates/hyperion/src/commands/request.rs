@@ -27,7 +27,7 @@ use crate::{complete, standing, view};
 pub(super) mod from_git;
 pub(super) mod source;
 
-use hyperion_api::from_git::{Filed, FromGit};
+use hyperion_api::from_git::{FromGit, HandedIn};
 
 use from_git::GitArgs;
 use source::Source;
@@ -330,7 +330,7 @@ async fn hand_in(
             .query("dry_run", dry_run.to_string())
             .query("source", "cli")
             .query("agent", session.agent());
-        let filed: Filed = session.client().post(route.as_str(), work).await?;
+        let filed: HandedIn = session.client().post(route.as_str(), work).await?;
         from_git::tell(session, &filed);
         follow_or_show(session, filed.requests, waits, format).await
     })

@@ -8,7 +8,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::post;
-use hyperion_api::from_git::Filed;
+use hyperion_api::from_git::HandedIn;
 use hyperion_engine::intake;
 use hyperion_model::Name;
 use hyperion_model::request::Source;
@@ -39,7 +39,7 @@ async fn submit(
     State(server): State<Server>,
     Query(filing): Query<Filing>,
     body: Result<Bytes, BytesRejection>,
-) -> Accepted<Filed> {
+) -> Accepted<HandedIn> {
     let body = body.map_err(|rejection| unread(&rejection))?;
     let filed = blocking(server, move |server| {
         let how = intake::Submitting {
@@ -51,8 +51,12 @@ async fn submit(
             given: None,
         };
         let filed = intake::submit_change(server.cx(), &body, filing.repo.as_deref(), &how)?;
-        Ok(Filed {
-            requests: views(server.cx(), &[filed.id])?,
+        let request = intake::Filed {
+            id: filed.id,
+            existed: filed.again,
+        };
+        Ok(HandedIn {
+            requests: views(server.cx(), &[request])?,
             again: filed.again,
             what: filed.what,
             notes: Vec::new(),

@@ -9,9 +9,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hyperion_api::from_git::{Filed, FromGit};
+use hyperion_api::from_git::{FromGit, HandedIn};
 use hyperion_api::request::{
-    Answer as AnswerBody, Because, Brief, ErrorPlace, Given, Plan as PlanView, Progress,
+    Answer as AnswerBody, Because, Brief, ErrorPlace, Filed, Given, Plan as PlanView, Progress,
     Request as Wire, RequestDetail, Step,
 };
 use hyperion_api::task_request::TaskRequest;
@@ -72,12 +72,12 @@ async fn submit(
     State(server): State<Server>,
     Query(filing): Query<Filing>,
     body: Result<Bytes, BytesRejection>,
-) -> Accepted<List<Wire>> {
+) -> Accepted<List<Filed>> {
     let body = body.map_err(|rejection| unread(&rejection))?;
     let filed = blocking(server, move |server| {
         let how = how(server, &filing);
-        let ids = intake::submit(server.cx(), &body, &how)?;
-        views(server.cx(), &ids)
+        let filed = intake::submit_or_find(server.cx(), &body, &how)?;
+        views(server.cx(), &filed)
     });
     filed.await.map(|list| (StatusCode::ACCEPTED, list))
 }
@@ -96,10 +96,11 @@ async fn submit_text(
     State(server): State<Server>,
     Query(filing): Query<Filing>,
     Json(AnswerBody { text }): Json<AnswerBody>,
-) -> Accepted<List<Wire>> {
+) -> Accepted<List<Filed>> {
     let filed = blocking(server, move |server| {
         let id = intake::submit_text(server.cx(), &text, &how(server, &filing))?;
-        views(server.cx(), &[id])
+        let filed = intake::Filed { id, existed: false };
+        views(server.cx(), &[filed])
     });
     filed.await.map(|list| (StatusCode::ACCEPTED, list))
 }
@@ -108,11 +109,15 @@ async fn submit_from_git(
     State(server): State<Server>,
     Query(filing): Query<Filing>,
     Json(wanted): Json<FromGit>,
-) -> Accepted<Filed> {
+) -> Accepted<HandedIn> {
     let filed = blocking(server, move |server| {
         let filed = intake::submit_from_git(server.cx(), &wanted, &how(server, &filing))?;
-        Ok(Filed {
-            requests: views(server.cx(), &[filed.id])?,
+        let request = intake::Filed {
+            id: filed.id,
+            existed: filed.again,
+        };
+        Ok(HandedIn {
+            requests: views(server.cx(), &[request])?,
             again: filed.again,
             what: filed.what,
             notes: filed.notes,
@@ -132,13 +137,12 @@ fn how<'a>(server: &'a Server, filing: &'a Filing) -> intake::Submitting<'a> {
     }
 }
 
-pub(super) fn views(cx: &Cx, ids: &[RequestId]) -> Result<List<Wire>, Error> {
-    let items = ids.iter().map(|id| {
-        let request = cx.store.get::<Request>(*id)?;
-        view(
-            cx,
-            &request.ok_or_else(|| missing::<Request>(&id.to_string()))?,
-        )
+pub(super) fn views(cx: &Cx, filed: &[intake::Filed]) -> Result<List<Filed>, Error> {
+    let items = filed.iter().map(|filed| {
+        Ok(Filed {
+            request: again(cx, filed.id)?,
+            existed: filed.existed,
+        })
     });
     Ok(List::whole(items.collect::<Result<_, Error>>()?))
 }

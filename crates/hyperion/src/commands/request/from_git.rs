@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use hyperion_api::from_git::{Filed, FromGit, Work};
+use hyperion_api::from_git::{FromGit, HandedIn, Work};
 use hyperion_api::task_request::Priority;
 
 use super::source::Source;
@@ -88,7 +88,7 @@ async fn read_patches(files: &[OsString], cx: &Cx) -> Result<String, Failure> {
 }
 
 /// Says what was handed in.
-pub(in crate::commands) fn tell(session: &Session<'_>, filed: &Filed) {
+pub(in crate::commands) fn tell(session: &Session<'_>, filed: &HandedIn) {
     let output = &session.cx().output;
     if filed.again {
         output.say(&warning(&filed.what));
