@@ -46,6 +46,10 @@ pub(crate) struct GlobalArgs {
     /// Leave out progress
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
+
+    /// Show what is longer than the screen without a pager
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) no_pager: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -89,6 +93,11 @@ impl Cli {
 
 /// Does what the command line says.
 pub(crate) async fn run(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
+    let exit = carry_out(cli, cx).await?;
+    Ok(cx.settle(exit))
+}
+
+async fn carry_out(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
     let Some(command) = cli.command else {
         cx.output.data(&overview());
         return Ok(Exit::Done);
@@ -217,6 +226,10 @@ const VARIABLES: &[(&str, &str)] = &[
     ("HYPERION_AGENT", "the same as agent.default"),
     ("HYPERION_LOG", "1 or a filter: trace to standard error"),
     ("NO_COLOR", "no colours"),
+    (
+        "HYPERION_PAGER, PAGER",
+        "shows what is longer than the screen (else less -FRX)",
+    ),
 ];
 
 #[cfg(test)]

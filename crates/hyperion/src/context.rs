@@ -9,7 +9,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use crate::connection::Access;
+use crate::exit::Exit;
 use crate::output::Output;
+use crate::progress::Ends;
 use crate::session::Session;
 use crate::settings::{self, Loaded, Variables};
 
@@ -21,6 +23,9 @@ pub(crate) struct Cx {
     current_dir: PathBuf,
     zone: TimeZone,
     kept: Mutex<Option<String>>,
+    /// The requests whose end counts as that of this command.
+    set_going: Mutex<Vec<String>>,
+    watched: Mutex<Ends>,
 }
 
 impl Cx {
@@ -37,6 +42,8 @@ impl Cx {
             current_dir,
             zone,
             kept: Mutex::new(None),
+            set_going: Mutex::new(Vec::new()),
+            watched: Mutex::new(Ends::default()),
         }
     }
 
@@ -119,6 +126,37 @@ impl Cx {
         let value = result?;
         closed?;
         Ok(value)
+    }
+
+    /// Says which requests this command set going: should it see one of them fail, it fails too.
+    pub(crate) fn sets_going(&self, requests: impl IntoIterator<Item = String>) {
+        let mut known = self
+            .set_going
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        known.extend(requests);
+    }
+
+    /// Remembers how requests ended while this command showed them.
+    pub(crate) fn watched(&self, mut ends: Ends) {
+        let set_going = self
+            .set_going
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        ends.retain(&set_going);
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+    }
+
+    /// Says what to do about what failed while this command showed it, and gives the status that this makes.
+    pub(crate) fn settle(&self, exit: Exit) -> Exit {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        for hint in watched.hints() {
+            self.output.say(&hint);
+        }
+        match exit {
+            Exit::Done => watched.exit(),
+            exit => exit,
+        }
     }
 
     /// Remembers what is kept should the person interrupt from here on.

@@ -59,11 +59,15 @@ fn main() -> ExitCode {
             .get("CLICOLOR_FORCE")
             .is_some_and(|force| force != "0"),
     };
-    let output = Arc::new(Output::of_process(
-        cli.global.color,
-        wishes,
-        cli.global.quiet,
-    ));
+    let pager = match cli.global.no_pager {
+        true => None,
+        false => {
+            let current_dir = std::env::current_dir().unwrap_or_else(|_| "/".into());
+            output::pager::pager(&variables, &current_dir)
+        }
+    };
+    let output = Output::of_process(cli.global.color, wishes, cli.global.quiet);
+    let output = Arc::new(output.with_pager(pager));
     match start(cli, &output, variables) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -104,13 +108,20 @@ async fn interruptible(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
     if stops_by_itself {
         return work.await;
     }
-    tokio::select! {
-        result = work => result,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("listen for Ctrl-C")?;
-            let kept = cx.kept();
-            cx.output.say(&format!("\nInterrupted. {}", kept.as_deref().unwrap_or("Nothing was left half done.")));
-            Ok(Exit::Interrupted)
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            result = &mut work => return result,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted.context("listen for Ctrl-C")?;
+                // The pager is what the person means.
+                if cx.output.is_paging() {
+                    continue;
+                }
+                let kept = cx.kept();
+                cx.output.say(&format!("\nInterrupted. {}", kept.as_deref().unwrap_or("Nothing was left half done.")));
+                return Ok(Exit::Interrupted);
+            }
         }
     }
 }

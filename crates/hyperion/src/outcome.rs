@@ -1,6 +1,6 @@
 //! Where a request stands, and the exit status that says so.
 
-use hyperion_api::request::RequestDetail;
+use hyperion_api::request::{Request, RequestDetail};
 use hyperion_api::summary::Summary;
 
 use crate::exit::Exit;
@@ -20,22 +20,29 @@ pub(crate) enum Stage {
     Ended(Exit),
 }
 
+/// Gives the status of a request that ended, as far as it alone says it; none while it goes on.
+pub(crate) fn of_request(request: &Request) -> Option<Exit> {
+    Some(match request.status.as_str() {
+        "completed" => Exit::Done,
+        "partly_landed" | "failed" | "rolled_back" => Exit::Failed,
+        "cancelled" => Exit::Expired,
+        _ => return None,
+    })
+}
+
 /// Tells where a request stands.
 pub(crate) fn stage(detail: &RequestDetail) -> Stage {
     let request = &detail.request;
     match request.status.as_str() {
-        "completed" => Stage::Ended(Exit::Done),
         "partly_landed" | "failed" => {
             Stage::Ended(detail.summary.as_ref().map_or(Exit::Failed, of_summary))
         }
-        "cancelled" => Stage::Ended(Exit::Expired),
-        "rolled_back" => Stage::Ended(Exit::Failed),
         "needs_clarification" => Stage::Unclear,
         "awaiting_approval" if !request.waiting_approvals.is_empty() => {
             Stage::Asks(request.waiting_approvals.clone())
         }
         "awaiting_approval" if is_sent_back(detail) => Stage::SentBack,
-        _ => Stage::GoesOn,
+        _ => of_request(request).map_or(Stage::GoesOn, Stage::Ended),
     }
 }
 

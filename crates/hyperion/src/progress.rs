@@ -1,36 +1,81 @@
 //! What happens, told line by line while a person waits.
 
-use std::collections::HashMap;
-use std::time::Instant;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use hyperion_api::Client;
 use hyperion_api::client::FeedItem;
 use hyperion_api::event::Event;
 use hyperion_api::request::RequestDetail;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::id::{short, short_commit};
 use crate::output::Output;
 use crate::output::style::{self, paint};
+use crate::output::table::cut;
 use crate::output::visible::visible;
 use crate::route::Route;
-use crate::time::duration;
+use crate::time::{clock, duration};
+
+mod ended;
+mod running;
+
+pub(crate) use ended::Ends;
+use running::Running;
+
+/// For how long lines say how much time went by; after that, what the clock says.
+const ELAPSED_MAX: Duration = Duration::from_secs(60);
+/// How often the line of what runs is written anew.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
+/// The column where the text of a line begins, after its time and its verb.
+const TEXT_COLUMN: usize = 22;
+/// The most of a title that a line repeats.
+const TITLE_CHARS: usize = 32;
+/// The most names that are remembered.
+const NAMES_MAX: usize = 20_000;
 
 /// Turns events into lines; remembers the names that make a line readable.
 pub(crate) struct Progress {
     requests: Vec<String>,
     names: HashMap<String, String>,
+    titles: HashMap<String, String>,
+    /// The requests that were told of.
+    told: HashSet<String>,
+    running: Running,
+    ended: HashSet<String>,
+    ends: Ends,
+    /// The last event that was looked at.
+    last: u64,
+    zone: TimeZone,
     began: Instant,
 }
 
 impl Progress {
     /// Tells of these requests; of all when none is named.
-    pub(crate) fn new(requests: &[String]) -> Self {
+    pub(crate) fn new(requests: &[String], zone: &TimeZone) -> Self {
         Self {
             requests: requests.to_vec(),
             names: HashMap::new(),
+            titles: HashMap::new(),
+            told: HashSet::new(),
+            running: Running::new(Instant::now()),
+            ended: HashSet::new(),
+            ends: Ends::default(),
+            last: 0,
+            zone: zone.clone(),
             began: Instant::now(),
         }
+    }
+
+    /// Gives the requests that ended without doing all that was asked for.
+    pub(crate) fn into_ends(self) -> Ends {
+        self.ends
+    }
+
+    /// Whether the end of a request has been told.
+    pub(crate) fn has_told_the_end_of(&self, request: &str) -> bool {
+        self.ended.contains(request)
     }
 
     /// Gives the feed from after an event on.
@@ -45,47 +90,150 @@ impl Progress {
 
     /// Tells what happens until the feed ends.
     pub(crate) async fn follow(&mut self, client: &Client, after: u64, output: &Output) {
+        self.last = after;
+        self.follow_until(client, u64::MAX, output).await;
+    }
+
+    /// Tells what happened up to an event.
+    pub(crate) async fn follow_until(&mut self, client: &Client, until: u64, output: &Output) {
+        let after = self.last;
         let Ok(mut feed) = client.events(self.route(after).as_str()).await else {
             return;
         };
-        while let Ok(Some(item)) = feed.next().await {
-            if let FeedItem::Event(event) = item {
-                self.tell(&event, output);
+        while self.last < until {
+            match tokio::time::timeout(TICK, feed.next()).await {
+                Ok(Ok(Some(FeedItem::Event(event)))) => self.tell(&event, client, output).await,
+                Ok(Ok(Some(FeedItem::KeepAlive))) => {}
+                Ok(Ok(None) | Err(_)) => return,
+                Err(_elapsed) => self.tick(output),
             }
         }
     }
 
     /// Tells of one event, if it is worth a line.
-    pub(crate) fn tell(&mut self, event: &Event, output: &Output) {
-        let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    pub(crate) async fn tell(&mut self, event: &Event, client: &Client, output: &Output) {
+        self.last = self.last.max(event.seq);
+        if !self.is_followed(event) {
+            return;
+        }
+        self.meet(event, client, output).await;
+        // Whoever waits for certain requests looks at their ends itself.
+        if self.requests.is_empty() {
+            self.ends.learn(event, client).await;
+        }
         if let Some(line) = self.line(event) {
-            let clock = paint(style::FAINT, &format!("{:>9}", duration(elapsed)));
-            output.progress(&format!("{clock}  {line}"));
+            let now = Instant::now();
+            let time = self.time(now, || clock(&event.time, &self.zone));
+            output.progress_at(TEXT_COLUMN, &format!("{time}  {line}"));
+            self.running.told(now);
+        }
+        self.tick(output);
+    }
+
+    /// Says what runs and for how long: on a terminal in a line of its own, into a pipe now and then.
+    pub(crate) fn tick(&mut self, output: &Output) {
+        let now = Instant::now();
+        let Some(words) = self.running.words(now) else {
+            return;
+        };
+        let line = |time: &str, verb: &str| format!("{time}  {verb:<10} {words}");
+        if !output.progress_for_now(&line(&" ".repeat(9), "running")) && self.running.is_silent(now)
+        {
+            let time = self.time(now, || clock_now(&self.zone));
+            output.progress_at(TEXT_COLUMN, &line(&time, "still"));
+            self.running.told(now);
         }
     }
 
-    /// Gives the line of an event that is about what is followed.
+    fn time(&self, now: Instant, clock: impl FnOnce() -> String) -> String {
+        time(now.duration_since(self.began), clock)
+    }
+
+    /// Gives the line of an event.
     pub(crate) fn line(&mut self, event: &Event) -> Option<String> {
-        let request = event.request_id.as_deref();
-        if !self.requests.is_empty()
-            && !request.is_some_and(|id| self.requests.iter().any(|known| known == id))
-        {
-            return None;
-        }
         self.learn(event);
         let (verb, rest) = self.words(event)?;
         let (word, style) = verb;
         let padded = format!("{word:<10} ");
+        let of_which = self.of_which_request(event);
         Some(
-            format!("{}{}", paint(style, &padded), visible(&rest))
-                .trim_end()
-                .to_owned(),
+            format!(
+                "{}{}{}",
+                paint(style, &padded),
+                visible(&rest),
+                paint(style::FAINT, &of_which)
+            )
+            .trim_end()
+            .to_owned(),
         )
     }
 
-    /// Remembers which task a change set and an entry carry.
+    fn is_followed(&self, event: &Event) -> bool {
+        let request = event.request_id.as_ref();
+        self.requests.is_empty() || request.is_some_and(|id| self.requests.contains(id))
+    }
+
+    /// Whether lines have to say which request they are about.
+    fn are_several(&self) -> bool {
+        self.requests.len() != 1
+    }
+
+    /// Names the request of an event where there are several: in full when it is told of for the first time.
+    fn of_which_request(&mut self, event: &Event) -> String {
+        let Some(request) = event.request_id.as_ref().filter(|_| self.are_several()) else {
+            return String::new();
+        };
+        let is_new = self.told.insert(request.clone());
+        let title = self.titles.get(request).filter(|_| is_new);
+        let title = title.map(|title| visible(&cut(title, TITLE_CHARS)).into_owned());
+        // Its own events say which one it is already.
+        let is_named = event.subject.id == *request || (!is_new && self.told.len() == 1);
+        let id = (!is_named).then(|| short(request).to_owned());
+        let name: Vec<String> = id.into_iter().chain(title).collect();
+        match name.is_empty() {
+            true => String::new(),
+            false => format!("  ({})", name.join(" ")),
+        }
+    }
+
+    /// Looks up a request that is told of for the first time, where lines have to name it.
+    async fn meet(&mut self, event: &Event, client: &Client, output: &Output) {
+        let Some(id) = event.request_id.as_ref() else {
+            return;
+        };
+        if !self.are_several() || !output.tells_progress() || self.titles.contains_key(id) {
+            return;
+        }
+        let route = Route::new("/api/requests").segment(id);
+        if let Ok(detail) = client.get::<RequestDetail>(route.as_str()).await {
+            self.know(&detail);
+        }
+    }
+
+    /// Remembers which task a change set and an entry carry, and which checks run.
     fn learn(&mut self, event: &Event) {
+        if self.names.len() > NAMES_MAX {
+            self.names.clear();
+            self.titles.clear();
+            self.told.clear();
+            self.ended.clear();
+        }
+        if matches!(
+            event.kind.as_str(),
+            "request.completed" | "request.failed" | "request.cancelled"
+        ) {
+            self.ended.insert(event.subject.id.clone());
+        }
         let data = &event.data;
+        let check = || {
+            let entry = text(&data["work"]["entry"]);
+            let check = text(&data["work"]["name"]);
+            match self.names.get(&entry) {
+                Some(name) => visible(&format!("check {check} for {name}")).into_owned(),
+                None => visible(&format!("check {check}")).into_owned(),
+            }
+        };
+        self.running.learn(event, Instant::now(), check);
         let name = match event.kind.as_str() {
             "change_set.proposed" => text(&data["proposal"]["task"]),
             "merge.enqueued" => {
@@ -117,6 +265,9 @@ impl Progress {
 
     /// Learns the names of what was there before it looked.
     pub(crate) fn know(&mut self, detail: &RequestDetail) {
+        let request = &detail.request;
+        self.titles
+            .insert(request.id.clone(), request.title.clone());
         for set in &detail.change_sets {
             self.names.insert(set.id.clone(), set.task_id.clone());
             if let Some(approval) = &set.approval_id {
@@ -243,6 +394,21 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// Says at the beginning of a line how much time went by, or what the clock says once that is long.
+pub(crate) fn time(elapsed: Duration, clock: impl FnOnce() -> String) -> String {
+    let time = if elapsed < ELAPSED_MAX {
+        duration(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+    } else {
+        clock()
+    };
+    paint(style::FAINT, &format!("{time:>9}"))
+}
+
+/// Gives the time of day.
+pub(crate) fn clock_now(zone: &TimeZone) -> String {
+    clock(&jiff::Timestamp::now().to_string(), zone)
+}
+
 fn joined(what: &str, reason: &str) -> String {
     if reason.is_empty() {
         what.to_owned()
@@ -268,114 +434,4 @@ fn work(work: &Value) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hyperion_api::event::Party;
-    use serde_json::json;
-
-    const REQUEST: &str = "0190a1b2-0000-7000-8000-00000000r001";
-
-    fn event(kind: &str, subject: &str, data: Value) -> Event {
-        Event {
-            v: 1,
-            seq: 1,
-            id: "e".into(),
-            time: "2026-11-01T12:00:00Z".into(),
-            kind: kind.into(),
-            subject: Party {
-                r#type: "x".into(),
-                id: subject.into(),
-                role: None,
-            },
-            request_id: Some(REQUEST.into()),
-            run_id: None,
-            actor: Party {
-                r#type: "person".into(),
-                id: "ada".into(),
-                role: None,
-            },
-            data,
-            prev_hash: String::new(),
-            hash: String::new(),
-        }
-    }
-
-    #[test]
-    fn a_road_reads_as_a_story() {
-        let mut progress = Progress::new(&[REQUEST.into()]);
-        let (set, entry, approval) = (
-            "change-set-00000c01",
-            "entry-0000000000e01",
-            "approval-000000a01",
-        );
-        let events = [
-            event("request.submitted", REQUEST, json!({})),
-            event(
-                "run.started",
-                "run",
-                json!({"work": {"type": "agent", "plan": "p", "step": 1, "agent": "scripted"}}),
-            ),
-            event(
-                "change_set.proposed",
-                set,
-                json!({"proposal": {"task": "T1"}}),
-            ),
-            event(
-                "approval.requested",
-                approval,
-                json!({"level": "team-lead", "about": {"type": "change_set", "id": set}}),
-            ),
-            event(
-                "approval.decided",
-                approval,
-                json!({"approved": true, "changes_requested": false}),
-            ),
-            event(
-                "merge.enqueued",
-                entry,
-                json!({"admission": {"change_sets": [set]}}),
-            ),
-            event("merge.leased", entry, json!({"fence": 1})),
-            event(
-                "merge.merged",
-                entry,
-                json!({"candidate": {"commit": "4f1c2d3e5a6b7c8d"}}),
-            ),
-            event(
-                "run.started",
-                "run",
-                json!({"work": {"type": "check", "entry": "e", "name": "cargo \u{1b}test"}}),
-            ),
-            event("merge.checked", entry, json!({"green": "strict"})),
-            event("merge.landed", entry, json!({"commit": "4f1c2d3e5a6b7c8d"})),
-            event("request.completed", REQUEST, json!({"partly": false})),
-        ];
-        let lines: Vec<_> = events
-            .iter()
-            .filter_map(|event| progress.line(event))
-            .collect();
-        let plain = anstream::adapter::strip_str(&lines.join("\n")).to_string();
-        insta::assert_snapshot!(plain, @r"
-        filed      request 0000r001
-        running    step 1 with scripted
-        proposed   T1: change 00000c01
-        asks       T1 needs team-lead: hyperion approval show 00000a01
-        approved   T1 by ada
-        queued     T1
-        merged     T1 as 4f1c2d3e5a
-        running    check cargo \x1btest
-        checked    T1
-        landed     T1 as 4f1c2d3e5a
-        done       request 0000r001
-        ");
-    }
-
-    #[test]
-    fn other_requests_are_left_out() {
-        let mut progress = Progress::new(&["another".into()]);
-        assert_eq!(
-            progress.line(&event("request.submitted", REQUEST, json!({}))),
-            None
-        );
-    }
-}
+mod tests;

@@ -154,12 +154,14 @@ impl<'a> Session<'a> {
             return self.connection.close().await;
         }
         let client = self.connection.client.clone();
-        let mut progress = Progress::new(&[]);
+        let mut progress = Progress::new(&[], self.cx.zone());
         let shown = progress.follow(&client, self.seen, &self.cx.output);
-        tokio::select! {
+        let closed = tokio::select! {
             closed = self.connection.close() => closed,
             // Ends before the engine does only when the feed breaks off.
             () = async { shown.await; std::future::pending().await } => Ok(()),
-        }
+        };
+        self.cx.watched(progress.into_ends());
+        closed
     }
 }

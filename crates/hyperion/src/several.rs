@@ -43,13 +43,35 @@ pub(crate) async fn each<T: Serialize>(
     ids: &[IdArg],
     format: Format,
     cx: &Cx,
+    work: impl AsyncFnMut(&IdArg) -> anyhow::Result<Shown<T>>,
+) -> anyhow::Result<(Vec<T>, Exit)> {
+    show_each(ids, format, cx, false, work).await
+}
+
+/// The same for texts that are wrapped already and may be longer than the screen.
+pub(crate) async fn page_each<T: Serialize>(
+    ids: &[IdArg],
+    format: Format,
+    cx: &Cx,
+    work: impl AsyncFnMut(&IdArg) -> anyhow::Result<Shown<T>>,
+) -> anyhow::Result<(Vec<T>, Exit)> {
+    show_each(ids, format, cx, true, work).await
+}
+
+async fn show_each<T: Serialize>(
+    ids: &[IdArg],
+    format: Format,
+    cx: &Cx,
+    pages: bool,
     mut work: impl AsyncFnMut(&IdArg) -> anyhow::Result<Shown<T>>,
 ) -> anyhow::Result<(Vec<T>, Exit)> {
     let as_list = format == Format::Json && ids.len() > 1;
     let mut gap = "";
     let (values, exit) = try_each(ids, cx, async |id| {
         let Shown { value, text } = work(id).await?;
-        if !as_list {
+        if pages && format == Format::Table {
+            cx.output.page(format!("{gap}{text}")).await;
+        } else if !as_list {
             cx.output.show(format, &value, |_| format!("{gap}{text}"))?;
         }
         // Blocks of several lines are told apart.

@@ -75,6 +75,14 @@ pub(crate) fn local(time: &str, zone: &TimeZone) -> String {
     }
 }
 
+/// Shows the time of day of a time of the API where the person is.
+pub(crate) fn clock(time: &str, zone: &TimeZone) -> String {
+    let shown = local(time, zone);
+    shown
+        .split_once(' ')
+        .map_or(shown.clone(), |(_, clock)| clock.to_owned())
+}
+
 /// Shows how long ago a time of the API was, in one unit: `42s`, `3m`, `5h`, `12d`.
 pub(crate) fn ago(time: &str, now: Timestamp) -> String {
     let Ok(moment) = time.parse::<Timestamp>() else {

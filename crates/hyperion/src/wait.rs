@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::id::short;
 use crate::outcome::{Stage, stage};
 use crate::output::Format;
+use crate::output::wrap::wrapped;
 use crate::progress::Progress;
 use crate::question::{self, Answered};
 use crate::route::Route;
@@ -37,7 +38,7 @@ pub(crate) async fn wait(
         show.collect::<Vec<_>>().join(", ")
     ));
     let mut waiting = Waiting {
-        progress: Progress::new(ids),
+        progress: Progress::new(ids, cx.zone()),
         feed: None,
         reopenings: 0,
         idle_at: None,
@@ -49,6 +50,8 @@ pub(crate) async fn wait(
     let exits: Vec<Exit> = ended.iter().map(|(_, exit)| *exit).collect();
     let details: Vec<RequestDetail> = ended.into_iter().map(|(detail, _)| detail).collect();
     report(session, &details, &exits, format)?;
+    // What others' work comes to is not part of this command's story.
+    cx.output.end_progress();
     Ok(Exit::of_several(exits))
 }
 
@@ -61,11 +64,11 @@ fn report(
 ) -> anyhow::Result<()> {
     let cx = session.cx();
     let list = List::whole(details.to_vec());
-    cx.output.list(format, &list, "", |details, _| {
+    cx.output.list(format, &list, "", |details, width| {
         let blocks = details
             .iter()
             .map(|detail| view::request::result(detail, cx.zone()));
-        blocks.collect::<Vec<_>>().join("\n")
+        wrapped(&blocks.collect::<Vec<_>>().join("\n"), width).into_owned()
     })?;
     for (detail, exit) in details.iter().zip(exits) {
         if *exit == Exit::Waiting {
@@ -114,7 +117,7 @@ fn waits_for(detail: &RequestDetail) -> String {
         );
     }
     let mut text = String::new();
-    for approval in approvals {
+    for approval in approvals.iter().map(|id| short(id)) {
         text.push_str(&format!("Request {id} waits for approval {approval}.\n"));
         text.push_str(&view::hint(&format!(
             "hyperion approval approve {approval}\n"
@@ -150,7 +153,7 @@ impl Waiting {
             self.reopenings = 0;
             match stage(&detail) {
                 Stage::Ended(exit) => {
-                    self.rest(session, Duration::ZERO).await;
+                    self.tell_rest(session, id).await;
                     return Ok((detail, exit));
                 }
                 Stage::Unclear | Stage::SentBack => return Ok((detail, Exit::Waiting)),
@@ -194,6 +197,21 @@ impl Waiting {
         session.client().get(route.as_str()).await
     }
 
+    /// Tells what happened up to the end of a request, as far as the feed brings it soon.
+    async fn tell_rest(&mut self, session: &mut Session<'_>, id: &str) {
+        let Ok(idle) = session.idle(0).await else {
+            return;
+        };
+        let deadline = tokio::time::Instant::now() + LOOK_EVERY;
+        while self.feed.is_some()
+            && session.seen() < idle.last_seq
+            && !self.progress.has_told_the_end_of(id)
+            && tokio::time::Instant::now() < deadline
+        {
+            self.rest(session, LOOK_EVERY / 5).await;
+        }
+    }
+
     /// Tells what happens; true as soon as something did that may move the request on.
     async fn rest(&mut self, session: &mut Session<'_>, limit: Duration) -> bool {
         let deadline = tokio::time::Instant::now() + limit;
@@ -212,12 +230,17 @@ impl Waiting {
             let until = deadline
                 .min(tokio::time::Instant::now() + pause.min(limit.max(Duration::from_millis(50))));
             match tokio::time::timeout_at(until, feed.next()).await {
-                Err(_elapsed) => return happened,
+                Err(_elapsed) => {
+                    self.progress.tick(&session.cx().output);
+                    return happened;
+                }
                 Ok(Ok(Some(FeedItem::KeepAlive))) => {}
                 Ok(Ok(Some(FeedItem::Event(event)))) if event.seq <= session.seen() => {}
                 Ok(Ok(Some(FeedItem::Event(event)))) => {
                     session.saw(event.seq);
-                    self.progress.tell(&event, &session.cx().output);
+                    let client = session.client().clone();
+                    let output = &session.cx().output;
+                    self.progress.tell(&event, &client, output).await;
                     happened = true;
                 }
                 // The engine left: the next look finds that out, or another engine.

@@ -41,8 +41,6 @@ pub use revise::revise;
 pub(crate) use revise::revise_commands;
 pub(crate) use revise::revised_assignment;
 pub use signature::SigningKey;
-pub use submit::{
-    Filed, Submitting, brief, check_sentence, submit, submit_or_find, submit_text,
-};
+pub use submit::{Filed, Submitting, brief, check_sentence, submit, submit_or_find, submit_text};
 pub(crate) use submit::{keyed_id, submit_request};
 pub use validate::{Invalid, Limits, validate};

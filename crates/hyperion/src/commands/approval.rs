@@ -16,7 +16,7 @@ use crate::output::{Format, FormatArgs};
 use crate::question::look_at_whole;
 use crate::route::Route;
 use crate::session::Session;
-use crate::several::{Shown, each, try_each};
+use crate::several::{Shown, each, page_each, try_each};
 use crate::wait::wait;
 use crate::{complete, view};
 
@@ -238,17 +238,14 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
     };
     cx.with(access, async |session| {
         let format = args.format.format;
-        let (shown, exit) = each(&args.ids, format, cx, async |id| {
+        let (shown, exit) = page_each(&args.ids, format, cx, async |id| {
             let route = Route::new("/api/approvals").segment(id.as_str());
             let mut detail: ApprovalDetail = session.client().get(route.as_str()).await?;
             if args.unmasked {
                 detail = look_at_whole(session, &detail.approval).await?;
             }
-            let mut text = view::approval::block(&detail, cx.zone());
-            if let Some(diff) = &detail.diff {
-                text.push('\n');
-                text.push_str(&view::diff::whole(diff));
-            }
+            let block = view::approval::block(&detail, cx.zone());
+            let text = view::diff::below(&block, detail.diff.as_deref(), cx.output.width());
             Ok(Shown {
                 value: detail,
                 text,
@@ -296,14 +293,23 @@ async fn decide(
             let mut hints = Vec::new();
             let (_, exit) = each(&ids, format, cx, async |id| {
                 let value = decide(id).await?;
-                if let (Format::Table, true, Some(request)) = (format, value.changes_requested, &value.request_id) {
+                if let (true, Some(request)) = (value.changes_requested, &value.request_id) {
                     hints.push(format!("hyperion request revise {} FILE hands a new version in", short(request)));
+                }
+                if let (true, Some(request)) = (verb == "approve", &value.request_id) {
+                    cx.sets_going([request.clone()]);
+                    hints.push(format!(
+                        "`hyperion request show {}` says how far it is",
+                        short(request)
+                    ));
                 }
                 Ok(Shown { text: decided(&value), value })
             })
             .await?;
-            for hint in hints {
-                cx.output.progress(&view::hint(&hint));
+            if format == Format::Table {
+                for hint in hints {
+                    cx.output.progress(&view::hint(&hint));
+                }
             }
             cx.keeps("The decision is kept; an engine that is up, the next command or `hyperion drain` carries it on.");
             return Ok(exit);

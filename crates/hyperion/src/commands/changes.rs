@@ -14,7 +14,7 @@ use crate::id::{IdArg, short};
 use crate::list_args::{ArchivedArg, ListArgs, RepoArg, RequestArg, Words};
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
-use crate::several::{Shown, each};
+use crate::several::{Shown, each, page_each};
 use crate::{complete, standing, view};
 
 /// Look at proposed changes, and choose which parts of them may land
@@ -154,7 +154,7 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
         };
         let format = args.format.format;
         if args.diff_only || args.against_former {
-            let (diffs, exit) = each(&args.ids, format, cx, async |id| {
+            let (diffs, exit) = page_each(&args.ids, format, cx, async |id| {
                 let value = diff(id.as_str()).await?;
                 if args.against_former && value.unified_diff.is_empty() {
                     cx.output.progress("Both versions come to the same.");
@@ -167,18 +167,18 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
             return Ok(exit);
         }
         let (mut interrupted, mut diffs) = (false, Vec::new());
-        let (_, exit) = each(&args.ids, format, cx, async |id| {
+        let (_, exit) = page_each(&args.ids, format, cx, async |id| {
             let route = Route::new("/api/changesets").segment(id.as_str());
             let mut set: ChangeSet = session.client().get(route.as_str()).await?;
             interrupted |= standing::stand(session, format, &mut set).await;
-            let mut text = view::change_set::block(&set, cx.zone());
+            let block = view::change_set::block(&set, cx.zone());
+            let mut unified = None;
             if format == Format::Table && !args.no_diff {
                 let diff = diff(&set.id).await?;
-                if !diff.unified_diff.is_empty() {
-                    text.push_str(&format!("\n{}", view::diff::whole(&diff.unified_diff)));
-                }
+                unified = Some(diff.unified_diff.clone()).filter(|diff| !diff.is_empty());
                 diffs.push(diff);
             }
+            let text = view::diff::below(&block, unified.as_deref(), cx.output.width());
             Ok(Shown { value: set, text })
         })
         .await?;

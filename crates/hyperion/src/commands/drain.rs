@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hyperion_api::ClientError;
 use hyperion_api::queue::{Idle, Metrics, QueueState};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
@@ -14,15 +15,14 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::output::style::{self, paint};
 use crate::output::{Format, FormatArgs};
-use crate::progress::Progress;
+use crate::progress::{Ends, Progress, clock_now, time};
 use crate::session::Session;
-use crate::time::duration;
 use crate::view::{self, count, hint};
 
 /// Work until nothing can go on without a person
 ///
 /// Runs the engine and its workers in the foreground, or attaches to the engine that is up. Exits 0 when the queue is idle, 1 when
-/// entries failed meanwhile or a part of the engine could not go on.
+/// entries failed meanwhile or a part of the engine could not go on, and as the requests ended that failed without an entry.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion drain
@@ -53,6 +53,9 @@ struct Report {
 
 /// How long one call may wait; engines limit it too.
 const IDLE_CALL_MAX: Duration = Duration::from_secs(30);
+
+/// How long what happened before the end may take to be told.
+const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 
 /// States in which a worker holds an entry.
 const HELD: &[&str] = &["leased", "merging", "checking", "ready", "dispatching"];
@@ -118,8 +121,12 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             waiting,
             troubles,
             paused,
+            ends,
         }) => {
             session.close().await?;
+            for hint in ends.hints() {
+                cx.output.say(&hint);
+            }
             for trouble in &troubles {
                 cx.output.say(&stuck(trouble));
             }
@@ -138,7 +145,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 )));
             }
             Ok(if failed == 0 && troubles.is_empty() {
-                Exit::Done
+                ends.exit()
             } else {
                 Exit::Failed
             })
@@ -179,6 +186,8 @@ enum End {
         waiting: u64,
         troubles: Vec<String>,
         paused: Vec<QueueState>,
+        /// The requests that failed while it told of them.
+        ends: Ends,
     },
     Stopped,
 }
@@ -200,14 +209,14 @@ async fn drain(
     let mut told_troubles = Vec::new();
     let client = session.client().clone();
     let seen = session.seen();
-    let mut progress = Progress::new(&[]);
+    let mut progress = Progress::new(&[], cx.zone());
     let told = async {
         if format == Format::Table {
             progress.follow(&client, seen, &cx.output).await;
         }
         std::future::pending::<()>().await;
     };
-    tokio::pin!(told);
+    let mut told = Box::pin(told);
     loop {
         let pausing = Instant::now() + pause;
         let idle = tokio::select! {
@@ -237,7 +246,7 @@ async fn drain(
             Format::Json | Format::Jsonl => {
                 cx.output.data(&crate::output::format::compact(&report)?);
             }
-            Format::Table => cx.output.progress(&line(&report)),
+            Format::Table => cx.output.progress(&line(&report, cx.zone())),
         }
         if args.watch && idle.troubles != told_troubles {
             for trouble in &idle.troubles {
@@ -248,11 +257,17 @@ async fn drain(
         if idle.idle && !args.watch {
             // What went before the last step is told by `close` as well, from here on.
             session.saw(idle.last_seq);
+            drop(told);
+            if format == Format::Table {
+                let rest = progress.follow_until(&client, idle.last_seq, &cx.output);
+                let _ = tokio::time::timeout(CATCH_UP_MAX, rest).await;
+            }
             return Ok(End::Idle {
                 failed: report.failed,
                 waiting: idle.waiting_approvals,
                 troubles: idle.troubles,
                 paused: metrics.paused,
+                ends: progress.into_ends(),
             });
         }
     }
@@ -284,7 +299,7 @@ async fn metrics(session: &Session<'_>) -> Result<Metrics, ClientError> {
     session.client().get("/api/queue/metrics").await
 }
 
-fn line(report: &Report) -> String {
+fn line(report: &Report, zone: &TimeZone) -> String {
     let Report {
         kind: _,
         applied,
@@ -295,8 +310,8 @@ fn line(report: &Report) -> String {
         workers,
         elapsed_ms,
     } = report;
-    let clock = paint(style::FAINT, &format!("{:>9}", duration(*elapsed_ms)));
-    format!("{clock}  {applied} landed, {failed} failed, {queue_depth} to go, {workers} workers")
+    let time = time(Duration::from_millis(*elapsed_ms), || clock_now(zone));
+    format!("{time}  {applied} landed, {failed} failed, {queue_depth} to go, {workers} workers")
 }
 
 #[cfg(test)]
@@ -338,6 +353,6 @@ mod tests {
         let report =
             Figures::of(&metrics).report(&first, &last, &metrics, Duration::from_millis(1500));
         insta::assert_snapshot!(serde_json::to_string(&report).unwrap(), @r#"{"kind":"progress","applied":1,"failed":1,"dequeued":3,"lease_delta":-1,"queue_depth":2,"workers":3,"elapsed_ms":1500}"#);
-        insta::assert_snapshot!(crate::view::plain(&line(&report)), @"    1.5 s  1 landed, 1 failed, 2 to go, 3 workers");
+        insta::assert_snapshot!(crate::view::plain(&line(&report, &TimeZone::UTC)), @"    1.5 s  1 landed, 1 failed, 2 to go, 3 workers");
     }
 }

@@ -64,7 +64,14 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             .await;
         let filed = filed.map_err(|error| with_lines(error, &source, &text))?;
         from_git::tell(session, &filed);
-        follow_or_show(session, filed.requests, args.wait, args.format.format).await
+        follow_or_show(
+            session,
+            "Filed",
+            filed.requests,
+            args.wait,
+            args.format.format,
+        )
+        .await
     })
     .await
 }

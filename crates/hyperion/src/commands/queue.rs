@@ -19,7 +19,8 @@ use crate::output::style::{of_status, paint};
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::session::Session;
-use crate::several::{Shown, each};
+use crate::several::{Shown, each, try_each};
+use crate::wait::wait;
 use crate::{complete, standing, view};
 
 /// See what is on its way to the branch, and take it up again
@@ -80,11 +81,15 @@ struct ShowArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion queue retry 1a2b3c4d
+  hyperion queue retry 1a2b3c4d --wait
   hyperion queue retry 1a2b3c4d 5e6f7a8b")]
 struct RetryArgs {
     /// The entries
     #[arg(value_name = "ID", required = true, add = complete::entries("quarantined,dead,failed,blocked"))]
     ids: Vec<IdArg>,
+    /// See the requests through afterwards
+    #[arg(long)]
+    wait: bool,
     #[command(flatten)]
     because: BecauseArgs,
 }
@@ -151,8 +156,8 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
         Command::List(args) => list(args, cx).await,
         Command::Show(args) => show(args, cx).await,
-        Command::Retry(args) => change(&args.ids, "retry", args.because, cx).await,
-        Command::Cancel(args) => change(&args.ids, "cancel", args.because, cx).await,
+        Command::Retry(args) => change(&args.ids, "retry", args.because, args.wait, cx).await,
+        Command::Cancel(args) => change(&args.ids, "cancel", args.because, false, cx).await,
         Command::Pause(PauseArgs { repo, because }) => {
             let BecauseArgs { reason, format } = because;
             stop_or_go("/api/queue/pause", repo, reason, format, cx).await
@@ -253,9 +258,16 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
     .await
 }
 
-async fn change(ids: &[IdArg], verb: &str, because: BecauseArgs, cx: &Cx) -> anyhow::Result<Exit> {
+async fn change(
+    ids: &[IdArg],
+    verb: &str,
+    because: BecauseArgs,
+    waits: bool,
+    cx: &Cx,
+) -> anyhow::Result<Exit> {
     cx.with(Access::Change, async |session| {
-        let (_, exit) = each(ids, because.format.format, cx, async |id| {
+        let format = because.format.format;
+        let change = async |id: &IdArg| -> anyhow::Result<Shown<Entry>> {
             let route = Route::new("/api/queue").segment(id.as_str()).segment(verb);
             let body = Because {
                 reason: because.reason.clone(),
@@ -264,8 +276,36 @@ async fn change(ids: &[IdArg], verb: &str, because: BecauseArgs, cx: &Cx) -> any
             let status = paint(of_status(&entry.status), &entry.status);
             let text = format!("Entry {} is {status}.", short(&entry.id));
             Ok(Shown { value: entry, text })
-        })
-        .await?;
+        };
+        let requests_of = |entries: &[Entry]| {
+            let mut requests: Vec<String> = Vec::new();
+            for entry in entries {
+                if !requests.contains(&entry.request_id) {
+                    requests.push(entry.request_id.clone());
+                }
+            }
+            requests
+        };
+        if waits {
+            let (changed, exit) = try_each(ids, cx, change).await?;
+            let mut entries = Vec::new();
+            for Shown { value, text } in changed {
+                cx.output.progress(&text);
+                entries.push(value);
+            }
+            let waited = wait(session, &requests_of(&entries), format).await?;
+            return Ok(Exit::of_several([exit, waited]));
+        }
+        let (entries, exit) = each(ids, format, cx, change).await?;
+        if verb == "retry" {
+            let requests = requests_of(&entries);
+            cx.sets_going(requests.clone());
+            if format == Format::Table {
+                for request in &requests {
+                    cx.output.progress(&view::request::how_far(request));
+                }
+            }
+        }
         Ok(exit)
     })
     .await

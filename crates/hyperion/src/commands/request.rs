@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::list::List;
-use hyperion_api::request::{Answer, Because, Given, Request, RequestDetail};
+use hyperion_api::request::{Answer, Because, Filed, Given, Request, RequestDetail};
 use hyperion_api::task_request::{Class, Priority};
 use hyperion_api::{ClientError, Problem};
 use hyperion_model::request::Status;
@@ -24,6 +24,7 @@ use crate::several::{Shown, each};
 use crate::wait::wait;
 use crate::{complete, standing, view};
 
+mod filed;
 pub(super) mod from_git;
 pub(super) mod source;
 
@@ -292,7 +293,7 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 .query("agent", session.agent())
                 .maybe("given", given.as_deref())
         };
-        let filed: Result<List<Request>, ClientError> = match &source {
+        let filed: Result<List<Filed>, ClientError> = match &source {
             Source::Sentence(sentence) => {
                 let body = Answer {
                     text: sentence.clone(),
@@ -311,7 +312,7 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
             }
         };
         let filed = filed.map_err(|error| with_lines(error, &source, &text))?;
-        follow_or_show(session, filed, waits, format.format).await
+        follow_or_show(session, "Filed", filed, waits, format.format).await
     })
     .await
 }
@@ -332,7 +333,7 @@ async fn hand_in(
             .query("agent", session.agent());
         let filed: HandedIn = session.client().post(route.as_str(), work).await?;
         from_git::tell(session, &filed);
-        follow_or_show(session, filed.requests, waits, format).await
+        follow_or_show(session, "Filed", filed.requests, waits, format).await
     })
     .await
 }
@@ -356,28 +357,27 @@ fn with_lines(error: ClientError, source: &Source, text: &[u8]) -> anyhow::Error
 
 pub(super) async fn follow_or_show(
     session: &mut Session<'_>,
-    filed: List<Request>,
+    what: &str,
+    filed: List<Filed>,
     waits: bool,
     format: Format,
 ) -> anyhow::Result<Exit> {
     let cx = session.cx();
     if waits {
-        let ids: Vec<String> = filed.items.into_iter().map(|request| request.id).collect();
+        for found in filed.items.iter().filter(|filed| filed.existed) {
+            cx.output.say(&view::filed::found(&found.request).1);
+        }
+        let ids: Vec<String> = filed
+            .items
+            .into_iter()
+            .map(|filed| filed.request.id)
+            .collect();
         return wait(session, &ids, format).await;
     }
-    let now = cx.now();
-    cx.output
-        .list(format, &filed, "Nothing was filed.", |requests, width| {
-            view::request::table(requests, now, width)
-        })?;
-    if let (Format::Table, [one]) = (format, filed.items.as_slice()) {
-        cx.output.progress(&view::hint(&format!(
-            "hyperion request show {} says how far it is",
-            short(&one.id)
-        )));
-    }
+    cx.sets_going(filed.items.iter().map(|filed| filed.request.id.clone()));
+    let exit = filed::tell(session, what, &filed, format).await?;
     cx.keeps("What was filed is kept; the next command or `hyperion drain` carries it on.");
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 async fn answer(args: AnswerArgs, cx: &Cx) -> anyhow::Result<Exit> {
@@ -401,7 +401,11 @@ async fn answer(args: AnswerArgs, cx: &Cx) -> anyhow::Result<Exit> {
             answered.map_err(|error| with_lines(error, &source, text.as_bytes()))?;
         follow_or_show(
             session,
-            List::whole(vec![request]),
+            "Answered",
+            List::whole(vec![Filed {
+                request,
+                existed: false,
+            }]),
             args.wait,
             args.format.format,
         )
@@ -424,7 +428,11 @@ async fn revise(args: ReviseArgs, cx: &Cx) -> anyhow::Result<Exit> {
         let request: Request = revised.map_err(|error| with_lines(error, &source, &text))?;
         follow_or_show(
             session,
-            List::whole(vec![request]),
+            "Revised",
+            List::whole(vec![Filed {
+                request,
+                existed: false,
+            }]),
             args.wait,
             args.format.format,
         )

@@ -55,6 +55,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         if !args.wait {
             let (_, exit) = each(&args.ids, format, cx, async |id| {
                 let request = file(id).await?;
+                cx.sets_going([request.id.clone()]);
                 let short = short(&request.id);
                 let text = format!(
                     "Request {short} takes it back; hyperion request show {short} says how far it is."

@@ -43,7 +43,7 @@ pub(crate) async fn run(_args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     cx.output.say(&greeting(&session, &health.version).await?);
     let client = session.client().clone();
     let seen = session.seen();
-    let mut progress = Progress::new(&[]);
+    let mut progress = Progress::new(&[], cx.zone());
     let stop = async {
         let signal = tokio::select! {
             _ = terminate.recv() => "SIGTERM",

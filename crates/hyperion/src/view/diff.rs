@@ -2,6 +2,7 @@
 
 use crate::output::style::{self, paint};
 use crate::output::visible::visible_diff;
+use crate::output::wrap::wrapped;
 
 /// A diff, and how much of it is left out.
 pub(crate) struct Shown {
@@ -41,6 +42,15 @@ pub(crate) fn first_lines(diff: &str, lines_max: usize) -> Shown {
 /// Paints a whole diff.
 pub(crate) fn whole(diff: &str) -> String {
     first_lines(diff, usize::MAX).text
+}
+
+/// Puts a diff below the block that it belongs to, which is wrapped where the diff is not.
+pub(crate) fn below(block: &str, diff: Option<&str>, width: Option<usize>) -> String {
+    let block = wrapped(block, width);
+    match diff {
+        Some(diff) => format!("{block}\n{}", whole(diff)),
+        None => block.into_owned(),
+    }
 }
 
 #[cfg(test)]

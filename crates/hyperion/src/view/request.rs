@@ -111,13 +111,7 @@ pub(crate) fn block(detail: &RequestDetail, zone: &TimeZone) -> String {
             .iter()
             .map(|one| format!("- {}", visible(one))),
     ));
-    text.push_str(&fields(
-        "asks",
-        detail
-            .questions
-            .iter()
-            .map(|one| format!("- {}", visible(one))),
-    ));
+    text.push_str(&fields("asks", questions(detail)));
     text.push_str(&fields(
         "answered",
         detail
@@ -150,13 +144,7 @@ pub(crate) fn result(detail: &RequestDetail, zone: &TimeZone) -> String {
         }
         None => {
             text.push_str(&field("status", &status(&detail.request)));
-            text.push_str(&fields(
-                "asks",
-                detail
-                    .questions
-                    .iter()
-                    .map(|one| format!("- {}", visible(one))),
-            ));
+            text.push_str(&fields("asks", questions(detail)));
             text.push_str(&fields("next", next_steps(detail)));
         }
     }
@@ -221,6 +209,12 @@ fn named(item: &Value) -> String {
     }
 }
 
+/// Lists the questions that wait for an answer.
+pub(crate) fn questions(detail: &RequestDetail) -> impl Iterator<Item = String> {
+    let questions = detail.questions.iter();
+    questions.map(|one| format!("- {}", visible(one)))
+}
+
 /// Says which work trees did not follow what landed.
 fn stayed(detail: &RequestDetail) -> impl Iterator<Item = String> {
     let landed = detail.entries.iter();
@@ -232,6 +226,12 @@ fn stayed(detail: &RequestDetail) -> impl Iterator<Item = String> {
 /// Whether an entry goes no further because its queue is stopped.
 pub(crate) fn is_paused(entry: &Entry) -> bool {
     entry.cause.as_deref() == Some("paused")
+}
+
+/// Says how to see how far a request is.
+pub(crate) fn how_far(id: &str) -> String {
+    let id = short(id);
+    super::hint(&format!("`hyperion request show {id}` says how far it is"))
 }
 
 /// Gives the commands that take a request further.

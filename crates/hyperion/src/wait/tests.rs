@@ -246,7 +246,7 @@ async fn without_a_terminal_a_question_is_named_and_the_status_says_so() {
     let value: Value = serde_json::from_str(&data).unwrap();
     assert_eq!(value["items"][0]["waiting_approvals"][0], APPROVAL);
     assert!(
-        talk.contains(&format!("hint: hyperion approval approve {APPROVAL}")),
+        talk.contains("hint: hyperion approval approve 0000bbbb"),
         "{talk}"
     );
 }

@@ -51,6 +51,7 @@ mod seats;
 mod sizes;
 mod status;
 mod surface;
+mod talk;
 mod tasks;
 mod terminals;
 mod test_runner;

@@ -54,7 +54,8 @@ fn there_and_back(world: &World) {
     let approval = text(&pending["id"]);
     assert!(
         waiting.stderr.ends_with(&format!(
-            "waits for approval {approval}.\nhint: hyperion approval approve {approval}\n"
+            "waits for approval {0}.\nhint: hyperion approval approve {0}\n",
+            short(&approval)
         )),
         "{}",
         waiting.stderr

@@ -20,13 +20,28 @@ pub(crate) fn on_terminal(
     command: &str,
     typed: &str,
 ) -> hyperion_testkit::Finished {
+    on_screen(world, (columns, 0), &[], command, typed)
+}
+
+/// The home on a terminal of so many columns and rows (0: it does not say), with more variables.
+pub(crate) fn on_screen(
+    world: &World,
+    (columns, rows): (u32, u32),
+    variables: &[(&str, &str)],
+    command: &str,
+    typed: &str,
+) -> hyperion_testkit::Finished {
     let command = format!(
-        "stty cols {columns} -echo; exec {} {command}",
+        "stty cols {columns} rows {rows} -echo; exec {} {command}",
         env!("CARGO_BIN_EXE_hyperion")
     );
     // A file and not /dev/null, which a program with all rights might replace.
     let typescript = world.hyperion.user_home().join("typescript");
-    Hyperion::new("script")
+    let script = Hyperion::new("script");
+    let script = variables
+        .iter()
+        .fold(script, |script, (name, value)| script.env(*name, *value));
+    script
         .inside(world.repo.path())
         .env("HYPERION_HOME", world.hyperion.home())
         .env("HOME", world.hyperion.user_home())
@@ -37,7 +52,7 @@ pub(crate) fn on_terminal(
 }
 
 /// What is left of a text when nothing paints it.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text.chars();
     while let Some(letter) = rest.next() {
@@ -199,7 +214,7 @@ fn on_a_terminal_it_shows_the_diff_and_asks() {
     // Later is no answer.
     let later = on_terminal(&world, 80, &command, "what?\nl\n").code(75);
     assert!(
-        later.stdout.contains("Please answer with y, n, r, d or l."),
+        later.stdout.contains("Please answer with y, n, r, d or l;"),
         "{}",
         later.stdout
     );
@@ -216,7 +231,7 @@ fn on_a_terminal_it_shows_the_diff_and_asks() {
     );
     let words = plain(&done.stdout);
     for part in [
-        "Approve? [y]es / [n]o / [r]equest changes (sends it back with your comment)",
+        "Approve? [y]es / [n]o / [r]equest changes / [d]iff / [l]ater / [?] help: ",
         "landed",
         "take back with: hyperion rollback",
     ] {

@@ -156,7 +156,7 @@ pub(super) async fn run(args: InstallArgs, cx: &Cx) -> anyhow::Result<Exit> {
     let shown = path.display().to_string();
     let diff = similar::TextDiff::from_lines(&before, &after);
     let diff = diff.unified_diff().header(&shown, &shown).to_string();
-    cx.output.say(&view::diff::whole(&diff));
+    cx.output.say_as_it_is(&view::diff::whole(&diff));
     if args.dry_run {
         return Ok(Exit::Done);
     }

@@ -1,0 +1,90 @@
+//! What came of filing a request.
+
+use hyperion_api::request::{Request, RequestDetail, Step};
+
+use super::{count, field, fields, request};
+use crate::exit::Exit;
+use crate::id::short;
+use crate::outcome::{Stage, of_request, stage};
+use crate::output::style::{self, paint};
+use crate::output::visible::visible;
+
+/// Writes what was filed, and what happens next.
+pub(crate) fn block(what: &str, detail: &RequestDetail) -> String {
+    let filed = &detail.request;
+    let title = paint(style::STRONG, &visible(&filed.title));
+    let mut text = format!("{what} request {}  {title}\n", short(&filed.id));
+    let dry = if filed.dry_run {
+        " (dry run: nothing will be moved)"
+    } else {
+        ""
+    };
+    let place = format!(
+        "{} of {}{dry}",
+        visible(&filed.branch),
+        visible(&filed.repo)
+    );
+    text.push_str(&field("lands on", &place));
+    if let Some(plan) = &detail.plan {
+        text.push_str(&fields("tasks", plan.steps.iter().map(task)));
+    }
+    text.push_str(&fields("asks", request::questions(detail)));
+    text.push_str(&fields("next", next(detail)));
+    text
+}
+
+/// Writes the titles of what was filed.
+pub(crate) fn titles(what: &str, requests: &[&Request]) -> String {
+    let mut text = format!("{what} {}\n", count(requests.len(), "request"));
+    for request in requests {
+        text.push_str(&format!(
+            "  {}  {}\n",
+            short(&request.id),
+            visible(&request.title)
+        ));
+    }
+    text
+}
+
+fn task(step: &Step) -> String {
+    let after = match step.depends_on.as_slice() {
+        [] => String::new(),
+        tasks => format!(" (after {})", visible(&tasks.join(", "))),
+    };
+    format!("{} {}{after}", visible(&step.task_id), visible(&step.title))
+}
+
+/// Says what happens by itself, or what a person has to do.
+fn next(detail: &RequestDetail) -> Vec<String> {
+    let id = short(&detail.request.id);
+    match stage(detail) {
+        Stage::Asks(_) | Stage::Unclear | Stage::SentBack => request::next_steps(detail),
+        Stage::Ended(_) => vec![format!("it ended already: `hyperion request show {id}`")],
+        Stage::GoesOn => vec![format!(
+            "the engine works at it; `hyperion request show {id}` says how far it is"
+        )],
+    }
+}
+
+/// Says that nothing was filed, because the request is there already; gives the status that its end makes.
+pub(crate) fn found(found: &Request) -> (Exit, String) {
+    let id = short(&found.id);
+    let status = paint(style::of_status(&found.status), &found.status);
+    let said = format!(
+        "Nothing was filed: request {id} ({}) has this idempotency key already (status: {status}).",
+        visible(&found.title)
+    );
+    match of_request(found) {
+        None | Some(Exit::Done) => (
+            Exit::Done,
+            format!("{said}\n{}", request::how_far(&found.id)),
+        ),
+        Some(exit) => (
+            exit,
+            format!(
+                "{said}\n{}",
+                super::hint("to file it anew, give it another `idempotency_key`, or none")
+            ),
+        ),
+    }
+}
