@@ -172,3 +172,24 @@ impl Cx {
             .clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // W1: whatever fails while a command shows it, the command fails with what it set going, and with nothing else.
+    #[test]
+    fn a_command_fails_with_what_it_set_going() {
+        for (watched, exit, expected) in [
+            ("mine", Exit::Done, Exit::Conflict),
+            ("mine", Exit::Waiting, Exit::Waiting),
+            ("another's", Exit::Done, Exit::Done),
+        ] {
+            let output = Arc::new(Output::of_streams(std::io::sink(), std::io::sink()));
+            let cx = Cx::new(output, Variables::default(), "/".into(), TimeZone::UTC);
+            cx.sets_going(["mine".to_owned()]);
+            cx.watched(Ends::of_one(watched, Exit::Conflict));
+            assert_eq!(cx.settle(exit), expected, "{watched}");
+        }
+    }
+}

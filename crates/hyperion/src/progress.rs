@@ -235,6 +235,7 @@ impl Progress {
         };
         self.running.learn(event, Instant::now(), check);
         let name = match event.kind.as_str() {
+            "run.started" => work(&data["work"]).unwrap_or_default(),
             "change_set.proposed" => text(&data["proposal"]["task"]),
             "merge.enqueued" => {
                 let sets = data["admission"]["change_sets"]
@@ -297,6 +298,10 @@ impl Progress {
                 format!("{name}: {reason}")
             }
         };
+        let run = || match self.names.get(&event.subject.id) {
+            Some(work) => format!("{work} (run {id})"),
+            None => format!("run {id}"),
+        };
         let good = |word| (word, style::GOOD);
         let bad = |word| (word, style::BAD);
         let waits = |word| (word, style::WAITS);
@@ -324,8 +329,8 @@ impl Progress {
                 Some(work) => (plain("running"), work),
                 None => return None,
             },
-            "run.failed" | "run.killed" => (bad("failed"), joined(&format!("run {id}"), &reason())),
-            "run.lost" => (bad("lost"), joined(&format!("run {id}"), &reason())),
+            "run.failed" | "run.killed" => (bad("failed"), joined(&run(), &reason())),
+            "run.lost" => (bad("lost"), joined(&run(), &reason())),
             "change_set.proposed" => (plain("proposed"), format!("{name}: change {id}")),
             "change_set.rejected" => (bad("refused"), named(reason())),
             "change_set.failed" => (bad("failed"), named(reason())),

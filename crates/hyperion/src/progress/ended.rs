@@ -59,6 +59,14 @@ impl Ends {
         }
     }
 
+    /// Makes the end of one request.
+    #[cfg(test)]
+    pub(crate) fn of_one(id: &str, exit: Exit) -> Self {
+        let mut ends = Self::default();
+        ends.push(id, String::new(), exit);
+        ends
+    }
+
     /// Leaves those of certain requests.
     pub(crate) fn retain(&mut self, requests: &[String]) {
         self.0.retain(|ended| requests.contains(&ended.id));

@@ -77,6 +77,7 @@ fn a_road_reads_as_a_story() {
             "run",
             json!({"work": {"type": "check", "entry": "e", "name": "cargo \u{1b}test"}}),
         ),
+        event("run.failed", "run", json!({"reason": "it exited with 1"})),
         event("merge.checked", entry, json!({"green": "strict"})),
         event("merge.landed", entry, json!({"commit": "4f1c2d3e5a6b7c8d"})),
         event("request.completed", REQUEST, json!({"partly": false})),
@@ -95,6 +96,7 @@ fn a_road_reads_as_a_story() {
     queued     T1
     merged     T1 as 4f1c2d3e5a
     running    check cargo \x1btest
+    failed     check cargo \x1btest (run run): it exited with 1
     checked    T1
     landed     T1 as 4f1c2d3e5a
     done       request 0000r001
