@@ -122,7 +122,7 @@ pub const CODES: &[Code] = &[
     Code::new("clone.limit", 429, 69, "Too many clones"),
     Code::new("tool.rate_limited", 429, 69, "Too many calls"),
     Code::new("tool.busy", 429, 69, "Other runs come first"),
-    Code::new("tool.cancelled", 409, 3, "The call was called off"),
+    Code::new("tool.cancelled", 409, 3, "The call was cancelled"),
     Code::new("tool.missing", 424, 69, "The tool is not installed"),
     Code::new("tool.nothing_to_run", 422, 2, "There is nothing to run"),
     Code::new("tool.session_unknown", 401, 69, "The session is not known"),

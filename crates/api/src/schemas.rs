@@ -1,12 +1,22 @@
 //! The JSON Schemas (draft 2020-12) of what others depend on.
 
+use std::sync::LazyLock;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
+use serde_json::Value;
 
 fn schema<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()
         .into_generator()
         .into_root_schema_for::<T>()
+}
+
+/// Gives the schema of a task request.
+pub fn task_request() -> &'static Value {
+    static SCHEMA: LazyLock<Value> =
+        LazyLock::new(|| schema::<crate::task_request::TaskRequest>().to_value());
+    &SCHEMA
 }
 
 /// Gives every published schema with the name of its file, without the ending.

@@ -14,9 +14,11 @@ pub const SCHEMA: &str = "hyperion.task_request/v1";
 pub enum Class {
     /// Something new.
     #[serde(alias = "implement")]
+    #[schemars(extend("x-aliases" = ["implement"]))]
     Feature,
     /// A mended fault.
     #[serde(alias = "fix")]
+    #[schemars(extend("x-aliases" = ["fix"]))]
     Bugfix,
     /// The same behaviour in a better shape.
     Refactor,
@@ -197,6 +199,7 @@ pub struct Source {
 #[serde(deny_unknown_fields)]
 pub struct TaskRequest {
     /// Always `hyperion.task_request/v1`.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: String,
     /// What is wanted, in one line.
     pub title: String,

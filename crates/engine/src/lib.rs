@@ -19,6 +19,7 @@ mod engine;
 mod error;
 pub mod intake;
 mod look;
+pub mod near;
 pub mod plan;
 pub mod queue;
 mod reconcile;

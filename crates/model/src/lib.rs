@@ -16,6 +16,7 @@ pub mod facts;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 pub mod id;
+pub mod kinds;
 pub mod level;
 pub mod machine;
 pub mod path;
@@ -32,6 +33,7 @@ pub use digest::Digest;
 pub use event::{Event, Fact, StoredEvent};
 pub use facts::ChangeFacts;
 pub use id::*;
+pub use kinds::event_kinds;
 pub use level::{Decision, Level};
 pub use machine::{Corrupt, Machine, Noun, Refusal, Stamp};
 pub use path::{PathError, RepoPath};

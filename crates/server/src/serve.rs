@@ -99,7 +99,7 @@ fn takes_long(uri: &Uri) -> bool {
 
 fn too_many() -> Response {
     let detail = format!(
-        "{MAX_LONG_CALLS} calls follow the feed or wait for something already, the most there may be"
+        "{MAX_LONG_CALLS} calls already follow the feed or wait for something, which is the limit"
     );
     let problem = Problem::new("engine.unavailable", detail);
     Refusal::from(problem.hint("end some of the programs that wait, or try again in a moment"))

@@ -1,14 +1,14 @@
 //! Questions of a request, and what was answered.
 
-use hyperion_api::Problem;
 use hyperion_api::task_request::{self, TaskRequest};
+use hyperion_api::{Problem, schemas};
 use hyperion_model::request::{self, Request};
 use hyperion_model::{Actor, Command, Digest, RequestId};
 
 use super::Questions;
 use super::errors::Errors;
 use super::json::Strict;
-use super::parse::{MAX_BYTES, claimed, in_words, pointer};
+use super::parse::{MAX_BYTES, claimed, read_shape};
 use super::revise::revisions;
 use crate::{Cx, Error};
 
@@ -45,19 +45,15 @@ fn check_shape(text: &str) -> Result<(), Problem> {
     let Some(tasks) = value.get_mut("tasks") else {
         return Err(Problem::new("input.invalid", "the answer has no `tasks`").hint(hint));
     };
-    let tasks: Result<Vec<task_request::Task>, _> = serde_path_to_error::deserialize(tasks.take());
-    let wrong = match tasks {
-        Ok(tasks) => claimed(&tasks).map(|(at, detail)| (format!("/tasks/{at}"), detail)),
-        Err(error) => Some((
-            pointer("/tasks", error.path()),
-            in_words(&error.into_inner()),
-        )),
-    };
-    let Some((pointer, detail)) = wrong else {
-        return Ok(());
-    };
+    let schema = &schemas::task_request()["properties"]["tasks"];
     let mut errors = Errors::default();
-    errors.push(pointer, detail);
+    let read = read_shape::<Vec<task_request::Task>>(schema, "/tasks", tasks.take(), &mut errors);
+    if let Some((at, detail)) = read.as_deref().and_then(claimed) {
+        errors.push(format!("/tasks/{at}"), detail);
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
     Err(errors.into_problem("input.invalid").hint(hint))
 }
 

@@ -105,7 +105,7 @@ pub(super) fn questions(tasks: &[DraftTask], brief: &Brief) -> Vec<String> {
         several => format!("Tasks {} carry no edits", several.join(", ")),
     };
     let mut questions = vec![format!(
-        "{what}, and the scripted agent makes none up. Which edits should be made? Answer with a \
+        "{what}, and the scripted agent only carries out edits that it is given. Which edits should be made? Answer with a \
          JSON object {{\"tasks\": [{{\"id\", \"changes\": […]}}]}} as in a task request."
     )];
     questions.extend(brief.open_questions.iter().cloned());

@@ -39,7 +39,7 @@ pub(super) fn check_all(changes: &[Change], at: &str, sizes: &Sizes, errors: &mu
                 errors.push(
                     format!("{at}/{field}"),
                     format!(
-                        "{path:?} is changed by change {first} already: make one change of both"
+                        "{path:?} is already changed by change {first}: make one change of both"
                     ),
                 );
             }

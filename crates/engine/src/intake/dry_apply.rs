@@ -95,7 +95,7 @@ impl Applied {
                     self.errors.push(
                         pointer(*index, None),
                         format!(
-                            "{} is like that already: leave the change out",
+                            "{} is already as the change would make it: leave the change out",
                             path.unwrap_or_default()
                         ),
                     );

@@ -21,6 +21,7 @@ mod place;
 mod reconciler;
 mod revise;
 mod secret;
+mod shape;
 mod signature;
 mod submit;
 mod task;

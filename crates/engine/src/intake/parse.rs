@@ -1,11 +1,13 @@
 //! From the bytes of a file to task requests, or to everything that is wrong with its shape.
 
 use hyperion_api::task_request::{self, Task, TaskRequest};
-use hyperion_api::{FieldError, Problem};
+use hyperion_api::{FieldError, Problem, schemas};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::errors::Errors;
 use super::json::Strict;
+use super::shape::{self, escape};
 
 /// The most bytes one file of requests may have.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -44,9 +46,8 @@ pub(super) fn parse_with(bytes: &[u8], given: &Map<String, Value>) -> Result<Vec
             errors.push(error.pointer, error.detail);
             continue;
         }
-        match read_request(&pointer, value) {
-            Ok(request) => parsed.push(Parsed { pointer, request }),
-            Err(error) => errors.push(error.pointer, error.detail),
+        if let Some(request) = read_request(&pointer, value, &mut errors) {
+            parsed.push(Parsed { pointer, request });
         }
     }
     if errors.is_empty() {
@@ -54,7 +55,7 @@ pub(super) fn parse_with(bytes: &[u8], given: &Map<String, Value>) -> Result<Vec
     }
     Err(errors
         .into_problem("request.invalid")
-        .hint("`hyperion generate schemas --out DIR` writes the shape to task_request.v1.json"))
+        .hint("`hyperion generate schemas --out DIR` writes the schema to task_request.v1.json"))
 }
 
 /// Reads a file's text, which must not be empty.
@@ -153,39 +154,19 @@ pub(super) fn not_json(error: &serde_json::Error) -> Problem {
     Problem::new("request.invalid", format!("{what}: {error}")).hint(hint)
 }
 
-fn read_request(pointer: &str, value: Value) -> Result<TaskRequest, FieldError> {
-    match value.get("schema") {
-        Some(Value::String(schema)) if schema == task_request::SCHEMA => {}
-        Some(other) => {
-            return Err(FieldError {
-                pointer: format!("{pointer}/schema"),
-                detail: format!("{other} is not known; write \"{}\"", task_request::SCHEMA),
-            });
-        }
-        None if value.is_object() => {
-            return Err(FieldError {
-                pointer: format!("{pointer}/schema"),
-                detail: format!("is missing; write \"{}\"", task_request::SCHEMA),
-            });
-        }
-        None => {
-            return Err(FieldError {
-                pointer: pointer.to_owned(),
-                detail: "a task request is a JSON object".to_owned(),
-            });
-        }
+/// Reads a request, or notes everything that is wrong with its shape.
+fn read_request(at: &str, value: Value, errors: &mut Errors) -> Option<TaskRequest> {
+    if !value.is_object() {
+        errors.push(at, "a task request is a JSON object");
+        return None;
     }
-    let request: TaskRequest =
-        serde_path_to_error::deserialize(value).map_err(|error| FieldError {
-            pointer: self::pointer(pointer, error.path()),
-            detail: in_words(&error.into_inner()),
-        })?;
+    let request: TaskRequest = read_shape(schemas::task_request(), at, value, errors)?;
     match claimed(&request.tasks) {
-        Some((at, detail)) => Err(FieldError {
-            pointer: format!("{pointer}/tasks/{at}"),
-            detail,
-        }),
-        None => Ok(request),
+        Some((claim, detail)) => {
+            errors.push(format!("{at}/tasks/{claim}"), detail);
+            None
+        }
+        None => Some(request),
     }
 }
 
@@ -205,8 +186,29 @@ pub(super) fn in_words(error: &serde_json::Error) -> String {
         .replacen(", expected a sequence", ", expected a list", 1)
 }
 
+/// Reads a value, or notes everything that is wrong with its shape; `schema` is a part of a task request's.
+pub(super) fn read_shape<T: DeserializeOwned>(
+    schema: &Value,
+    at: &str,
+    value: Value,
+    errors: &mut Errors,
+) -> Option<T> {
+    match serde_path_to_error::deserialize(&value) {
+        Ok(read) => Some(read),
+        Err(error) => {
+            let before = errors.total();
+            shape::check(schemas::task_request(), schema, at, &value, errors);
+            if errors.total() == before {
+                let error_at = pointer(at, error.path());
+                errors.push(error_at, in_words(&error.into_inner()));
+            }
+            None
+        }
+    }
+}
+
 /// Writes a path as a JSON pointer below another one.
-pub(super) fn pointer(at: &str, path: &serde_path_to_error::Path) -> String {
+fn pointer(at: &str, path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
         .fold(at.to_owned(), |at, segment| match segment {
@@ -215,11 +217,6 @@ pub(super) fn pointer(at: &str, path: &serde_path_to_error::Path) -> String {
             Segment::Enum { variant } => format!("{at}/{}", escape(variant)),
             Segment::Unknown => at,
         })
-}
-
-/// Escapes a key for a JSON pointer (RFC 6901 §3).
-fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]
@@ -269,12 +266,37 @@ mod tests {
         insta::assert_snapshot!(problem(br#"{"title":"x"}"#), @r#"request.invalid: /schema: is missing; write "hyperion.task_request/v1" | /schema: is missing; write "hyperion.task_request/v1""#);
         insta::assert_snapshot!(problem(br#"{"schema":"hyperion.task_request/v9","title":"x"}"#), @r#"request.invalid: /schema: "hyperion.task_request/v9" is not known; write "hyperion.task_request/v1" | /schema: "hyperion.task_request/v9" is not known; write "hyperion.task_request/v1""#);
         insta::assert_snapshot!(problem(br#"[1]"#), @"request.invalid: /0: a task request is a JSON object | /0: a task request is a JSON object");
-        let unknown = MINIMAL.replace(
-            "\"title\":\"x\"",
-            "\"title\":\"x\",\"tasks\":[{\"id\":\"T1\",\"own\":[]}]",
-        );
-        insta::assert_snapshot!(problem(unknown.as_bytes()).split(", expected").next().unwrap(), @"request.invalid: /tasks/0/own: unknown field `own`");
-        let wrong = MINIMAL.replace("\"x\"", "7");
-        insta::assert_snapshot!(problem(wrong.as_bytes()), @"request.invalid: /title: invalid type: integer `7`, expected a string | /title: invalid type: integer `7`, expected a string");
+    }
+
+    // R5: every mistake of shape is told at once, with its place and what to write.
+    #[test]
+    fn every_mistake_of_shape_is_told() {
+        let file = br#"[
+          {"titel": 7, "priority": "urgend", "atomic": "yes", "class": "fix", "repo": null,
+           "acceptance": "it works", "source": {"kind": "fax", "room": 1},
+           "tasks": [{"id": 1, "own": ["a"], "changes": [{"path": [], "force": true}, 3]}]},
+          {"schema": "hyperion.task_request/v1", "title": "x", "tasks": {}, "error_context": [], "priority": null}
+        ]"#;
+        let told = problem(file).replace(" | ", "\n");
+        insta::assert_snapshot!(told, @r#"
+        request.invalid: 17 things are wrong; nothing was filed
+        /0/schema: is missing; write "hyperion.task_request/v1"
+        /0/title: is missing; write a string ("What is wanted, in one line")
+        /0/acceptance: is the string "it works", not a list; write ["it works"]
+        /0/atomic: is the string "yes", not a boolean; write true or false, without quotes
+        /0/priority: is the string "urgend"; write "low", "medium", "high" or "critical"
+        /0/source/kind: is the string "fax"; write "cli", "chat", "http", "web", "slack" or "github"
+        /0/source/room: is not a known field; remove it, or use one of `channel`, `kind`, `thread`
+        /0/tasks/0/changes/0/operation: is missing; write "create", "modify", "delete", "rename" or "chmod" ("What happens to the path")
+        /0/tasks/0/changes/0/force: is not a known field; remove it, or use one of `base_hash`, `content`, `encoding`, `from_path`, `mode`, `operation`, `patch`, `path`, `result_hash`
+        /0/tasks/0/changes/0/path: is a list, not a string; write "…"
+        /0/tasks/0/changes/1: is the number 3, not an object; write {…}
+        /0/tasks/0/id: is the number 1, not a string; write "1"
+        /0/tasks/0/own: is not a known field; did you mean `owns`?
+        /0/titel: is not a known field; did you mean `title`?
+        /1/error_context: is a list, not an object; write {…}
+        /1/priority: is null; write "low", "medium", "high" or "critical"
+        /1/tasks: is an object, not a list; write […]
+        "#);
     }
 }

@@ -262,7 +262,12 @@ impl Filing {
             return Ok(Some(known.clone()));
         }
         let known = cx.store.get::<Request>(id)?;
-        Ok(known.map(|request| (request.submission.document, format!("request {id}"))))
+        Ok(known.map(|request| {
+            (
+                request.submission.document,
+                format!("request {}", id.short()),
+            )
+        }))
     }
 
     fn misplaced(&mut self, misplaced: Misplaced, draft: &Draft) -> Result<(), Error> {
@@ -346,7 +351,7 @@ impl Filing {
         let problem = errors.into_problem(code);
         Err(if code == "change_set.stale_base" {
             problem.hint(
-                "make the change anew on the branch's tip, or name in `base` the commit it was made on",
+                "make the change again on the branch's tip, or name in `base` the commit it was made on",
             )
         } else {
             problem

@@ -181,15 +181,14 @@ fn check_dependencies(
                 let others = ids.keys().map(TaskId::as_str).filter(|id| *id != task.id);
                 let names: Vec<_> = others.clone().take(NAMED).collect();
                 let more = if others.count() > NAMED { ", …" } else { "" };
-                let names = if names.is_empty() {
-                    "no other task".to_owned()
-                } else {
-                    names.join(", ")
+                let others = match names.is_empty() {
+                    true => ", and no other task to depend on; take it out".to_owned(),
+                    false => format!("; the others are {}{more}", names.join(", ")),
                 };
                 let on: String = on.chars().take(TaskId::MAX_CHARS).collect();
                 errors.push(
                     format!("{at}/depends_on/{index}"),
-                    format!("there is no task {on:?}; there is: {names}{more}"),
+                    format!("there is no task {on:?}{others}"),
                 );
             }
         }

@@ -10,6 +10,7 @@ use super::errors::Errors;
 use super::parse::Parsed;
 use super::task;
 use crate::Sizes;
+use crate::near::one_of;
 use crate::queue::subject;
 
 /// What a request may not pass.
@@ -236,7 +237,7 @@ fn check_word(word: &str, pointer: String, errors: &mut Errors) {
     } else if let Some(found) = word.chars().find(|c| c.is_control()) {
         errors.push(
             pointer,
-            format!("has the control character {found:?}; write it without"),
+            format!("has the control character {found:?}; remove it"),
         );
     }
 }
@@ -258,8 +259,8 @@ fn check_agent(request: &TaskRequest, at: &str, limits: &Limits, errors: &mut Er
             errors.push(
                 format!("{at}/agent"),
                 format!(
-                    "no agent is called {shown:?}{whence}; there is: {}",
-                    known.join(", ")
+                    "no agent is called {shown:?}{whence}; use {}",
+                    one_of(known.iter().map(ToString::to_string))
                 ),
             );
             default.clone()

@@ -6,6 +6,8 @@ use crate::binary::BinaryError;
 
 /// The most characters of a line that a message repeats.
 const EXCERPT_CHARS_MAX: usize = 60;
+/// The most characters of a line that it repeats before the place where two lines differ.
+const BEFORE_CHARS_MAX: usize = 20;
 
 /// Why a patch does not apply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -152,15 +154,45 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Makes the beginning of a line fit for a message: one line, printable, short.
+/// Shows the start of a line.
 pub(crate) fn excerpt(bytes: &[u8]) -> String {
-    let head = &bytes[..bytes.len().min(EXCERPT_CHARS_MAX * 4)];
-    let text = String::from_utf8_lossy(head.strip_suffix(b"\n").unwrap_or(head));
-    let mut shown: String = text
-        .chars()
-        .take(EXCERPT_CHARS_MAX)
-        .flat_map(shown_char)
-        .collect();
+    excerpt_from(bytes, 0)
+}
+
+/// Shows two lines that differ, each cut around the place where they do.
+pub(crate) fn excerpts(one: &[u8], other: &[u8]) -> (String, String) {
+    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    // The start of a short line is shown whole, as long as the difference is shown, too.
+    if same + BEFORE_CHARS_MAX < EXCERPT_CHARS_MAX {
+        return (excerpt(one), excerpt(other));
+    }
+    let mut from = same;
+    for _ in 0..BEFORE_CHARS_MAX {
+        from = before(one, from);
+    }
+    (excerpt_from(one, from), excerpt_from(other, from))
+}
+
+/// Finds where the character begins that ends at a place of UTF-8.
+fn before(bytes: &[u8], end: usize) -> usize {
+    let continues = |at: &usize| bytes.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let longest = end.saturating_sub(4);
+    (longest..end)
+        .rev()
+        .find(|at| !continues(at))
+        .unwrap_or(longest)
+}
+
+fn excerpt_from(bytes: &[u8], from: usize) -> String {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let rest = bytes.get(from..).unwrap_or_default();
+    let head = &rest[..rest.len().min(EXCERPT_CHARS_MAX * 4 + 4)];
+    let text = String::from_utf8_lossy(head);
+    let mut shown = String::new();
+    if from > 0 {
+        shown.push('…');
+    }
+    shown.extend(text.chars().take(EXCERPT_CHARS_MAX).flat_map(shown_char));
     if text.chars().nth(EXCERPT_CHARS_MAX).is_some() {
         shown.push('…');
     }
@@ -173,4 +205,30 @@ fn shown_char(letter: char) -> impl Iterator<Item = char> {
         false => (Some(letter), None),
     };
     plain.into_iter().chain(escaped.into_iter().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_cut_around_the_place_where_they_differ() {
+        let line = |word: &str| format!("{}{word}{}\n", "é".repeat(4000), "b".repeat(4000));
+        let (one, other) = excerpts(line("ä").as_bytes(), line("ö").as_bytes());
+        let around = |word: &str| format!("…{}{word}{}…", "é".repeat(19), "b".repeat(40));
+        assert_eq!((one, other), (around("ä"), around("ö")));
+
+        let (one, other) = excerpts(b"let a = 1;\n", b"let a = 2;\n");
+        assert_eq!((one.as_str(), other.as_str()), ("let a = 1;", "let a = 2;"));
+        let long = "x".repeat(100);
+        let (one, other) = excerpts(
+            format!("{long}y\n").as_bytes(),
+            format!("{long}\n").as_bytes(),
+        );
+        assert_eq!(one, format!("…{}y", "x".repeat(20)));
+        assert_eq!(other, format!("…{}", "x".repeat(20)));
+        // A line that is not UTF-8 is shown as far as it goes.
+        let (one, _) = excerpts(&[0x80; 200], &[0x81; 200]);
+        assert_eq!(one.chars().count(), EXCERPT_CHARS_MAX + 1);
+    }
 }

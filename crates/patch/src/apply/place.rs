@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use super::error::{Mismatch, MismatchHint, excerpt};
+use super::error::{Mismatch, MismatchHint, excerpt, excerpts};
 use crate::file_patch::{Hunk, Line, LineKind};
 
 /// The most lines of one file that are compared in search of hunks that are not where they should be.
@@ -105,11 +105,21 @@ impl<'a> Places<'a> {
             .zip(here)
             .take_while(|(expected, found)| expected == found)
             .count();
+        let (expected, found) = match (side.get(same), here.get(same)) {
+            (Some(expected), Some(found)) => {
+                let (expected, found) = excerpts(expected, found);
+                (Some(expected), Some(found))
+            }
+            (expected, found) => (
+                expected.map(|text| excerpt(text)),
+                found.map(|text| excerpt(text)),
+            ),
+        };
         Mismatch {
             hunk: index + 1,
             line: wanted + same + 1,
-            expected: side.get(same).map(|text| excerpt(text)),
-            found: here.get(same).map(|text| excerpt(text)),
+            expected,
+            found,
             hint,
         }
     }

@@ -94,7 +94,7 @@ async fn diff(
         let preview = preview(cx, &set)?.ok_or_else(|| {
             Problem::new(
                 "subject.not_found",
-                format!("the content of change set {} was purged", set.id),
+                format!("the content of change set {} was purged", set.id.short()),
             )
             .hint("it is kept for `files.backup_retention_hours` after a change ended; what landed is read from git")
         })?;
@@ -168,7 +168,7 @@ fn item_of(set: &ChangeSet, text: &str) -> Result<ItemId, Error> {
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one.id),
         (None, _) => {
-            let detail = format!("change set {} has no item {text}", set.id);
+            let detail = format!("change set {} has no item {text}", set.id.short());
             Err(Problem::new("subject.not_found", detail)
                 .hint("`hyperion changes show` lists the items")
                 .into())

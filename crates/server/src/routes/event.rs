@@ -1,5 +1,6 @@
 //! The feed: Server-Sent Events that resume where a client left off.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use axum::routing::get;
 use futures_util::Stream;
 use hyperion_api::Problem;
 use hyperion_engine::Error;
-use hyperion_model::{RequestId, request};
+use hyperion_engine::near::{nearest, one_of};
+use hyperion_model::{RequestId, event_kinds, request};
 use hyperion_store::{EventFilter, EventPage, Order};
 use serde::Deserialize;
 
@@ -89,14 +91,48 @@ fn filter(server: &Server, query: &FeedQuery, resumed: Option<u64>) -> Result<Ev
         request,
         kinds: kinds
             .filter(|kind| !kind.is_empty())
-            .map(str::to_owned)
-            .collect(),
+            .map(|kind| known(kind).map(str::to_owned))
+            .collect::<Result<_, _>>()?,
         since: query.since.as_deref().map(time).transpose()?,
         after: resumed.or(query.after),
         order: Order::OldestFirst,
         limit: PAGE,
         ..EventFilter::default()
     })
+}
+
+/// Refuses a kind that no event has; one that ends in a dot stands for all that begin with it.
+fn known(kind: &str) -> Result<&str, Problem> {
+    let fits = |known: &str| known == kind || (kind.ends_with('.') && known.starts_with(kind));
+    if event_kinds().any(fits) {
+        return Ok(kind);
+    }
+    let (noun, verb) = kind.split_once('.').unwrap_or((kind, ""));
+    let verbs: Vec<_> = event_kinds()
+        .filter_map(|known| known.split_once('.'))
+        .filter_map(|(known, verb)| (known == noun).then_some(verb))
+        .collect();
+    let meant = match nearest(verb, verbs.iter().copied()) {
+        Some(verb) => Some(format!("{noun}.{verb}")),
+        None if verbs.is_empty() => nearest(kind, event_kinds()).map(str::to_owned),
+        None => None,
+    };
+    let hint = match (meant, verbs.is_empty()) {
+        (Some(meant), _) => format!("did you mean {meant}?"),
+        (None, false) => {
+            let named = verbs.iter().map(|verb| format!("{noun}.{verb}"));
+            format!("use {}; `{noun}.` stands for all of them", one_of(named))
+        }
+        (None, true) => {
+            let nouns = event_kinds().filter_map(|known| known.split('.').next());
+            let nouns: BTreeSet<_> = nouns.collect();
+            format!(
+                "a kind begins with {}",
+                one_of(nouns.iter().map(|noun| format!("`{noun}.`")))
+            )
+        }
+    };
+    Err(Problem::new("input.invalid", format!("no event is of the kind {kind:?}")).hint(hint))
 }
 
 /// Where one client stands in the feed; the events themselves stay in the database.
@@ -174,5 +210,24 @@ impl Reading {
             })
             .collect();
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known;
+
+    #[test]
+    fn an_unknown_kind_names_the_near_ones() {
+        for kind in ["merge.landed", "merge.", "rollback."] {
+            assert_eq!(known(kind).unwrap(), kind);
+        }
+        let said = |kind: &str| {
+            let problem = known(kind).unwrap_err();
+            format!("{}; {}", problem.detail, problem.hint.unwrap())
+        };
+        insta::assert_snapshot!(said("merge.lande"), @r#"no event is of the kind "merge.lande"; did you mean merge.landed?"#);
+        insta::assert_snapshot!(said("plan.x"), @r#"no event is of the kind "plan.x"; use plan.created, plan.activated, plan.completed, plan.abandoned or plan.reopened; `plan.` stands for all of them"#);
+        insta::assert_snapshot!(said("weather"), @r#"no event is of the kind "weather"; a kind begins with `approval.`, `change_item.`, `change_set.`, `merge.`, `plan.`, `repo.`, `request.`, `rollback.`, `run.` or `step.`"#);
     }
 }

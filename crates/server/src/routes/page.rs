@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use hyperion_api::list::{DEFAULT_LIMIT, MAX_LIMIT};
 use hyperion_api::{List, Problem};
+use hyperion_engine::near::one_of;
 use hyperion_engine::{Cx, Error, repo};
 use hyperion_model::request::Request;
 use hyperion_model::{RequestId, Time};
@@ -60,18 +61,16 @@ impl ListQuery {
                 .iter()
                 .find(|known| **known == status)
                 .ok_or_else(|| {
-                    let detail = format!(
-                        "there is no status {status:?}; there is: {}",
-                        known.join(", ")
-                    );
-                    Problem::new("input.invalid", detail)
+                    let detail = format!("{status:?} is not a status here");
+                    let known = one_of(known.iter().map(ToString::to_string));
+                    Problem::new("input.invalid", detail).hint(format!("use {known}"))
                 })?;
             filter = filter.status(found);
         }
         filter.since = self.since.as_deref().map(time).transpose()?;
         if let Some(cursor) = &self.cursor {
             let cursor = cursor.parse::<Cursor>().map_err(|_| {
-                Problem::new("input.invalid", "the cursor is not one that a list gave")
+                Problem::new("input.invalid", "the cursor is not one that a list returned; leave it out to begin at the start")
             })?;
             filter = filter.after(cursor);
         }

@@ -122,7 +122,7 @@ async fn log(
 }
 
 fn no_output(run: &Run) -> Problem {
-    let detail = format!("run {} has no output", run.id);
+    let detail = format!("run {} has no output", run.id.short());
     Problem::new("subject.not_found", detail).hint("`hyperion run show` says what came of it")
 }
 

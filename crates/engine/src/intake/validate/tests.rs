@@ -369,5 +369,5 @@ fn an_agent_that_is_not_there_is_refused_also_as_the_usual_one() {
     assert!(filed(Some("scripted")).is_ok());
     let errors = filed(None).unwrap_err();
     assert_eq!(errors.listed()[0].pointer, "/agent");
-    insta::assert_snapshot!(errors.listed()[0].detail, @r#"no agent is called "ghost" (the setting `agent.default`, or HYPERION_AGENT, names it); there is: scripted"#);
+    insta::assert_snapshot!(errors.listed()[0].detail, @r#"no agent is called "ghost" (the setting `agent.default`, or HYPERION_AGENT, names it); use scripted"#);
 }

@@ -79,10 +79,10 @@ fn a_change_that_does_not_fit() {
     error: ~/request.json: /tasks/0/changes/0/path: the base has no file src/none.rs; check the path (line 8)
 
     ## nothing changes: exit 2
-    error: ~/request.json: /tasks/0/changes/0: src/retry.rs is like that already: leave the change out (line 6)
+    error: ~/request.json: /tasks/0/changes/0: src/retry.rs is already as the change would make it: leave the change out (line 6)
 
     ## the mode it has: exit 2
-    error: ~/request.json: /tasks/0/changes/0: run.sh is like that already: leave the change out (line 6)
+    error: ~/request.json: /tasks/0/changes/0: run.sh is already as the change would make it: leave the change out (line 6)
 
     ## no mode: exit 2
     error: ~/request.json: /tasks/0/changes/0/mode: "0777" is not a mode; write "100644", "100755" or "120000" (line 7)
@@ -113,13 +113,13 @@ fn a_change_that_does_not_fit() {
 
     ## wrong base_hash: exit 3
     error: ~/request.json: /tasks/0/changes/0/base_hash: the base has sha256:f2167daa0947469b38f7af4e64070aabadd2cbf34aecd9bf9c276f0bca371f49, not sha256:0000000000000000000000000000000000000000000000000000000000000000: the file changed since (line 7)
-    hint: make the change anew on the branch's tip, or name in `base` the commit it was made on
+    hint: make the change again on the branch's tip, or name in `base` the commit it was made on
 
     ## no hash: exit 2
     error: ~/request.json: /tasks/0/changes/0/base_hash: "sha256:12" is not a digest; write `sha256:` and 64 hexadecimal digits (line 7)
 
     ## a path twice: exit 2
-    error: ~/request.json: /tasks/0/changes/1/path: "src/retry.rs" is changed by change 0 already: make one change of both (line 13)
+    error: ~/request.json: /tasks/0/changes/1/path: "src/retry.rs" is already changed by change 0: make one change of both (line 13)
 
     ## tasks before it contradict each other: exit 2
     error: ~/request.json: /tasks/2/depends_on: the tasks it depends on contradict each other in a; let one of them depend on the other (line 40)

@@ -88,7 +88,7 @@ fn a_request_that_contradicts_itself() {
     error: ~/request.json: /description: has 70000 bytes; at most 65536: shorten it, or put it into a file of the repository (line 2)
 
     ## unknown agent: exit 2
-    error: ~/request.json: /agent: no agent is called "gpt-7"; there is: scripted (line 2)
+    error: ~/request.json: /agent: no agent is called "gpt-7"; use scripted (line 2)
 
     ## an empty key: exit 2
     error: ~/request.json: /idempotency_key: has 0 characters; give 1 to 1000, or leave it out (line 2)
@@ -103,7 +103,7 @@ fn a_request_that_contradicts_itself() {
     error: ~/request.json: /tasks/0/id: "T 1" has the character ' '; a name has letters, digits, `.`, `_`, `-`, `/`, `:`, `@` and `+`, and starts with a letter or digit (line 5)
 
     ## an unknown dependency: exit 2
-    error: ~/request.json: /tasks/0/depends_on/0: there is no task "T9"; there is: no other task (line 6)
+    error: ~/request.json: /tasks/0/depends_on/0: there is no task "T9", and no other task to depend on; take it out (line 6)
 
     ## a dependency on itself: exit 2
     error: ~/request.json: /tasks/0/depends_on/0: a task cannot depend on itself; take it out (line 6)
@@ -182,9 +182,9 @@ fn everything_at_once() {
     insta::assert_snapshot!(table.end(), @r#"
     ## one request: exit 2
     error: ~/request.json: 12 things are wrong; nothing was filed
-      line 2, /agent: no agent is called "nobody"; there is: scripted
+      line 2, /agent: no agent is called "nobody"; use scripted
       line 10, /tasks/0/changes/0/path: "README.md" lies outside what task T1 owns: src/**; add it to `owns`, or give it to the task that owns it
-      line 14, /tasks/0/depends_on/0: there is no task "T9"; there is: T2, T3, T4, T5, T6, T8
+      line 14, /tasks/0/depends_on/0: there is no task "T9"; the others are T2, T3, T4, T5, T6, T8
       line 30, /tasks/1/depends_on: tasks depend on each other in a circle: T2 → T3 → T2; take one of these out
       line 41, /tasks/2/changes/0/path: the path "../b" has a `..`, `.` or empty part; write it without
       line 71, /tasks/4/owns: "docs/guide.md" overlaps "docs/*" of task T4: give each path to one task, or let T5 depend on T4

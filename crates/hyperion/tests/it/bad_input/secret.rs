@@ -82,7 +82,7 @@ fn a_secret_shows_nowhere() {
     error: ~/request.json: /tasks/0/owns/0: holds what looks like a secret, and names are kept and shown: choose another name; if the secret is real, revoke it (line 7)
 
     ## in a field that is none: exit 2
-    error: ~/request.json: /agent: no agent is called "[redacted:github-token]"; there is: scripted (line 2)
+    error: ~/request.json: /agent: no agent is called "[redacted:github-token]"; use scripted (line 2)
 
     ## in a title that is none: exit 2
     error: ~/request.json: /title: has the control character '\n'; write one plain line (line 3)
@@ -232,7 +232,7 @@ fn a_secret_that_a_check_prints_shows_nowhere() {
     let sick = world.run(&["doctor", "--secrets"]).code(1);
     let sick = lines(&sick);
     assert!(
-        sick[0].starts_with("✗ error secrets note, byte 262138:"),
+        sick[0].starts_with("✗ problem secrets note, byte 262138:"),
         "{sick:?}"
     );
 }
