@@ -27,7 +27,7 @@ static SEEN: [AtomicBool; Point::ALL.len()] = [const { AtomicBool::new(false) };
 static WAITED: [AtomicBool; Point::ALL.len()] =
     [const { AtomicBool::new(false) }; Point::ALL.len()];
 
-/// How often it is looked whether the file is gone that a test holds a thread with.
+/// Poll interval while a test holds a thread at a point, until it removes the file.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 pub(crate) fn check() -> Result<(), String> {

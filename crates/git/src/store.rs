@@ -53,7 +53,7 @@ pub struct RepoStore {
     drafts: AtomicU64,
     pub(crate) reader: Helper,
     pub(crate) merger: Merger,
-    /// Held while a ref of our own is written: a lock of git's that is there then has nobody behind it.
+    /// Held while a ref of our own is written. While this is held, any lock file of git is stale.
     own_refs: Mutex<()>,
     pub(crate) trees: Mutex<KnownTrees>,
 }

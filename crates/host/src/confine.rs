@@ -1,8 +1,8 @@
 //! The marks that a process inside a run carries.
 //!
-//! "No new privileges" is inherited by everything that a run starts, and can never be taken off. Where a machine puts it on
-//! everything it tells nothing; the variable that names the run is left then, which a process can take off itself, but not its
-//! ancestors.
+//! "No new privileges" is inherited by everything that a run starts, and can never be taken off. A machine may
+//! put it on every process; then it tells nothing, and only the variable that names the run is left. A process can remove that
+//! variable from itself, but not from its ancestors.
 
 use std::fs;
 use std::io;

@@ -24,7 +24,7 @@ pub struct HomeLock {
 }
 
 impl HomeLock {
-    /// Where the lock file is; under another file of this name others may hold a lock of their own.
+    /// Where the lock file is. If the file is replaced, another process can lock the new one.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -40,7 +40,7 @@ impl HomeLock {
 /// The right to find content where it is, or to take it away; dropping it, or dying, gives it back.
 #[derive(Debug)]
 pub struct ContentHold {
-    // Held by the kernel for as long as this descriptor is open: no holder that died is waited for.
+    // The kernel holds the lock as long as this descriptor is open, so a dead holder never blocks anybody.
     _file: File,
 }
 
@@ -219,7 +219,7 @@ impl Home {
         let socket = self.locations.socket();
         let runtime = &self.locations.runtime;
         if !socket.starts_with(self.path()) {
-            // In a folder open to everybody a link there may be somebody else's idea.
+            // In a folder that everybody can write to, somebody else may have put a link there.
             if fs::symlink_metadata(runtime).is_ok_and(|metadata| metadata.is_symlink()) {
                 return Err(HomeError::NotAFolder {
                     path: runtime.clone(),
@@ -248,7 +248,7 @@ impl Home {
                         source,
                     });
                 }
-                // Deleted or replaced between opening and locking it: what is there now is the lock.
+                // The file was deleted or replaced between opening and locking it: the one that is there now is the lock.
                 (Ok(_), _) => {}
             }
         }
@@ -280,7 +280,7 @@ impl Home {
             }
             Err(TryLockError::Error(source)) => return Err(io_error(source)),
         }
-        // For people who look; a full disk must not keep an engine from starting.
+        // Only for people who read the file, so a full disk must not keep the engine from starting.
         let _ = file
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
@@ -331,7 +331,7 @@ impl Home {
             source,
         })?;
         for folder in path.ancestors().skip(1) {
-            // One that we may not even read, or that cannot be synced (a pseudo file system), we did not make.
+            // A folder that we may not read, or that cannot be synced (a pseudo file system), is not one that we made.
             let _ = fsync_dir(folder);
         }
         Ok(())

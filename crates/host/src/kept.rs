@@ -24,7 +24,7 @@ pub struct KeepLimits {
 /// How the two outputs of a process are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Streams {
-    /// As one, in the order in which they were written: for people's eyes.
+    /// Both outputs together, in the order in which they were written, for people to read.
     Together,
     /// Each by itself: one of them is for a machine.
     Apart,
@@ -50,7 +50,7 @@ impl Kept {
     /// Gives what was kept, in one piece; where something was dropped, half a line before and after it as well.
     pub fn joined(mut self) -> Vec<u8> {
         if self.dropped > 0 {
-            // Half a line says less than none, and half a secret is not known for one.
+            // Half a line is worse than none: half a secret would not be recognised and masked.
             let end = self.head.iter().rposition(|byte| *byte == b'\n');
             self.head.truncate(end.map_or(0, |at| at + 1));
             let start = self.tail.iter().position(|byte| *byte == b'\n');

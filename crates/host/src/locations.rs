@@ -71,7 +71,7 @@ impl Locations {
         let home = without_dots(&home);
         let cache = absolute(xdg_cache_home.as_ref())
             .or_else(|| user.map(|user| user.join(".cache")))
-            // Without a user's folder the home has no better neighbour than itself.
+            // Without a user's cache folder, the cache is placed in the home.
             .map_or_else(
                 || home.join("cache"),
                 |cache| cache.join("hyperion").join(short_name(&home)),

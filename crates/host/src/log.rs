@@ -57,7 +57,7 @@ pub fn run_logged(
         Watched::adopt(launch, child, feed)?.with_merged_output(launch, OwnedFd::from(reader))?;
     match ProcessMark::of(watched.pid()) {
         Ok(Some(mark)) => on_started(&mark),
-        // Not reaped yet, so it must be there; without its mark nobody could end it after a crash.
+        // The process is not reaped yet, so it must exist. Without its mark nobody could end it after a crash.
         Ok(None) => return Err(launch.watch_error(std::io::ErrorKind::NotFound.into())),
         Err(source) => return Err(launch.watch_error(source)),
     }

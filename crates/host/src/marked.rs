@@ -124,7 +124,7 @@ fn marked(name: &str, values: &[String]) -> io::Result<Look> {
         let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
             continue;
         };
-        // Looked at once more: the number may have been another's by the time of the handle.
+        // Look again: the pid may have been given to another process before the handle was taken.
         match has_one(&of, &wanted) {
             Has::One => look.found.push(Marked { pid, handle }),
             Has::None => {}
@@ -174,7 +174,7 @@ fn environment_bytes(stat: &str) -> Option<u64> {
     // The program's name may hold anything; the fields after it hold neither spaces nor brackets. The first of them is field 3.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace().skip(27 - 3);
-    // The end of the code is told last: before, an environment on its way looks like an empty one.
+    // The kernel sets the end of the code last: before that, an environment that is not yet set up looks like an empty one.
     let end_of_code: u64 = fields.next()?.parse().ok()?;
     let mut fields = fields.skip(50 - 28);
     let start: u64 = fields.next()?.parse().ok()?;

@@ -146,7 +146,10 @@ impl ServerHandler for Server {
         let name = request.name.as_ref();
         if !self.tools.iter().any(|tool| tool.name == name) {
             let names: Vec<_> = self.tools.iter().map(|tool| tool.name.as_ref()).collect();
-            let message = format!("there is no tool {name:?}; there is: {}", names.join(", "));
+            let message = format!(
+                "there is no tool {name:?}; the tools are {}",
+                names.join(", ")
+            );
             return Err(ErrorData::invalid_params(message, None));
         }
         let parameters = request.arguments.map_or_else(|| json!({}), Value::Object);

@@ -139,7 +139,7 @@ pub fn assess(facts: &ChangeFacts, rules: &Rules, redactor: &Redactor) -> Assess
     let mut level = base;
     let mut reasons = Vec::new();
     for risk in &risks {
-        // What guards the repository is nobody's to change unseen, in whatever direction.
+        // A change to what guards the repository always asks, whether it tightens or loosens.
         let raised = if facts.is_rollback && risk.kind != RiskKind::ProtectedPath {
             Level::Auto
         } else {
@@ -152,7 +152,7 @@ pub fn assess(facts: &ChangeFacts, rules: &Rules, redactor: &Redactor) -> Assess
         level = level.max(raised);
     }
     match why {
-        // What passes by itself is no reason where something else refuses it.
+        // When something refuses the change, leave out the reasons for which it would have passed.
         Some(_) if base == Level::Auto && !blockers.is_empty() => {}
         // What weighs most is read first.
         Some(why) if level > base => reasons.push(why),
@@ -218,8 +218,8 @@ fn place(path: &RepoPath, rules: &Rules, risks: &mut Risks) {
     }
 }
 
-/// Gives the level that the change calls for by itself, and why; no reason where only a risk
-/// keeps it from passing, because the risk says it better.
+/// Gives the level that the change calls for by itself, and why. When only a risk keeps it
+/// from passing there is no reason here, because the risk is one.
 fn baseline(facts: &ChangeFacts, rules: &Rules, risks: &[Risk]) -> (Level, Option<String>) {
     let asked = |why: String| {
         let asks = asks(Level::TeamLead);

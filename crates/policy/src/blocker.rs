@@ -204,7 +204,7 @@ fn modes(item: &ItemFacts, rules: &Rules, blockers: &mut Vec<Blocker>, risks: &m
 
 fn link(item: &ItemFacts, rules: &Rules, blockers: &mut Vec<Blocker>, risks: &mut Risks) {
     let [target] = item.added.as_slice() else {
-        // Moved, or not readable: where it leads now cannot be told from the change.
+        // A link that was moved, or cannot be read: the change does not say where it leads now.
         let says = "moves or makes a link whose target cannot be read from the change";
         risks.add(RiskKind::Security, Severity::Medium, says, &item.path);
         return;
@@ -252,7 +252,7 @@ fn resolve(path: &str, target: &str) -> Option<String> {
             part => parts.push(part),
         }
     }
-    // A link to the repository's own top is a loop for every tool that walks it.
+    // A link to the top of the repository is a loop for every tool that walks the tree.
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
@@ -284,7 +284,7 @@ fn secrets(
         .and_then(|_| disguised(removed.join("\n").as_bytes()))
         .unwrap_or_default();
     let was_there = |secret: &str| {
-        // A secret that spans lines, or an empty one, is never taken for one that was there.
+        // A secret of several lines, or an empty one, always counts as new.
         !secret.is_empty()
             && (removed.iter().any(|line| line.contains(secret))
                 || plain_removed.lines().any(|line| line.contains(secret)))
@@ -390,7 +390,7 @@ fn sizes(facts: &ChangeFacts, rules: &Rules, blockers: &mut Vec<Blocker>) {
     }
 }
 
-/// Names of files that package managers write whole, and that nobody can split.
+/// Lock files: package managers write them as a whole, and nobody can split them.
 const LOCK_FILES: &[&str] = &[
     "Cargo.lock",
     "package-lock.json",

@@ -13,7 +13,7 @@ use crate::rules::Rules;
 /// Judges a commit that somebody wants to make on a branch of their own: whatever would be refused when it lands is
 /// refused here already, and so is a message that may not stand in a history.
 ///
-/// What a landing would ask is not asked here: a branch of one's own is no landing.
+/// Nobody is asked for approval here: that happens when the branch lands.
 pub fn judge_commit(
     message: &str,
     facts: &ChangeFacts,

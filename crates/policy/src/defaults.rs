@@ -178,7 +178,7 @@ pub const SECURITY: &[&str] = &[
     "!**/translations/**",
 ];
 
-/// Places outside of every root by which one gets at something else: no rule about the thing itself would see it.
+/// Places outside of every root through which something else can be reached, so that no rule about that thing would apply.
 pub const AROUND: &[&str] = &[
     "/proc/*/environ",
     "/proc/*/root",
@@ -245,7 +245,7 @@ pub const HOME_SECRETS: &[&str] = &[
     ".hyperion",
 ];
 
-/// Places of the machine that hold no secret and that tools look at all day.
+/// Places of the machine that hold no secrets and that tools read all the time.
 pub const READABLE: &[&str] = &[
     "/usr/include",
     "/usr/share",

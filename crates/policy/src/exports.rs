@@ -56,7 +56,7 @@ pub(crate) fn read(items: &[ItemFacts], rules: &Rules, risks: &mut Risks) {
                 .map(|export| (&item.path, export)),
         );
     }
-    // Equal lines on both sides are moves inside the change: taken off both lists first.
+    // Lines that are equal on both sides were only moved, so both are left out first.
     let mut counts: BTreeMap<Export, usize> = BTreeMap::new();
     for (_, export) in &added {
         *counts.entry(export.clone()).or_default() += 1;
@@ -285,7 +285,7 @@ fn python_parameter(parameter: &str) -> String {
         .next()
         .unwrap_or(parameter)
         .trim();
-    // `:` and `=` may stand in a default, but then behind a `=` all the same.
+    // A default may contain `:` and `=`, but only after the `=` that begins it.
     let mark = if parameter.contains('=') { "=" } else { "" };
     format!("{name}{mark}")
 }
@@ -304,7 +304,7 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     parts.filter(|part| !part.trim().is_empty())
 }
 
-/// Takes away blanks that part no words, and the comma before a closing bracket.
+/// Removes spaces that do not separate words, and the comma before a closing bracket.
 fn compact(text: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut compact = String::with_capacity(text.len());

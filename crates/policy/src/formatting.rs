@@ -1,4 +1,4 @@
-//! Tells whether a change is only formatting, without believing that white space never matters.
+//! Tells whether a change is only formatting. White space is not ignored blindly: in some places it matters.
 
 use hyperion_model::facts::{ItemFacts, Operation};
 

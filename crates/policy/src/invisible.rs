@@ -41,7 +41,7 @@ const fn fills(c: char) -> bool {
     )
 }
 
-/// What one such character says alone: nothing that text of some language would need.
+/// Characters of which a single one is suspicious, because no language needs it in its text.
 pub(crate) const fn hides_alone(c: char) -> bool {
     steers(c)
         || fills(c)
@@ -87,7 +87,7 @@ fn hides(line: &str) -> bool {
     }
     let mut before = ' ';
     for c in line.chars() {
-        // An emoji is made of several: its colour is chosen, then the next one joined to it.
+        // An emoji can consist of several characters: a colour after the first one, and joiners between them.
         let is_emoji = before == '\u{fe0f}' && c == '\u{200d}';
         let is_blank = |c: char| c.is_whitespace();
         let in_a_row = is_invisible(c) && is_invisible(before) && !is_blank(c) && !is_blank(before);
@@ -153,7 +153,7 @@ fn has_lookalike(line: &str) -> bool {
             .any(passes_for_latin)
 }
 
-/// A part that mixes both, or a whole name of Latin parts and of one that only looks so.
+/// Either one part mixes both scripts, or some parts are Latin and another one only looks Latin.
 fn passes_for_latin(name: &str) -> bool {
     let has = |part: &str, wanted: Script| part.chars().any(|c| script(c) == wanted);
     let parts = || name.split('_');

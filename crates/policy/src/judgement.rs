@@ -22,7 +22,7 @@ pub struct Reason {
 pub struct Judgement {
     /// Whether it may go ahead, and who has to agree.
     pub decision: Decision,
-    /// Why, what weighs most first; empty where nothing speaks against it.
+    /// The reasons, the weightiest first; empty if nothing speaks against it.
     pub reasons: Vec<Reason>,
     /// What a person can grant for a run instead of agreeing each time; none where nobody may.
     pub shape: Option<Shape>,
@@ -62,7 +62,7 @@ impl Judgement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) weight: Weight,
-    /// How deep inside of other commands the command stands that it is about: a rule is about one command alone.
+    /// How deeply the command is nested inside other commands: a rule is about one command only.
     pub(crate) depth: usize,
     pub(crate) reason: Reason,
 }
@@ -72,7 +72,7 @@ pub(crate) struct Finding {
 pub(crate) enum Weight {
     /// What it does is known, and somebody of this level may agree, once or for a run.
     Ask(Level),
-    /// What it does is not known before it runs: it is agreed to by itself, never by a shape or a rule.
+    /// What it does is not known before it runs, so each time a person agrees to this very command, never to a shape or by a rule.
     Unclear(Level),
     /// Nobody may agree.
     Deny,

@@ -22,7 +22,7 @@ const MAX_NAMES: usize = 4096;
 
 /// Refuses the links that lead astray in `after` and did not in `before`.
 ///
-/// What led astray before, from the same place to the same target by the same way, is nothing that this change does.
+/// A link that led out before, from the same place to the same target by the same way, is not this change's doing.
 pub fn astray(before: &Links, after: &Links, rules: &Rules) -> Vec<Blocker> {
     if before.len().max(after.len()) > MAX_LINKS {
         return vec![Blocker {

@@ -131,7 +131,7 @@ fn is_trailer(line: &str) -> bool {
     head.is_some_and(|head| head.eq_ignore_ascii_case(TRAILER_PREFIX))
 }
 
-/// What steers a terminal or the reading direction, ends a line unseen, or is not seen at all.
+/// Characters that control a terminal or the reading direction, end a line invisibly, or are invisible.
 fn is_control(c: char) -> bool {
     (c.is_control() && c != '\t')
         || hides_alone(c)

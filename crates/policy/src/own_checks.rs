@@ -8,7 +8,7 @@ use crate::command::judge_argv;
 use crate::place::Place;
 use crate::rules::Rules;
 
-/// Where a check runs, as far as its paths are judged: a folder with nothing around it that it may touch.
+/// The folder that a check is judged to run in; it may touch nothing outside of it.
 const LANE: &str = "/lane";
 
 impl Assessment {

@@ -77,7 +77,7 @@ pub fn judge_path(path: &str, access: Access, rules: &Rules, place: &Place) -> P
     };
     let findings = match access {
         Access::Write => written(relative, rules),
-        // Its settings hold addresses with tokens in them, its objects hold what no work tree shows.
+        // Git's settings can hold addresses with tokens in them, and its objects hold what is in no work tree.
         Access::Read => in_git(relative),
     };
     let findings = findings.into_iter().collect();

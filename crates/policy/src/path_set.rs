@@ -27,7 +27,7 @@ pub enum Anchor {
 pub enum Case {
     /// They differ, as in git.
     Exact,
-    /// They are the same, and so are other spellings that some file system takes for the same name.
+    /// Upper and lower case are the same, and so are other spellings that some file system takes for the same name.
     Folded,
 }
 
@@ -201,7 +201,7 @@ pub(crate) fn folded_spelling(name: &str) -> String {
 
 /// Tells whether simple patterns cover an absolute or relative path: `*` is one part, or the rest of one.
 ///
-/// Unlike a [`PathSet`] these are ours, few, and never wrong.
+/// Unlike a [`PathSet`] they are written in this program: few, and always valid.
 pub(crate) fn matches_any(patterns: &[&str], path: &str) -> bool {
     let path = folded_spelling(path);
     patterns.iter().any(|pattern| {

@@ -9,7 +9,7 @@ pub enum PlaceError {
     /// No root was named.
     #[error("judge a path or command: no root was named; name the folder that it may touch")]
     NoRoot,
-    /// A path that does not start at the top, or that hides what it is.
+    /// A path that is not absolute, or has characters that hide what it is.
     #[error(
         "judge a path or command: {0:?} is not a plain absolute path; write it from `/` on, without odd letters"
     )]

@@ -197,7 +197,7 @@ impl Rules {
                 ),
             });
         }
-        // Last: what a repository says counts on top of what the machine lifted.
+        // At the end, so that the repository's rules also apply to what a rule of the machine allows.
         source.commands.extend(commands.iter().cloned());
         let auto = &mut source.auto_approve;
         match enabled {
@@ -225,7 +225,7 @@ impl Rules {
             allow_sources.push(allow.clone());
         }
         let rules = Self::build(source, allow_sources)?;
-        // The machine's examples held without the repository's rules, and need not with them.
+        // The machine's examples were tried without the repository's rules; with them they may fail.
         crate::command::check_rules(&rules, self.source.commands.len())?;
         Ok(rules)
     }

@@ -82,7 +82,7 @@ pub(crate) fn runs_text(language: Language, line: &str) -> bool {
         Language::Ruby => calls(&["eval", "exec", "system", "Marshal.load", "YAML.unsafe_load"]),
         Language::C => calls(&["system", "popen"]),
         Language::Public => calls(&["Runtime.getRuntime().exec", "new ObjectInputStream"]),
-        // In two pieces, so that nobody takes this for a start of a process.
+        // In two pieces, so that the search for started processes does not find it here.
         Language::Rust => calls_with_shell(line, &[concat!("Command", "::new(")]),
         Language::Go => calls_with_shell(line, &["exec.Command(", "exec.CommandContext("]),
         Language::Shell => is_eval_command(line),
@@ -240,7 +240,7 @@ mod tests {
         );
     }
 
-    // Each stood in a commit of somebody who would not have understood the question.
+    // Each is from a real commit, for which asking would have been wrong.
     #[test]
     fn what_only_looks_like_running_text_is_left_alone() {
         lines(

@@ -77,7 +77,7 @@ struct Line {
     lower: String,
 }
 
-/// Tells whether code is only tried out: nobody runs it where anything is at stake.
+/// Tells whether code is an example or a benchmark, which never runs in production.
 fn is_tried_out(path: &str) -> bool {
     let mut folders = path.split('/').rev().skip(1);
     folders.any(|folder| matches!(folder, "benches" | "bench" | "benchmarks" | "examples"))
@@ -219,7 +219,7 @@ fn deletes_all_rows(language: Language, line: &Line) -> bool {
     })
 }
 
-/// Finds what deletes a folder that is not certainly one of those that are made anew.
+/// Finds what deletes a folder that may not be a temporary or a build folder.
 fn deletes_folders(line: &str) -> bool {
     let recursive = line.contains("rmsync(") && line.contains("recursive");
     recursive

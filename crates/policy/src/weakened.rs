@@ -144,7 +144,7 @@ const SWITCHED_OFF: &[&str] = &[
     "if (0) {",
 ];
 
-/// What a whole change adds to tests: they may move from file to file.
+/// What the whole change adds to tests, because tests may move from file to file.
 struct Added {
     names: BTreeSet<String>,
     /// How often each assertion is added.
@@ -346,7 +346,7 @@ fn test_name(line: &str) -> Option<String> {
     Some(name.chars().take(80).collect())
 }
 
-/// Tells whether a line checks something; outside test files only what nothing else is.
+/// Tells whether a line is an assertion; outside test files only unmistakable ones count.
 fn is_assertion(line: &str, is_test: bool) -> bool {
     let words = if is_test {
         ASSERTIONS

@@ -37,7 +37,7 @@ pub(crate) const UNIT: [Noun; 6] = [
 /// their time as dead letters, where they can be seen.
 const WAITS_FOR_A_PERSON: &str = "('dead', 'failed', 'quarantined')";
 
-/// After how many rows one transaction has moved enough: others want to write, too.
+/// How many rows one transaction moves at most, so that others can write in between.
 const STEP_ROWS: u64 = 500;
 
 /// How many requests are looked at before the writer is asked to move them.
@@ -72,7 +72,7 @@ impl Store {
         let mut archived = Archived::default();
         let mut place = (i64::MIN, 0);
         loop {
-            // Found by a reader, so that the writer is not kept from its work by the search.
+            // A reader searches, so that the search does not block the writer.
             let mut found = self
                 .read(|conn| candidates(conn, before_ms, place))
                 .map_err(store_error)?;
@@ -316,7 +316,7 @@ fn move_references(
                 let_go::set_aside(conn, keys, noun, id, digest, None)?;
             }
         }
-        // What was let go of may be gone by now, and is not wanted again.
+        // Content that was let go of may be purged by now, so it is not referred to again.
         Way::Out => {
             for name in row.kept.iter().flat_map(|digest| keys.blob_names(digest)) {
                 let gone = conn

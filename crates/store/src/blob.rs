@@ -41,7 +41,7 @@ pub enum BlobState {
     Purged,
     /// It was never there, or nothing referred to it and it went.
     Missing,
-    /// It is not there under the keys that are here; it may be under one that is not.
+    /// No key that is here finds it; one that is missing might.
     Unknown,
 }
 
@@ -171,7 +171,7 @@ impl SealedBlob {
                 body,
             ])?;
         if inserted == 0 {
-            // The same content again, perhaps after a while: it is young once more.
+            // The same content was stored again: its age starts over.
             conn.prepare_cached(
                 "UPDATE blob SET created_ms = ?2, purge_after_ms = NULL
                  WHERE name = ?1 AND (created_ms < ?2 OR purge_after_ms IS NOT NULL)",
@@ -239,7 +239,7 @@ fn write_file(folder: &Path, name: &[u8; 32], sealed: &[u8]) -> Result<SealedFil
     builder.recursive(true).mode(0o700);
     let made_shelf = !shelf.is_dir();
     builder.create(&shelf)?;
-    // The name is this blob's alone, so it needs no temporary one: nobody looks at it before its row.
+    // The file name is unique to this blob, so no temporary name is needed: nobody reads the file before its row exists.
     let file = SealedFile {
         relative,
         whole,
@@ -372,7 +372,7 @@ pub(crate) fn read(
     let plain = key
         .decrypt(digest, &sealed)
         .ok_or_else(|| damaged(&format!("{lies} was changed on the disk")))?;
-    // The cipher binds it to the digest already; this is the promise itself.
+    // The cipher already binds it to the digest; this checks it directly.
     if Digest::of(&plain) != *digest {
         return Err(damaged("it has another digest"));
     }

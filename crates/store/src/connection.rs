@@ -39,7 +39,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(WRITER_BUSY)?;
     settle(&conn)?;
-    // If this turns out to be another's log, or damage, the database has to stay as it is.
+    // If this log turns out to be foreign or damaged, the database must not have been changed.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(conn)
 }

@@ -115,14 +115,14 @@ impl OpenError {
                 path.display()
             ),
             OpenError::NewerSchema { .. } => {
-                "use the newer Hyperion again; a migration is not taken back, but a copy from before it lies beside the database".to_owned()
+                "use the newer Hyperion again; a migration cannot be undone, but a copy from before it lies beside the database".to_owned()
             }
             OpenError::NeedsMigration { .. } => {
                 "run `hyperion up` (or any command that changes something) once: it migrates the database, after copying it".to_owned()
             }
             OpenError::NotOurs { .. } => "point HYPERION_HOME at another folder; this file is left as it is".to_owned(),
             OpenError::Gone { .. } => {
-                "restore the database from the latest backup; to begin anew instead, move the whole home away".to_owned()
+                "restore the database from the latest backup; to start with an empty home instead, move this one away".to_owned()
             }
             OpenError::KeyMissing { path, .. } => format!(
                 "put the key back at {}, or mount what it is on; to go on without it, unset HYPERION_KEY_FILE: Hyperion then makes a new one in the home, and says what can no longer be read",
@@ -276,12 +276,12 @@ impl StoreError {
     /// Says what to do next.
     pub const fn hint(&self) -> &'static str {
         match self {
-            StoreError::Refused { .. } => "look at its state again and decide anew",
+            StoreError::Refused { .. } => "look at its state again, then decide again",
             StoreError::Corrupt { .. } => {
                 "this is a defect of Hyperion's: please report it with the output of `hyperion audit verify`"
             }
             StoreError::Quarantined { .. } => {
-                "`hyperion doctor` lists what was set aside; its events are whole, and the row can be written anew from them"
+                "`hyperion doctor` lists the damaged rows, and `hyperion doctor --fix` rebuilds them from their events"
             }
             StoreError::Secret { .. } => {
                 "take the secret out of the name; revoke it, if it was ever shared"
@@ -396,7 +396,7 @@ impl ReadError {
     pub const fn hint(&self) -> &'static str {
         match self {
             ReadError::Quarantined { .. } => {
-                "`hyperion doctor` lists what was set aside; its events are whole, and the row can be written anew from them"
+                "`hyperion doctor` lists the damaged rows, and `hyperion doctor --fix` rebuilds them from their events"
             }
             ReadError::DamagedBlob { .. } => {
                 "restore the content from a backup; everything else goes on"

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 #[derive(Debug, Default)]
 pub(crate) struct Footing {
     files: Mutex<Vec<Stood>>,
-    /// The first that was found gone: from then on nothing is promised any more, whatever comes back.
+    /// The first file that was found missing: from then on no commit is confirmed, even if the file reappears.
     gone: OnceLock<PathBuf>,
 }
 

@@ -22,7 +22,7 @@ use crate::shipment::{KeptAnswer, Seal, SealedContent, Shipment};
 use crate::store::{Notice, StoreConfig, settle_key};
 use crate::writer::Writer;
 
-/// How far fences jump: whoever still holds one of before is told apart from whoever gets one now.
+/// How far fences jump, so that no lease from before the restore has the fence of one given after it.
 const FENCE_JUMP: u64 = 1 << 32;
 
 /// A database that is being brought to a later moment.

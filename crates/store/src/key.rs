@@ -294,7 +294,7 @@ impl FreshKey {
             hex.zeroize();
         }
         text.push('\n');
-        // Whole or not at all: a torn key file would lock its owner out.
+        // Written atomically: half a key file would lock its owner out.
         let fresh = path.with_extension("new");
         let write = || -> io::Result<()> {
             let mut file = fs::OpenOptions::new()

@@ -68,7 +68,7 @@ pub(crate) fn damage(path: &Path) -> io::Result<Option<String>> {
     }))
 }
 
-/// Tells whether the log was begun anew since its header was read.
+/// Tells whether the log was started over since its header was read.
 fn begun_anew(path: &Path, header: &[u8; HEADER_BYTES]) -> io::Result<bool> {
     let mut now = [0; HEADER_BYTES];
     Ok(!fill(&mut File::open(path)?, &mut now)? || now != *header)

@@ -252,14 +252,14 @@ fn back_up(conn: &Connection, path: &Path, version: u32) -> Result<PathBuf, Open
         Ok(())
     });
     if copied.is_err() {
-        // Half a copy helps nobody, and takes the room that was missing.
+        // An incomplete copy is useless, and takes up space on a disk that may be full.
         let _ = fs::remove_file(&growing);
     }
     copied.map(|()| backup)
 }
 
 fn copy_to(conn: &Connection, growing: &Path) -> Result<(), OpenError> {
-    // One that a crash left is begun anew: nobody knows how much of it is on the disk.
+    // A copy that a crash left is started over, because nobody knows how much of it is on the disk.
     match fs::remove_file(growing) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

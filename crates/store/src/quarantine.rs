@@ -110,7 +110,7 @@ fn rebuild<M: Stored>(writer: &mut Writer, subject: Subject) -> Result<(), Store
         return remove_stranger(conn, M::NOUN, id);
     };
     archive::take_out(writer, M::NOUN, id, &found.state.row())?;
-    // Its place, too: what is left of a row whose very id was changed stands there.
+    // Also remove what is in its place: a row whose own id was damaged may be there.
     conn.execute(
         &format!("DELETE FROM \"{noun}\" WHERE id = ?1 OR created_seq = ?2"),
         params![id.as_bytes(), found.created_seq],

@@ -484,7 +484,7 @@ impl Store {
             ],
         };
         let mut tables = vec![M::NOUN.name().to_owned()];
-        // What goes on is meant before what ended long ago: lists do not even show the latter.
+        // Open rows come before archived ones, which lists do not even show.
         tables.extend(archive::has_archive(M::NOUN).then(|| format!("{}_archive", M::NOUN.name())));
         for table in tables {
             let sql = format!(
@@ -530,7 +530,7 @@ impl Store {
                     break;
                 }
                 seen += 1;
-                // A number below zero is damage, too; it still has its place in the order.
+                // A negative number is damage too, but still has a place in the order.
                 last = u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
                 match read_row::<M>(row) {
                     Ok(state) => page.rows.push(state),

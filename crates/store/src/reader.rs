@@ -82,7 +82,7 @@ impl Readers {
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool> {
-        // Nothing inside can be half-changed: a panic elsewhere leaves it whole.
+        // A panic elsewhere cannot leave the value half changed, so a poisoned lock is fine.
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -98,7 +98,7 @@ impl Drop for Lent<'_> {
         let mut pool = self.readers.lock();
         match self.conn.take().filter(Connection::is_autocommit) {
             Some(conn) => pool.free.push(conn),
-            // It was never opened, or stands inside a transaction: the next reader opens a new one.
+            // It was never opened, or is still inside a transaction: the next reader opens a new one.
             None => pool.open -= 1,
         }
         drop(pool);

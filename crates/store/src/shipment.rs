@@ -102,7 +102,7 @@ impl Store {
         from: &ShipPosition,
         shipped: &HashSet<[u8; 32]>,
     ) -> Result<Option<Shipment>, ReadError> {
-        // Not from the pool: a slow disk must not keep readers waiting.
+        // A connection of its own: with a slow disk, one from the pool would keep readers waiting.
         let conn = connection::open_reader(self.database())?;
         let tx = conn.unchecked_transaction()?;
         read(&tx, self.keys(), from, shipped)

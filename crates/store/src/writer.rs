@@ -361,7 +361,7 @@ fn panicked(panic: &(dyn Any + Send)) -> StoreError {
         .map(|said| (*said).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned());
     let detail = said.unwrap_or_else(|| "without a word".to_owned());
-    tracing::error!(%detail, "a job of the writer panicked; it is taken back");
+    tracing::error!(%detail, "a job of the writer panicked; its transaction is rolled back");
     StoreError::Panicked { detail }
 }
 

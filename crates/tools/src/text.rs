@@ -100,7 +100,7 @@ impl Text {
                             "input.invalid",
                             format!("{letter:?} cannot be written in latin1"),
                         )
-                        .hint("use only characters up to U+00FF, or write the file anew in utf-8")
+                        .hint("use only characters up to U+00FF, or write the whole file again in utf-8")
                     })?;
                     bytes.push(byte);
                 }

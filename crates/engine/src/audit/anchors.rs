@@ -1,7 +1,7 @@
 //! Landings on the branches that the log does not have: its end was lost, or an earlier state of it was restored.
 //!
-//! A chain that is cut off holds, and so does the seal on it where the database was cut as a whole (its own log, a copy of
-//! yesterday). What lies outside of it tells: every landing's commit names its request, its entry and the event that was the
+//! A truncated log still verifies, because its seal was truncated too (the database was replaced by yesterday's copy, for
+//! instance). The branch shows what is missing: every landing's commit names its request, its entry and the event that was the
 //! last one when it was merged.
 
 use hyperion_git::CommitInfo;

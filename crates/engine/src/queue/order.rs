@@ -10,8 +10,8 @@ pub const AGEING: Duration = Duration::from_secs(600);
 
 /// Gives the entry whose turn it is: the most urgent, then the oldest, among those that may go.
 ///
-/// The entries come in the order in which they entered the queue, and that is how old they are: a
-/// clock that went back makes nobody older. `landed` tells of entries outside the list whether they landed.
+/// The entries come in the order in which they entered the queue. Age is the position in that order;
+/// the clock does not affect it. `landed` tells of entries outside the list whether they landed.
 pub fn next(entries: &[Entry], now: Time, landed: impl Fn(EntryId) -> bool) -> Option<&Entry> {
     turns(entries, now, landed, 1).into_iter().next()
 }

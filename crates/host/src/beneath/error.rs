@@ -64,8 +64,8 @@ pub enum BeneathError {
         /// What it holds.
         found: Vec<u8>,
     },
-    /// Whoever was asked last did not allow it; it was left as it is.
-    #[error("{path}: it was called off")]
+    /// The caller's last check did not allow it; nothing was changed.
+    #[error("{path}: it was cancelled")]
     CalledOff {
         /// The file.
         path: String,

@@ -107,7 +107,7 @@ impl Folder {
         path: &str,
         max_bytes: u64,
     ) -> Result<Found, BeneathError> {
-        // Looked at before it is opened: opening a device may do something.
+        // Look before opening: opening a device can have an effect.
         self.require_file(name, path)?;
         // A pipe that took its place meanwhile does not hold us up.
         let flags =
@@ -197,7 +197,7 @@ impl Folder {
         }
         match rustix::fs::mkdirat(&self.0, name, Mode::from_raw_mode(0o777)) {
             Ok(()) => rustix::fs::fsync(&self.0).map_err(|errno| BeneathError::of(path, errno))?,
-            // Somebody else made something there; what it is shows when it is entered.
+            // Somebody else created something there; opening it below shows whether it is a folder.
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(BeneathError::of(path, errno)),
         }

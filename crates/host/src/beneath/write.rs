@@ -76,7 +76,7 @@ pub(super) fn write(
         Expect::Content { .. } => replace(folder, &beside, name, path, expect),
     };
     reached(Point::FilePlaced);
-    // Whatever it names now is not needed any more: the old content, or the new one that found no place.
+    // What this name holds now is no longer needed: the old content, or new content that could not be put in place.
     let cleared = match (&placed, expect) {
         (Ok(()), Expect::Absent) => Ok(()),
         _ => rustix::fs::unlinkat(folder.handle(), &beside, AtFlags::empty()),
@@ -96,7 +96,7 @@ pub(super) fn remove(
     let _turn = take_turn(folder, path)?;
     folder.require_file(name, path)?;
     look(folder, name, path, expect)?;
-    // Taken out of the way first: what was looked at may not be what is there by now.
+    // Move it away first: the file may have changed since it was looked at.
     let aside = rename_aside(folder, name, path)?;
     reached(Point::FileAside);
     if let Err(error) = look(folder, &aside, path, expect) {
@@ -148,7 +148,7 @@ fn replace(
     };
     match exchange() {
         Ok(()) => reached(Point::FileExchanged),
-        // Some file systems cannot exchange; what was looked at a moment ago has to do there.
+        // Some file systems cannot exchange two names; there, the look of a moment ago has to be enough.
         Err(Errno::INVAL | Errno::NOSYS) => {
             rustix::fs::renameat(folder.handle(), beside, folder.handle(), name)
                 .map_err(|errno| BeneathError::of(path, errno))?;

@@ -53,7 +53,7 @@ impl Redactor {
     /// Masks one hunk, given by its lines with their signs: as it is masked in the diff that it is part of.
     pub fn redact_hunk(&self, lines: &[String]) -> Vec<String> {
         let count = |sides: [char; 2]| lines.iter().filter(|line| line.starts_with(sides)).count();
-        // Without its header a hunk's lines would be read as what stands around hunks.
+        // Without a hunk header the lines would be taken for text between hunks.
         let header = format!("@@ -1,{} +1,{} @@\n", count([' ', '-']), count([' ', '+']));
         let diff = format!("{header}{}", lines.join("\n"));
         let shown = self.redact_diff(&diff).text;
@@ -132,7 +132,7 @@ fn secret_parts<'t>(rule: &str, line: &'t str) -> Vec<&'t str> {
 enum Part {
     /// It says which file is meant.
     Header,
-    /// It says which lines are meant; behind that, git gives a line of the file.
+    /// The header of a hunk: its line numbers, and after them a line of the file, which git adds.
     Hunk,
     /// Anything else outside a hunk.
     Other,

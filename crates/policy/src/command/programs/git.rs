@@ -348,7 +348,7 @@ fn push(judge: &mut Judge<'_>, call: &Call) {
     if !(forced || deletes || everything || refs.iter().any(replaces)) {
         return;
     }
-    const HINT: &str = "it would replace or remove what everybody stands on; push a branch of its own, or let a person do it";
+    const HINT: &str = "it would replace or remove commits that others build on; push to a branch of your own, or let a person do it";
     if everything || refs.is_empty() {
         let which = "a forced push has to name its branch";
         return judge.deny("git.force_push", format!("{which}: {HINT}"));
