@@ -473,7 +473,7 @@ pub(super) fn unusable(error: CloneError) -> Error {
         CloneError::Git(error) => error.into(),
         gone @ CloneError::WorkGone { .. } => {
             Problem::new("clone.gone", format!("failed to {gone}"))
-                .hint("start the server anew without `--clone`: it makes another one")
+                .hint("start the server again without `--clone`: it makes a new clone")
                 .into()
         }
         CloneError::InTheWay { branch, what } => {

@@ -68,6 +68,19 @@ impl Scene {
     }
 }
 
+// X1: a lock file may have as much as a change that lands, and other files as much as a file of it.
+#[test]
+fn a_lock_file_is_taken_whole() {
+    let scene = Scene::new(&[("a", "1")]);
+    let content = "x".repeat(600 * 1024);
+    let write = |path: &str| json!({"path": path, "content": content});
+    scene.call("writeFile", write("web/package-lock.json"));
+    assert_eq!(
+        scene.refused("writeFile", write("web/large.json")),
+        "file.too_large"
+    );
+}
+
 // T1, X7: a change is noted with both hashes, and how it went.
 #[test]
 fn a_change_is_noted_with_what_was_and_what_is() {

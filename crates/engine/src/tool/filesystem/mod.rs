@@ -13,9 +13,14 @@ use crate::Error;
 
 pub(super) fn make(oversight: &Oversight<'_>, parameters: Value) -> Result<Done, Error> {
     let (cx, session) = (oversight.cx, oversight.session);
+    let path = parameters.get("path").and_then(Value::as_str);
     let limits = Limits {
         read_bytes: cx.settings.tools.read_bytes,
-        write_bytes: cx.settings.tools.write_bytes,
+        // As much as a change that lands may write: lock files of package managers cannot be split.
+        write_bytes: match path.is_some_and(hyperion_policy::is_lock_file) {
+            true => cx.settings.sizes.max_lock_bytes as u64,
+            false => cx.settings.tools.write_bytes,
+        },
         file_bytes: cx.settings.sizes.max_file_bytes,
         ..Limits::default()
     };

@@ -70,7 +70,7 @@ pub(super) fn add(at: &At<'_>, wanted: &Add) -> Result<AddResult, Error> {
     }
     if adding.len() > ADD_MAX {
         let detail = format!(
-            "that is {} files; one call adds at most {ADD_MAX}",
+            "these are {} files; one call adds at most {ADD_MAX}",
             adding.len()
         );
         return Err(Problem::new("input.invalid", detail)
@@ -169,7 +169,7 @@ pub(super) fn commit(at: &At<'_>, wanted: &Commit) -> Result<CommitResult, Error
             .map(|reason| reason.detail.as_str())
             .collect();
         return Err(Problem::new(code, reasons.join("\n"))
-            .hint("nothing was committed: mend it, add it again (or take it back with resetFile), and commit")
+            .hint("nothing was committed: correct it, add it again (or undo it with resetFile), and commit")
             .into());
     }
     let sign = |name: String| Signature {

@@ -173,7 +173,7 @@ fn check_earlier(at: &At<'_>, branch: &RefName, own: &[Oid]) -> Result<(), Error
             | Status::Running
             | Status::AwaitingApproval => (
                 "is not settled",
-                format!("go on with another branch; or a person calls it off (`hyperion request cancel {id}`), and then push again"),
+                format!("go on with another branch; or have a person cancel it (`hyperion request cancel {id}`), and push again"),
             ),
             Status::Completed | Status::PartlyLanded => (
                 "has landed",

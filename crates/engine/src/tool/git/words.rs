@@ -114,7 +114,7 @@ pub(super) fn added(added: &AddResult) -> String {
 
 pub(super) fn committed(made: &CommitResult) -> String {
     format!(
-        "Committed {:.ID_CHARS$} on {}: {} ({} files). Push hands the branch in.",
+        "Committed {:.ID_CHARS$} on {}: {} ({} files). `push` hands the branch in.",
         made.commit, made.branch, made.subject, made.files
     )
 }

@@ -123,14 +123,14 @@ impl Drop for Turn<'_> {
 
 fn busy(why: &str) -> Problem {
     Problem::new("tool.busy", format!("nothing was run: {why}"))
-        .hint("try again when it has ended, or call it off")
+        .hint("try again when it has ended, or cancel it")
 }
 
 /// Says that a call was called off.
 pub(super) fn cancelled() -> Problem {
     Problem::new(
         "tool.cancelled",
-        "the call was called off, and what it ran was ended",
+        "the call was cancelled, and what it ran was stopped",
     )
     .hint("call again if you still want it")
 }
