@@ -193,7 +193,7 @@ impl From<Error> for Problem {
                 "repo.unusable",
                 format!("failed to read hyperion.toml: {error}"),
             )
-            .hint("mend the file on the branch that work lands on"),
+            .hint("correct the file on the branch that work lands on, and commit it"),
             Error::Read(error) => Problem::new(
                 "store.damaged",
                 format!("failed to read the store: {error}"),

@@ -18,7 +18,7 @@ const STYLES: Styles = Styles::styled()
 /// Give work to AI agents and trust what lands
 ///
 /// A request becomes a plan, a change, an approval and a landing: checked on the merged result, approved by whoever has to approve it, and one
-/// command away from being taken back.
+/// command away from being rolled back.
 #[derive(Debug, Parser)]
 #[command(name = "hyperion", version, styles = STYLES, after_long_help = after_help(), max_term_width = 100, subcommand_required = false, propagate_version = false)]
 pub(crate) struct Cli {
@@ -170,7 +170,7 @@ const OVERVIEW: &[(&str, &[(&str, &str)])] = &[
                 "hyperion demo",
                 "see the whole road on a copy of a repository",
             ),
-            ("hyperion init", "make this repository known"),
+            ("hyperion init", "register this repository"),
         ],
     ),
     (
@@ -183,7 +183,7 @@ const OVERVIEW: &[(&str, &[(&str, &str)])] = &[
             ("hyperion approval list", "what waits for you"),
             ("hyperion approval show ID", "what exactly it would do"),
             ("hyperion approval approve ID", "let it land"),
-            ("hyperion rollback ID", "take it back"),
+            ("hyperion rollback ID", "roll it back"),
         ],
     ),
     (

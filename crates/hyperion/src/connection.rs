@@ -281,7 +281,7 @@ impl Own {
             Err(displaced) => ("home.displaced", displaced.hint()),
             Ok(()) => (
                 "store.damaged",
-                "`hyperion doctor` says what is damaged, and where; what was begun is kept as it was last written",
+                "`hyperion doctor` says what is damaged, and where; unfinished work is kept as it was last written",
             ),
         };
         let problem = Problem::new(code, format!("the engine has stopped: {why}")).hint(hint);
@@ -298,7 +298,7 @@ impl Own {
             _lock,
         } = self;
         let _ = closing.send(true);
-        // Gone before the lock is, so that nobody takes a socket without an engine for one with.
+        // Remove the socket before the lock, so that no client finds a socket that nobody serves.
         socket.remove();
         if tokio::time::timeout(LAST_CALLS, &mut server).await.is_err() {
             server.abort();
@@ -314,12 +314,12 @@ pub(crate) fn refuse_confined(settings: &Settings) -> anyhow::Result<()> {
     let own = std::process::id();
     let (detail, hint) = if descends_from_run(own) {
         (
-            "this process, or one that started it, belongs to a run (HYPERION_RUN_ID is set there); such a process decides nothing",
+            "this process, or one that started it, belongs to a run (HYPERION_RUN_ID is set there); such a process may not decide or change anything",
             "run it from a shell of your own",
         )
     } else if is_confined(own) && !settings.engine.allow_confined {
         (
-            "this process carries \"no new privileges\", as everything does that a check starts; such a process decides nothing",
+            "this process carries \"no new privileges\", as everything does that a check starts; such a process may not decide or change anything",
             "run it from a shell of your own; in a container that puts this on everything, write `allow_confined = true` below `[engine]` into the home's config.toml with an editor",
         )
     } else {
@@ -403,13 +403,13 @@ fn silent_engine(locations: &Locations) -> Problem {
         Some(Err(LockError::Busy { pid: Some(pid), .. })) if is_stopped(pid) => (
             format!("the home's engine, process {pid}, is stopped and answers nothing"),
             format!(
-                "`kill -CONT {pid}` lets it go on; `kill {pid}` and then that ends it: what it answered before is kept"
+                "`kill -CONT {pid}` lets it go on; to end it, `kill {pid}` first and then `kill -CONT {pid}`: nothing that it answered is lost"
             ),
         ),
         Some(Err(LockError::Busy { pid: Some(pid), .. })) => (
             format!("the home's engine, process {pid}, takes connections and answers nothing"),
             format!(
-                "look at what process {pid} does; `kill {pid}` ends it, and what it answered before is kept"
+                "look at what process {pid} does; `kill {pid}` ends it, and nothing that it answered is lost"
             ),
         ),
         _ => (

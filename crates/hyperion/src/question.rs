@@ -78,7 +78,7 @@ pub(crate) async fn ask(session: &Session<'_>, id: &str) -> anyhow::Result<Answe
                 return decide(session, &detail.approval, "approve", Decide::default()).await;
             }
             Some(Choice::No) => {
-                let reason = output.ask("Why not (one line, may be empty): ").await;
+                let reason = output.ask("Why not? One line, or nothing: ").await;
                 let reason = reason.filter(|reason| !reason.is_empty());
                 let decide_as = Decide {
                     reason,
@@ -87,9 +87,9 @@ pub(crate) async fn ask(session: &Session<'_>, id: &str) -> anyhow::Result<Answe
                 return decide(session, &detail.approval, "reject", decide_as).await;
             }
             Some(Choice::RequestChanges) => {
-                let comment = output.ask("What should be different (one line): ").await;
+                let comment = output.ask("What should be different? One line: ").await;
                 match comment.filter(|comment| !comment.is_empty()) {
-                    None => output.say("Nothing said, nothing decided."),
+                    None => output.say("You said nothing, so nothing was decided."),
                     Some(comment) => {
                         let decide_as = Decide {
                             comment: Some(comment),

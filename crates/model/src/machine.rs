@@ -88,7 +88,7 @@ pub enum Refusal {
     #[error("this {0} exists already")]
     Exists(Noun),
     /// The move is not in the noun's table.
-    #[error("this {noun} is {status} and cannot {verb}")]
+    #[error("{}", illegal(*noun, status, verb))]
     Illegal {
         /// Of what.
         noun: Noun,
@@ -149,6 +149,15 @@ pub enum Refusal {
     /// The parts of the command do not fit together.
     #[error("{0}")]
     Inconsistent(&'static str),
+}
+
+/// Says that a move is not possible, or that it was made already.
+fn illegal(noun: Noun, status: &str, verb: &str) -> String {
+    if verb.strip_prefix("be ") == Some(status) {
+        format!("this {noun} is {status} already")
+    } else {
+        format!("this {noun} is {status} and cannot {verb}")
+    }
 }
 
 /// History that no legal sequence of commands could have written.

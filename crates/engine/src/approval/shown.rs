@@ -99,12 +99,16 @@ fn id_of(approval: &Approval) -> String {
 
 pub(super) fn find(cx: &Cx, id: ApprovalId) -> Result<Approval, Error> {
     cx.store.get::<Approval>(id)?.ok_or_else(|| {
-        Problem::new("subject.not_found", format!("there is no approval {id}")).into()
+        Problem::new(
+            "subject.not_found",
+            format!("there is no approval {}", id.short()),
+        )
+        .into()
     })
 }
 
 fn purged(id: ApprovalId) -> Error {
-    let detail = format!("the content of approval {id} was purged");
+    let detail = format!("the content of approval {} was purged", id.short());
     Problem::new("subject.not_found", detail)
         .hint("it is kept for `files.backup_retention_hours` after a change ended; what landed is read from git")
         .into()

@@ -107,7 +107,7 @@ impl Assess {
             let level = rollback::level(cx, request)?;
             assessment = assessment.at_least(
                 level,
-                "taking a landing back needs the authority of the landing",
+                "rolling a landing back takes the same authority as the landing",
             );
         }
         if request.submission.requires_approval {

@@ -23,7 +23,7 @@ pub fn decide_item(
     let known = known.ok_or_else(|| {
         Problem::new(
             "subject.not_found",
-            format!("change set {id} has no item {item}"),
+            format!("change set {} has no item {item}", id.short()),
         )
         .hint("`hyperion changes show` lists the items")
     })?;
@@ -113,7 +113,7 @@ fn commit(
     commands.extend(cancel_question(
         cx,
         set,
-        "parts of the change were accepted or rejected; it is asked anew",
+        "parts of the change were accepted or rejected; the question is asked again",
     )?);
     cx.execute(cx.stamp_person(actor), commands, vec![])?;
     Ok(())
@@ -121,6 +121,10 @@ fn commit(
 
 fn require(cx: &Cx, id: ChangeSetId) -> Result<ChangeSet, Error> {
     cx.store.get::<ChangeSet>(id)?.ok_or_else(|| {
-        Problem::new("subject.not_found", format!("there is no change set {id}")).into()
+        Problem::new(
+            "subject.not_found",
+            format!("there is no change set {}", id.short()),
+        )
+        .into()
     })
 }

@@ -36,7 +36,7 @@ pub(super) fn standing(
         return Ok(Vec::new());
     }
     let behind = match opened.git.commits_since(tip, &base_commit)? {
-        0 => format!("{branch} was moved back behind its base"),
+        0 => format!("{branch} was moved back to before its base"),
         1 => format!("its base is 1 commit behind {branch}"),
         several => format!("its base is {several} commits behind {branch}"),
     };
@@ -55,7 +55,7 @@ pub(super) fn standing(
         Merged::Conflict(files) => {
             let (files, detail) = conflict::told(cx, opened, set, branch, tip, &files)?;
             let mut said = vec![format!(
-                "conflicts: {detail}; {behind}, and as it is it cannot land"
+                "conflicts: {detail}; {behind}, so it cannot land as it is"
             )];
             said.extend(
                 files

@@ -15,7 +15,7 @@ const VERIFIED_EVENTS: u64 = 20_000;
 /// The most findings of a kind that are spelled out.
 const SHOWN: usize = 3;
 /// What to do about an event that was changed while the end of the chain is whole.
-const PAST: &str = "work goes on from the end of the log, but it cannot be shown any more what happened before: keep a copy of the home, then restore the latest backup";
+const PAST: &str = "work goes on from the end of the log, but what happened before it can no longer be shown: keep a copy of the home, then restore the latest backup";
 /// How often it is looked again for what could not be mended at once: findings are listed a hundred at a time.
 const ROUNDS: usize = 1000;
 
@@ -108,15 +108,13 @@ fn judge(found: &Verification) -> Vec<Finding> {
         let named = named.map(|row| format!("{}: {}", name(row.subject), row.detail));
         let fix = match broken(found) {
             None => {
-                "`hyperion doctor --fix` writes them anew from their events; everything else goes on"
+                "`hyperion doctor --fix` rebuilds them from their events; everything else goes on"
             }
-            Some(_) => {
-                "only what the events say can be written anew, and they are not whole: see `log`"
-            }
+            Some(_) => "rows are rebuilt from their events only, and those are damaged: see `log`",
         };
         let detail = several(
             found.rows_differing,
-            "row that does not follow from its events",
+            "row that differs from what its events say",
             named,
         );
         findings.push(finding("rows", Health::Error, detail, Some(fix.to_owned())));
@@ -180,7 +178,7 @@ pub fn mend(cx: &Cx) -> Result<Repair, Error> {
     for _ in 0..ROUNDS {
         let found = cx.store.verify()?;
         if let Some(broken) = broken(&found) {
-            let detail = format!("rows are only written anew from events that are whole: {broken}");
+            let detail = format!("rows are only rebuilt from events that are intact: {broken}");
             return Err(Problem::new("store.damaged", detail).hint(RESTORE).into());
         }
         let aside = cx.store.quarantined().map_err(Error::from)?;

@@ -28,9 +28,9 @@ const LOW_FREE_BYTES: u64 = 1024 * 1024 * 1024;
 const CLONE_LEFT_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
 /// What to do about a damaged structure.
-const RESTORE: &str = "nothing is worked on until it is whole: keep a copy of the home, then restore the latest backup; `hyperion audit verify` shows how far the damage goes";
+const RESTORE: &str = "no work is done while it is damaged: keep a copy of the home, then restore the latest backup; `hyperion audit verify` shows how far the damage goes";
 /// What to do about a damaged log file.
-const LOG_RESTORE: &str = "keep a copy of the home, then restore the latest backup; or cut the log file before the damaged bytes (`truncate -s FIRST_BYTE FILE`), which loses what was committed behind them";
+const LOG_RESTORE: &str = "keep a copy of the home, then restore the latest backup; or cut the log file off before the damaged bytes (`truncate -s FIRST_BYTE FILE`), which loses what was committed after them";
 
 /// Looks at everything.
 pub fn examine(cx: &Cx, version: &str) -> Report {
@@ -130,8 +130,8 @@ fn notices(cx: &Cx) -> Vec<Finding> {
             Notice::KeyLost { key_id, since_seq } => finding(
                 "key",
                 Health::Error,
-                format!("the key {key_id} is not here: content it encrypted cannot be read, and that the events up to {since_seq} are those it sealed cannot be shown"),
-                Some(format!("add the line of {key_id} to the end of the key file, if it is found; everything else goes on")),
+                format!("the key {key_id} is not here: content it encrypted cannot be read, and the seal of the events up to {since_seq} cannot be checked"),
+                Some(format!("if you have a copy of the key, add the line of {key_id} to the end of the key file; everything else goes on")),
             ),
             Notice::KeyExposed { path } => finding(
                 "key",
@@ -220,7 +220,12 @@ fn repos(cx: &Cx) -> Vec<Finding> {
     };
     if rows.is_empty() {
         let fix = Some("run `hyperion init` in a repository".to_owned());
-        return vec![finding("repos", Health::Warning, "none is registered", fix)];
+        return vec![finding(
+            "repos",
+            Health::Warning,
+            "no repository is registered",
+            fix,
+        )];
     }
     rows.iter()
         .map(|repo| look_at(cx, repo).unwrap_or_else(|error| broken(repo, &error)))
@@ -231,7 +236,10 @@ fn broken(repo: &Repo, error: &Error) -> Finding {
     let fix = match error {
         Error::Repo(error) => Some(error.remedy()),
         Error::Git(error) => error.remedy(),
-        Error::RepoFile(_) => Some(format!("mend hyperion.toml on {}", repo.branch)),
+        Error::RepoFile(_) => Some(format!(
+            "correct hyperion.toml on {}, and commit it",
+            repo.branch
+        )),
         _ => None,
     };
     finding(
@@ -261,11 +269,11 @@ fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
             &name,
             Health::Warning,
             format!(
-                "git's lock {} is there, which is not Hyperion's; what needs it waits",
+                "another program holds git's lock {}; what needs it waits",
                 lock.display()
             ),
             Some(format!(
-                "wait for the git command there; if none is running, remove {}",
+                "wait for the git command that holds it; if none is running, remove {}",
                 lock.display()
             )),
         ));
@@ -326,11 +334,11 @@ fn queue(cx: &Cx) -> Finding {
     let aside = count(Status::Quarantined);
     let depth = cx.store.count::<Entry>(&Filter::open()).unwrap_or(0);
     let mut detail =
-        format!("{depth} on the way, {blocked} blocked, {aside} put aside, {dead} given up");
+        format!("{depth} in the queue, {blocked} blocked, {aside} quarantined, {dead} dead");
     if aside + dead > 0 {
         let days = cx.settings.dead_letters_after.as_secs() / 86_400;
         detail.push_str(&format!(
-            "; what nobody takes up within {days} days is called off"
+            "; a dead letter that nobody retries within {days} days is cancelled"
         ));
     }
     if blocked + dead > 0 {
@@ -360,8 +368,8 @@ fn root() -> Option<Finding> {
         finding(
             "user",
             Health::Warning,
-            "you are root, and so are the checks",
-            Some("use a user of your own for Hyperion".to_owned()),
+            "Hyperion runs as root, and so do the checks",
+            Some("run Hyperion as a user without special rights".to_owned()),
         )
     })
 }

@@ -110,7 +110,7 @@ impl Look<'_> {
                 "secrets",
                 Health::Error,
                 places(home, &kept),
-                Some("revoke it, for it was written down; a home made anew from `hyperion backup` and `hyperion restore` has no remains of rows that are gone".to_owned()),
+                Some("revoke it, because it was written to disk; a home restored from a backup (`hyperion backup`, `hyperion restore`) has no remains of deleted rows".to_owned()),
             ));
         }
         if !raw.is_empty() {
@@ -118,7 +118,7 @@ impl Look<'_> {
                 "secrets in output",
                 Health::Warning,
                 places(home, &raw),
-                Some("a command wrote it: raw output is private to this user, masked wherever it is shown, and purged with its run; teach the command to keep it to itself".to_owned()),
+                Some("a command wrote it: raw output is private to this user, masked wherever it is shown, and purged with its run; change the command so that it does not print it".to_owned()),
             ));
         }
         if !whole || !self.unread.is_empty() {

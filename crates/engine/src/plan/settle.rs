@@ -217,7 +217,7 @@ fn why_entry_failed(entry: &Entry) -> Option<ShortText> {
         entry
             .reason
             .clone()
-            .unwrap_or_else(|| ShortText::cut("it did not get through the queue"))
+            .unwrap_or_else(|| ShortText::cut("it did not land: see its queue entry"))
     };
     match entry.status {
         entry::Status::Quarantined

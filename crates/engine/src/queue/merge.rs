@@ -164,7 +164,7 @@ fn astray(
         .find(|change| !judged.contains(&change.path));
     Ok(stray.zip(sets.first()).map(|(change, set)| {
         let why = format!(
-            "{} moved files since it was judged, and it would change {} now; make it anew on the tip",
+            "{} moved files since the change was judged, and it would now change {}; make it again on the tip",
             entry.admission.branch, change.path
         );
         (set.clone(), why)

@@ -152,7 +152,7 @@ fn a_change_does_not_follow_a_file_to_where_nobody_judged_it() {
     assert_eq!(entry.status, Status::Quarantined);
     insta::assert_snapshot!(
         entry.reason.unwrap().as_str(),
-        @"main moved files since it was judged, and it would change server.key now; make it anew on the tip"
+        @"main moved files since the change was judged, and it would now change server.key; make it again on the tip"
     );
 }
 
@@ -189,7 +189,7 @@ fn a_rollback_is_recorded_whatever_became_of_what_it_takes_back() {
     )
     .unwrap();
     let refused = super::retry(&world.cx, &admin, failed.id).unwrap_err();
-    assert!(refused.to_string().contains("taking back"), "{refused}");
+    assert!(refused.to_string().contains("rolling back"), "{refused}");
     // The same in the moment between looking and committing.
     let reopen = Command::Request(id, request::Command::Reopen);
     let stamp = world.cx.stamp_person(&admin);

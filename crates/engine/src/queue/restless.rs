@@ -149,7 +149,7 @@ mod tests {
         }
         assert_eq!(
             restless.moved(id, &main, CHECK, at(10)).unwrap().reason(),
-            "main moved 5 times while this was checked, which takes 3 s; it goes on by itself once main is still for that long"
+            "main moved 5 times while this was checked, which takes 3 s; it goes on by itself once main has not moved for that long"
         );
         for second in 10..20 {
             assert!(!restless.may_go_on(id, branch(), tip(second), at(second)));

@@ -41,10 +41,12 @@ pub(crate) fn retry_commands(
         match request.status {
             request::Status::Failed | request::Status::PartlyLanded => {
                 if let Some(other) = crate::rollback::under_way(look, request.id)? {
-                    let detail =
-                        format!("request {other} is taking back what landed of its request");
+                    let detail = format!(
+                        "request {} is rolling back what landed of its request",
+                        other.short()
+                    );
                     return Err(Problem::new("state.illegal_move", detail)
-                        .hint("wait until that ends, or call it off")
+                        .hint("wait until that ends, or cancel it")
                         .into());
                 }
                 commands.push(Command::Request(request.id, request::Command::Reopen));
@@ -127,7 +129,7 @@ pub(crate) fn cancel_commands(
     let commands = ending(look, &entry, &reason)?;
     if entry.status == Status::Dispatching {
         let detail =
-            "it is being landed at this moment; take it back afterwards with `hyperion rollback`";
+            "it is being landed at this moment; roll it back afterwards with `hyperion rollback`";
         return Err(Problem::new("state.illegal_move", detail).into());
     }
     Ok(commands)
@@ -174,6 +176,10 @@ pub(super) fn entitled(actor: &Actor) -> Result<(), Error> {
 fn require(look: &impl Look, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
     entitled(actor)?;
     look.get::<Entry>(id)?.ok_or_else(|| {
-        Problem::new("subject.not_found", format!("there is no queue entry {id}")).into()
+        Problem::new(
+            "subject.not_found",
+            format!("there is no queue entry {}", id.short()),
+        )
+        .into()
     })
 }

@@ -100,7 +100,7 @@ fn a_conflict_is_told_before_anybody_is_asked() {
         reasons[..2],
         [
             format!(
-                "conflicts: it conflicts with main in b.txt, changed meanwhile by {} (Say zwei); its base is 2 commits behind main, and as it is it cannot land",
+                "conflicts: it conflicts with main in b.txt, changed meanwhile by {} (Say zwei); its base is 2 commits behind main, so it cannot land as it is",
                 &by[..10]
             ),
             "b.txt (contents), line 2: it was `two`; main has `zwei`; the change has `deux`"

@@ -128,7 +128,7 @@ pub fn find(cx: &Cx, wanted: &str, dir: Option<&Path>) -> Result<Repo, Error> {
             } else {
                 names.join(", ")
             };
-            let detail = format!("no repository is called {wanted:?}; registered: {known}");
+            let detail = format!("no repository is called {wanted:?}; registered are: {known}");
             return Err(Error::NoUsableRepo {
                 detail,
                 hint: "give a registered name or a path, or run `hyperion init` in the repository"

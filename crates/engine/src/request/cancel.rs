@@ -19,7 +19,7 @@ const LOOKS_MAX: usize = 5;
 /// Calls a request off; refused while something of it is being landed, or has landed.
 pub fn cancel(cx: &Cx, actor: &Actor, id: RequestId, reason: Option<&str>) -> Result<(), Error> {
     if cx.store.get::<Request>(id)?.is_none() {
-        let detail = format!("there is no request {id}");
+        let detail = format!("there is no request {}", id.short());
         return Err(Problem::new("subject.not_found", detail).into());
     }
     let reason = ShortText::cut(reason.unwrap_or("cancelled"));
@@ -33,7 +33,7 @@ pub fn cancel(cx: &Cx, actor: &Actor, id: RequestId, reason: Option<&str>) -> Re
             break;
         }
         if let Err(error) = cx.execute(cx.stamp_person(actor), left, vec![]) {
-            tracing::debug!(request = %id, %error, "it moved on while it was called off");
+            tracing::debug!(request = %id, %error, "it moved on while it was being cancelled");
         }
     }
     Ok(())
@@ -173,8 +173,8 @@ pub(crate) fn open_parts(
 fn under_way(what: &str) -> Error {
     Problem::new(
         "state.illegal_move",
-        format!("it cannot be called off: {what}"),
+        format!("the request cannot be cancelled: {what}"),
     )
-    .hint("wait until it ends, then take it back with `hyperion rollback`")
+    .hint("wait until it ends, then roll it back with `hyperion rollback`")
     .into()
 }

@@ -92,7 +92,7 @@ pub(crate) fn summary_of_failure(cx: &Cx, request: &Request, why: &str) -> Summa
             task_id: String::new(),
             why: "failed".to_owned(),
             detail: why.to_owned(),
-            next: format!("mend what it says, then {AGAIN}"),
+            next: format!("correct what it says, then {AGAIN}"),
             entry_id: None,
             change_set_id: None,
         }],
@@ -143,7 +143,7 @@ pub(super) fn of(cx: &Cx, request: &Request, plan: &Plan) -> Result<Summary, Err
         outcome: outcome.to_owned(),
         dry_run: request.submission.dry_run,
         checks: checks(cx, request.id)?,
-        take_back: really.then(|| format!("hyperion rollback {}", request.id)),
+        take_back: really.then(|| format!("hyperion rollback {}", request.id.short())),
         landed,
         not_landed,
         approved_by,
@@ -242,19 +242,19 @@ fn why(
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let mend = format!("mend it, then {AGAIN}");
+    let mend = format!("correct it, then {AGAIN}");
     let (why, next) = match (&entry, set) {
         (Some(entry), _) if entry.quarantine == Some(Quarantine::Conflict) => (
             "conflict",
             format!(
-                "see both sides with `hyperion queue show {0}`; make the change anew on the branch's tip and {AGAIN}; or retry it as it is with `hyperion queue retry {0}`",
+                "see both sides with `hyperion queue show {0}`; make the change again on the branch's tip and {AGAIN}; or retry it as it is with `hyperion queue retry {0}`",
                 entry.id.short()
             ),
         ),
         (Some(entry), _) if entry.quarantine == Some(Quarantine::Check) => (
             "check",
             format!(
-                "see the output with `{}`; mend it, then {AGAIN}; or retry it as it is with `hyperion queue retry {}`",
+                "see the output with `{}`; correct it, then {AGAIN}; or retry it as it is with `hyperion queue retry {}`",
                 see_output(cx, entry)?,
                 entry.id.short()
             ),
@@ -269,14 +269,14 @@ fn why(
         _ if step.status == step::Status::Skipped => (
             "empty",
             format!(
-                "see whether that commit did all that was meant; if not, make the change anew on the branch's tip and {AGAIN}"
+                "see whether that commit did all that was meant; if not, make the change again on the branch's tip and {AGAIN}"
             ),
         ),
         _ if step.cause == Some(step::Cause::BaseLost) => ("failed", AGAIN.to_owned()),
         (Some(entry), _) if entry.status == entry::Status::Dead => (
             "failed",
             format!(
-                "mend the cause and retry with `hyperion queue retry {}`",
+                "remove the cause and retry with `hyperion queue retry {}`",
                 entry.id.short()
             ),
         ),

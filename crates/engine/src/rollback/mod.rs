@@ -51,10 +51,12 @@ pub fn roll_back(
     source: Source,
 ) -> Result<RequestId, Error> {
     let (id, only) = what.into().resolve(cx)?;
-    let original = cx
-        .store
-        .get::<Request>(id)?
-        .ok_or_else(|| Problem::new("subject.not_found", format!("there is no request {id}")))?;
+    let original = cx.store.get::<Request>(id)?.ok_or_else(|| {
+        Problem::new(
+            "subject.not_found",
+            format!("there is no request {}", id.short()),
+        )
+    })?;
     // Looking whether another one is under way and filing this one are one step; a home has one engine.
     let _filing = FILING.lock().unwrap_or_else(PoisonError::into_inner);
     let landings = check(cx, actor, &original, only)?;
@@ -137,7 +139,10 @@ pub(crate) fn check(
         }));
     }
     if let Some(other) = under_way(look, original.id)? {
-        return Err(impossible(format!("request {other} takes it back already")));
+        return Err(impossible(format!(
+            "request {} is rolling it back already",
+            other.short()
+        )));
     }
     let level = level_of(&landings);
     if !actor.may_decide(level) {
@@ -146,7 +151,7 @@ pub(crate) fn check(
             level,
         };
         return Err(Problem::new("approval.not_entitled", refusal.to_string())
-            .hint("taking a landing back needs the authority of the landing")
+            .hint("rolling a landing back takes the same authority as the landing: ask somebody with that role")
             .into());
     }
     Ok(landings)
@@ -354,7 +359,7 @@ pub(crate) fn change(
     assignment: &Assignment,
 ) -> Result<Result<(Oid, ChangeRequest), Irreversible>, Error> {
     let Some(original) = request.submission.rolls_back else {
-        return Err(Error::Missing("the request to take back".to_owned()));
+        return Err(Error::Missing("the request to roll back".to_owned()));
     };
     let base_commit = oid(&request.submission.base)?;
     let base = opened.git.tree_of(&base_commit)?;

@@ -63,15 +63,21 @@ impl What {
             Self::Entry(id) => id,
             Self::ChangeSet(id) => {
                 let set = cx.store.get::<ChangeSet>(id)?;
-                let set = set.ok_or_else(|| missing(format!("there is no change set {id}")))?;
+                let set =
+                    set.ok_or_else(|| missing(format!("there is no change set {}", id.short())))?;
                 set.entry.ok_or_else(|| {
-                    let detail = format!("change set {id} has not landed: it is {}", set.status);
+                    let detail = format!(
+                        "change set {} has not landed: it is {}",
+                        id.short(),
+                        set.status
+                    );
                     Problem::new("rollback.impossible", detail)
                 })?
             }
         };
         let found = cx.store.get::<Entry>(entry)?;
-        let found = found.ok_or_else(|| missing(format!("there is no queue entry {entry}")))?;
+        let found =
+            found.ok_or_else(|| missing(format!("there is no queue entry {}", entry.short())))?;
         Ok((found.admission.request, Some(entry)))
     }
 }

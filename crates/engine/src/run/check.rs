@@ -127,7 +127,7 @@ impl Checks {
         }
         reached(Point::CheckKilled);
         let reason = ShortText::cut(match run.work {
-            Work::Check { .. } => "the engine that ran it ended before it did",
+            Work::Check { .. } => "the engine ended while it ran",
             Work::Agent { .. } => "nobody waits for it any more",
         });
         let lose = run::Command::Lose { reason };

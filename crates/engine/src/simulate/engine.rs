@@ -606,7 +606,7 @@ impl World {
                 }
                 crate::run::Fate::Lose => {
                     let lose = run::Command::Lose {
-                        reason: text("the engine that ran it ended before it did"),
+                        reason: text("the engine ended while it ran"),
                     };
                     return Err(Pending::new(
                         "check",

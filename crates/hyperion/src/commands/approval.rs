@@ -92,14 +92,14 @@ struct DecideArgs {
     /// The digest of what you looked at: refuses if that is not what is asked now
     #[arg(long, value_name = "DIGEST")]
     digest: Option<String>,
-    /// See the request through afterwards
+    /// Then wait until the request ends
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
 
-/// Let it happen
+/// Approve it: what was asked about happens
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion approval approve 1a2b3c4d
@@ -115,7 +115,7 @@ struct ApproveArgs {
     decide: DecideArgs,
 }
 
-/// Refuse it, for good
+/// Reject it, finally
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion approval reject 1a2b3c4d --reason \"not this release\"")]
@@ -129,7 +129,7 @@ struct RejectArgs {
     decide: DecideArgs,
 }
 
-/// Send it back with what should be different
+/// Reject it as it is, and say what should be different
 ///
 /// The request stays open: `hyperion request revise` hands a new version in, and that is asked anew.
 #[derive(Debug, clap::Args)]

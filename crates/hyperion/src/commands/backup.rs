@@ -19,9 +19,9 @@ use crate::{view, wiring};
 
 /// Copy the home to another folder while work goes on, and check the copy
 ///
-/// The copy is of one moment: database, stored content, Hyperion's own git objects, settings. The key is left out, always: keep it elsewhere,
-/// for without it stored content cannot be read. A backup that did not come to its end has a name that begins with a dot, and is never taken
-/// for one. Files that an earlier backup in the same folder has already are linked, not copied again.
+/// The copy is of one moment: database, stored content, Hyperion's own git objects, settings. The key is always left out: keep it elsewhere,
+/// because stored content cannot be read without it. An unfinished backup has a name that begins with a dot, and is never
+/// restored. Files that an earlier backup in the same folder has already are linked, not copied again.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -49,7 +49,7 @@ struct TakeArgs {
     #[arg(long)]
     logs: bool,
 
-    /// Do not open and read the copy: faster, and nobody knows whether it is one
+    /// Do not open and read the copy: faster, but nobody knows whether it can be restored
     #[arg(long)]
     no_verify: bool,
 

@@ -100,7 +100,7 @@ struct AcceptArgs {
 
 /// Reject a change, an item of it, or hunks of an item
 ///
-/// Only accepted parts land. A question that was asked about the change is asked anew for what is left.
+/// Only accepted parts land. An approval that was asked for the whole change is asked again for what is left of it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion changes reject 1a2b3c4d

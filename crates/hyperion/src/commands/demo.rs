@@ -44,7 +44,7 @@ const TAKEN_BACK: &str = "report";
 /// real engine: what lands, what does not, and why. One approval asks you; the others the demo decides as its home's owner. Everything is in
 /// one new folder with a home of its own; nothing of yours is touched.
 ///
-/// Exits 1 when anything ends otherwise than it should.
+/// Exits 1 when anything does not end as it should.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion demo

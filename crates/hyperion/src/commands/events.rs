@@ -21,14 +21,14 @@ use crate::view;
 /// Between two attempts to follow a feed that ended.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Show what happened, the last of it at the end
+/// Show events, the latest at the end
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion events --since 1h
   hyperion events --follow --kinds merge.landed,merge.quarantined
   hyperion events --request 1a2b3c4d --format jsonl")]
 pub(crate) struct Args {
-    /// Go on with what happens from now on, until Ctrl-C
+    /// Then show new events as they come, until Ctrl-C
     #[arg(long, short)]
     follow: bool,
     /// Only these kinds, for instance merge.landed

@@ -18,7 +18,7 @@ use super::repo::Which;
 /// The file with a repository's checks.
 const CONFIG: &str = "hyperion.toml";
 
-/// Make a repository known and say what to do next
+/// Register a repository and say what to do next
 ///
 /// Nothing in the repository changes, unless --write-config asks for a first hyperion.toml. That file is written into the work tree and not
 /// committed, and one that is there already is never touched.
@@ -114,7 +114,7 @@ fn advice(repo: &Repo, again: &str, written: bool, there: bool) -> String {
             visible(again)
         ));
     }
-    text.push_str("  hyperion request FILE --wait    files a request and sees it through\n");
+    text.push_str("  hyperion request FILE --wait    files a request and waits until it ends\n");
     text.push_str(&format!(
         "  hyperion policy show --repo {name}    says what may land, and who has to agree\n"
     ));

@@ -72,7 +72,7 @@ struct GitArgs {
     clone: Option<String>,
 }
 
-/// Serve what became of work: plans, the queue, approvals, and proposing a branch
+/// Serve the state of requests: plans, queue, approvals; and propose a branch
 ///
 /// Nothing is decided through it: approvals are for people.
 #[derive(Debug, clap::Args)]

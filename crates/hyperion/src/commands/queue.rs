@@ -23,7 +23,7 @@ use crate::several::{Shown, each, try_each};
 use crate::wait::wait;
 use crate::{complete, standing, view};
 
-/// See what is on its way to the branch, and take it up again
+/// See what is in the merge queue, retry it or cancel it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -77,7 +77,7 @@ struct ShowArgs {
     format: FormatArgs,
 }
 
-/// Take entries up again that were put aside or given up
+/// Retry entries that are quarantined, dead, blocked or failed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion queue retry 1a2b3c4d
@@ -94,7 +94,7 @@ struct RetryArgs {
     because: BecauseArgs,
 }
 
-/// Call entries off
+/// Cancel entries
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion queue cancel 1a2b3c4d --reason superseded")]
@@ -139,7 +139,7 @@ struct BecauseArgs {
     format: FormatArgs,
 }
 
-/// List entries that were given up
+/// List dead letters: entries that need a person to go on
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion queue dead-letters --since 1w")]

@@ -50,7 +50,7 @@ struct RepoListArgs {
     list: ListArgs,
 }
 
-/// Make a repository known
+/// Register a repository
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion repo add ~/src/web --name web --branch main")]
@@ -76,7 +76,7 @@ pub(super) struct Which {
 }
 
 impl Which {
-    /// Makes the repository known to the engine.
+    /// Registers the repository with the engine.
     pub(super) async fn register(&self, session: &Session<'_>) -> anyhow::Result<Repo> {
         let path = session
             .cx()
@@ -113,7 +113,7 @@ async fn list(args: RepoListArgs, cx: &Cx) -> anyhow::Result<Exit> {
         let mut repos: List<Repo> = session.client().get(route.as_str()).await?;
         args.list
             .keep(&mut repos.items, cx, |repo| &repo.registered_at);
-        let nothing = "No repositories yet: hyperion init, inside one, makes it known.";
+        let nothing = "No repositories yet: run `hyperion init` in one to register it.";
         cx.output
             .list(args.list.format, &repos, nothing, view::repo::table)?;
         Ok(Exit::Done)

@@ -74,7 +74,7 @@ struct FileArgs {
     )]
     arg: Option<std::ffi::OsString>,
 
-    /// See it through: tell what happens, ask, and say how it ended
+    /// Wait until it ends: tell what happens, ask for decisions, and say how it ended
     #[arg(long)]
     wait: bool,
 
@@ -182,7 +182,7 @@ struct AnswerArgs {
     /// The answer, a file with it, or `-`
     #[arg(value_name = "FILE|-|TEXT")]
     answer: std::ffi::OsString,
-    /// See the request through
+    /// Wait until the request ends
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
@@ -203,16 +203,16 @@ struct ReviseArgs {
     /// A file, or `-` for standard input
     #[arg(value_name = "FILE|-")]
     file: std::ffi::OsString,
-    /// See the request through
+    /// Wait until the request ends
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
 
-/// Call requests off
+/// Cancel requests
 ///
-/// What landed already stays; `hyperion rollback` takes it back.
+/// What landed already stays; `hyperion rollback` rolls it back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion request cancel 1a2b3c4d --reason \"done by hand\"")]
@@ -451,7 +451,7 @@ async fn cancel(args: CancelArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 reason: args.reason.clone(),
             };
             let request: Request = session.client().post(route.as_str(), &body).await?;
-            let text = format!("Request {} is called off.", short(&request.id));
+            let text = format!("Request {} is cancelled.", short(&request.id));
             Ok(Shown {
                 value: request,
                 text,

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", conflicts_with = "to_seq")]
     to_time: Option<Since>,
 
-    /// Only up to this event, as far as whole batches go
+    /// Only up to this event; a batch of which it is not the last is left out
     #[arg(long, value_name = "SEQ")]
     to_seq: Option<u64>,
 
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "without_key")]
     key: Option<PathBuf>,
 
-    /// Go on although the key is lost: content that it sealed cannot be read any more
+    /// Restore without the key, if it is lost: content that it encrypted can no longer be read
     #[arg(long)]
     without_key: bool,
 

@@ -12,14 +12,14 @@ use crate::route::Route;
 use crate::several::{Shown, each, try_each};
 use crate::wait::wait;
 
-/// Take back what landed, through the same queue and checks
+/// Roll back what landed, through the same queue and checks
 ///
-/// Files a request whose change is the reverse of what landed. The id of a request takes back all that it landed; that of a change, a queue
-/// entry or a commit takes back that one landing alone.
+/// Files a request whose change is the reverse of what landed. The id of a request rolls back all that it landed; the id of a change, a queue
+/// entry or a commit rolls back that one landing only.
 ///
-/// About approval: asking for a rollback is the approval of it, where your role reaches what the landing asked for. With a lesser role
-/// you cannot ask. A rollback that touches what guards the repository (hyperion.toml, CI, hooks, …) waits for an admin's approval
-/// like any other change.
+/// Nobody has to approve it a second time: if your role was enough to approve the landing, asking for the rollback approves it. With a lesser
+/// role you cannot ask. Only a rollback that touches what guards the repository (hyperion.toml, CI, hooks, …) waits for an admin's
+/// approval, like any other change.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion rollback 1a2b3c4d --wait
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Why, in one line
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// See it through
+    /// Wait until it ends
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 cx.sets_going([request.id.clone()]);
                 let short = short(&request.id);
                 let text = format!(
-                    "Request {short} takes it back; hyperion request show {short} says how far it is."
+                    "Request {short} rolls it back; hyperion request show {short} says how far it is."
                 );
                 Ok(Shown { value: request, text })
             })

@@ -56,7 +56,7 @@ pub(crate) async fn run(_args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         ));
     };
     session.serve_until(stop).await?;
-    cx.output.say("Stopped. What was begun is kept.");
+    cx.output.say("Stopped. Unfinished work is kept.");
     Ok(Exit::Done)
 }
 
@@ -74,7 +74,7 @@ async fn greeting(session: &Session<'_>, version: &str) -> anyhow::Result<String
     if repos.items.is_empty() {
         text.push_str(&field(
             "repos",
-            "none yet: hyperion init, inside one, makes it known",
+            "none yet: run `hyperion init` in one to register it",
         ));
     } else {
         let lines = repos.items.iter().map(|repo| {

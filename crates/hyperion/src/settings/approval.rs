@@ -23,7 +23,7 @@ impl Default for Approval {
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "approval.ttl_sec",
-        about: "How long a question waits for an answer before it expires. Expired is neither yes nor no.",
+        about: "How long a question waits for an answer before it expires. Expired means neither approved nor rejected.",
         field: Field::Whole(
             |settings| &mut settings.approval.ttl_sec,
             1..=31_536_000,
@@ -32,7 +32,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "approval.warn_before_sec",
-        about: "How long before it expires a question is announced once more; 0 announces nothing.",
+        about: "How long before a question expires people are reminded of it; 0 sends no reminder.",
         field: Field::Whole(
             |settings| &mut settings.approval.warn_before_sec,
             0..=31_536_000,

@@ -35,12 +35,12 @@ impl Default for Merge {
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "merge.workers",
-        about: "How many entries of the queue are worked on at once. Today one on each branch, whatever this says.",
+        about: "How many entries of the queue are worked on at the same time. For now it is one on each branch, whatever this says.",
         field: Field::Whole(|settings| &mut settings.merge.workers, 1..=64, "workers"),
     },
     Setting {
         key: "merge.max_attempts",
-        about: "How often an entry is tried whose worker failed, before it becomes a dead letter.",
+        about: "How often an entry is tried again after its worker failed, before it is a dead letter.",
         field: Field::Whole(
             |settings| &mut settings.merge.max_attempts,
             1..=100,
@@ -76,7 +76,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "merge.dead_letter_days",
-        about: "After how many days a dead letter that nobody took up is called off. Its events stay for ever.",
+        about: "After how many days a dead letter that nobody retried is cancelled. Its events stay for ever.",
         field: Field::Whole(
             |settings| &mut settings.merge.dead_letter_days,
             1..=3650,

@@ -29,7 +29,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "policy.commands",
-        about: "What is said of commands beyond what Hyperion knows of programs: a rule each, with the words that a command begins with and examples that are tried whenever the settings are read. `allow` lifts what the program asks; what is refused, what an admin is asked and what is not understood it never lifts.",
+        about: "Rules about commands, besides what Hyperion knows of programs. Each has the words that a command begins with, and examples that are tried whenever the settings are read. `allow` lets a command pass that would ask a team lead; it never lets pass what is refused, what asks an admin, or what is not understood.",
         field: Field::Commands(|settings| &mut settings.policy.commands),
     },
     Setting {
@@ -39,7 +39,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "policy.tool_write_max_kb",
-        about: "The most that a change may write into one file; the lock files of package managers may have as much as a whole change.",
+        about: "The most that a change may write into one file; lock files of package managers may have as much as a whole change.",
         field: Field::Whole(
             |settings| &mut settings.policy.limits.max_item_kb,
             1..=1_048_576,

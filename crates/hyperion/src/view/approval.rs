@@ -119,7 +119,7 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         ));
     }
     text.push_str(&own_checks(checks));
-    text.push_str(&fields("takes back", takes_back.iter().map(taken_back)));
+    text.push_str(&fields("rolls back", takes_back.iter().map(taken_back)));
     if *lines_masked > 0 {
         text.push_str(&field("masked", &masked(detail, looked_at_by.as_deref())));
     }
@@ -251,10 +251,10 @@ mod tests {
         let text = plain(&block(&detail, &TimeZone::UTC));
         let said: Vec<_> = text
             .lines()
-            .filter(|line| line.contains("takes back") || line.contains("masked"))
+            .filter(|line| line.contains("rolls back") || line.contains("masked"))
             .collect();
         insta::assert_snapshot!(said.join("\n"), @r"
-          takes back   0123456789  Cap<U+202E> it
+          rolls back   0123456789  Cap<U+202E> it
           masked       2 lines: look at it whole before you approve (hyperion approval show 9e0f1a2b --unmasked)
         ");
         detail.looked_at_by = Some("ana".into());

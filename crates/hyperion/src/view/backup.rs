@@ -142,10 +142,10 @@ pub(crate) fn restored(restored: &Restored, is_elsewhere: bool, zone: &TimeZone)
         // Two homes at work would land on the same branches.
         let home = format!("HYPERION_HOME={}", shown(home));
         format!(
-            "look at it: {home} hyperion audit verify, and {home} hyperion approval list; no drain and no up there for as long as the home that it is a copy of is in use"
+            "look at it with: {home} hyperion audit verify, and {home} hyperion approval list; do not run `drain` or `up` there while the home it is a copy of is in use"
         )
     } else {
-        "next: hyperion doctor, then hyperion drain: what landed since is found on the branch and not landed again".to_owned()
+        "next: hyperion doctor, then hyperion drain; what landed since the backup is found on the branch, and does not land again".to_owned()
     };
     text.push_str(&hint(&next));
     text

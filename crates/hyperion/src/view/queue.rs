@@ -102,11 +102,15 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
             .map(|id| format!("entry {}", short(id))),
     ));
     text.push_str(&field("priority", &entry.priority));
-    let tries = format!(
-        "lost {} times by its worker, {} times anew because the branch moved",
-        entry.attempts, entry.refreshes
-    );
-    text.push_str(&field("tried", &tries));
+    let again = [
+        (entry.attempts, "its worker ended"),
+        (entry.refreshes, "the branch moved"),
+    ];
+    let again = again.into_iter().filter(|(times, _)| *times > 0);
+    text.push_str(&fields(
+        "tried again",
+        again.map(|(times, why)| format!("{times}×, because {why}")),
+    ));
     if let Some(tip) = &entry.tip {
         text.push_str(&field("merged on", short_commit(tip)));
     }
@@ -129,7 +133,7 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
     text.push_str(&fields("checks", checks));
     if entry.quarantine.is_some() {
         let next = format!(
-            "file the change anew on the branch's tip, or try this one again: hyperion queue retry {}",
+            "make the change again on the branch's tip, or retry this one: hyperion queue retry {}",
             short(&entry.id)
         );
         text.push_str(&field("next", &next));

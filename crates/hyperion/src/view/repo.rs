@@ -99,9 +99,9 @@ pub(crate) fn pushing(repo: &Repo, branch: &RemoteBranch) -> String {
 /// Writes one that was just made known, or was known.
 pub(crate) fn block(repo: &Repo) -> String {
     let known = if repo.created {
-        "is now known"
+        "is registered"
     } else {
-        "was known already"
+        "was registered already"
     };
     let name = paint(style::STRONG, &visible(&repo.name));
     let head = format!("{} Repository {name} {known}\n", paint(style::GOOD, "✓"));
@@ -166,10 +166,7 @@ fn facts(repo: &Repo) -> String {
             "cannot be read now: hyperion doctor says why",
         )),
         Some(checks) if checks.is_empty() => {
-            text.push_str(&field(
-                "checks",
-                "none: whatever is approved lands unchecked",
-            ));
+            text.push_str(&field("checks", "none: what is approved lands unchecked"));
         }
         Some(checks) => {
             let lines = checks

@@ -92,11 +92,11 @@ pub(crate) fn block(detail: &RequestDetail, zone: &TimeZone) -> String {
     );
     text.push_str(&field("filed", &filed));
     if let Some(other) = &request.rolls_back {
-        text.push_str(&field("takes back", &format!("request {}", short(other))));
+        text.push_str(&field("rolls back", &format!("request {}", short(other))));
     }
     if let Some(other) = &request.rolled_back_by {
         text.push_str(&field(
-            "taken back",
+            "rolled back",
             &format!("by request {}", short(other)),
         ));
     }

@@ -58,7 +58,7 @@ pub(crate) fn block(summary: &Summary, zone: &TimeZone) -> String {
         &format!("{tokens} tokens, ${}.{:02}", cents / 100, cents % 100),
     ));
     if let Some(command) = take_back {
-        text.push_str(&format!("  take back with: {}\n", visible(command)));
+        text.push_str(&format!("  roll back with: {}\n", visible(command)));
     }
     text
 }
@@ -241,7 +241,7 @@ mod tests {
                      ✗ lint failed in 90 ms, exit status 101, output: hyperion run logs 000000r2
         approved by  ada (team-lead), 2026-11-01 12:00:00, approval l-0000a1
         spent        0 tokens, $0.00
-        take back with: hyperion rollback 0000r001
+        roll back with: hyperion rollback 0000r001
         ");
     }
 }

@@ -122,7 +122,7 @@ fn a_repository_that_cannot_be_used() {
     hint: run `git init ~`, or name a folder of a repository
 
     ## a request for an unknown name: exit 2
-    error: ~/request.json: no repository is called "webshop"; registered: none (line 2)
+    error: ~/request.json: no repository is called "webshop"; registered are: none (line 2)
     hint: give a registered name or a path, or run `hyperion init` in the repository
     "#);
     assert_eq!(world.list(&["repo", "list"]).len(), 0);
@@ -195,27 +195,27 @@ fn settings_of_the_repository_that_cannot_be_read() {
     insta::assert_snapshot!(seen.rows, @r#"
     ## a table that is none: exit 2
     error: ~/request.json: failed to read hyperion.toml: line 3: unknown field `chekcs`, expected one of `checks`, `targets`, `owners`, `policy`
-    hint: mend the file on the branch that work lands on
+    hint: correct the file on the branch that work lands on, and commit it
 
     ## no TOML: exit 2
     error: ~/request.json: failed to read hyperion.toml: line 1: unclosed table, expected `]`
-    hint: mend the file on the branch that work lands on
+    hint: correct the file on the branch that work lands on, and commit it
 
     ## an empty check: exit 2
     error: ~/request.json: failed to read hyperion.toml: checks.lib is empty; give a command
-    hint: mend the file on the branch that work lands on
+    hint: correct the file on the branch that work lands on, and commit it
 
     ## a loosened rule: exit 2
     error: ~/request.json: failed to read hyperion.toml: line 2: invalid type: boolean `true`, expected a table
-    hint: mend the file on the branch that work lands on
+    hint: correct the file on the branch that work lands on, and commit it
 
     ## no end: exit 2
     error: ~/request.json: failed to read hyperion.toml: line 3: invalid multi-line basic string, expected `"`
-    hint: mend the file on the branch that work lands on
+    hint: correct the file on the branch that work lands on, and commit it
 
     ## a link: exit 2
     error: ~/request.json: failed to read hyperion.toml: it is a link or a folder; make it a file
-    hint: mend the file on the branch that work lands on
+    hint: correct the file on the branch that work lands on, and commit it
     "#);
     assert_eq!(world.list(&["request", "list"]).len(), 0);
 }

@@ -356,7 +356,7 @@ fn a_branch_that_never_rests_is_waited_for() {
     });
     assert_eq!(
         text(&detail["entries"][0]["reason"]),
-        "main moved 5 times while this was checked, which takes 1 s; it goes on by itself once main is still for that long"
+        "main moved 5 times while this was checked, which takes 1 s; it goes on by itself once main has not moved for that long"
     );
     let outside = world.repo.git(&["rev-list", "--count", "main"]);
     assert_eq!(outside, "6");

@@ -157,7 +157,7 @@ fn there_and_back(world: &World) {
             "checks": ["lib", "passed"],
             "green": "strict",
             "by": "ada",
-            "back": format!("hyperion rollback {}", asked.request),
+            "back": format!("hyperion rollback {}", crate::world::short(&asked.request)),
             "spent": [0, 0],
         })
     );
@@ -215,7 +215,7 @@ fn a_change_goes_to_main_and_back_with_an_engine_up() {
     there_and_back(&world);
     let said = world.stop_engine();
     assert!(
-        said.stderr.ends_with("Stopped. What was begun is kept.\n"),
+        said.stderr.ends_with("Stopped. Unfinished work is kept.\n"),
         "{}",
         said.stderr
     );

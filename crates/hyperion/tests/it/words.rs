@@ -169,7 +169,7 @@ fn the_road_in_words() {
       checks       ✓ delays passed in DURATION
       approved by  ada (team-lead), # TIME, approval #
       spent        0 tokens, $0.00
-      take back with: hyperion rollback #
+      roll back with: hyperion rollback #
     [exit 0]
 
     $ hyperion request show #
@@ -193,7 +193,7 @@ fn the_road_in_words() {
       checks       ✓ delays passed in DURATION
       approved by  ada (team-lead), # TIME, approval #
       spent        0 tokens, $0.00
-      take back with: hyperion rollback #
+      roll back with: hyperion rollback #
     [exit 0]
 
     $ hyperion changes show #
@@ -231,7 +231,6 @@ fn the_road_in_words() {
       request      #
       changes      #
       priority     medium
-      tried        lost 0 times by its worker, 0 times anew because the branch moved
       merged on    #
       landed as    #
       queued       # TIME
@@ -258,7 +257,7 @@ fn the_road_in_words() {
       checks       ✓ delays passed in DURATION
       approved by  ada (team-lead), # TIME, approval #
       spent        0 tokens, $0.00
-      take back with: hyperion rollback #
+      roll back with: hyperion rollback #
     [exit 0]
 
     $ hyperion request show #
@@ -268,7 +267,7 @@ fn the_road_in_words() {
       lands on     main of repo
       work         bugfix, medium priority, agent scripted
       filed        # TIME by ada (cli)
-      taken back   by request #
+      rolled back  by request #
       wanted       Retries grow without bound.
       accepted if  - delay never exceeds DURATION
       scope        - Retries grow without bound

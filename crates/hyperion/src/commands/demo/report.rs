@@ -78,7 +78,7 @@ fn came_to(detail: &RequestDetail) -> &str {
         },
         None => match detail.request.status.as_str() {
             "completed" => "landed",
-            "rolled_back" => "taken back",
+            "rolled_back" => "rolled back",
             "awaiting_approval" => "waits",
             status => status,
         },
@@ -135,7 +135,7 @@ pub(super) fn next(place: &Place, ended: &[Ended], cx: &Cx) -> String {
         ));
         lines.push((
             hyperion(&format!("rollback {id} --wait")),
-            "take that back, too",
+            "roll that back, too",
         ));
     }
     lines.extend([

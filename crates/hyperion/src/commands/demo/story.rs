@@ -218,10 +218,10 @@ impl Story {
             }
             "merge.refreshed" => plain(
                 "queue",
-                "main moved meanwhile: merged and checked anew".into(),
+                "main moved meanwhile: merged and checked again".into(),
             ),
             "merge.quarantined" | "merge.failed" | "merge.dead_lettered" => {
-                bad("queue", format!("put aside: {}", reason()))
+                bad("queue", format!("quarantined: {}", reason()))
             }
             "merge.blocked" => waits("queue", reason()),
             "merge.landed" => {
@@ -231,7 +231,7 @@ impl Story {
                     format!("on the branch as {}", short_commit(&commit)),
                 )
             }
-            "rollback.completed" => good("landing", "taken back".into()),
+            "rollback.completed" => good("landing", "rolled back".into()),
             _ => return None,
         })
     }

@@ -30,8 +30,9 @@ fn each_lock_of_git_is_waited_for_and_left_alone() {
             "{reason}"
         );
         let (detail, fix) = held.doctor();
-        let told = "is there, which is not Hyperion's; what needs it waits";
-        assert_eq!(detail, format!("git's lock REPO/.git/{lock} {told}"));
+        let told =
+            format!("another program holds git's lock REPO/.git/{lock}; what needs it waits");
+        assert_eq!(detail, told);
         assert!(fix.ends_with(&what_to_do), "{fix}");
         if lock == "HEAD.lock" {
             // It stays blocked, instead of going round in circles.
@@ -89,7 +90,7 @@ fn what_the_lock_of_packed_refs_protects_is_cleared_away_later() {
     assert!(left().starts_with("refs/hyperion/landing/"), "{}", left());
     let (detail, _) = held.doctor();
     assert!(
-        detail.contains("REPO/.git/packed-refs.lock is there"),
+        detail.contains("lock REPO/.git/packed-refs.lock; what needs it waits"),
         "{detail}"
     );
     assert_eq!(fs::read(&path).unwrap(), b"a person's\n");
