@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::progress::Ends;
 use crate::session::Session;
-use crate::settings::{self, Loaded, Variables};
+use crate::settings::{self, Loaded, Settings, SettingsErrors, Variables};
 
 /// The surroundings of a command.
 pub(crate) struct Cx {
@@ -107,11 +107,29 @@ impl Cx {
 
     /// Loads the settings, saying what the person should know about them.
     pub(crate) fn settings(&self) -> anyhow::Result<Loaded> {
-        let loaded = settings::load(&self.config_path()?, &self.variables)?;
+        match self.usable_settings()? {
+            (loaded, None) => Ok(loaded),
+            (_, Some(wrong)) => Err(wrong.into()),
+        }
+    }
+
+    /// Loads those settings that can be used, and what is wrong with the others.
+    pub(crate) fn usable_settings(&self) -> anyhow::Result<(Loaded, Option<SettingsErrors>)> {
+        let (loaded, wrong) = settings::load(&self.config_path()?, &self.variables);
         for warning in &loaded.warnings {
             self.output.say(&crate::view::warning(warning));
         }
-        Ok(loaded)
+        Ok((loaded, wrong))
+    }
+
+    /// Looks, without an engine if there is none, and by these settings.
+    pub(crate) async fn look<T>(
+        &self,
+        settings: Settings,
+        work: impl AsyncFnOnce(&mut Session<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let session = Session::open_with(self, Access::Read, settings).await?;
+        Self::work(session, work).await
     }
 
     /// Does work with an engine and leaves it in good order, whatever came of the work.
@@ -120,7 +138,14 @@ impl Cx {
         access: Access,
         work: impl AsyncFnOnce(&mut Session<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let mut session = Session::open(self, access).await?;
+        let session = Session::open(self, access).await?;
+        Self::work(session, work).await
+    }
+
+    async fn work<T>(
+        mut session: Session<'_>,
+        work: impl AsyncFnOnce(&mut Session<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let result = work(&mut session).await;
         let closed = session.close().await;
         let value = result?;

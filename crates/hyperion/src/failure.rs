@@ -12,6 +12,9 @@ use crate::output::style::{self, paint};
 use crate::output::visible::{visible, visible_text};
 use crate::settings::SettingsErrors;
 
+/// What to do about settings that are wrong.
+const FIX_SETTINGS: &str = "nothing was done; correct the file, or use `hyperion config set KEY VALUE` or `hyperion config unset KEY`; `hyperion config list` shows what can be set";
+
 /// Something went wrong, in words for the person at the terminal.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -19,6 +22,7 @@ pub(crate) struct Failure {
     what: String,
     details: Vec<String>,
     hint: Option<String>,
+    problem: Option<Box<Problem>>,
 }
 
 impl Failure {
@@ -29,12 +33,26 @@ impl Failure {
             what: what.into(),
             details: Vec::new(),
             hint: None,
+            problem: None,
         }
     }
 
     /// Says that the command line or an input is wrong.
     pub(crate) fn usage(what: impl Into<String>) -> Self {
         Self::new(Exit::Usage, what)
+    }
+
+    /// Says that the command line is wrong, in the words of its parser.
+    pub(crate) fn wrong_usage(wrong: &clap::Error) -> Self {
+        let said = wrong.render().to_string();
+        let (what, more) = said.split_once("\n\n").unwrap_or((&said, ""));
+        let what = what.trim().trim_start_matches("error: ");
+        let more: Vec<_> = more.split_whitespace().collect();
+        let failure = Self::usage(what);
+        match more.is_empty() {
+            true => failure,
+            false => failure.hint(more.join(" ")),
+        }
     }
 
     /// Adds what to do next.
@@ -66,7 +84,7 @@ impl Failure {
             if let Some(SettingsErrors(errors)) = cause.downcast_ref() {
                 return Self::usage(cause.to_string())
                     .details(errors.iter().map(ToString::to_string))
-                    .hint("`hyperion config list` shows what can be set; nothing was done");
+                    .hint(FIX_SETTINGS);
             }
             if cause.downcast_ref::<LocationsError>().is_some() {
                 return Self::usage(said(error));
@@ -87,6 +105,7 @@ impl Failure {
             what: problem.detail.clone(),
             details: Vec::new(),
             hint: problem.hint.clone(),
+            problem: Some(Box::new(problem.clone())),
         };
         match problem.errors.as_slice() {
             // A single error is usually the whole story, told already but for its line.
@@ -138,9 +157,35 @@ impl Failure {
         text
     }
 
+    /// Gives it in the form in which the API answers errors.
+    pub(crate) fn problem(&self) -> Problem {
+        if let Some(problem) = &self.problem {
+            return *problem.clone();
+        }
+        let code = match self.exit {
+            Exit::Usage => "input.invalid",
+            Exit::Conflict => "file.changed",
+            Exit::Refused => "policy.refused",
+            Exit::NotFound => "subject.not_found",
+            Exit::Unavailable => "engine.unavailable",
+            Exit::Done | Exit::Failed | Exit::Waiting | Exit::Expired | Exit::Interrupted => {
+                "internal"
+            }
+        };
+        let details = self.details.iter().map(|detail| FieldError {
+            pointer: String::new(),
+            detail: detail.clone(),
+        });
+        let problem = Problem::new(code, self.what.as_str()).errors(details.collect());
+        Problem {
+            hint: self.hint.clone(),
+            ..problem
+        }
+    }
+
     /// Writes it in one line, for a program that reads it.
     pub(crate) fn line(&self) -> String {
-        let hint = self.hint.as_ref().map(|hint| format!("to mend it: {hint}"));
+        let hint = self.hint.as_ref().map(|hint| format!("to fix it: {hint}"));
         let parts = [&self.what].into_iter().chain(&self.details).chain(&hint);
         parts
             .map(|part| visible(part))
@@ -154,6 +199,7 @@ impl Failure {
             what: self.what.clone(),
             details: self.details.clone(),
             hint: self.hint.clone(),
+            problem: self.problem.clone(),
         }
     }
 }
@@ -296,6 +342,19 @@ mod tests {
         let failure = Failure::of(&errors.into());
         assert_eq!(failure.exit(), Exit::Usage);
         assert!(plain(&failure).contains("\n  /h/config.toml:2: there is no setting `x`\n"));
+    }
+
+    #[test]
+    fn a_failure_of_the_command_itself_has_the_form_of_the_api() {
+        let failure = Failure::usage("two are wrong")
+            .details(["a".to_owned(), "b".to_owned()])
+            .hint("correct them");
+        let json = serde_json::to_string(&failure.problem()).unwrap();
+        insta::assert_snapshot!(json, @r#"{"type":"/problems/input.invalid","title":"The input is not valid","status":400,"detail":"two are wrong","code":"input.invalid","errors":[{"pointer":"","detail":"a"},{"pointer":"","detail":"b"}],"hint":"correct them"}"#);
+        let wrong = crate::cli::definition().try_get_matches_from(["hyperion", "quue"]);
+        let failure = Failure::wrong_usage(&wrong.unwrap_err());
+        assert_eq!(failure.what, "unrecognized subcommand 'quue'");
+        assert!(failure.hint.unwrap().contains("'queue'"));
     }
 
     #[test]

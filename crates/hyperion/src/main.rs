@@ -11,7 +11,7 @@ use crate::cli::Cli;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Output, TerminalWishes};
+use crate::output::{Color, Output, TerminalWishes};
 use crate::settings::Variables;
 
 mod cli;
@@ -51,13 +51,21 @@ fn main() -> ExitCode {
     // The only place that looks at the environment.
     let variables = Variables::new(std::env::vars_os());
     complete::answer(&variables);
-    let cli = Cli::parse();
+    let as_json = output::wants_json(std::env::args_os().skip(1));
     let wishes = TerminalWishes {
         no_color: variables.get("NO_COLOR").is_some(),
         dumb: variables.get("TERM").is_none_or(|term| term == "dumb"),
         force: variables
             .get("CLICOLOR_FORCE")
             .is_some_and(|force| force != "0"),
+    };
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(wrong) if as_json && wrong.use_stderr() => {
+            let output = Output::of_process(Color::Never, wishes, true);
+            return complain(&Failure::wrong_usage(&wrong), as_json, &output);
+        }
+        Err(wrong) => wrong.exit(),
     };
     let pager = match cli.global.no_pager {
         true => None,
@@ -70,12 +78,16 @@ fn main() -> ExitCode {
     let output = Arc::new(output.with_pager(pager));
     match start(cli, &output, variables) {
         Ok(exit) => exit.into(),
-        Err(error) => {
-            let failure = Failure::of(&error);
-            output.say(&failure.render());
-            failure.exit().into()
-        }
+        Err(error) => complain(&Failure::of(&error), as_json, &output),
     }
+}
+
+/// Says what went wrong: in words, or as the API answers it where the result was wanted as JSON.
+fn complain(failure: &Failure, as_json: bool, output: &Output) -> ExitCode {
+    let json = as_json.then(|| output::format::compact(&failure.problem()));
+    let json = json.and_then(Result::ok);
+    output.say(&json.unwrap_or_else(|| failure.render()));
+    failure.exit().into()
 }
 
 fn start(cli: Cli, output: &Arc<Output>, variables: Variables) -> anyhow::Result<Exit> {

@@ -16,7 +16,7 @@ pub(crate) mod table;
 pub(crate) mod visible;
 pub(crate) mod wrap;
 
-pub(crate) use format::{Format, FormatArgs};
+pub(crate) use format::{Format, FormatArgs, wants_json};
 use wrap::{wrapped, wrapped_at};
 
 /// When to write colours; `auto` is on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.

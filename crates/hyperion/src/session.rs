@@ -43,10 +43,19 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Reaches the engine, or becomes it.
     pub(crate) async fn open(cx: &'a Cx, access: Access) -> anyhow::Result<Self> {
-        let locations = cx.locations()?;
         // A home that is none, or somebody else's, has no settings to complain about.
+        Home::open(&cx.locations()?)?;
+        Self::open_with(cx, access, cx.settings()?.settings).await
+    }
+
+    /// Reaches the engine, or becomes it, with settings that were loaded already.
+    pub(crate) async fn open_with(
+        cx: &'a Cx,
+        access: Access,
+        settings: Settings,
+    ) -> anyhow::Result<Self> {
+        let locations = cx.locations()?;
         Home::open(&locations)?;
-        let settings = cx.settings()?.settings;
         let connection = Connection::open(&settings, &locations, access, cx.variables()).await?;
         let mut session = Self {
             cx,

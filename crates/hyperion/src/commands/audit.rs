@@ -1,17 +1,21 @@
 //! `hyperion audit`
 
+use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use hyperion_api::Problem;
 use hyperion_api::audit::{Replay, Verification};
 use hyperion_api::client::FeedItem;
 
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::FormatArgs;
+use crate::output::format::compact;
 use crate::route::Route;
 use crate::session::Session;
 use crate::view;
@@ -32,7 +36,7 @@ enum Command {
 
 /// Check that nobody changed the log, and say what that cannot show
 ///
-/// Exits 1 when something does not fit.
+/// Exits 1 when the log does not hold, and when it holds but a landing is no longer on its branch, because somebody moved that.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion audit verify
@@ -112,8 +116,7 @@ async fn export(args: ExportArgs, cx: &Cx) -> anyhow::Result<Exit> {
         };
         let path = cx.current_dir().join(path);
         let writing = || format!("write {}", path.display());
-        // Never over something that is there: an audit log is not to be lost to a typing mistake.
-        let file = std::fs::File::create_new(&path).with_context(writing)?;
+        let file = create(&path)?;
         let mut file = BufWriter::new(file);
         let events = pages(session, args.after, |line| {
             writeln!(file, "{line}").with_context(writing)?;
@@ -129,6 +132,22 @@ async fn export(args: ExportArgs, cx: &Cx) -> anyhow::Result<Exit> {
         Ok(Exit::Done)
     })
     .await
+}
+
+/// Creates a file, never over one that exists: an audit log is not to be lost to a typing mistake.
+fn create(path: &Path) -> anyhow::Result<File> {
+    File::create_new(path).map_err(|error| {
+        if error.kind() != std::io::ErrorKind::AlreadyExists {
+            return anyhow::Error::new(error).context(format!("write {}", path.display()));
+        }
+        let what = format!("{} exists already, and was not overwritten", path.display());
+        let problem = Problem::new("file.exists", what);
+        Failure::of_problem(
+            &problem.hint("give another file with --out, or remove that one"),
+            |_| None,
+        )
+        .into()
+    })
 }
 
 /// Reads the log page by page, so that its length does not matter.
@@ -151,7 +170,7 @@ async fn pages(
             };
             after = after.max(event.seq);
             read += 1;
-            if !write(&serde_json::to_string(&event)?)? {
+            if !write(&compact(&event)?)? {
                 return Ok(events + read);
             }
         }

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::table::{Table, fixed, prose};
 use crate::output::{Format, FormatArgs};
-use crate::settings::{self, EditError, Loaded, Setting};
+use crate::settings::{self, EditError, Loaded, Setting, Settings, SettingsErrors};
 use crate::view::{field, hint};
 
 /// The most bytes of the settings file.
@@ -134,8 +134,21 @@ impl Row {
     }
 }
 
+/// Loads the settings to be looked at, and says what is wrong with them.
+fn look(cx: &Cx) -> anyhow::Result<Loaded> {
+    let (loaded, wrong) = cx.usable_settings()?;
+    say_wrong(wrong.as_ref(), cx);
+    Ok(loaded)
+}
+
+fn say_wrong(wrong: Option<&SettingsErrors>, cx: &Cx) {
+    if let Some(wrong) = wrong {
+        cx.output.say(&crate::view::warning(&wrong.in_full()));
+    }
+}
+
 fn list(args: &ListArgs, cx: &Cx) -> anyhow::Result<Exit> {
-    let mut loaded = cx.settings()?;
+    let mut loaded = look(cx)?;
     let mut rows = Vec::new();
     for setting in settings::all() {
         if !args.changed || loaded.origins.contains_key(setting.key) {
@@ -173,7 +186,7 @@ fn list(args: &ListArgs, cx: &Cx) -> anyhow::Result<Exit> {
 
 fn get(args: &GetArgs, cx: &Cx) -> anyhow::Result<Exit> {
     let setting = known(&args.key)?;
-    let mut loaded = cx.settings()?;
+    let mut loaded = look(cx)?;
     let row = Row::of(setting, &mut loaded);
     if args.format.format.is_json() {
         cx.output
@@ -195,19 +208,22 @@ fn get(args: &GetArgs, cx: &Cx) -> anyhow::Result<Exit> {
 /// Refuses a process inside a run, which could give itself leave by changing what it is judged by.
 fn refuse_runs(cx: &Cx) -> anyhow::Result<()> {
     // Settings that cannot be read give no leave.
-    let settings = cx.settings().map(|loaded| loaded.settings);
-    refuse_confined(&settings.unwrap_or_default())
+    let (loaded, wrong) = cx.usable_settings()?;
+    let settings = wrong.map_or(loaded.settings, |_| Settings::default());
+    refuse_confined(&settings)
 }
 
 fn set(args: &SetArgs, cx: &Cx) -> anyhow::Result<Exit> {
     refuse_runs(cx)?;
     let path = cx.config_path()?;
-    let text = settings::set(&path, &read(&path)?, &args.key, &args.value).map_err(refused)?;
-    write(&path, &text)?;
+    let edited = settings::set(&path, &read(&path)?, &args.key, &args.value).map_err(refused)?;
+    write(&path, &edited.text)?;
     cx.output
         .say(&format!("Set {} in {}.", args.key, path.display()));
-    say_lost(&cx.settings()?, Some(&args.key), cx);
+    let (loaded, _) = cx.usable_settings()?;
+    say_lost(&loaded, Some(&args.key), cx);
     overridden(&args.key, cx);
+    say_wrong(edited.wrong.as_ref(), cx);
     Ok(Exit::Done)
 }
 
@@ -215,10 +231,13 @@ fn unset(args: &UnsetArgs, cx: &Cx) -> anyhow::Result<Exit> {
     refuse_runs(cx)?;
     let path = cx.config_path()?;
     match settings::unset(&path, &read(&path)?, &args.key).map_err(refused)? {
-        Some(text) => {
-            write(&path, &text)?;
-            cx.output
-                .say(&format!("{} has its shipped value again.", args.key));
+        Some(edited) => {
+            write(&path, &edited.text)?;
+            cx.output.say(&match settings::find(&args.key) {
+                Some(_) => format!("{} has its shipped value again.", args.key),
+                None => format!("Took {} out of {}.", args.key, path.display()),
+            });
+            say_wrong(edited.wrong.as_ref(), cx);
         }
         None => cx
             .output

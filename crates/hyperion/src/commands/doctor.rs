@@ -9,8 +9,11 @@ use crate::exit::Exit;
 use crate::output::FormatArgs;
 use crate::output::visible::visible;
 use crate::session::Session;
-use crate::settings;
+use crate::settings::{self, Loaded, SettingsErrors};
 use crate::view;
+
+/// What to do about a setting that is wrong.
+const FIX_SETTING: &str = "correct it in the file or with `hyperion config set KEY VALUE`, or take it out with `hyperion config unset KEY`; until then commands that change something stop";
 
 /// Check that all is well: store, key, git, repositories, disk
 ///
@@ -22,10 +25,10 @@ use crate::view;
   hyperion doctor --secrets
   hyperion doctor --format json")]
 pub(crate) struct Args {
-    /// Write rows that are damaged anew from their events, which have to be whole; then look
+    /// Rebuild damaged rows from their events, which have to be intact; then look
     #[arg(long)]
     fix: bool,
-    /// Also read every file of the home, and say where a secret lies that may not be there
+    /// Also read every file of the home, and say where it holds a secret that it should not
     #[arg(long)]
     secrets: bool,
     #[command(flatten)]
@@ -36,23 +39,17 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     if args.fix {
         mend(cx).await?;
     }
-    let mut report = match cx
-        .with(Access::Read, async |session| {
+    let (loaded, wrong) = cx.usable_settings()?;
+    let asked = cx
+        .look(loaded.settings.clone(), async |session| {
             ask(session, args.secrets).await
         })
-        .await
-    {
+        .await;
+    let mut report = match asked {
         Ok(report) => report,
         Err(error) => unopened(&error).ok_or(error)?,
     };
-    let lost = cx.settings()?.lost();
-    let replaced = lost.iter().map(|lost| Finding {
-        name: "settings".to_owned(),
-        health: Health::Warning,
-        detail: lost.to_string(),
-        fix: Some(settings::REMEDY.to_owned()),
-    });
-    report.findings.extend(replaced);
+    report.findings.extend(of_settings(&loaded, wrong.as_ref()));
     cx.output
         .show(args.format.format, &report, view::doctor::report)?;
     let sick = report
@@ -60,6 +57,23 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         .iter()
         .any(|finding| finding.health == Health::Error);
     Ok(if sick { Exit::Failed } else { Exit::Done })
+}
+
+/// Names each setting that is wrong, and each list that lost something.
+fn of_settings(loaded: &Loaded, wrong: Option<&SettingsErrors>) -> Vec<Finding> {
+    let finding = |health, detail: String, fix: &str| Finding {
+        name: "settings".to_owned(),
+        health,
+        detail,
+        fix: Some(fix.to_owned()),
+    };
+    let wrong = wrong.into_iter().flat_map(|wrong| &wrong.0);
+    let wrong = wrong.map(|one| finding(Health::Error, one.to_string(), FIX_SETTING));
+    let lost = loaded.lost();
+    let lost = lost
+        .iter()
+        .map(|lost| finding(Health::Warning, lost.to_string(), settings::REMEDY));
+    wrong.chain(lost).collect()
 }
 
 async fn ask(session: &Session<'_>, secrets: bool) -> anyhow::Result<Report> {
@@ -78,13 +92,13 @@ async fn mend(cx: &Cx) -> anyhow::Result<()> {
         })
         .await?;
     if repair.mended.is_empty() && repair.left.is_empty() {
-        cx.output.say("Nothing had to be written anew.");
+        cx.output.say("Nothing had to be rebuilt.");
     }
     for row in &repair.mended {
-        cx.output.say(&format!("Written anew: {}", visible(row)));
+        cx.output.say(&format!("Rebuilt: {}", visible(row)));
     }
     for left in &repair.left {
-        cx.output.say(&format!("Not mended: {}", visible(left)));
+        cx.output.say(&format!("Not rebuilt: {}", visible(left)));
     }
     Ok(())
 }
@@ -97,7 +111,7 @@ fn unopened(error: &anyhow::Error) -> Option<Report> {
     // Without what the hint of an error says: that the doctor knows more.
     let fix = match wrong {
         OpenError::Damaged { .. } => {
-            "nothing is worked on until it is whole: keep a copy of the home, then restore the latest backup".to_owned()
+            "no work is done while it is damaged: keep a copy of the home, then restore the latest backup".to_owned()
         }
         other => other.hint(),
     };

@@ -11,7 +11,6 @@ use hyperion_api::request::Request;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::output::{Format, FormatArgs};
@@ -49,7 +48,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
-    cx.with(Access::Read, async |session| {
+    let (loaded, wrong) = cx.usable_settings()?;
+    if let Some(wrong) = wrong {
+        // What it looks at depends on no setting.
+        cx.output.say(&view::warning(&wrong.in_full()));
+    }
+    cx.look(loaded.settings, async |session| {
         let note = session.locations().cache.join("last-look");
         let now = cx.now();
         let since = match &args.since {

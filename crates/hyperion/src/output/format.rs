@@ -1,5 +1,7 @@
 //! In which form data is written.
 
+use std::ffi::OsString;
+
 use clap::ValueEnum;
 use hyperion_policy::is_invisible;
 use serde::Serialize;
@@ -37,6 +39,24 @@ impl Format {
             Self::Jsonl => compact(value).map(Some),
         }
     }
+}
+
+/// Tells whether arguments ask for JSON: also those of a command line that is wrong.
+pub(crate) fn wants_json(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let mut before = OsString::new();
+    for argument in arguments {
+        let value = match argument.to_str() {
+            Some("--") => return false,
+            Some(text) if before == "--format" => text,
+            Some(text) => text.strip_prefix("--format=").unwrap_or_default(),
+            None => "",
+        };
+        if value == "json" || value == "jsonl" {
+            return true;
+        }
+        before = argument;
+    }
+    false
 }
 
 /// Writes JSON over several lines; a terminal shows it as it stands, too.
@@ -86,5 +106,14 @@ mod tests {
             let back: Vec<String> = serde_json::from_str(&json).unwrap();
             assert_eq!(back, value);
         }
+    }
+    #[test]
+    fn json_is_wanted_wherever_it_is_asked_for() {
+        let wants = |line: &str| wants_json(line.split(' ').map(OsString::from));
+        assert!(wants("request x.json --format json --wait"));
+        assert!(wants("queue list --format=jsonl"));
+        assert!(!wants("queue list --format table"));
+        assert!(!wants("request --format"));
+        assert!(!wants("request -- --format json"));
     }
 }

@@ -31,50 +31,68 @@ pub(crate) enum EditError {
         /// The file.
         path: String,
     },
-    /// The file is not TOML, or something in it is wrong: before the change, or because of it.
+    /// The file is not TOML, or the key has no place in it, or the value is wrong there.
     #[error(transparent)]
     File(#[from] SettingsErrors),
 }
 
-/// Gives the file's text with a key set; the result is a valid file.
-pub(crate) fn set(path: &Path, text: &str, key: &str, value: &str) -> Result<String, EditError> {
+/// The file's text after a change.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    /// The text.
+    pub(crate) text: String,
+    /// What was wrong with other settings before, and still is.
+    pub(crate) wrong: Option<SettingsErrors>,
+}
+
+/// Gives the file's text with a key set to a value that is right.
+pub(crate) fn set(path: &Path, text: &str, key: &str, value: &str) -> Result<Edited, EditError> {
     let setting = editable(path, key)?;
-    let value = setting
-        .field
-        .read(value)
-        .map_err(|source| EditError::Value {
-            key: key.to_owned(),
-            source,
-        })?;
+    let wrong = |source| EditError::Value {
+        key: key.to_owned(),
+        source,
+    };
+    let value = setting.field.read(value).map_err(wrong)?;
     setting
         .field
         .take(&mut super::Settings::default(), &value)
-        .map_err(|source| EditError::Value {
-            key: key.to_owned(),
-            source,
-        })?;
+        .map_err(wrong)?;
+    // By itself, so that what is wrong elsewhere in the file keeps nobody from setting this one right.
+    let mut alone = DocumentMut::new();
+    insert(alone.as_table_mut(), key, value.clone());
+    combine(path, &alone.to_string(), &Variables::default()).map_err(|mut errors| {
+        for error in &mut errors.0 {
+            error.place = path.display().to_string();
+        }
+        errors
+    })?;
     let mut document = parse(path, text)?;
-    insert(document.as_table_mut(), key, value);
-    checked(path, document.to_string())
+    if !insert(document.as_table_mut(), key, value) {
+        // Something else stands where the section should be, which is wrong in itself.
+        combine(path, text, &Variables::default())?;
+    }
+    Ok(edited(path, &document))
 }
 
-/// Gives the file's text without a key; none when it was not set there.
-pub(crate) fn unset(path: &Path, text: &str, key: &str) -> Result<Option<String>, EditError> {
-    editable(path, key)?;
+/// Gives the file's text without a key, be there such a setting or not; none when it was not in the file.
+pub(crate) fn unset(path: &Path, text: &str, key: &str) -> Result<Option<Edited>, EditError> {
+    let known = editable(path, key);
+    if let Err(by_hand @ EditError::ByHand { .. }) = known {
+        return Err(by_hand);
+    }
     let mut document = parse(path, text)?;
     let mut names = key.split('.');
     let last = names.next_back().unwrap_or_default();
-    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
+    let mut table: Option<&mut dyn toml_edit::TableLike> = Some(document.as_table_mut());
     for name in names {
-        match table.get_mut(name).and_then(Item::as_table_like_mut) {
-            Some(inner) => table = inner,
-            None => return Ok(None),
-        }
+        table = table
+            .and_then(|table| table.get_mut(name))
+            .and_then(Item::as_table_like_mut);
     }
-    if table.remove(last).is_none() {
-        return Ok(None);
+    if table.and_then(|table| table.remove(last)).is_none() {
+        return known.map(|_| None);
     }
-    checked(path, document.to_string()).map(Some)
+    Ok(Some(edited(path, &document)))
 }
 
 fn editable(path: &Path, key: &str) -> Result<&'static Setting, EditError> {
@@ -89,27 +107,34 @@ fn editable(path: &Path, key: &str) -> Result<&'static Setting, EditError> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<DocumentMut, EditError> {
-    // Says what is wrong with its line, which the editing parser would not.
-    combine(path, text, &Variables::default())?;
-    // It parsed just now.
-    Ok(text.parse().unwrap_or_default())
+    match text.parse() {
+        Ok(document) => Ok(document),
+        Err(_) => {
+            // Says what is wrong with its line, which the editing parser does not.
+            combine(path, text, &Variables::default())?;
+            Ok(DocumentMut::new())
+        }
+    }
 }
 
-fn checked(path: &Path, text: String) -> Result<String, EditError> {
-    combine(path, &text, &Variables::default())?;
-    Ok(text)
+fn edited(path: &Path, document: &DocumentMut) -> Edited {
+    let text = document.to_string();
+    let wrong = combine(path, &text, &Variables::default()).err();
+    Edited { text, wrong }
 }
 
-/// Puts a value where a person would: in its section if there is one, else in a new section at the end.
-fn insert(table: &mut Table, key: &str, value: Value) {
+/// Puts a value where a person would: in its section if there is one, else in a new section at the end. Tells whether there
+/// was a place for it.
+fn insert(table: &mut Table, key: &str, value: Value) -> bool {
     let Some((section, rest)) = key.split_once('.') else {
-        return put(table, key, value);
+        put(table, key, value);
+        return true;
     };
     let item = table
         .entry(section)
         .or_insert_with(|| Item::Table(Table::new()));
     let Some(inner) = item.as_table_like_mut() else {
-        return;
+        return false;
     };
     // Below its section a key stays dotted: `paths.deny = …` reads better than one more heading.
     let mut names: Vec<&str> = rest.split('.').collect();
@@ -123,10 +148,11 @@ fn insert(table: &mut Table, key: &str, value: Value) {
         });
         match item.as_table_like_mut() {
             Some(inner) => place = inner,
-            None => return,
+            None => return false,
         }
     }
     put(place, last, value);
+    true
 }
 
 fn put(table: &mut dyn toml_edit::TableLike, name: &str, mut value: Value) {
@@ -160,11 +186,12 @@ workers = 2 # no more
 
     #[test]
     fn comments_and_order_stay() {
-        let text = set(path(), FILE, "merge.workers", "4").unwrap();
-        let text = set(path(), &text, "merge.lease_sec", "30").unwrap();
-        let text = set(path(), &text, "policy.paths.deny", "*.key,.env").unwrap();
-        let text = set(path(), &text, "policy.auto_approve.enabled", "true").unwrap();
-        let text = set(path(), &text, "agent.default", "scripted").unwrap();
+        let set = |text: &str, key, value| set(path(), text, key, value).unwrap().text;
+        let text = set(FILE, "merge.workers", "4");
+        let text = set(&text, "merge.lease_sec", "30");
+        let text = set(&text, "policy.paths.deny", "*.key,.env");
+        let text = set(&text, "policy.auto_approve.enabled", "true");
+        let text = set(&text, "agent.default", "scripted");
         insta::assert_snapshot!(text, @r#"
         # My settings.
 
@@ -180,7 +207,7 @@ workers = 2 # no more
         [agent]
         default = "scripted"
         "#);
-        let text = unset(path(), &text, "merge.workers").unwrap().unwrap();
+        let text = unset(path(), &text, "merge.workers").unwrap().unwrap().text;
         assert!(!text.contains("workers ="));
         assert!(unset(path(), &text, "merge.workers").unwrap().is_none());
         assert!(
@@ -219,6 +246,22 @@ workers = 2 # no more
         assert!(matches!(
             set(path(), "merge = 1", "merge.workers", "1"),
             Err(EditError::File(_))
+        ));
+    }
+    #[test]
+    fn what_is_wrong_elsewhere_keeps_nobody_from_mending() {
+        let broken = "[merge]\nworkers = 0\nworker = 2\n\n[policy]\npaths.deny = [\"a[\"]\n";
+        let edited = set(path(), broken, "merge.workers", "2").unwrap();
+        assert_eq!(edited.wrong.unwrap().0.len(), 2);
+        let edited = unset(path(), &edited.text, "merge.worker")
+            .unwrap()
+            .unwrap();
+        assert_eq!(edited.wrong.unwrap().0.len(), 1);
+        let edited = set(path(), &edited.text, "policy.paths.deny", "*.key").unwrap();
+        assert_eq!(edited.wrong, None);
+        assert!(matches!(
+            unset(path(), broken, "merge.other"),
+            Err(EditError::Unknown(_))
         ));
     }
 }

@@ -27,6 +27,14 @@ impl fmt::Display for SettingsErrors {
 
 impl std::error::Error for SettingsErrors {}
 
+impl SettingsErrors {
+    /// Says in several lines what is wrong with each.
+    pub(crate) fn in_full(&self) -> String {
+        let each = self.0.iter().map(|error| format!("\n  {error}"));
+        format!("{self}:{}", each.collect::<String>())
+    }
+}
+
 /// Says that there is no such key, and which one may be meant.
 pub(crate) fn unknown(key: &str) -> String {
     match nearest(key) {

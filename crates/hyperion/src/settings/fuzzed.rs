@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::layers::combine;
+use super::layers::{combine, combine_usable};
 use super::{Variables, all, set, unset};
 
 /// Any text is settings or a refusal whose every part says where; changing one setting of it gives a text that is
@@ -23,9 +23,14 @@ pub(crate) fn settings(text: &str) {
     let Ok(changed) = set(path, text, setting.key, "7") else {
         return;
     };
-    combine(path, &changed, &variables).expect("what was set can be read");
-    if let Ok(Some(without)) = unset(path, &changed, setting.key) {
-        let without = combine(path, &without, &variables).expect("what was unset can be read");
+    let read = combine(path, &changed.text, &variables);
+    assert_eq!(read.err(), changed.wrong, "what is said to be wrong is");
+    assert!(
+        loaded.is_err() || changed.wrong.is_none(),
+        "what is right stays right"
+    );
+    if let Ok(Some(without)) = unset(path, &changed.text, setting.key) {
+        let (without, _) = combine_usable(path, &without.text, &variables);
         assert!(!without.origins.contains_key(setting.key));
     }
 }

@@ -48,26 +48,27 @@ pub(crate) struct Loaded {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Loads the settings of a home; a missing file sets nothing.
-pub(crate) fn load(path: &Path, variables: &Variables) -> Result<Loaded, SettingsErrors> {
+/// Loads the settings of a home, and says what is wrong with those that cannot be used and have their shipped values; a missing
+/// file sets nothing.
+pub(crate) fn load(path: &Path, variables: &Variables) -> (Loaded, Option<SettingsErrors>) {
     let whole = |detail: String| {
         let place = path.display().to_string();
-        SettingsErrors(vec![SettingsError { place, detail }])
+        let wrong = SettingsErrors(vec![SettingsError { place, detail }]);
+        (Loaded::default(), Some(wrong))
     };
-    let text = match hyperion_host::read_bounded(path, MAX_FILE_BYTES) {
-        Ok(bytes) => String::from_utf8(bytes).map_err(|_| whole("is not UTF-8".into()))?,
+    match hyperion_host::read_bounded(path, MAX_FILE_BYTES) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => combine_usable(path, &text, variables),
+            Err(_) => whole("is not UTF-8".into()),
+        },
         Err(ReadError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            String::new()
+            combine_usable(path, "", variables)
         }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            return Err(whole(format!(
-                "failed to {error}{}",
-                cause.unwrap_or_default()
-            )));
+            whole(format!("failed to {error}{}", cause.unwrap_or_default()))
         }
-    };
-    combine(path, &text, variables)
+    }
 }
 
 /// Puts the layers together, collecting every error.
@@ -76,6 +77,18 @@ pub(super) fn combine(
     text: &str,
     variables: &Variables,
 ) -> Result<Loaded, SettingsErrors> {
+    match combine_usable(path, text, variables) {
+        (loaded, None) => Ok(loaded),
+        (_, Some(wrong)) => Err(wrong),
+    }
+}
+
+/// Puts the layers together as far as they are right, with what is wrong with the rest.
+pub(super) fn combine_usable(
+    path: &Path,
+    text: &str,
+    variables: &Variables,
+) -> (Loaded, Option<SettingsErrors>) {
     let mut layers = Layers {
         path,
         text,
@@ -86,18 +99,16 @@ pub(super) fn combine(
         Ok(document) => layers.table("", document.as_table()),
         Err(error) => {
             let line = error.span().map(|span| line_of(text, span.start));
-            layers.wrong_at(line, error.message().trim().replace('\n', ", "));
+            let detail = error.message().trim().replace('\n', ", ");
+            layers.wrong_at(line, format!("is not TOML: {detail}"));
         }
     }
     for (name, key, value) in variables.settings() {
         layers.variable(name, &key, value.to_str(), variables.is_inside_run());
     }
     layers.compile_policy();
-    if layers.errors.is_empty() {
-        Ok(layers.loaded)
-    } else {
-        Err(SettingsErrors(layers.errors))
-    }
+    let wrong = (!layers.errors.is_empty()).then_some(SettingsErrors(layers.errors));
+    (layers.loaded, wrong)
 }
 
 struct Layers<'a> {
@@ -235,6 +246,11 @@ impl Layers<'_> {
         };
         let detail = format!("failed to {error}");
         self.errors.push(SettingsError { place, detail });
+        // Rules work together: none of them is used when one is wrong.
+        self.loaded.settings.policy = RuleSource::default();
+        self.loaded
+            .origins
+            .retain(|key, _| !key.starts_with("policy."));
     }
 
     fn wrong_at(&mut self, line: Option<usize>, detail: String) {
@@ -390,8 +406,8 @@ examples = [
 
     #[test]
     fn broken_toml_names_its_line() {
-        insta::assert_snapshot!(loaded("[merge]\nworkers = \n", &[]).unwrap_err(), @"/h/config.toml:2: string values must be quoted, expected literal string");
-        insta::assert_snapshot!(loaded("[merge]\nworkers = 1\nworkers = 2\n", &[]).unwrap_err(), @"/h/config.toml:3: duplicate key");
+        insta::assert_snapshot!(loaded("[merge]\nworkers = \n", &[]).unwrap_err(), @"/h/config.toml:2: is not TOML: string values must be quoted, expected literal string");
+        insta::assert_snapshot!(loaded("[merge]\nworkers = 1\nworkers = 2\n", &[]).unwrap_err(), @"/h/config.toml:3: is not TOML: duplicate key");
     }
 
     #[test]
@@ -431,13 +447,14 @@ examples = [
     fn a_missing_file_sets_nothing_and_a_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let variables = Variables::default();
-        let missing = load(&folder.path().join("config.toml"), &variables).unwrap();
+        let (missing, wrong) = load(&folder.path().join("config.toml"), &variables);
+        assert_eq!(wrong, None);
         assert_eq!(missing.settings, Settings::default());
-        assert!(load(folder.path(), &variables).is_err());
+        assert!(load(folder.path(), &variables).1.is_some());
         let binary = folder.path().join("binary.toml");
         std::fs::write(&binary, [0xff, 0xfe]).unwrap();
         assert!(
-            load(&binary, &variables).unwrap_err().0[0]
+            load(&binary, &variables).1.unwrap().0[0]
                 .detail
                 .contains("UTF-8")
         );

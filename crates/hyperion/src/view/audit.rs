@@ -79,10 +79,17 @@ pub(crate) fn verification(found: &Verification) -> String {
         landings_moved,
         not_shown,
     } = found;
-    let mut text = if *ok {
-        format!("{} The audit log holds\n", paint(style::GOOD, "✓"))
-    } else {
-        format!("{} The audit log does not hold\n", paint(style::BAD, "✗"))
+    let mut text = match (*ok, landings_moved.is_empty()) {
+        (true, true) => format!("{} The audit log holds\n", paint(style::GOOD, "✓")),
+        (true, false) => format!(
+            "{} The audit log holds, but a branch was moved: see `moved`\n",
+            paint(style::BAD, "✗")
+        ),
+        (false, _) => format!(
+            "{} The audit log does not hold{}\n",
+            paint(style::BAD, "✗"),
+            parts_that_fail(found)
+        ),
     };
     let chain = match first_bad {
         None => format!("{} in an unbroken chain", count_u64(*events, "event")),
@@ -101,7 +108,8 @@ pub(crate) fn verification(found: &Verification) -> String {
         "sealed" => "sealed with this home's key".to_owned(),
         "unsealed" => "not sealed yet".to_owned(),
         "mismatch" => {
-            "its seal does not fit: the log was cut or written by somebody else".to_owned()
+            "the seal does not match: the log was cut off, or written by somebody without the key"
+                .to_owned()
         }
         "key_missing" => "cannot be checked: the key is missing".to_owned(),
         other => other.to_owned(),
@@ -140,6 +148,25 @@ pub(crate) fn verification(found: &Verification) -> String {
         not_shown.iter().map(|one| format!("- {}", visible(one))),
     ));
     text
+}
+
+/// Names the lines below which say what does not fit.
+fn parts_that_fail(found: &Verification) -> String {
+    let parts = [
+        ("`chain`", found.first_bad.is_some()),
+        ("`database`", !found.structure.is_empty()),
+        ("`head`", found.head == "mismatch"),
+        ("`states`", !found.rows_differ.is_empty()),
+        ("`landings`", !found.landings_differ.is_empty()),
+        ("`moved`", !found.landings_moved.is_empty()),
+        ("`damaged`", !found.damaged_blobs.is_empty()),
+    ];
+    let failing = parts.into_iter().filter(|(_, fails)| *fails);
+    let failing: Vec<_> = failing.map(|(part, _)| part).collect();
+    match failing.is_empty() {
+        true => String::new(),
+        false => format!(": see {}", failing.join(", ")),
+    }
 }
 
 /// Writes the queue as the log alone tells it.

@@ -4,6 +4,7 @@ use hyperion_api::doctor::{Finding, Health, Report};
 
 use crate::output::style::{self, paint};
 use crate::output::visible::visible;
+use crate::view::count;
 
 /// Writes the report.
 pub(crate) fn report(report: &Report) -> String {
@@ -23,7 +24,7 @@ pub(crate) fn report(report: &Report) -> String {
         let mark = match health {
             Health::Ok => paint(style::GOOD, "✓ ok     "),
             Health::Warning => paint(style::WAITS, "! warning"),
-            Health::Error => paint(style::BAD, "✗ error  "),
+            Health::Error => paint(style::BAD, "✗ problem"),
         };
         let name = format!("{:<width$}", visible(name), width = widest.unwrap_or(0));
         text.push_str(&format!("{mark}  {name}  {}\n", visible(detail)));
@@ -35,5 +36,15 @@ pub(crate) fn report(report: &Report) -> String {
             ));
         }
     }
+    let number = |wanted: Health| {
+        let found = report.findings.iter();
+        found.filter(|finding| finding.health == wanted).count()
+    };
+    let (errors, warnings) = (number(Health::Error), number(Health::Warning));
+    text.push_str(&format!(
+        "{}, {}\n",
+        count(errors, "problem"),
+        count(warnings, "warning")
+    ));
     text
 }

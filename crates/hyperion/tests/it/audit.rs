@@ -84,7 +84,14 @@ fn the_log_alone_tells_what_landed() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(exported, events);
-    world.run(&["audit", "export", "--out", file]).code(1);
+    let refused = world
+        .run(&["audit", "export", "--out", file])
+        .code(3)
+        .stderr;
+    assert!(
+        refused.contains("exists already, and was not overwritten"),
+        "{refused}"
+    );
     world.assert_sound();
 }
 
@@ -109,6 +116,11 @@ fn a_branch_that_was_reset_is_reported() {
             reported["landings_differ"]
         ]),
         json!([true, "sealed", [], []])
+    );
+    let told = world.run(&["audit", "verify"]).code(1).stdout;
+    assert!(
+        told.starts_with("✗ The audit log holds, but a branch was moved: see `moved`\n"),
+        "{told}"
     );
     let moved = format!(
         "main of repo was moved: 1 landing is no longer on it ({}, queue entry {})",

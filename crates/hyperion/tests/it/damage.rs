@@ -273,10 +273,10 @@ fn damage_in_the_database() {
     insta::assert_snapshot!(ward.seen, @r"
     ## a row says something else
     doctor: exit 1
-      error rows: 1 × row that does not follow from its events: queue entry #: its row cannot be read: missing field `attempts` at line 1 column N
-        fix: `hyperion doctor --fix` writes them anew from their events; everything else goes on
+      error rows: 1 × row that differs from what its events say: queue entry #: its row cannot be read: missing field `attempts` at line 1 column N
+        fix: `hyperion doctor --fix` rebuilds them from their events; everything else goes on
     audit verify: exit 1
-      ✗ The audit log does not hold
+      ✗ The audit log does not hold: see `states`
       - queue entry #: its row cannot be read: missing field `attempts` at line 1 column N
     request list: exit 0
     request --wait: exit 75
@@ -284,17 +284,17 @@ fn damage_in_the_database() {
     approval approve --wait: exit 0
 
     doctor --fix: exit 0
-    Written anew: queue entry #
+    Rebuilt: queue entry #
     audit verify: exit 0
 
     ## an event says something else
     doctor: exit 1
       error log: event 3: the event's text cannot be read
-        fix: work goes on from the end of the log, but it cannot be shown any more what happened before: keep a copy of the home, then restore the latest backup
-      error rows: 2 × row that does not follow from its events: plan #: the event 3 cannot be read; plan #: the event N cannot be read
-        fix: only what the events say can be written anew, and they are not whole: see `log`
+        fix: work goes on from the end of the log, but what happened before it can no longer be shown: keep a copy of the home, then restore the latest backup
+      error rows: 2 × row that differs from what its events say: plan #: the event 3 cannot be read; plan #: the event N cannot be read
+        fix: rows are rebuilt from their events only, and those are damaged: see `log`
     audit verify: exit 1
-      ✗ The audit log does not hold
+      ✗ The audit log does not hold: see `chain`, `states`
       chain        N events; broken at event 3: the event's text cannot be read
       - plan #: the event 3 cannot be read
       - plan #: the event N cannot be read
@@ -304,7 +304,7 @@ fn damage_in_the_database() {
     ## the header is changed
     doctor: exit 1
       error store: failed to open the database: file is not a database
-        fix: nothing is worked on until it is whole: keep a copy of the home, then restore the latest backup
+        fix: no work is done while it is damaged: keep a copy of the home, then restore the latest backup
     audit verify: exit 69
       error: failed to open the database: file is not a database
       hint: `hyperion doctor` says what is damaged, and where; restore the latest backup; nothing was changed
@@ -318,7 +318,7 @@ fn damage_in_the_database() {
     ## a page is overwritten
     doctor: exit 1
       error store: failed to open the database: Tree 3 page 3: btreeInitPage() returns error code N (bytes N to N of the file)
-        fix: nothing is worked on until it is whole: keep a copy of the home, then restore the latest backup
+        fix: no work is done while it is damaged: keep a copy of the home, then restore the latest backup
     audit verify: exit 69
       error: failed to open the database: Tree 3 page 3: btreeInitPage() returns error code N (bytes N to N of the file)
       hint: `hyperion doctor` says what is damaged, and where; restore the latest backup; nothing was changed
@@ -332,16 +332,16 @@ fn damage_in_the_database() {
     ## it is empty
     doctor: exit 1
       error store: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-        fix: restore the database from the latest backup; to begin anew instead, move the whole home away
+        fix: restore the database from the latest backup; to start with an empty home instead, move this one away
     audit verify: exit 69
       error: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-      hint: restore the database from the latest backup; to begin anew instead, move the whole home away
+      hint: restore the database from the latest backup; to start with an empty home instead, move this one away
     request list: exit 69
       error: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-      hint: restore the database from the latest backup; to begin anew instead, move the whole home away
+      hint: restore the database from the latest backup; to start with an empty home instead, move this one away
     request --wait: exit 69
       error: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-      hint: restore the database from the latest backup; to begin anew instead, move the whole home away
+      hint: restore the database from the latest backup; to start with an empty home instead, move this one away
 
     ## it is a folder
     doctor: exit 1
@@ -360,16 +360,16 @@ fn damage_in_the_database() {
     ## it is gone
     doctor: exit 1
       error store: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-        fix: restore the database from the latest backup; to begin anew instead, move the whole home away
+        fix: restore the database from the latest backup; to start with an empty home instead, move this one away
     audit verify: exit 69
       error: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-      hint: restore the database from the latest backup; to begin anew instead, move the whole home away
+      hint: restore the database from the latest backup; to start with an empty home instead, move this one away
     request list: exit 69
       error: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-      hint: restore the database from the latest backup; to begin anew instead, move the whole home away
+      hint: restore the database from the latest backup; to start with an empty home instead, move this one away
     request --wait: exit 69
       error: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-      hint: restore the database from the latest backup; to begin anew instead, move the whole home away
+      hint: restore the database from the latest backup; to start with an empty home instead, move this one away
     ");
 }
 
@@ -397,7 +397,7 @@ fn damage_in_the_log_of_the_database() {
     ## a bit in the middle
     doctor: exit 1
       error log file: its log HOME/hyperion.db-wal is damaged at bytes N to N: N changes that were committed behind it cannot be read
-        fix: keep a copy of the home, then restore the latest backup; or cut the log file before the damaged bytes (`truncate -s FIRST_BYTE FILE`), which loses what was committed behind them
+        fix: keep a copy of the home, then restore the latest backup; or cut the log file off before the damaged bytes (`truncate -s FIRST_BYTE FILE`), which loses what was committed after them
     audit verify: exit 0
       warning: the database is shown as it was before its last changes: its log HOME/hyperion.db-wal is damaged at bytes N to N: N changes that were committed behind it cannot be read; `hyperion doctor` says what to do
     request list: exit 0
@@ -409,7 +409,7 @@ fn damage_in_the_log_of_the_database() {
     ## a bit in its header
     doctor: exit 1
       error store: failed to open the database: the header of its log HOME/hyperion.db-wal is damaged (bytes 0 to N): what is only in the log cannot be read
-        fix: nothing is worked on until it is whole: keep a copy of the home, then restore the latest backup
+        fix: no work is done while it is damaged: keep a copy of the home, then restore the latest backup
     audit verify: exit 69
       error: failed to open the database: the header of its log HOME/hyperion.db-wal is damaged (bytes 0 to N): what is only in the log cannot be read
       hint: `hyperion doctor` says what is damaged, and where; restore the latest backup; nothing was changed
@@ -435,16 +435,16 @@ fn damage_in_the_log_of_the_database() {
     ## it is gone
     doctor: exit 1
       error store: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-        fix: restore the database from the latest backup; to begin anew instead, move the whole home away
+        fix: restore the database from the latest backup; to start with an empty home instead, move this one away
     audit verify: exit 69
       error: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-      hint: restore the database from the latest backup; to begin anew instead, move the whole home away
+      hint: restore the database from the latest backup; to start with an empty home instead, move this one away
     request list: exit 69
       error: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-      hint: restore the database from the latest backup; to begin anew instead, move the whole home away
+      hint: restore the database from the latest backup; to start with an empty home instead, move this one away
     request --wait: exit 69
       error: failed to open the database HOME/hyperion.db: it is empty, but content of an earlier one is there
-      hint: restore the database from the latest backup; to begin anew instead, move the whole home away
+      hint: restore the database from the latest backup; to start with an empty home instead, move this one away
     ");
 }
 
@@ -525,8 +525,8 @@ fn damage_of_the_key() {
     insta::assert_snapshot!(ward.seen, @r"
     ## the key is lost
     doctor: exit 1
-      error key: the key # is not here: content it encrypted cannot be read, and that the events up to N are those it sealed cannot be shown
-        fix: add the line of # to the end of the key file, if it is found; everything else goes on
+      error key: the key # is not here: content it encrypted cannot be read, and the seal of the events up to N cannot be checked
+        fix: if you have a copy of the key, add the line of # to the end of the key file; everything else goes on
     audit verify: exit 0
       warning: the key # is not here: content it encrypted cannot be read, and the seal of the events up to N cannot be checked; add the key as a second line of the key file when it is found
       head         key_missing: #
@@ -543,8 +543,8 @@ fn damage_of_the_key() {
 
     ## the key is another
     doctor: exit 1
-      error key: the key # is not here: content it encrypted cannot be read, and that the events up to N are those it sealed cannot be shown
-        fix: add the line of # to the end of the key file, if it is found; everything else goes on
+      error key: the key # is not here: content it encrypted cannot be read, and the seal of the events up to N cannot be checked
+        fix: if you have a copy of the key, add the line of # to the end of the key file; everything else goes on
     audit verify: exit 0
       warning: the key # is not here: content it encrypted cannot be read, and the seal of the events up to N cannot be checked; add the key as a second line of the key file when it is found
       head         key_missing: #
@@ -607,7 +607,7 @@ fn damage_of_content_and_output() {
       error content: 1 × content that cannot be read: sha256:#: its file N/#.# was changed on the disk
         fix: put the file or the database back from a backup; what needs it waits or fails, everything else goes on
     audit verify: exit 1
-      ✗ The audit log does not hold
+      ✗ The audit log does not hold: see `damaged`
       damaged      sha256:#: its file N/#.# was changed on the disk
     request list: exit 0
     request --wait: exit 75
@@ -619,7 +619,7 @@ fn damage_of_content_and_output() {
       error content: 1 × content that cannot be read: sha256:#: its file N/#.# is gone
         fix: put the file or the database back from a backup; what needs it waits or fails, everything else goes on
     audit verify: exit 1
-      ✗ The audit log does not hold
+      ✗ The audit log does not hold: see `damaged`
       damaged      sha256:#: its file N/#.# is gone
     request list: exit 0
     request --wait: exit 75

@@ -46,5 +46,38 @@ fn every_part_is_looked_at_and_what_is_wrong_has_a_fix() {
     let broken = world.run(&["doctor", "--format", "json"]).code(1).json();
     let (health, fix) = finding(&broken, &repo);
     assert_eq!(health, "error");
-    assert!(fix.contains("mend hyperion.toml"), "{fix}");
+    assert!(fix.contains("correct hyperion.toml"), "{fix}");
+}
+
+// O2: wrong settings stop neither the doctor, which names each, nor status, nor what puts them right.
+#[test]
+fn wrong_settings_are_found_and_put_right() {
+    let world = World::new(&[("a.txt", "one\n")]);
+    let config = world.hyperion.home().join("config.toml");
+    std::fs::write(&config, "[merge]\nworkers = 0\nworker = 2\n").unwrap();
+
+    let told = world.run(&["doctor"]).code(1).stdout;
+    let said = told.lines().filter(|line| line.contains("settings"));
+    assert_eq!(said.count(), 2, "{told}");
+    assert!(
+        told.contains("config.toml:2: `merge.workers` expects"),
+        "{told}"
+    );
+    assert!(told.contains("\n2 problems, "), "{told}");
+    let status = world.run(&["status"]).code(0);
+    assert!(
+        status.stderr.contains("2 settings are wrong"),
+        "{}",
+        status.stderr
+    );
+    world.run(&["config", "list"]).code(0);
+    world.run(&["config", "check"]).code(2);
+
+    let set = world.run(&["config", "set", "merge.workers", "2"]).code(0);
+    assert!(set.stderr.contains("a setting is wrong"), "{}", set.stderr);
+    world.run(&["config", "unset", "merge.worker"]).code(0);
+    world.run(&["config", "check"]).code(0);
+    let left = std::fs::read_to_string(&config).unwrap();
+    assert_eq!(left, "[merge]\nworkers = 2\n");
+    world.run(&["doctor"]).code(0);
 }

@@ -233,7 +233,7 @@ fn on_a_terminal_it_shows_the_diff_and_asks() {
     for part in [
         "Approve? [y]es / [n]o / [r]equest changes / [d]iff / [l]ater / [?] help: ",
         "landed",
-        "take back with: hyperion rollback",
+        "roll back with: hyperion rollback",
     ] {
         assert!(words.contains(part), "{part} in {words}");
     }
@@ -551,4 +551,30 @@ fn completions_and_manual_pages_are_written() {
     );
     let mistyped = world.run(&["requets"]).code(2);
     assert!(mistyped.stderr.contains("request"), "{}", mistyped.stderr);
+}
+
+// W1: where the result is wanted as JSON, so is the error: one line, the last on standard error, whichever command fails.
+#[test]
+fn an_error_is_json_where_the_result_is() {
+    let world = World::new(&[("a.txt", "a\n")]);
+    let file = world.hyperion.user_home().join("request.json");
+    std::fs::write(&file, "{\"title\": 7}").unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, status, code) in [
+        (&["request", file][..], 2, "request.invalid"),
+        (&["request", "show", "123456"], 5, "subject.not_found"),
+        (&["queue", "list", "--status", "odd"], 2, "input.invalid"),
+        (&["events", "--kinds", "merge.lande"], 2, "input.invalid"),
+        (&["policy", "test", "--diff", "missing"], 2, "input.invalid"),
+        (&["quue"], 2, "input.invalid"),
+    ] {
+        let arguments = [arguments, &["--format", "json"]].concat();
+        let failed = world.run(&arguments).code(status);
+        assert_eq!(failed.stdout, "", "{arguments:?}");
+        let last = failed.stderr.lines().last().unwrap();
+        let problem: Value = serde_json::from_str(last).unwrap();
+        assert_eq!(problem["code"], code, "{arguments:?}: {problem:#}");
+        let said = world.run(&arguments[..arguments.len() - 2]).stderr;
+        assert!(said.starts_with("error: "), "{said}");
+    }
 }

@@ -111,12 +111,12 @@ fn rules(args: &TestArgs, cx: &Cx) -> anyhow::Result<Rules> {
     let shown = file.display();
     let text = String::from_utf8(read(file, cx)?)
         .map_err(|_| Failure::usage(format!("{shown} is not UTF-8")))?;
-    let repository =
-        RepoFile::parse(&text).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
-    let narrowed = repository
-        .rules(&machine)
-        .map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
-    Ok(narrowed)
+    let wrong = |error| {
+        Failure::usage(format!("failed to read {shown}: {error}"))
+            .hint("correct the file, and run this again; docs/hyperion-toml.md describes it")
+    };
+    let repository = RepoFile::parse(&text).map_err(wrong)?;
+    Ok(repository.rules(&machine).map_err(wrong)?)
 }
 
 fn place(args: &TestArgs, cx: &Cx) -> anyhow::Result<Place> {

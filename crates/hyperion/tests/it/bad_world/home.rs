@@ -107,33 +107,33 @@ fn settings_that_are_wrong() {
     ## an unknown key: exit 2
     error: a setting is wrong
       HOME/config.toml:3: there is no setting `merge.workerz`; did you mean `merge.workers`?
-    hint: `hyperion config list` shows what can be set; nothing was done
+    hint: nothing was done; correct the file, or use `hyperion config set KEY VALUE` or `hyperion config unset KEY`; `hyperion config list` shows what can be set
 
     ## an unknown table: exit 2
     error: a setting is wrong
       HOME/config.toml:1: there is no setting `murge`; `hyperion config list` shows all
-    hint: `hyperion config list` shows what can be set; nothing was done
+    hint: nothing was done; correct the file, or use `hyperion config set KEY VALUE` or `hyperion config unset KEY`; `hyperion config list` shows what can be set
 
     ## two wrong values: exit 2
     error: 2 settings are wrong
       HOME/config.toml:2: `merge.workers` expects workers from 1 to 64, not the text "many"
       HOME/config.toml:3: `merge.lease_sec` expects seconds from 5 to 3600, not -1
-    hint: `hyperion config list` shows what can be set; nothing was done
+    hint: nothing was done; correct the file, or use `hyperion config set KEY VALUE` or `hyperion config unset KEY`; `hyperion config list` shows what can be set
 
     ## no TOML: exit 2
     error: a setting is wrong
-      HOME/config.toml:1: unclosed table, expected `]`
-    hint: `hyperion config list` shows what can be set; nothing was done
+      HOME/config.toml:1: is not TOML: unclosed table, expected `]`
+    hint: nothing was done; correct the file, or use `hyperion config set KEY VALUE` or `hyperion config unset KEY`; `hyperion config list` shows what can be set
 
     ## not UTF-8: exit 2
     error: a setting is wrong
       HOME/config.toml: is not UTF-8
-    hint: `hyperion config list` shows what can be set; nothing was done
+    hint: nothing was done; correct the file, or use `hyperion config set KEY VALUE` or `hyperion config unset KEY`; `hyperion config list` shows what can be set
 
     ## a variable: exit 2
     error: a setting is wrong
       HYPERION_MERGE__WORKERS: expects workers from 1 to 64, not `many`
-    hint: `hyperion config list` shows what can be set; nothing was done
+    hint: nothing was done; correct the file, or use `hyperion config set KEY VALUE` or `hyperion config unset KEY`; `hyperion config list` shows what can be set
     "#);
     assert!(!world.hyperion.home().join("hyperion.db").exists());
 }
@@ -153,11 +153,11 @@ fn a_home_from_a_newer_version() {
     insta::assert_snapshot!(seen.rows, @r"
     ## looking: exit 69
     error: failed to open the database: its schema is version 99, this Hyperion knows up to 3
-    hint: use the newer Hyperion again; a migration is not taken back, but a copy from before it lies beside the database
+    hint: use the newer Hyperion again; a migration cannot be undone, but a copy from before it lies beside the database
 
     ## changing: exit 69
     error: failed to open the database: its schema is version 99, this Hyperion knows up to 3
-    hint: use the newer Hyperion again; a migration is not taken back, but a copy from before it lies beside the database
+    hint: use the newer Hyperion again; a migration cannot be undone, but a copy from before it lies beside the database
     ");
     assert!(fs::read(&database).unwrap() == bytes, "nothing was changed");
 }
