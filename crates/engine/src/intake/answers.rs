@@ -39,15 +39,15 @@ fn check_shape(text: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let hint = "answer in words, or with {\"tasks\": [{\"id\": …, \"changes\": […]}]} as in a task request";
-    let Strict(mut value) = serde_json::from_str(text).map_err(|error| {
+    let Strict(value) = serde_json::from_str(text).map_err(|error| {
         Problem::new("input.invalid", format!("the answer is not JSON: {error}")).hint(hint)
     })?;
-    let Some(tasks) = value.get_mut("tasks") else {
+    let Some(tasks) = value.get("tasks") else {
         return Err(Problem::new("input.invalid", "the answer has no `tasks`").hint(hint));
     };
     let schema = &schemas::task_request()["properties"]["tasks"];
     let mut errors = Errors::default();
-    let read = read_shape::<Vec<task_request::Task>>(schema, "/tasks", tasks.take(), &mut errors);
+    let read = read_shape::<Vec<task_request::Task>>(schema, "/tasks", tasks, &mut errors);
     if let Some((at, detail)) = read.as_deref().and_then(claimed) {
         errors.push(format!("/tasks/{at}"), detail);
     }

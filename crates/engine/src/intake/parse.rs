@@ -46,7 +46,7 @@ pub(super) fn parse_with(bytes: &[u8], given: &Map<String, Value>) -> Result<Vec
             errors.push(error.pointer, error.detail);
             continue;
         }
-        if let Some(request) = read_request(&pointer, value, &mut errors) {
+        if let Some(request) = read_request(&pointer, &value, &mut errors) {
             parsed.push(Parsed { pointer, request });
         }
     }
@@ -155,7 +155,7 @@ pub(super) fn not_json(error: &serde_json::Error) -> Problem {
 }
 
 /// Reads a request, or notes everything that is wrong with its shape.
-fn read_request(at: &str, value: Value, errors: &mut Errors) -> Option<TaskRequest> {
+fn read_request(at: &str, value: &Value, errors: &mut Errors) -> Option<TaskRequest> {
     if !value.is_object() {
         errors.push(at, "a task request is a JSON object");
         return None;
@@ -190,14 +190,14 @@ pub(super) fn in_words(error: &serde_json::Error) -> String {
 pub(super) fn read_shape<T: DeserializeOwned>(
     schema: &Value,
     at: &str,
-    value: Value,
+    value: &Value,
     errors: &mut Errors,
 ) -> Option<T> {
-    match serde_path_to_error::deserialize(&value) {
+    match serde_path_to_error::deserialize(value) {
         Ok(read) => Some(read),
         Err(error) => {
             let before = errors.total();
-            shape::check(schemas::task_request(), schema, at, &value, errors);
+            shape::check(schemas::task_request(), schema, at, value, errors);
             if errors.total() == before {
                 let error_at = pointer(at, error.path());
                 errors.push(error_at, in_words(&error.into_inner()));
