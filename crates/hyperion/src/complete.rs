@@ -135,7 +135,7 @@ async fn look<T: DeserializeOwned>(route: &Route) -> anyhow::Result<Vec<T>> {
         current_dir,
         TimeZone::UTC,
     );
-    let settings = settings::load(&cx.config_path()?, variables)?.settings;
+    let settings = settings::load(&cx.config_path()?, variables).0.settings;
     let locations = cx.locations()?;
     let connection = Connection::open(&settings, &locations, Access::Read, variables).await?;
     let list: List<T> = connection.client.get(route.as_str()).await?;

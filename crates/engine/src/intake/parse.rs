@@ -160,6 +160,14 @@ fn read_request(at: &str, value: &Value, errors: &mut Errors) -> Option<TaskRequ
         errors.push(at, "a task request is a JSON object");
         return None;
     }
+    // What another version looks like is not known here.
+    if let Some(Value::String(other)) = value.get("schema")
+        && other != task_request::SCHEMA
+    {
+        let detail = format!("{other:?} is not known; write {:?}", task_request::SCHEMA);
+        errors.push(format!("{at}/schema"), detail);
+        return None;
+    }
     let request: TaskRequest = read_shape(schemas::task_request(), at, value, errors)?;
     match claimed(&request.tasks) {
         Some((claim, detail)) => {
@@ -208,7 +216,7 @@ pub(super) fn read_shape<T: DeserializeOwned>(
 }
 
 /// Writes a path as a JSON pointer below another one.
-fn pointer(at: &str, path: &serde_path_to_error::Path) -> String {
+pub(super) fn pointer(at: &str, path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
         .fold(at.to_owned(), |at, segment| match segment {
