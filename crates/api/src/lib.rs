@@ -11,6 +11,7 @@ pub mod change_request;
 pub mod change_set;
 pub mod client;
 pub mod doctor;
+pub mod engine;
 pub mod event;
 pub mod from_git;
 pub mod list;

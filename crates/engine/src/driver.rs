@@ -4,7 +4,7 @@
 //! also means that two of them never act at once, and that a pass over all of them that finds
 //! nothing to do is the proof that the engine is idle.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct Activity {
     pub idle: bool,
     /// The last event that this was found after.
     pub seq: u64,
+    /// How many of the looks that were asked for this was found after.
+    pub looks: u64,
     /// What failed in the last pass, by part.
     pub troubles: Vec<String>,
     /// Why nothing is worked on any more, until somebody has looked: the database is damaged, gone, or cannot be written at all.
@@ -40,6 +42,7 @@ pub struct Activity {
 pub(crate) struct Driver {
     stop: Arc<AtomicBool>,
     wake: Arc<Notify>,
+    looks: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -61,11 +64,13 @@ impl Driver {
         let (activity, receiver) = watch::channel(Activity {
             idle: false,
             seq: 0,
+            looks: 0,
             troubles: Vec::new(),
             halted: None,
         });
         let stop = Arc::new(AtomicBool::new(false));
         let wake = Arc::new(Notify::new());
+        let looks = Arc::<AtomicU64>::default();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -79,6 +84,7 @@ impl Driver {
             activity,
             stop: Arc::clone(&stop),
             wake: Arc::clone(&wake),
+            looks: Arc::clone(&looks),
         };
         let thread = std::thread::Builder::new()
             .name("driver".to_owned())
@@ -91,15 +97,22 @@ impl Driver {
             Self {
                 stop,
                 wake,
+                looks,
                 thread: Mutex::new(Some(thread)),
             },
             receiver,
         ))
     }
 
-    /// Has the thread look now.
+    /// Has the thread look now; until it did, nobody knows whether there is nothing to do.
     pub(crate) fn wake(&self) {
+        self.looks.fetch_add(1, Ordering::SeqCst);
         self.wake.notify_one();
+    }
+
+    /// Counts the looks that were asked for.
+    pub(crate) fn looks(&self) -> u64 {
+        self.looks.load(Ordering::SeqCst)
     }
 
     /// Lets the thread end after what it is doing now, and waits for it.
@@ -124,6 +137,7 @@ struct Loop {
     activity: watch::Sender<Activity>,
     stop: Arc<AtomicBool>,
     wake: Arc<Notify>,
+    looks: Arc<AtomicU64>,
 }
 
 impl Loop {
@@ -132,13 +146,14 @@ impl Loop {
         let mut passes = 0;
         while !self.stop.load(Ordering::SeqCst) {
             let seq = *commits.borrow_and_update();
+            let looks = self.looks.load(Ordering::SeqCst);
             // A job that ends while the pass goes on may have left something to do without a commit.
             let jobs_before = self.cx.jobs.count();
             let pass = self.pass();
             if let Some(why) = &pass.halted {
                 tracing::error!(%why, "the engine works on nothing any more");
                 // Idle for good, so that nobody waits for it.
-                self.say(true, u64::MAX, &pass);
+                self.say(true, (u64::MAX, u64::MAX), &pass);
                 return;
             }
             if pass.worked && pass.troubles.is_empty() {
@@ -146,7 +161,7 @@ impl Loop {
                 if passes % SUSPICIOUS_PASSES == 0 {
                     tracing::warn!(passes, "the engine has not come to rest for a long time");
                 }
-                self.say(false, seq, &pass);
+                self.say(false, (seq, looks), &pass);
                 continue;
             }
             passes = 0;
@@ -154,7 +169,7 @@ impl Loop {
             let unseen = commits.has_changed().unwrap_or(false);
             let no_jobs = jobs_before == 0 && self.cx.jobs.count() == 0;
             let idle = !unseen && !pass.worked && pass.delayed.is_none() && no_jobs;
-            self.say(idle, seq, &pass);
+            self.say(idle, (seq, looks), &pass);
             if unseen && pass.troubles.is_empty() {
                 continue;
             }
@@ -166,7 +181,7 @@ impl Loop {
                 () = tokio::time::sleep(patience) => {}
             }
         }
-        self.say(true, u64::MAX, &Pass::nothing());
+        self.say(true, (u64::MAX, u64::MAX), &Pass::nothing());
     }
 
     fn pass(&mut self) -> Pass {
@@ -217,10 +232,11 @@ impl Loop {
         })
     }
 
-    fn say(&self, idle: bool, seq: u64, pass: &Pass) {
+    fn say(&self, idle: bool, (seq, looks): (u64, u64), pass: &Pass) {
         let now = Activity {
             idle,
             seq,
+            looks,
             troubles: pass.troubles.clone(),
             halted: pass.halted.clone(),
         };

@@ -94,6 +94,7 @@ impl Engine {
         let (_, activity) = watch::channel(Activity {
             idle: true,
             seq,
+            looks: 0,
             troubles: Vec::new(),
             halted: None,
         });
@@ -135,6 +136,13 @@ impl Engine {
         stands
     }
 
+    /// Has the driver look now: what happened outside tells nobody, such as a person who committed what was in the way.
+    pub fn look(&self) {
+        if let Some(driver) = &self.driver {
+            driver.wake();
+        }
+    }
+
     /// Says whether nothing can go on without a person or a deadline, as far as was looked.
     pub fn is_idle(&self) -> bool {
         self.is_rest(&self.activity.borrow())
@@ -142,7 +150,10 @@ impl Engine {
 
     /// What was committed after the driver last looked may be work.
     fn is_rest(&self, activity: &Activity) -> bool {
-        activity.idle && activity.seq >= *self.cx.store.subscribe().borrow()
+        let looks = self.driver.as_ref().map_or(0, Driver::looks);
+        activity.idle
+            && activity.looks >= looks
+            && activity.seq >= *self.cx.store.subscribe().borrow()
     }
 
     /// Waits until nothing can go on without a person or a deadline.

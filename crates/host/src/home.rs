@@ -44,6 +44,13 @@ pub struct ContentHold {
     _file: File,
 }
 
+/// The right to be the home's next engine; dropping it, or dying, gives it back.
+#[derive(Debug)]
+pub struct Claim {
+    // Held by the kernel for as long as this descriptor is open.
+    _file: File,
+}
+
 /// A folder cannot serve as a home.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -190,6 +197,12 @@ impl Home {
         self.path().join("config.toml")
     }
 
+    /// Where an engine in the background says what goes wrong.
+    #[must_use]
+    pub fn engine_log(&self) -> PathBuf {
+        self.path().join("engine.log")
+    }
+
     /// Where runs keep their output.
     #[must_use]
     pub fn runs(&self) -> PathBuf {
@@ -288,9 +301,29 @@ impl Home {
         Ok(HomeLock { path, file })
     }
 
+    /// Claims the lock for this process, for which engines in the background make room; none when another process has the claim.
+    pub fn claim(&self) -> Result<Option<Claim>, LockError> {
+        let (path, file) = self.lock_file("claim.lock")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Claim { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(LockError::Io { path, source }),
+        }
+    }
+
+    /// Whether a process claims the lock.
+    pub fn is_claimed(&self) -> Result<bool, LockError> {
+        let (path, file) = self.lock_file("claim.lock")?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(LockError::Io { path, source }),
+        }
+    }
+
     /// Keeps content from being taken away while it is copied; several may, and each waits for a purge to end.
     pub fn keep_content(&self) -> Result<ContentHold, LockError> {
-        let (path, file) = self.content_lock()?;
+        let (path, file) = self.lock_file("content.lock")?;
         file.lock_shared()
             .map_err(|source| LockError::Io { path, source })?;
         Ok(ContentHold { _file: file })
@@ -298,7 +331,7 @@ impl Home {
 
     /// Takes the right to remove content; none while somebody copies it.
     pub fn may_remove_content(&self) -> Result<Option<ContentHold>, LockError> {
-        let (path, file) = self.content_lock()?;
+        let (path, file) = self.lock_file("content.lock")?;
         match file.try_lock() {
             Ok(()) => Ok(Some(ContentHold { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -306,8 +339,8 @@ impl Home {
         }
     }
 
-    fn content_lock(&self) -> Result<(PathBuf, File), LockError> {
-        let path = self.path().join("content.lock");
+    fn lock_file(&self, name: &str) -> Result<(PathBuf, File), LockError> {
+        let path = self.path().join(name);
         match OpenOptions::new()
             .read(true)
             .write(true)

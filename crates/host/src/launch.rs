@@ -122,8 +122,8 @@ impl Launch {
         self.start(command.process_group(0))
     }
 
-    /// Starts the process in our own group, the only one that may use the terminal.
-    pub(crate) fn spawn_on_terminal(
+    /// Starts the process in our own group: a pager, which needs the terminal, or one that leaves the group by itself.
+    pub(crate) fn spawn_in_our_group(
         &self,
         stdin: Stdio,
         stdout: Stdio,

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - This is the only crate that calls [`std::process::Command`]; a child never inherits an environment variable that its [`Launch`] does not name.
 //! - Every child leads a process group of its own, so that ending it ends what it started in that group; a pager does not, it needs the
-//!   terminal.
+//!   terminal, and a [`Detached`] one makes itself a session.
 //! - Nothing here reads the environment or the wall clock: where things are comes in as [`Surroundings`].
 //! - Everything captured is bounded, every wait has a deadline.
 
@@ -12,6 +12,7 @@ mod cancel;
 mod confine;
 mod coprocess;
 mod copy;
+mod detached;
 mod files;
 mod home;
 mod kept;
@@ -30,11 +31,12 @@ pub use cancel::CancelFlag;
 pub use confine::{RUN_VARIABLE, confine_this_thread, descends_from_run, is_confined};
 pub use coprocess::{CoProcess, CoProcessError};
 pub use copy::{copy_new, exchange, read_pieces, rename_new};
+pub use detached::{Detached, bound_log, leave_session};
 pub use files::{
     ReadError, create_private, create_private_dir, free_bytes, fsync_dir, may_write, read_bounded,
     remove_tree, sync_filesystem, write_atomic,
 };
-pub use home::{ContentHold, Home, HomeError, HomeLock, LockError};
+pub use home::{Claim, ContentHold, Home, HomeError, HomeLock, LockError};
 pub use kept::{KeepLimits, Kept, KeptRun, Streams, run_kept};
 pub use launch::{Input, Launch, SpawnError};
 pub use locations::{Locations, LocationsError, SOCKET_PATH_MAX, Surroundings};

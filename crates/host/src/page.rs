@@ -10,7 +10,7 @@ use crate::launch::{Launch, SpawnError};
 /// Unlike any other child it stays in our process group, because only that group may use the terminal, and has no deadline: the
 /// person ends it.
 pub fn page(pager: &Launch, text: &[u8]) -> Result<Option<i32>, SpawnError> {
-    let mut child = pager.spawn_on_terminal(Stdio::piped(), Stdio::inherit(), Stdio::inherit())?;
+    let mut child = pager.spawn_in_our_group(Stdio::piped(), Stdio::inherit(), Stdio::inherit())?;
     if let Some(mut input) = child.stdin.take() {
         // Whoever leaves before the end has seen enough.
         let _ = input.write_all(text);

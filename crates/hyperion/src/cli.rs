@@ -72,6 +72,7 @@ enum Command {
     Worker(commands::worker::Args),
     Drain(commands::drain::Args),
     Up(commands::up::Args),
+    Down(commands::down::Args),
     Mcp(commands::mcp::Args),
     Repo(commands::repo::Args),
     Config(commands::config::Args),
@@ -81,13 +82,23 @@ enum Command {
     Completions(commands::completions::Args),
     Man(commands::man::Args),
     #[command(hide = true)]
+    Engine(commands::engine::Args),
+    #[command(hide = true)]
     Generate(commands::generate::Args),
 }
 
 impl Cli {
+    /// Whether it is the engine in the background, which nobody sees.
+    pub(crate) const fn is_engine(&self) -> bool {
+        matches!(self.command, Some(Command::Engine(_)))
+    }
+
     /// Whether the command itself listens for Ctrl-C, to end in good order.
     pub(crate) const fn stops_by_itself(&self) -> bool {
-        matches!(self.command, Some(Command::Up(_) | Command::Drain(_)))
+        matches!(
+            self.command,
+            Some(Command::Up(_) | Command::Drain(_) | Command::Engine(_))
+        )
     }
 }
 
@@ -121,6 +132,7 @@ async fn carry_out(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
         Command::Worker(args) => commands::worker::run(args, cx).await,
         Command::Drain(args) => commands::drain::run(args, cx).await,
         Command::Up(args) => commands::up::run(args, cx).await,
+        Command::Down(args) => commands::down::run(args, cx).await,
         Command::Mcp(args) => commands::mcp::run(args, cx).await,
         Command::Repo(args) => commands::repo::run(args, cx).await,
         Command::Config(args) => commands::config::run(args, cx),
@@ -129,6 +141,7 @@ async fn carry_out(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
         Command::Doctor(args) => commands::doctor::run(args, cx).await,
         Command::Completions(args) => commands::completions::run(args, cx),
         Command::Man(args) => commands::man::run(args, cx),
+        Command::Engine(args) => commands::engine::run(args, cx).await,
         Command::Generate(args) => commands::generate::run(args, cx),
     }
 }
@@ -224,7 +237,10 @@ const VARIABLES: &[(&str, &str)] = &[
         "one setting for this command, for instance HYPERION_MERGE__WORKERS=1",
     ),
     ("HYPERION_AGENT", "the same as agent.default"),
-    ("HYPERION_LOG", "1 or a filter: trace to standard error"),
+    (
+        "HYPERION_LOG",
+        "1 or a filter: trace to standard error (of an engine in the background: to engine.log in the home)",
+    ),
     ("NO_COLOR", "no colours"),
     (
         "HYPERION_PAGER, PAGER",

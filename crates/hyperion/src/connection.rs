@@ -1,44 +1,31 @@
-//! Reaches the home's engine: over its socket, by becoming it, or by only reading its data.
-//!
-//! Whoever takes the lock also listens, so a second terminal works through the first. An engine
-//! that a command became leaves when nothing can go on without a person: it lingers a moment for
-//! others, stops taking calls, finishes what they began, and lets go of the lock.
+//! Reaches the home's engine: over its socket, by starting one, by being it, or by only reading its data.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use axum::Router;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyperion_api::client::{Body, Transport, TransportError, UnixTransport};
+use hyperion_api::engine::{Health, Mode};
 use hyperion_api::{Client, ClientError, Problem};
 use hyperion_engine::Engine;
-use hyperion_host::{
-    Home, HomeLock, Locations, LockError, descends_from_run, is_confined, is_stopped,
-};
-use hyperion_server::{Server, router, serve};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use hyperion_host::{Home, Locations, LockError, descends_from_run, is_confined, is_stopped};
+use hyperion_server::{Server, router};
 use tower::ServiceExt as _;
 
+use crate::background::{Fit, Starter, dismiss};
+use crate::own_engine::OwnEngine;
 use crate::settings::{Settings, Variables};
-use crate::socket::Socket;
 use crate::wiring;
 
-/// How long an engine stays for others after nothing is left to do.
-const LINGER: Duration = Duration::from_secs(2);
 /// How long to wait for an engine that has the lock but does not listen (it is starting or leaving).
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 /// How often to look whether it does.
-const LOOK: Duration = Duration::from_millis(25);
-/// How often an engine looks whether its socket is still there.
-const LOOK_AT_SOCKET: Duration = Duration::from_secs(1);
-/// How long calls in flight may take when an engine leaves.
-const LAST_CALLS: Duration = Duration::from_secs(10);
+pub(crate) const LOOK: Duration = Duration::from_millis(25);
 
 /// What a command is going to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,74 +34,124 @@ pub(crate) enum Access {
     Read,
     /// Change something.
     Change,
+    /// Be the engine, if there is none.
+    Serve(Mode),
 }
 
 /// A way to the home's engine.
 pub(crate) struct Connection {
     /// Speaks to it.
     pub(crate) client: Client,
-    /// What its store was opened in spite of, if this process opened it.
+    /// What its store was opened in spite of, and what else the person should know.
     pub(crate) notices: Vec<String>,
-    /// Whether this process opened the home's data.
-    opened: bool,
-    own: Option<Own>,
-}
-
-/// The engine that this process is.
-struct Own {
-    engine: Running,
-    server: JoinHandle<std::io::Result<()>>,
-    closing: watch::Sender<bool>,
-    socket: Socket,
-    /// Let go of last: whoever takes it may start at once.
-    _lock: HomeLock,
+    own: Option<OwnEngine>,
 }
 
 impl Connection {
-    /// Reaches the home's engine over its socket, becomes it when nobody is (Change), or opens the data read-only (Read).
+    /// Reaches the home's engine over its socket; where nobody is, starts one or becomes it (Change, Serve), or opens the data
+    /// read-only (Read).
     pub(crate) async fn open(
         settings: &Settings,
         locations: &Locations,
         access: Access,
         variables: &Variables,
     ) -> anyhow::Result<Self> {
-        let socket = locations.socket();
         if let Err(refused) = refuse_confined(settings) {
             return match access {
                 // Looking does no harm, but the socket takes nothing from such a process.
                 Access::Read => Self::read_only(settings, locations, variables),
-                Access::Change => Err(refused),
+                Access::Change | Access::Serve(_) => Err(refused),
             };
         }
-        match (listens(&socket).await, access) {
-            (Listens::Engine, _) => Ok(Self::remote(&socket)),
-            (Listens::Nobody, Access::Read) => Self::read_only(settings, locations, variables),
-            (Listens::Nobody, Access::Change) => {
-                Self::take_over(settings, locations, variables).await
+        let found = listens(&locations.socket()).await;
+        match access {
+            Access::Read => match found {
+                Listens::Engine(health) => Ok(Self::remote(locations, health)),
+                Listens::Nobody => Self::read_only(settings, locations, variables),
+                // Looking needs no engine.
+                Listens::Silent => {
+                    let mut looking = Self::read_only(settings, locations, variables)?;
+                    let said = silent_engine(locations).detail;
+                    let notice = format!("{said}; this is what the database has");
+                    looking.notices.push(notice);
+                    Ok(looking)
+                }
+            },
+            Access::Change if settings.engine.detach => {
+                Self::reach(settings, locations, variables, found).await
             }
-            // Looking needs no engine.
-            (Listens::Silent, Access::Read) => {
-                let mut looking = Self::read_only(settings, locations, variables)?;
-                let said = silent_engine(locations).detail;
-                looking
-                    .notices
-                    .push(format!("{said}; this is what the database has"));
-                Ok(looking)
+            Access::Change => {
+                Self::serve(settings, locations, Mode::Foreground, variables, found).await
             }
-            (Listens::Silent, Access::Change) => Err(refusal(silent_engine(locations))),
+            Access::Serve(mode) => Self::serve(settings, locations, mode, variables, found).await,
         }
     }
 
-    /// Whether this process opened the home's data itself.
-    pub(crate) const fn is_own(&self) -> bool {
-        self.opened
+    /// Reaches an engine again after the one it spoke to left; whichever there is now will do.
+    pub(crate) async fn reopen(
+        settings: &Settings,
+        locations: &Locations,
+        access: Access,
+        variables: &Variables,
+    ) -> anyhow::Result<Self> {
+        if access == Access::Change
+            && settings.engine.detach
+            && let Listens::Engine(_) = listens(&locations.socket()).await
+        {
+            let starter = Starter::new(settings, locations, variables);
+            return Ok(Self::kept_up(starter, Vec::new()));
+        }
+        Self::open(settings, locations, access, variables).await
     }
 
-    fn remote(socket: &std::path::Path) -> Self {
+    /// Whether this very process is the engine.
+    pub(crate) const fn is_own_engine(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Becomes a client of the engine that is up, if it may stay, or of one that is started.
+    async fn reach(
+        settings: &Settings,
+        locations: &Locations,
+        variables: &Variables,
+        found: Listens,
+    ) -> anyhow::Result<Self> {
+        let starter = Starter::new(settings, locations, variables);
+        match found {
+            Listens::Silent => return Err(refusal(silent_engine(locations))),
+            Listens::Engine(None) => return Ok(Self::kept_up(starter, Vec::new())),
+            Listens::Engine(Some(health)) => match starter.fit(&health) {
+                Fit::Stays(notice) => {
+                    let notices = health.notices.into_iter().chain(notice).collect();
+                    return Ok(Self::kept_up(starter, notices));
+                }
+                Fit::Leaves => match dismiss(locations).await {
+                    Ok(_) => {}
+                    // One in the foreground took its place meanwhile, and does as well.
+                    Err(_) if is_up_in_the_foreground(locations).await => {
+                        return Ok(Self::kept_up(starter, Vec::new()));
+                    }
+                    Err(error) => return Err(error),
+                },
+            },
+            Listens::Nobody => {}
+        }
+        let notices = starter.start().await?;
+        Ok(Self::kept_up(starter, notices))
+    }
+
+    fn kept_up(starter: Starter, notices: Vec<String>) -> Self {
         Self {
-            client: Client::new(UnixTransport::new(socket)),
-            notices: Vec::new(),
-            opened: false,
+            client: Client::new(starter.into_transport()),
+            notices,
+            own: None,
+        }
+    }
+
+    fn remote(locations: &Locations, health: Option<Health>) -> Self {
+        Self {
+            client: Client::new(UnixTransport::new(locations.socket())),
+            notices: health.map(|health| health.notices).unwrap_or_default(),
             own: None,
         }
     }
@@ -134,177 +171,91 @@ impl Connection {
         };
         let engine = Arc::new(wiring::read_only(settings, home, variables)?);
         let notices = notices(&engine);
-        let (_, closing) = watch::channel(false);
-        let server = Server::new(
-            engine,
-            wiring::owner(variables)?,
-            env!("CARGO_PKG_VERSION"),
-            closing,
-        );
+        let life = wiring::life(Mode::Foreground, settings, variables);
+        let server = Server::new(engine, wiring::owner(variables)?, Arc::new(life));
         Ok(Self {
-            client: Client::new(InProcess {
-                router: router(server),
-            }),
+            client: Client::new(InProcess(router(server))),
             notices,
-            opened: true,
             own: None,
         })
     }
 
-    /// Becomes the engine, or finds the one that was faster.
-    async fn take_over(
+    /// Becomes the engine, or finds the one that is there or was faster.
+    async fn serve(
         settings: &Settings,
         locations: &Locations,
+        mode: Mode,
         variables: &Variables,
+        mut found: Listens,
     ) -> anyhow::Result<Self> {
-        let home = Home::open_or_create(locations)?;
-        let socket = home.socket()?;
         let began = Instant::now();
+        let mut opened = None;
         loop {
-            match home.lock() {
-                Ok(lock) => {
-                    return Self::become_engine(settings, home, variables, lock, socket).await;
-                }
-                Err(LockError::Busy { .. }) if began.elapsed() < PATIENCE => {}
-                Err(error) => return Err(error.into()),
-            }
-            match listens(&socket).await {
-                Listens::Engine => return Ok(Self::remote(&socket)),
+            match found {
+                Listens::Engine(health) => return Ok(Self::remote(locations, health)),
                 Listens::Silent => return Err(refusal(silent_engine(locations))),
-                Listens::Nobody => tokio::time::sleep(LOOK).await,
+                Listens::Nobody => {}
             }
+            let home = match opened.take() {
+                Some(home) => home,
+                None => Home::open_or_create(locations)?,
+            };
+            let makes_room = mode == Mode::Background && home.is_claimed()?;
+            match (!makes_room).then(|| home.lock()) {
+                Some(Ok(lock)) => {
+                    let life = wiring::life(mode, settings, variables);
+                    let started = OwnEngine::start(settings, home, variables, lock, life).await?;
+                    let (own, routes) = started;
+                    return Ok(Self {
+                        client: Client::new(InProcess(routes)),
+                        notices: notices(own.engine()),
+                        own: Some(own),
+                    });
+                }
+                Some(Err(LockError::Busy { .. })) | None if began.elapsed() < PATIENCE => {}
+                Some(Err(error)) => return Err(error.into()),
+                None => {
+                    let detail =
+                        "another command wants to be this home's engine, and has not come to it";
+                    let problem = Problem::new("engine.unavailable", detail);
+                    return Err(refusal(problem.hint("try again in a moment")));
+                }
+            }
+            opened = Some(home);
+            tokio::time::sleep(LOOK).await;
+            found = listens(&locations.socket()).await;
         }
     }
 
-    async fn become_engine(
-        settings: &Settings,
-        home: Home,
-        variables: &Variables,
-        lock: HomeLock,
-        socket: PathBuf,
-    ) -> anyhow::Result<Self> {
-        let (settings, owned) = (settings.clone(), variables.clone());
-        let starting = tokio::task::spawn_blocking(move || {
-            wiring::start(&settings, home, &owned, &lock).map(|engine| (engine, lock))
-        });
-        let (engine, lock) = starting.await.context("start the engine")??;
-        let engine = Arc::new(engine);
-        let (closing, closed) = watch::channel(false);
-        let server = Server::new(
-            Arc::clone(&engine),
-            wiring::owner(variables)?,
-            env!("CARGO_PKG_VERSION"),
-            closed.clone(),
-        );
-        let notices = notices(&engine);
-        let routes = router(server);
-        let socket = Socket::new(socket);
-        let listener = socket.listen()?;
-        let stop = wait_for(closed.clone());
-        let server = tokio::spawn(serve(listener, routes.clone(), stop));
-        tokio::spawn(stay_reachable(
-            Arc::clone(&engine),
-            socket.clone(),
-            routes.clone(),
-            closed,
-        ));
-        Ok(Self {
-            client: Client::new(InProcess { router: routes }),
-            notices,
-            opened: true,
-            own: Some(Own {
-                engine: Running(engine),
-                server,
-                closing,
-                socket,
-                _lock: lock,
-            }),
-        })
-    }
-
-    /// Drives what was begun until nothing can go on without a person, lingers, leaves.
+    /// Drives what this process began as the engine until nothing can go on without a person, then leaves.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        let Some(own) = self.own else { return Ok(()) };
-        own.come_to_rest().await;
-        let halted = own.halted();
-        own.leave().await?;
-        halted.map_or(Ok(()), Err)
+        match self.own {
+            Some(own) => own.work_and_leave().await,
+            None => Ok(()),
+        }
     }
 
     /// Serves until told to stop.
     pub(crate) async fn serve_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Some(own) = self.own else {
-            stop.await;
-            return Ok(());
-        };
-        let mut activity = own.engine.0.activity();
-        tokio::select! {
-            () = stop => {}
-            // An error means that the engine is gone, which says the same.
-            _ = activity.wait_for(|now| now.halted.is_some()) => {}
-        }
-        let halted = own.halted();
-        own.leave().await?;
-        halted.map_or(Ok(()), Err)
-    }
-}
-
-/// An engine that is stopped, and whose processes end, also when a command is interrupted.
-struct Running(Arc<Engine>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
-}
-
-impl Own {
-    /// Waits until nothing is left to do, and nobody has come for a while.
-    async fn come_to_rest(&self) {
-        loop {
-            let before = self.engine.0.idle().await;
-            tokio::time::sleep(LINGER).await;
-            let now = self.engine.0.activity().borrow().clone();
-            if now.halted.is_some() {
-                return;
-            }
-            if now.idle && now.seq == before.seq && self.engine.0.tools().running() == 0 {
-                return;
+        match self.own {
+            Some(own) => own.serve_until(stop).await,
+            None => {
+                stop.await;
+                Ok(())
             }
         }
     }
 
-    /// Says why the engine works on nothing any more, if it does not.
-    fn halted(&self) -> Option<anyhow::Error> {
-        let why = self.engine.0.activity().borrow().halted.clone()?;
-        let (code, hint) = match self.engine.0.cx().store.stands() {
-            Err(displaced) => ("home.displaced", displaced.hint()),
-            Ok(()) => (
-                "store.damaged",
-                "`hyperion doctor` says what is damaged, and where; unfinished work is kept as it was last written",
-            ),
-        };
-        let problem = Problem::new(code, format!("the engine has stopped: {why}")).hint(hint);
-        Some(refusal(problem))
-    }
-
-    /// Stops taking calls, lets the engine end what it is doing, and lets go of the lock.
-    async fn leave(self) -> anyhow::Result<()> {
-        let Self {
-            engine,
-            mut server,
-            closing,
-            socket,
-            _lock,
-        } = self;
-        let _ = closing.send(true);
-        // Remove the socket before the lock, so that no client finds a socket that nobody serves.
-        socket.remove();
-        if tokio::time::timeout(LAST_CALLS, &mut server).await.is_err() {
-            server.abort();
+    /// Serves until told to stop, asked to leave, or needed by nobody for so long.
+    pub(crate) async fn serve_while_needed(
+        self,
+        idle_exit: Duration,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        match self.own {
+            Some(own) => own.serve_while_needed(idle_exit, stop).await,
+            None => Ok(()),
         }
-        let stopping = tokio::task::spawn_blocking(move || drop(engine));
-        stopping.await.context("stop the engine")
     }
 }
 
@@ -328,54 +279,17 @@ pub(crate) fn refuse_confined(settings: &Settings) -> anyhow::Result<()> {
     Err(refusal(Problem::new("policy.refused", detail).hint(hint)))
 }
 
-/// Listens again when somebody removed or replaced the socket: nobody could reach the engine, nor take its place. Ends when the
-/// home itself is gone: what is under its name then is not this engine's.
-async fn stay_reachable(
-    engine: Arc<Engine>,
-    socket: Socket,
-    routes: Router,
-    closed: watch::Receiver<bool>,
-) {
-    let mut leaving = closed.clone();
-    loop {
-        tokio::select! {
-            _ = leaving.wait_for(|closed| *closed) => return,
-            () = tokio::time::sleep(LOOK_AT_SOCKET) => {}
-        }
-        if *closed.borrow() || !engine.stands() {
-            return;
-        }
-        if socket.is_ours() {
-            continue;
-        }
-        match socket.listen() {
-            Ok(listener) => {
-                tracing::warn!(socket = %socket.path().display(), "the socket was gone; listening on a new one");
-                tokio::spawn(serve(listener, routes.clone(), wait_for(closed.clone())));
-            }
-            Err(error) => {
-                tracing::error!(%error, "the socket is gone, and there can be no new one");
-            }
-        }
-    }
-}
-
 /// What the engine's store was opened in spite of, for people.
 fn notices(engine: &Engine) -> Vec<String> {
     let notices = engine.cx().store.notices().iter();
     notices.map(ToString::to_string).collect()
 }
 
-async fn wait_for(mut closed: watch::Receiver<bool>) {
-    // An error means that whoever could say so is gone, which says the same.
-    let _ = closed.wait_for(|closed| *closed).await;
-}
-
 /// Who is behind a home's socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Listens {
-    /// The home's engine.
-    Engine,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Listens {
+    /// The home's engine, and what it says of itself, if that can be understood.
+    Engine(Option<Health>),
     /// Nobody, or an engine of a home that was here before.
     Nobody,
     /// Somebody who takes connections and answers nothing.
@@ -386,18 +300,24 @@ enum Listens {
 ///
 /// That somebody takes the connection does not tell: the listener of an engine that was killed lives on for a moment in
 /// the program it was just starting.
-async fn listens(socket: &std::path::Path) -> Listens {
+pub(crate) async fn listens(socket: &Path) -> Listens {
     let client = Client::new(UnixTransport::new(socket));
-    match client.get::<serde::de::IgnoredAny>("/healthz").await {
+    match client.get::<Health>("/healthz").await {
+        Ok(health) => Listens::Engine(Some(health)),
         Err(ClientError::Transport(TransportError::Silent { .. })) => Listens::Silent,
         Err(ClientError::Transport(_)) => Listens::Nobody,
         Err(ClientError::Problem(problem)) if problem.code == "home.displaced" => Listens::Nobody,
-        Ok(_) | Err(_) => Listens::Engine,
+        Err(_) => Listens::Engine(None),
     }
 }
 
+async fn is_up_in_the_foreground(locations: &Locations) -> bool {
+    let found = listens(&locations.socket()).await;
+    matches!(found, Listens::Engine(Some(up)) if up.mode == Some(Mode::Foreground))
+}
+
 /// Says which engine answers nothing, and what to do about it.
-fn silent_engine(locations: &Locations) -> Problem {
+pub(crate) fn silent_engine(locations: &Locations) -> Problem {
     let held = Home::open(locations).ok().flatten().map(|home| home.lock());
     let (who, hint) = match held {
         Some(Err(LockError::Busy { pid: Some(pid), .. })) if is_stopped(pid) => (
@@ -423,21 +343,19 @@ fn silent_engine(locations: &Locations) -> Problem {
     Problem::new("engine.unavailable", who).hint(hint)
 }
 
-fn refusal(problem: Problem) -> anyhow::Error {
+pub(crate) fn refusal(problem: Problem) -> anyhow::Error {
     ClientError::Problem(Box::new(problem)).into()
 }
 
 /// Calls a router of this very process.
-struct InProcess {
-    router: Router,
-}
+struct InProcess(Router);
 
 impl Transport for InProcess {
     fn send(
         &self,
         request: Request<Bytes>,
     ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
-        let router = self.router.clone();
+        let router = self.0.clone();
         Box::pin(async move {
             let request = request.map(axum::body::Body::from);
             match router.oneshot(request).await {

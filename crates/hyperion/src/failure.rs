@@ -6,6 +6,7 @@ use hyperion_api::{ClientError, FieldError, Problem};
 use hyperion_git::ProbeError;
 use hyperion_host::{HomeError, LocationsError, LockError};
 use hyperion_store::OpenError;
+use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::output::style::{self, paint};
@@ -16,7 +17,7 @@ use crate::settings::SettingsErrors;
 const FIX_SETTINGS: &str = "nothing was done; correct the file, or use `hyperion config set KEY VALUE` or `hyperion config unset KEY`; `hyperion config list` shows what can be set";
 
 /// Something went wrong, in words for the person at the terminal.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Failure {
     exit: Exit,
     what: String,
@@ -71,7 +72,8 @@ impl Failure {
 
     /// Makes a failure of whatever ended a command.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        if let Some(failure) = error.downcast_ref::<Self>() {
+        let inside = || error.chain().find_map(|cause| cause.downcast_ref::<Self>());
+        if let Some(failure) = error.downcast_ref::<Self>().or_else(inside) {
             return failure.copy();
         }
         for cause in error.chain() {

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::output::{Color, Output, TerminalWishes};
 use crate::settings::Variables;
 
+mod background;
 mod cli;
 mod commands;
 mod complete;
@@ -26,6 +27,7 @@ mod json_lines;
 mod list_args;
 mod outcome;
 mod output;
+mod own_engine;
 mod progress;
 mod question;
 mod route;
@@ -92,7 +94,12 @@ fn complain(failure: &Failure, as_json: bool, output: &Output) -> ExitCode {
 
 fn start(cli: Cli, output: &Arc<Output>, variables: Variables) -> anyhow::Result<Exit> {
     hyperion_fault::check().map_err(|wrong| Failure::new(Exit::Usage, wrong))?;
-    telemetry::start(variables.get("HYPERION_LOG"), output.is_coloured())?;
+    let log = variables.get("HYPERION_LOG");
+    if cli.is_engine() {
+        telemetry::start_log(log)?;
+    } else {
+        telemetry::start(log, output.is_coloured())?;
+    }
     let current_dir = std::env::current_dir().context("find out the current folder")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

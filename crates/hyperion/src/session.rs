@@ -1,9 +1,11 @@
 //! One command's time with an engine.
 
+use std::time::Duration;
+
+use hyperion_api::engine::Health;
 use hyperion_api::queue::Idle;
 use hyperion_api::{Client, ClientError};
 use hyperion_host::{Home, Locations};
-use serde::Deserialize;
 
 use crate::connection::{Access, Connection};
 use crate::context::Cx;
@@ -11,23 +13,6 @@ use crate::output::style::{self, paint};
 use crate::output::visible::visible;
 use crate::progress::Progress;
 use crate::settings::Settings;
-
-/// What `/healthz` says, as far as it is needed here.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Health {
-    /// The process that answers.
-    #[serde(default)]
-    pub(crate) pid: u32,
-    /// Whether it can change anything.
-    #[serde(default)]
-    pub(crate) engine: bool,
-    /// Its version.
-    #[serde(default)]
-    pub(crate) version: String,
-    /// What its store was opened in spite of.
-    #[serde(default)]
-    pub(crate) notices: Vec<String>,
-}
 
 /// A connection that is kept up: an engine may leave at any time, and another one take its place.
 pub(crate) struct Session<'a> {
@@ -41,7 +26,7 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Reaches the engine, or becomes it.
+    /// Reaches the engine, starting one if need be, or becomes it.
     pub(crate) async fn open(cx: &'a Cx, access: Access) -> anyhow::Result<Self> {
         // A home that is none, or somebody else's, has no settings to complain about.
         Home::open(&cx.locations()?)?;
@@ -65,8 +50,8 @@ impl<'a> Session<'a> {
             connection,
             seen: 0,
         };
-        session.tell_notices().await;
-        if access == Access::Change {
+        session.tell_notices();
+        if access != Access::Read {
             session.seen = session.idle(0).await?.last_seq;
         }
         Ok(session)
@@ -77,23 +62,23 @@ impl<'a> Session<'a> {
         &self.settings.agent.default
     }
 
-    /// Says what the home is worked on in spite of, at every command until it is mended.
-    async fn tell_notices(&self) {
-        let mut notices = self.connection.notices.clone();
-        if !self.connection.is_own() {
-            // An engine that does not answer is told of by what is asked of it next.
-            notices.extend(
-                self.health()
-                    .await
-                    .map(|health| health.notices)
-                    .unwrap_or_default(),
-            );
-        }
-        for notice in notices {
+    /// The settings in force.
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the home is worked on in spite of.
+    pub(crate) fn notices(&self) -> &[String] {
+        &self.connection.notices
+    }
+
+    /// Says that at every command, until it is mended.
+    fn tell_notices(&self) {
+        for notice in self.notices() {
             let warning = paint(style::WAITS, "warning:");
             self.cx
                 .output
-                .say(&format!("{warning} {}", visible(&notice)));
+                .say(&format!("{warning} {}", visible(notice)));
         }
     }
 
@@ -128,9 +113,17 @@ impl<'a> Session<'a> {
     }
 
     /// Whether this very process is the engine.
-    pub(crate) async fn is_own_engine(&self) -> bool {
-        let health = self.health().await;
-        health.is_ok_and(|health| health.engine && health.pid == std::process::id())
+    pub(crate) const fn is_own_engine(&self) -> bool {
+        self.connection.is_own_engine()
+    }
+
+    /// Says who carries on what was begun, should this command end now.
+    pub(crate) const fn who_carries_on(&self) -> &'static str {
+        if self.is_own_engine() {
+            "the next command or `hyperion drain` carries it on"
+        } else {
+            "the engine carries it on by itself"
+        }
     }
 
     /// Waits until nothing can go on without a person, but not longer than the time given.
@@ -140,9 +133,14 @@ impl<'a> Session<'a> {
             .await
     }
 
+    /// Has the engine look now whether something can go on.
+    pub(crate) async fn look(&self) -> Result<Idle, ClientError> {
+        self.client().get("/api/idle?look=true").await
+    }
+
     /// Reaches an engine again after the one it spoke to left.
     pub(crate) async fn reopen(&mut self) -> anyhow::Result<()> {
-        self.connection = Connection::open(
+        self.connection = Connection::reopen(
             &self.settings,
             &self.locations,
             self.access,
@@ -157,10 +155,19 @@ impl<'a> Session<'a> {
         self.connection.serve_until(stop).await
     }
 
+    /// Serves until told to stop, asked to leave, or needed by nobody for so long.
+    pub(crate) async fn serve_while_needed(
+        self,
+        idle_exit: Duration,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        self.connection.serve_while_needed(idle_exit, stop).await
+    }
+
     /// Leaves; what this process began as the engine is carried on first, and shown.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        if self.access == Access::Read || !self.is_own_engine().await {
-            return self.connection.close().await;
+        if !self.is_own_engine() {
+            return Ok(());
         }
         let client = self.connection.client.clone();
         let mut progress = Progress::new(&[], self.cx.zone());

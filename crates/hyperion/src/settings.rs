@@ -164,6 +164,8 @@ mod tests {
         backup.ship_to = ""
         backup.ship_every_sec = 10
         backup.keep_days = 14
+        engine.detach = true
+        engine.idle_exit_sec = 10
         engine.allow_confined = false
         "#);
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use tokio::net::UnixListener;
@@ -12,7 +12,18 @@ use tokio::net::UnixListener;
 #[derive(Debug, Clone)]
 pub(crate) struct Socket {
     path: PathBuf,
-    bound: Arc<Mutex<Option<(u64, u64)>>>,
+    state: Arc<Mutex<State>>,
+}
+
+/// Where the socket stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was bound yet.
+    New,
+    /// This device and inode.
+    Bound(u64, u64),
+    /// The engine leaves, and listens no more.
+    Removed,
 }
 
 impl Socket {
@@ -20,7 +31,7 @@ impl Socket {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,
-            bound: Arc::default(),
+            state: Arc::new(Mutex::new(State::New)),
         }
     }
 
@@ -31,6 +42,8 @@ impl Socket {
 
     /// Listens on it, for the home's owner alone. The home's lock is held: a socket that is there is somebody's who died.
     pub(crate) fn listen(&self) -> anyhow::Result<UnixListener> {
+        let mut state = self.lock();
+        anyhow::ensure!(*state != State::Removed, "listen: the engine is leaving");
         let path = self.path.display();
         match fs::remove_file(&self.path) {
             Ok(()) => {}
@@ -41,25 +54,38 @@ impl Socket {
             UnixListener::bind(&self.path).with_context(|| format!("listen on {path}"))?;
         fs::set_permissions(&self.path, fs::Permissions::from_mode(0o600))
             .with_context(|| format!("make {path} private"))?;
-        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = self.identity();
+        if let Some((device, inode)) = self.identity() {
+            *state = State::Bound(device, inode);
+        }
         Ok(listener)
     }
 
-    /// Whether what is under its name is what was bound.
-    pub(crate) fn is_ours(&self) -> bool {
-        let bound = *self.bound.lock().unwrap_or_else(PoisonError::into_inner);
-        bound.is_some() && bound == self.identity()
+    /// Whether what is under its name is what was bound; yes, too, when nothing shall be there any more.
+    pub(crate) fn is_as_left(&self) -> bool {
+        let state = *self.lock();
+        state == State::Removed || self.is_under_its_name(state)
     }
 
-    /// Removes it, and nobody else's.
+    /// Removes it, and nobody else's; it is not listened on again.
     pub(crate) fn remove(&self) {
-        if self.is_ours() {
+        let mut state = self.lock();
+        if self.is_under_its_name(*state) {
             let _ = fs::remove_file(&self.path);
         }
+        *state = State::Removed;
+    }
+
+    fn is_under_its_name(&self, state: State) -> bool {
+        let found = self.identity();
+        found.is_some_and(|(device, inode)| state == State::Bound(device, inode))
     }
 
     fn identity(&self) -> Option<(u64, u64)> {
         let found = fs::symlink_metadata(&self.path).ok()?;
         Some((found.dev(), found.ino()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,6 +11,15 @@ use crate::failure::Failure;
 /// What `HYPERION_LOG=1` shows.
 const SHOWN: &str = "warn,hyperion=debug,hyperion_engine=debug,hyperion_server=debug,hyperion_store=debug,hyperion_git=debug,hyperion_host=debug,hyperion_agent=debug";
 
+/// What an engine in the background writes into its log, if nothing else is said.
+const LOGGED: &str = "warn,hyperion=info";
+
+/// Starts tracing for an engine in the background, whose standard error is its log.
+pub(crate) fn start_log(log: Option<&OsStr>) -> Result<(), Failure> {
+    let asked = log.filter(|log| *log != "0");
+    start(Some(asked.unwrap_or(LOGGED.as_ref())), false)
+}
+
 /// Starts tracing if `HYPERION_LOG` says so: `1`, or a filter such as `hyperion_git=trace`.
 pub(crate) fn start(log: Option<&OsStr>, coloured: bool) -> Result<(), Failure> {
     let Some(log) = log.and_then(OsStr::to_str).filter(|log| *log != "0") else {

@@ -34,7 +34,8 @@ pub(crate) async fn wait(
         .iter()
         .map(|id| format!("`hyperion request show {id}`"));
     cx.keeps(format!(
-        "The work is kept. An engine that is up carries it on; otherwise the next command or `hyperion drain` does.\n{} shows how far it is.",
+        "The work is kept: {}.\n{} shows how far it is.",
+        session.who_carries_on(),
         show.collect::<Vec<_>>().join(", ")
     ));
     let mut waiting = Waiting {

@@ -1,21 +1,26 @@
 //! Puts an engine together: home, store, git, settings, clock.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hyperion_api::engine::{Mode as Stay, Setup};
 use hyperion_engine::intake::SigningKey;
 use hyperion_engine::{Clock, Engine, Ids, Parts};
 use hyperion_git::{Git, GitOptions};
 use hyperion_host::{Home, HomeLock, boot_id, create_private_dir, effective_uid};
-use hyperion_model::{Actor, Name, Role, Time, Uuid};
+use hyperion_model::{Actor, Digest, Name, Role, Time, Uuid};
 use hyperion_policy::Redactor;
+use hyperion_server::Life;
 use hyperion_store::{KeySource, Mode, Store, StoreConfig};
 use jiff::Timestamp;
+use serde_json::json;
 
-use crate::settings::{Settings, Variables};
+use crate::settings::{self, Settings, Variables};
 
 /// The most bytes of a check's output that are kept.
 const LOG_MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -223,6 +228,47 @@ fn parts(
         home,
         boot_id: boot_id().context("read the machine's boot id")?,
     })
+}
+
+/// Begins the life of an engine that this process is.
+pub(crate) fn life(mode: Stay, settings: &Settings, variables: &Variables) -> Life {
+    let setup = setup(settings, variables);
+    Life::new(mode, env!("CARGO_PKG_VERSION"), setup)
+}
+
+/// Digests what an engine is started with: the settings, and as its surroundings this program's file and all that is taken from
+/// the environment.
+pub(crate) fn setup(settings: &Settings, variables: &Variables) -> Setup {
+    const IDENTITY: &[&str] = &["USER", "LOGNAME"];
+    let mut settings = settings.clone();
+    let values: serde_json::Map<_, _> = settings::all()
+        .map(|setting| (setting.key.to_owned(), setting.field.json(&mut settings)))
+        .collect();
+    let secrets = held_secrets(variables);
+    let is_used = |name: &OsStr, value: &OsStr| {
+        let Some(name) = name.to_str() else {
+            return false;
+        };
+        // Where the home is, and what is a setting, is compared elsewhere.
+        let is_ours =
+            name.starts_with("HYPERION_") && name != "HYPERION_HOME" && !name.contains("__");
+        is_ours
+            || CHECK_VARIABLES.contains(&name)
+            || IDENTITY.contains(&name)
+            || value.to_str().is_some_and(|value| secrets.contains(value))
+    };
+    let used: Vec<_> = variables
+        .iter()
+        .filter(|(name, value)| is_used(name, value))
+        .map(|(name, value)| json!([name.to_string_lossy(), value.to_string_lossy()]))
+        .collect();
+    // A program that was replaced is another one.
+    let program = std::fs::metadata("/proc/self/exe").ok();
+    let program = program.map(|file| (file.dev(), file.ino(), file.mtime(), file.len()));
+    Setup {
+        settings: Digest::of_json(&values.into()).to_string(),
+        surroundings: Digest::of_json(&json!([program, used])).to_string(),
+    }
 }
 
 fn held_secrets(variables: &Variables) -> BTreeSet<String> {

@@ -4,12 +4,14 @@
 //! home's Unix socket, whose peers are checked; text that people read goes through the redactor.
 
 mod answer;
+mod life;
 mod routes;
 mod seat;
 mod serve;
 mod state;
 mod subject;
 
+pub use life::Life;
 pub use routes::router;
 pub use serve::serve;
 pub use state::Server;

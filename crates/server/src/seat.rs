@@ -19,6 +19,8 @@ use tokio::net::UnixStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
+use crate::life::Guest;
+
 /// How long somebody may take to send the head of a call, or the next one.
 const ASK_WITHIN: Duration = Duration::from_secs(10);
 /// How long nothing at all of what is written may be read.
@@ -101,10 +103,15 @@ pub(crate) struct Seated {
     stalled: Option<Instant>,
     is_narrow: bool,
     _place: Option<OwnedSemaphorePermit>,
+    _guest: Guest,
 }
 
 impl Seated {
-    pub(crate) fn new(stream: UnixStream, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(crate) fn new(
+        stream: UnixStream,
+        place: Option<OwnedSemaphorePermit>,
+        guest: Guest,
+    ) -> Self {
         let now = Instant::now();
         Self {
             stream,
@@ -114,6 +121,7 @@ impl Seated {
             stalled: None,
             is_narrow: false,
             _place: place,
+            _guest: guest,
         }
     }
 

@@ -20,6 +20,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::Life;
 use crate::answer::Refusal;
 use crate::seat::{Answering, Seat, Seated};
 
@@ -30,14 +31,11 @@ const MAX_LONG_CALLS: usize = 192;
 /// How long the body of a call may take to come.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// Serves a router until `stop` ends, then lets running calls finish.
-pub async fn serve(
-    listener: UnixListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+/// Serves a router until its life closes, then lets running calls finish.
+pub async fn serve(listener: UnixListener, router: Router, life: Arc<Life>) -> io::Result<()> {
     let owned = OwnersOnly {
         listener,
+        life: Arc::clone(&life),
         we_are_confined: is_confined(std::process::id()),
         places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         seats: Vec::new(),
@@ -45,7 +43,7 @@ pub async fn serve(
     let long_calls = Arc::new(Semaphore::new(MAX_LONG_CALLS));
     let router = router.layer(axum::middleware::from_fn_with_state(long_calls, answer));
     axum::serve(owned, router.into_make_service_with_connect_info::<Seat>())
-        .with_graceful_shutdown(stop)
+        .with_graceful_shutdown(async move { life.closing().await })
         .await
 }
 
@@ -113,6 +111,7 @@ fn too_many() -> Response {
 /// everything), it tells nothing, and only the variable of a run is looked for.
 struct OwnersOnly {
     listener: UnixListener,
+    life: Arc<Life>,
     we_are_confined: bool,
     places: Arc<Semaphore>,
     /// Who has a place.
@@ -161,7 +160,7 @@ impl Listener for OwnersOnly {
         loop {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             if self.welcome(&stream) {
-                let seated = Seated::new(stream, place);
+                let seated = Seated::new(stream, place, self.life.welcome());
                 self.seats.push(seated.seat());
                 return (seated, address);
             }

@@ -4,30 +4,24 @@ use std::sync::Arc;
 
 use hyperion_engine::{Cx, Engine};
 use hyperion_model::Actor;
-use tokio::sync::watch;
+
+use crate::Life;
 
 /// An engine, and who speaks to it.
 #[derive(Clone)]
 pub struct Server {
     engine: Arc<Engine>,
     actor: Actor,
-    version: &'static str,
-    closing: watch::Receiver<bool>,
+    life: Arc<Life>,
 }
 
 impl Server {
-    /// Serves an engine to its home's owner; feeds end when `closing` says so.
-    pub const fn new(
-        engine: Arc<Engine>,
-        actor: Actor,
-        version: &'static str,
-        closing: watch::Receiver<bool>,
-    ) -> Self {
+    /// Serves an engine to its home's owner; feeds end when its life does.
+    pub const fn new(engine: Arc<Engine>, actor: Actor, life: Arc<Life>) -> Self {
         Self {
             engine,
             actor,
-            version,
-            closing,
+            life,
         }
     }
 
@@ -35,8 +29,8 @@ impl Server {
         &self.engine
     }
 
-    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.clone()
+    pub(crate) fn life(&self) -> &Life {
+        &self.life
     }
 
     pub(crate) fn cx(&self) -> &Cx {
@@ -47,7 +41,7 @@ impl Server {
         &self.actor
     }
 
-    pub(crate) const fn version(&self) -> &'static str {
-        self.version
+    pub(crate) fn version(&self) -> &'static str {
+        self.life.version
     }
 }

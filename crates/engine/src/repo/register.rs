@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use hyperion_api::Problem;
 use hyperion_api::repo::RegisterRepo;
@@ -15,6 +16,9 @@ use crate::{Cx, Error};
 
 /// The most repositories a home may have.
 pub(super) const MAX_REPOS: usize = 500;
+
+/// Held by whoever registers one.
+static REGISTERING: Mutex<()> = Mutex::new(());
 
 /// Registers a repository, or gives the one that it is already, by whatever folder of it; `true` when it is new.
 pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, bool), Error> {
@@ -33,6 +37,8 @@ pub fn register(cx: &Cx, actor: &Actor, wanted: &RegisterRepo) -> Result<(Repo, 
         .map_err(|error| Problem::new("input.invalid", format!("the branch: {error}")))?;
     let path = canonical_path(&user)?;
 
+    // Held from the look to the commit: two who come at once register one repository.
+    let _one_at_a_time = REGISTERING.lock().unwrap_or_else(PoisonError::into_inner);
     let all = all(cx)?;
     if let Some(known) = same(&all, &user, &path) {
         if let Some(name) = wanted

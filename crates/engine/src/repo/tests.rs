@@ -5,6 +5,8 @@ use std::path::Path;
 use hyperion_api::repo::RegisterRepo;
 use hyperion_model::RepoId;
 
+use hyperion_testkit::TempRepo;
+
 use super::{around, find, register, twins};
 use crate::testing::{World, admin};
 
@@ -17,6 +19,27 @@ fn named(world: &World, path: &Path) -> RepoId {
     let (repo, is_new) = register(&world.cx, &admin(), &wanted).unwrap();
     assert!(!is_new, "{}", path.display());
     repo.id
+}
+
+// M1: and it is one when several register it at once.
+#[test]
+fn a_repository_that_several_register_at_once_is_one() {
+    let world = World::new(&[("a.txt", "a\n")]);
+    let another = TempRepo::with_files(&[("b.txt", "b\n")]);
+    let wanted = RegisterRepo {
+        path: another.path().to_str().unwrap().to_owned(),
+        name: None,
+        branch: None,
+    };
+    let registered = std::thread::scope(|scope| {
+        let at_once: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| register(&world.cx, &admin(), &wanted).unwrap()))
+            .collect();
+        let ended = at_once.into_iter().map(|one| one.join().unwrap());
+        ended.collect::<Vec<_>>()
+    });
+    let new = registered.iter().filter(|(_, is_new)| *is_new);
+    assert_eq!(new.count(), 1);
 }
 
 // M1: a work tree, a linked one, and the git folder are one repository, with one queue.

@@ -95,6 +95,13 @@ impl Tools {
         self.runs.count()
     }
 
+    /// Whether somebody is at work with tools: a call runs something, or a session counts calls whose limit still holds.
+    pub fn are_in_use(&self, cx: &Cx) -> bool {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = cx.now() - session::MINUTE;
+        self.running() > 0 || sessions.values().any(|session| session.used() > since)
+    }
+
     /// Ends what a call runs: nobody waits for its answer any more.
     pub fn abandon(&self, admitted: &Admitted) {
         self.runs.cancel(&admitted.cancel);

@@ -16,7 +16,7 @@ use super::clones::{self, Clones, OpenClone};
 use super::limiter::{Limiter, Turn};
 use crate::{Cx, Error, repo};
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 /// How many files are remembered as shown with masks; with more, every file is taken for one.
 const MASKED_MAX: usize = 10_000;

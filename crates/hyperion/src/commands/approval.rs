@@ -281,11 +281,16 @@ async fn decide(
             Some(request) => all_of(session, request).await?,
             None => Vec::new(),
         };
-        let ids = listed.iter().map(|approval| IdArg::from(approval.id.as_str()));
+        let ids = listed
+            .iter()
+            .map(|approval| IdArg::from(approval.id.as_str()));
         let ids: Vec<_> = which.ids.iter().cloned().chain(ids).collect();
         let decide = async |id: &IdArg| {
             let listed = listed.iter().find(|approval| approval.id == id.as_str());
-            let digest = how.digest.as_ref().or(listed.map(|approval| &approval.digest));
+            let digest = how
+                .digest
+                .as_ref()
+                .or(listed.map(|approval| &approval.digest));
             one(session, id, verb, &body, digest).await
         };
         let format = how.format.format;
@@ -294,7 +299,10 @@ async fn decide(
             let (_, exit) = each(&ids, format, cx, async |id| {
                 let value = decide(id).await?;
                 if let (true, Some(request)) = (value.changes_requested, &value.request_id) {
-                    hints.push(format!("hyperion request revise {} FILE hands a new version in", short(request)));
+                    hints.push(format!(
+                        "hyperion request revise {} FILE hands a new version in",
+                        short(request)
+                    ));
                 }
                 if let (true, Some(request)) = (verb == "approve", &value.request_id) {
                     cx.sets_going([request.clone()]);
@@ -303,7 +311,10 @@ async fn decide(
                         short(request)
                     ));
                 }
-                Ok(Shown { text: decided(&value), value })
+                Ok(Shown {
+                    text: decided(&value),
+                    value,
+                })
             })
             .await?;
             if format == Format::Table {
@@ -311,7 +322,10 @@ async fn decide(
                     cx.output.progress(&view::hint(&hint));
                 }
             }
-            cx.keeps("The decision is kept; an engine that is up, the next command or `hyperion drain` carries it on.");
+            cx.keeps(format!(
+                "The decision is kept: {}.",
+                session.who_carries_on()
+            ));
             return Ok(exit);
         }
         let (approvals, exit) = try_each(&ids, cx, async |id| {
@@ -321,7 +335,10 @@ async fn decide(
         })
         .await?;
         let mut requests = Vec::new();
-        for request in approvals.into_iter().filter_map(|approval| approval.request_id) {
+        for request in approvals
+            .into_iter()
+            .filter_map(|approval| approval.request_id)
+        {
             if !requests.contains(&request) {
                 requests.push(request);
             }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use hyperion_api::audit::Verification;
+use hyperion_api::engine::Mode;
 use hyperion_api::repo::{RegisterRepo, Repo};
 
 use crate::connection::Access;
@@ -75,9 +76,9 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         }
     };
     let inside = place.surroundings(cx);
-    let session = Session::open(&inside, Access::Change).await?;
+    let session = Session::open(&inside, Access::Serve(Mode::Foreground)).await?;
     let shown = show(&session, &place, &copy, began).await;
-    // It is at rest, and nobody else knows this home: no reason to linger.
+    // The demo is the engine of its home itself, so that none outlives it.
     let left = session.serve_until(std::future::ready(())).await;
     let shown = shown.and_then(|shown| left.map(|()| shown));
     let (ended, verified) = shown.inspect_err(|_| cx.output.say(&kept))?;

@@ -21,7 +21,7 @@ use crate::view::{self, count, hint};
 
 /// Work until nothing can go on without a person
 ///
-/// Runs the engine and its workers in the foreground, or attaches to the engine that is up. Exits 0 when the queue is idle, 1 when
+/// Tells what the engine does until it has nothing left to do; where none is up, one is started. Exits 0 when the queue is idle, 1 when
 /// entries failed meanwhile or a part of the engine could not go on, and as the requests ended that failed without an entry.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -111,9 +111,10 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match end {
         // Driving on to the end is what the person just declined.
         Ok(End::Stopped) => {
+            let carries_on = session.who_carries_on();
             session.serve_until(std::future::ready(())).await?;
             cx.output
-                .say("Stopped. What was begun is kept; `hyperion drain` carries it on.");
+                .say(&format!("Stopped. What was begun is kept: {carries_on}."));
             Ok(Exit::Interrupted)
         }
         Ok(End::Idle {
@@ -203,6 +204,8 @@ async fn drain(
     let pause = Duration::from_secs(args.progress_sec);
     let began = Instant::now();
     let before = metrics(session).await?;
+    // What was in the way may be gone, and nobody told the engine.
+    session.look().await?;
     let first = Figures::of(&before);
     let mut last = first;
     let mut reopenings = 0;
@@ -255,7 +258,6 @@ async fn drain(
             told_troubles.clone_from(&idle.troubles);
         }
         if idle.idle && !args.watch {
-            // What went before the last step is told by `close` as well, from here on.
             session.saw(idle.last_seq);
             drop(told);
             if format == Format::Table {

@@ -376,7 +376,10 @@ pub(super) async fn follow_or_show(
     }
     cx.sets_going(filed.items.iter().map(|filed| filed.request.id.clone()));
     let exit = filed::tell(session, what, &filed, format).await?;
-    cx.keeps("What was filed is kept; the next command or `hyperion drain` carries it on.");
+    cx.keeps(format!(
+        "What was filed is kept: {}.",
+        session.who_carries_on()
+    ));
     Ok(exit)
 }
 

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use hyperion_api::engine::Mode;
 use hyperion_engine::backup::{self, Point, RestoreOptions};
+use hyperion_host::{Claim, Home, Locations};
 
-use crate::connection::refuse_confined;
+use crate::background::dismiss;
+use crate::connection::{Listens, listens, refuse_confined};
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::output::FormatArgs;
@@ -63,6 +66,11 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         None => cx.locations()?,
     };
     refuse_confined(&cx.settings()?.settings)?;
+    let _claim = if args.replace {
+        make_room(&locations).await?
+    } else {
+        None
+    };
     let from = cx.current_dir().join(&args.backup);
     let point = match (&args.to_seq, &args.to_time) {
         (Some(seq), _) => Point::Seq(*seq),
@@ -95,4 +103,17 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         view::backup::restored(restored, is_elsewhere, cx.zone())
     })?;
     Ok(Exit::Done)
+}
+
+/// Has an engine in the background leave the home that is replaced, and no other one take its place.
+async fn make_room(locations: &Locations) -> anyhow::Result<Option<Claim>> {
+    let home = Home::open(locations)?.filter(|home| home.database().exists());
+    let Some(home) = home else { return Ok(None) };
+    let claim = home.claim()?;
+    if let Listens::Engine(Some(up)) = listens(&locations.socket()).await
+        && up.mode == Some(Mode::Background)
+    {
+        dismiss(locations).await?;
+    }
+    Ok(claim)
 }

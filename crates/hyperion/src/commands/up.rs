@@ -1,11 +1,14 @@
 //! `hyperion up`
 
 use anyhow::Context as _;
+use hyperion_api::engine::Mode;
 use hyperion_api::list::List;
 use hyperion_api::repo::Repo;
+use hyperion_host::{Claim, Home};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::connection::Access;
+use crate::background::dismiss;
+use crate::connection::{Access, Listens, listens, refuse_confined};
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -15,10 +18,14 @@ use crate::progress::Progress;
 use crate::session::Session;
 use crate::view::field;
 
+/// How often an engine in the background may come up again while it is to be replaced.
+const TAKE_OVERS_MAX: u32 = 5;
+
 /// Run the engine in the foreground, for every other command to use
 ///
-/// Commands work without it: whichever comes first is the engine for as long as there is work. An engine that stays up keeps deadlines,
-/// takes work up at once, and lets several terminals share it. Ctrl-C or SIGTERM ends it in good order; what was begun is kept.
+/// Commands work without it: they start an engine in the background, which leaves when nobody needs it (`hyperion down` ends it at once).
+/// An engine that stays up keeps deadlines, and shows what it does; it takes the place of one in the background. Ctrl-C or SIGTERM ends
+/// it in good order; what was begun is kept.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion up
@@ -29,18 +36,9 @@ pub(crate) async fn run(_args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     // Before anything else, so that no signal finds nobody listening.
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
-    let session = Session::open(cx, Access::Change).await?;
-    let health = session.health().await?;
-    if health.pid != std::process::id() {
-        session.close().await?;
-        return Err(Failure::new(
-            Exit::Failed,
-            format!("an engine is up already: process {}", health.pid),
-        )
-        .hint("every command uses it; stop it with Ctrl-C in its terminal")
-        .into());
-    }
-    cx.output.say(&greeting(&session, &health.version).await?);
+    let (session, _claim) = take_over(cx).await?;
+    let version = session.health().await?.version;
+    cx.output.say(&greeting(&session, &version).await?);
     let client = session.client().clone();
     let seen = session.seen();
     let mut progress = Progress::new(&[], cx.zone());
@@ -58,6 +56,42 @@ pub(crate) async fn run(_args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     session.serve_until(stop).await?;
     cx.output.say("Stopped. Unfinished work is kept.");
     Ok(Exit::Done)
+}
+
+/// Becomes the engine, in the place of one in the background; one in the foreground stays what it is.
+///
+/// Whoever waits for something starts another engine when theirs leaves; the claim has that one make room.
+async fn take_over(cx: &Cx) -> anyhow::Result<(Session<'_>, Option<Claim>)> {
+    let locations = cx.locations()?;
+    refuse_confined(&cx.settings()?.settings)?;
+    // Where there is no home yet, nobody is at work in it.
+    let home = Home::open(&locations)?;
+    let claim = home.map(|home| home.claim()).transpose()?.flatten();
+    let mut left = TAKE_OVERS_MAX;
+    loop {
+        let up = match listens(&locations.socket()).await {
+            Listens::Engine(up) => up,
+            Listens::Nobody | Listens::Silent => None,
+        };
+        match up {
+            Some(up) if up.mode == Some(Mode::Background) && left > 0 => {
+                left -= 1;
+                dismiss(&locations).await?;
+            }
+            Some(up) => {
+                let what = format!("an engine is up already: process {}", up.pid);
+                return Err(Failure::new(Exit::Failed, what)
+                    .hint("every command uses it; stop it with Ctrl-C in its terminal")
+                    .into());
+            }
+            None => {
+                let session = Session::open(cx, Access::Serve(Mode::Foreground)).await?;
+                if session.is_own_engine() {
+                    return Ok((session, claim));
+                }
+            }
+        }
+    }
 }
 
 async fn greeting(session: &Session<'_>, version: &str) -> anyhow::Result<String> {

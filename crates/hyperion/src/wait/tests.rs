@@ -122,7 +122,7 @@ async fn serve(socket: &Path, mut script: Script) {
             continue;
         };
         let (kind, body) = match path.split('?').next().unwrap() {
-            "/healthz" => ("application/json", json!({"status": "ok", "version": "0", "pid": 1, "engine": true}).to_string()),
+            "/healthz" => ("application/json", json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "pid": 1, "engine": true}).to_string()),
             "/api/idle" => ("application/json", json!({"idle": script.idle, "queue_depth": 0, "waiting_approvals": 0, "last_seq": 7}).to_string()),
             "/api/events" => {
                 let events = script.events.iter().map(|event| format!("data: {}\n\n", serde_json::to_string(event).unwrap()));

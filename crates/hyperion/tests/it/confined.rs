@@ -55,7 +55,9 @@ fn a_confined_process_does_not_become_the_engine() {
         .code(2);
     let config = world.hyperion.home().join("config.toml");
     fs::write(&config, "[engine]\nallow_confined = true\n").unwrap();
-    confined(|| world.run(&approve)).code(0);
+    // An engine without the mark turns away who carries it.
+    world.down();
+    confined(|| world.run(&["approval", "approve", &approval, "--wait"])).code(0);
     assert_eq!(world.repo.show("main", "a.txt"), "two\n");
 }
 
@@ -79,6 +81,7 @@ fn a_confined_process_changes_nothing_that_decides() {
         &["restore", elsewhere, "--replace"],
         &["doctor", "--fix"],
         &["up"],
+        &["down"],
     ] {
         let refused = confined(|| world.run(refused)).code(4);
         assert!(

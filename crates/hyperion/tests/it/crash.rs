@@ -152,7 +152,8 @@ fn engines_killed_during_bursts_lose_and_double_nothing() {
 // M5, S8: the command that was the engine itself is killed; the next one finds everything as it was.
 #[test]
 fn a_command_killed_while_it_was_the_engine_loses_nothing() {
-    let world = World::new(&[("a.txt", "a\n")]);
+    let mut world = World::new(&[("a.txt", "a\n")]);
+    world.hyperion = world.hyperion.env("HYPERION_ENGINE__DETACH", "false");
     let file = makes("a").write_to(world.hyperion.user_home());
     let filing = world
         .hyperion

@@ -376,9 +376,9 @@ fn what_a_killed_engine_ran_is_ended_by_the_next_one() {
     client.server.wait().unwrap();
 }
 
-// T3, T5: without another engine the server is it; a client that ends it ends what it runs.
+// T3, T5: without another engine the server starts one; a client that ends the server ends what it runs.
 #[test]
-fn a_server_that_is_the_engine_ends_what_it_runs() {
+fn a_server_that_is_ended_ends_what_it_runs() {
     let mut project = Project::new(&[("Makefile", SLEEPS)]);
     project.world.stop_engine();
     let mut client = project.client();

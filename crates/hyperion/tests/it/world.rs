@@ -38,7 +38,14 @@ impl World {
     pub(crate) fn of(repo: TempRepo) -> Self {
         let world = Self::unknown(repo);
         world.run(&["init"]).code(0);
+        world.down();
         world
+    }
+
+    /// Ends the engine in the background, so that the home is nobody's.
+    #[track_caller]
+    pub(crate) fn down(&self) {
+        self.run(&["down"]).code(0);
     }
 
     /// Has a repository that the home does not know yet.

@@ -169,13 +169,11 @@ impl Reading {
 
     /// Waits until there may be more; none when the engine leaves.
     async fn wait(&mut self) -> Option<()> {
-        let mut closing = self.server.closing();
         let works = self.server.engine().works();
         tokio::select! {
             changed = self.commits.changed(), if works => changed.ok(),
             () = tokio::time::sleep(POLL), if !works => Some(()),
-            // An engine that only answers never closes: its sender is gone from the start.
-            Ok(_) = closing.wait_for(|closing| *closing), if works => None,
+            () = self.server.life().closing() => None,
         }
     }
 

@@ -5,6 +5,7 @@ mod audit;
 mod change_request;
 mod change_set;
 mod doctor;
+mod engine;
 mod event;
 mod page;
 mod policy;
@@ -14,12 +15,11 @@ mod request;
 mod run;
 mod tool;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use hyperion_api::Problem;
 use hyperion_engine::Error;
 
@@ -29,7 +29,7 @@ use crate::answer::Refusal;
 /// Gives every route over an engine.
 pub fn router(server: Server) -> Router {
     Router::new()
-        .route("/healthz", get(health))
+        .merge(engine::routes())
         .merge(repo::routes())
         .merge(request::routes())
         .merge(approval::routes())
@@ -60,25 +60,6 @@ async fn at_home(State(server): State<Server>, request: Request, next: Next) -> 
         Ok(()) => next.run(request).await,
         Err(displaced) => Refusal::from(Error::from(displaced)).into_response(),
     }
-}
-
-async fn health(State(server): State<Server>) -> Json<serde_json::Value> {
-    Json(serde_json::json!({
-        "status": "ok",
-        "version": server.version(),
-        "pid": std::process::id(),
-        "engine": server.engine().works(),
-        "notices": lasting(&server),
-    }))
-}
-
-/// What the store was opened in spite of, and what still holds for whoever comes later.
-fn lasting(server: &Server) -> Vec<String> {
-    let notices = server.cx().store.notices().iter();
-    notices
-        .filter(|notice| notice.lasts())
-        .map(ToString::to_string)
-        .collect()
 }
 
 async fn unknown(method: Method, uri: Uri) -> Refusal {

@@ -418,12 +418,18 @@ fn percentiles(values: impl Iterator<Item = u64>) -> Percentiles {
 struct IdleQuery {
     #[serde(default)]
     timeout_ms: u64,
+    /// Whether the engine first looks whether something can go on meanwhile.
+    #[serde(default)]
+    look: bool,
 }
 
 async fn idle(
     State(server): State<Server>,
-    Query(IdleQuery { timeout_ms }): Query<IdleQuery>,
+    Query(IdleQuery { timeout_ms, look }): Query<IdleQuery>,
 ) -> Answer<Idle> {
+    if look {
+        server.engine().look();
+    }
     let patience = std::time::Duration::from_millis(timeout_ms.min(MAX_WAIT_MS));
     let idle = if patience.is_zero() {
         server.engine().is_idle()

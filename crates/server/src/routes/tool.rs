@@ -77,11 +77,7 @@ async fn call(
     if !admitted.wait.is_zero() {
         tokio::time::sleep(admitted.wait).await;
     }
-    let mut closed = server.closing();
-    let closing = async move {
-        // Nobody is left to say it when the engine is gone.
-        let _ = closed.wait_for(|closing| *closing).await;
-    };
+    let leaving = server.clone();
     let mut making = std::pin::pin!(blocking(server, move |server| {
         let tools = server.engine().tools();
         tools.call(server.cx(), &admitted, parameters)
@@ -89,7 +85,7 @@ async fn call(
     tokio::select! {
         made = &mut making => made,
         // An engine that leaves waits for no suite of tests.
-        () = closing => {
+        () = leaving.life().closing() => {
             drop(waits);
             making.await
         }

@@ -12,7 +12,7 @@ fn a_disk_that_is_full() {
         mount -t tmpfs -o size=16m tmpfs "$SMALL" 2>/dev/null || exit 99
         say() { echo "== $1: exit $2" >&2; }
         try() { name=$1; shift; "$PROGRAM" "$@" >/dev/null 2>"$SAID"; code=$?; say "$name" $code; cat "$SAID" >&2; echo >&2; }
-        "$PROGRAM" init >/dev/null 2>&1 || exit 98
+        { "$PROGRAM" init && "$PROGRAM" down; } >/dev/null 2>&1 || exit 98
         cat /dev/zero >"$SMALL/full" 2>/dev/null
         try "becoming the engine" request "$REQUEST"
         try "looking" request list

@@ -35,7 +35,9 @@ pub(super) struct Attempt {
 
 impl Frail {
     pub(super) fn new() -> Self {
-        let hyperion = Hyperion::new(env!("CARGO_BIN_EXE_hyperion"));
+        // A process that is killed is the engine, or nobody's.
+        let hyperion =
+            Hyperion::new(env!("CARGO_BIN_EXE_hyperion")).env("HYPERION_ENGINE__DETACH", "false");
         let repo = TempRepo::inside(hyperion.user_home());
         repo.commit(
             "Begin",

@@ -36,7 +36,9 @@ pub(super) struct Recorded {
 impl Recorded {
     /// Has a repository in the person's home folder, and no home of Hyperion's yet.
     pub(super) fn new(files: &[(&str, &str)], bare: bool) -> Self {
-        let hyperion = Hyperion::new(env!("CARGO_BIN_EXE_hyperion"));
+        // A process that is killed is the engine, or nobody's.
+        let hyperion =
+            Hyperion::new(env!("CARGO_BIN_EXE_hyperion")).env("HYPERION_ENGINE__DETACH", "false");
         let repo = TempRepo::inside(hyperion.user_home());
         repo.commit("Begin", files);
         let repo = if bare { repo.bare_clone() } else { repo };
@@ -292,7 +294,7 @@ impl Ended {
             assert!(pinned.contains(base), "base {base} is pinned: {pinned:?}");
         }
         remove_gits_own_locks(&world);
-        // An engine of its own: commands that have to be the engine stay two seconds each.
+        // One for all of these commands.
         world.start_engine();
         if *known {
             assert_eq!(

@@ -1,0 +1,230 @@
+//! The engine that this process is: listens, stays for as long as it has to, and leaves in good order.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use hyperion_api::Problem;
+use hyperion_api::engine::Mode;
+use hyperion_engine::Engine;
+use hyperion_host::{Home, HomeLock, bound_log};
+use hyperion_server::{Life, Server, router, serve};
+use tokio::task::JoinHandle;
+
+use crate::connection::refusal;
+use crate::settings::{Settings, Variables};
+use crate::socket::Socket;
+use crate::wiring;
+
+/// How often an engine looks whether its socket is still there, and how long its log is.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long those who connected just before the socket went may take to ask.
+const LAST_GUESTS: Duration = Duration::from_millis(30);
+/// How long calls in flight may take when an engine leaves.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+/// How often it is looked whether agents still use their tools: nobody says so when they do not.
+const LOOK_AT_TOOLS: Duration = Duration::from_millis(250);
+/// How long the log of an engine in the background may get, before it is moved aside.
+const LOG_MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The engine that this process is.
+pub(crate) struct OwnEngine {
+    engine: Running,
+    server: JoinHandle<std::io::Result<()>>,
+    life: Arc<Life>,
+    socket: Socket,
+    /// Let go of last: whoever takes it may start at once.
+    _lock: HomeLock,
+}
+
+impl OwnEngine {
+    /// Starts it, for whoever holds the lock; gives its routes as well.
+    pub(crate) async fn start(
+        settings: &Settings,
+        home: Home,
+        variables: &Variables,
+        lock: HomeLock,
+        life: Life,
+    ) -> anyhow::Result<(Self, Router)> {
+        let socket = Socket::new(home.socket()?);
+        let log = (life.mode == Mode::Background).then(|| home.engine_log());
+        let (settings, owned) = (settings.clone(), variables.clone());
+        let starting = tokio::task::spawn_blocking(move || {
+            wiring::start(&settings, home, &owned, &lock).map(|engine| (engine, lock))
+        });
+        let (engine, lock) = starting.await.context("start the engine")??;
+        let (engine, life) = (Arc::new(engine), Arc::new(life));
+        let actor = wiring::owner(variables)?;
+        let routes = router(Server::new(Arc::clone(&engine), actor, Arc::clone(&life)));
+        let listener = socket.listen()?;
+        let server = tokio::spawn(serve(listener, routes.clone(), Arc::clone(&life)));
+        tokio::spawn(look_after(
+            Arc::clone(&engine),
+            socket.clone(),
+            routes.clone(),
+            Arc::clone(&life),
+            log,
+        ));
+        let own = Self {
+            engine: Running(engine),
+            server,
+            life,
+            socket,
+            _lock: lock,
+        };
+        Ok((own, routes))
+    }
+
+    /// The engine itself.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine.0
+    }
+
+    /// Works until nothing can go on without a person, then leaves.
+    pub(crate) async fn work_and_leave(self) -> anyhow::Result<()> {
+        loop {
+            let now = self.engine().idle().await;
+            if now.halted.is_some() || self.engine().tools().running() == 0 {
+                break;
+            }
+            tokio::time::sleep(LOOK_AT_TOOLS).await;
+        }
+        self.leave().await
+    }
+
+    /// Serves until told to stop, or until the engine cannot go on.
+    pub(crate) async fn serve_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let mut activity = self.engine().activity();
+        tokio::select! {
+            () = stop => {}
+            // An error means that the engine is gone, which says the same.
+            _ = activity.wait_for(|now| now.halted.is_some()) => {}
+        }
+        self.leave().await
+    }
+
+    /// Serves until told to stop, asked to leave, or needed by nobody for so long.
+    pub(crate) async fn serve_while_needed(
+        self,
+        idle_exit: Duration,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        let (engine, life) = (Arc::clone(&self.engine.0), Arc::clone(&self.life));
+        let over = async {
+            tokio::select! {
+                () = stop => tracing::info!("told to stop"),
+                () = life.asked_to_leave() => tracing::info!("asked to leave"),
+                () = needed_by_nobody(&engine, &life, idle_exit) => tracing::info!("needed by nobody any more"),
+            }
+        };
+        self.serve_until(over).await
+    }
+
+    /// Says why the engine works on nothing any more, if it does not.
+    fn halted(&self) -> Option<anyhow::Error> {
+        let why = self.engine().activity().borrow().halted.clone()?;
+        let (code, hint) = match self.engine().cx().store.stands() {
+            Err(displaced) => ("home.displaced", displaced.hint()),
+            Ok(()) => (
+                "store.damaged",
+                "`hyperion doctor` says what is damaged, and where; what was begun is kept as it was last written",
+            ),
+        };
+        let problem = Problem::new(code, format!("the engine has stopped: {why}")).hint(hint);
+        Some(refusal(problem))
+    }
+
+    /// Stops taking calls, lets the engine end what it is doing, and lets go of the lock.
+    async fn leave(self) -> anyhow::Result<()> {
+        let halted = self.halted();
+        let Self {
+            engine,
+            mut server,
+            life,
+            socket,
+            _lock,
+        } = self;
+        // Gone before the lock is, so that nobody takes a socket without an engine for one with.
+        socket.remove();
+        if life.mode == Mode::Background {
+            tokio::time::sleep(LAST_GUESTS).await;
+        }
+        life.close();
+        if tokio::time::timeout(LAST_CALLS, &mut server).await.is_err() {
+            server.abort();
+        }
+        let stopping = tokio::task::spawn_blocking(move || drop(engine));
+        stopping.await.context("stop the engine")?;
+        halted.map_or(Ok(()), Err)
+    }
+}
+
+/// An engine that is stopped, and whose processes end, also when a command is interrupted.
+struct Running(Arc<Engine>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// Waits until for so long there was neither work, nor anybody connected, nor a tool in use.
+async fn needed_by_nobody(engine: &Engine, life: &Life, idle_exit: Duration) {
+    let (mut guests, mut activity) = (life.guests(), engine.activity());
+    loop {
+        engine.idle().await;
+        // An error means that the engine is gone, and nobody needs that.
+        let _ = guests.wait_for(|guests| *guests == 0).await;
+        if engine.tools().are_in_use(engine.cx()) {
+            tokio::time::sleep(LOOK_AT_TOOLS).await;
+            continue;
+        }
+        activity.mark_unchanged();
+        if !engine.is_idle() {
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(idle_exit) => return,
+            _ = guests.changed() => {}
+            _ = activity.changed() => {}
+        }
+    }
+}
+
+/// Listens again when somebody removed or replaced the socket: nobody could reach the engine, nor take its place. Ends when the
+/// home itself is gone: what is under its name then is not this engine's.
+async fn look_after(
+    engine: Arc<Engine>,
+    socket: Socket,
+    routes: Router,
+    life: Arc<Life>,
+    log: Option<PathBuf>,
+) {
+    loop {
+        tokio::select! {
+            () = life.closing() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        if !engine.stands() {
+            return;
+        }
+        if let Some(log) = &log {
+            // Without a log there is nowhere to say that there is none.
+            let _ = bound_log(log, LOG_MAX_BYTES);
+        }
+        if socket.is_as_left() {
+            continue;
+        }
+        match socket.listen() {
+            Ok(listener) => {
+                tracing::warn!(socket = %socket.path().display(), "the socket was gone; listening on a new one");
+                tokio::spawn(serve(listener, routes.clone(), Arc::clone(&life)));
+            }
+            Err(error) => {
+                tracing::error!(%error, "the socket is gone, and there can be no new one");
+            }
+        }
+    }
+}
