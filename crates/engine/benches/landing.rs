@@ -320,7 +320,6 @@ fn settings() -> Settings {
         default_agent: name("scripted"),
         requires_approval: true,
         rules: RuleSource::default(),
-        keys: Vec::new(),
         max_steps: 50,
         tools: hyperion_engine::ToolLimits {
             read_bytes: 1024 * 1024,
