@@ -80,6 +80,8 @@ impl UserRepo {
                 "--no-tags",
                 "--no-write-fetch-head",
                 "--no-recurse-submodules",
+                // Only this one ref: what the remote's settings map besides may be branches of the person's own.
+                "--refmap=",
             ])
             .args(["--end-of-options", remote])
             .arg(format!("+{branch}:{tracking}"))
@@ -99,6 +101,7 @@ impl UserRepo {
     ) -> Result<Pushed, GitError> {
         let outcome = self
             .remote_call("push")
+            .setting(format!("remote.{remote}.mirror=false"))
             .args(["--porcelain", "--no-follow-tags", "--no-recurse-submodules"])
             .args(["--end-of-options", remote])
             .arg(format!("{commit}:{branch}"))

@@ -159,6 +159,12 @@ impl Failure {
         text
     }
 
+    /// Says what went wrong: in words, or as the API answers it where the result was wanted as JSON.
+    pub(crate) fn told(&self, as_json: bool) -> String {
+        let json = as_json.then(|| crate::output::format::compact(&self.problem()));
+        json.and_then(Result::ok).unwrap_or_else(|| self.render())
+    }
+
     /// Gives it in the form in which the API answers errors.
     pub(crate) fn problem(&self) -> Problem {
         if let Some(problem) = &self.problem {

@@ -84,11 +84,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what went wrong: in words, or as the API answers it where the result was wanted as JSON.
 fn complain(failure: &Failure, as_json: bool, output: &Output) -> ExitCode {
-    let json = as_json.then(|| output::format::compact(&failure.problem()));
-    let json = json.and_then(Result::ok);
-    output.say(&json.unwrap_or_else(|| failure.render()));
+    output.say(&failure.told(as_json));
     failure.exit().into()
 }
 

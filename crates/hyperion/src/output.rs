@@ -94,6 +94,8 @@ pub(crate) struct Output {
     told_the_end: AtomicBool,
     /// Whether the terminal shows a line that the next one takes the place of.
     live: Mutex<bool>,
+    /// Whether the person was asked about something before.
+    asked: AtomicBool,
 }
 
 impl Output {
@@ -152,6 +154,7 @@ impl Output {
             paging: AtomicBool::new(false),
             told_the_end: AtomicBool::new(false),
             live: Mutex::new(false),
+            asked: AtomicBool::new(false),
         }
     }
 
@@ -345,6 +348,13 @@ impl Output {
             self.progress("There are more; `--limit` and `--since` choose how many are shown.");
         }
         Ok(())
+    }
+
+    /// Begins to ask about something: what was typed for the question before is no answer to this one.
+    pub(crate) fn begin_to_ask(&self) {
+        if self.asked.swap(true, Ordering::Relaxed) && self.interactive {
+            let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+        }
     }
 
     /// Asks the person and waits for a line; none when they have nothing more to say.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use axum::Router;
 use hyperion_api::Problem;
 use hyperion_api::engine::Mode;
-use hyperion_engine::Engine;
+use hyperion_engine::{Engine, remote};
 use hyperion_host::{Home, HomeLock, bound_log};
 use hyperion_server::{Life, Server, router, serve};
 use tokio::task::JoinHandle;
@@ -26,6 +26,8 @@ const LAST_GUESTS: Duration = Duration::from_millis(30);
 const LAST_CALLS: Duration = Duration::from_secs(10);
 /// How often it is looked whether agents still use their tools: nobody says so when they do not.
 const LOOK_AT_TOOLS: Duration = Duration::from_millis(250);
+/// How often an engine that stays for a remote looks whether it still has to.
+const LOOK_AT_REMOTES: Duration = Duration::from_secs(5);
 /// How long the log of an engine in the background may get, before it is moved aside.
 const LOG_MAX_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -177,8 +179,15 @@ async fn needed_by_nobody(engine: &Engine, life: &Life, idle_exit: Duration) {
         engine.idle().await;
         // An error means that the engine is gone, and nobody needs that.
         let _ = guests.wait_for(|guests| *guests == 0).await;
-        if engine.tools().are_in_use(engine.cx()) {
-            tokio::time::sleep(LOOK_AT_TOOLS).await;
+        // A store that cannot be read keeps nobody.
+        let pushes = remote::is_to_be_tried(engine.cx()).unwrap_or(false);
+        if pushes || engine.tools().are_in_use(engine.cx()) {
+            let pause = if pushes {
+                LOOK_AT_REMOTES
+            } else {
+                LOOK_AT_TOOLS
+            };
+            tokio::time::sleep(pause).await;
             continue;
         }
         activity.mark_unchanged();

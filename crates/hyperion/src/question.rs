@@ -47,6 +47,7 @@ pub(crate) async fn ask(session: &Session<'_>, id: &str) -> anyhow::Result<Answe
     if detail.approval.status != "pending" {
         return Ok(Answered::Decided);
     }
+    output.begin_to_ask();
     output.say(&format!("\n{}", view::approval::block(&detail, cx.zone())));
     show_beginning(output, &detail);
     loop {

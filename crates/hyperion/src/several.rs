@@ -18,6 +18,7 @@ pub(crate) struct Shown<T> {
 /// Does something for each id, and tells of those with which it failed; a single failure ends the command.
 pub(crate) async fn try_each<T>(
     ids: &[IdArg],
+    format: Format,
     cx: &Cx,
     mut work: impl AsyncFnMut(&IdArg) -> anyhow::Result<T>,
 ) -> anyhow::Result<(Vec<T>, Exit)> {
@@ -30,7 +31,7 @@ pub(crate) async fn try_each<T>(
             Ok(value) => values.push(value),
             Err(error) => {
                 let failure = Failure::of(&error);
-                cx.output.say(&failure.render());
+                cx.output.say(&failure.told(format != Format::Table));
                 exits.push(failure.exit());
             }
         }
@@ -67,7 +68,7 @@ async fn show_each<T: Serialize>(
 ) -> anyhow::Result<(Vec<T>, Exit)> {
     let as_list = format == Format::Json && ids.len() > 1;
     let mut gap = "";
-    let (values, exit) = try_each(ids, cx, async |id| {
+    let (values, exit) = try_each(ids, format, cx, async |id| {
         let Shown { value, text } = work(id).await?;
         if pages && format == Format::Table {
             cx.output.page(format!("{gap}{text}")).await;

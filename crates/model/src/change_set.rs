@@ -227,7 +227,7 @@ pub struct ChangeSet {
     /// Why it ended as it did, or was sent back.
     pub reason: Option<ShortText>,
     /// Why it failed, for whoever decides what to do next.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
     /// Until when a new version may be handed in, once it was sent back.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -69,7 +69,7 @@ pub struct Step {
     /// Why it failed or was skipped.
     pub reason: Option<ShortText>,
     /// Why it failed, for whoever decides what to do next.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<step::Cause>,
     /// When work began.
     pub started_at: Option<Time>,

@@ -29,6 +29,9 @@ use crate::{Cx, Error, rollback};
 /// How many change sets are judged in one go; the queue gets its turn in between.
 const BATCH: u32 = 4;
 
+/// Why a change is asked about that rules alone would let pass.
+const ASKED_BEFORE: &str = "it was asked about before, and so is what became of it";
+
 /// What is said about a change set, in full.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AssessmentDocument {
@@ -109,6 +112,13 @@ impl Assess {
                 level,
                 "rolling a landing back takes the same authority as the landing",
             );
+        }
+        if let Some(level) = asked_before(cx, set)? {
+            assessment = assessment.at_least(level, ASKED_BEFORE);
+            if assessment.decision == Decision::Allow {
+                assessment.decision = Decision::Ask(assessment.level.max(level));
+                assessment.reasons.insert(0, ASKED_BEFORE.to_owned());
+            }
         }
         if request.submission.requires_approval {
             assessment = assessment.at_least(Level::TeamLead, "the request asks for an approval");
@@ -226,6 +236,18 @@ impl Assess {
         )?;
         Ok(())
     }
+}
+
+/// Says whom a change was asked of before: this one, of which parts were decided since, or the version that was sent back.
+fn asked_before(cx: &Cx, set: &ChangeSet) -> Result<Option<Level>, Error> {
+    let former = match set.proposal.supersedes {
+        Some(former) => cx.store.get::<ChangeSet>(former)?,
+        None => None,
+    };
+    let asked = [Some(set), former.as_ref()].into_iter().flatten();
+    let asked = asked.filter(|set| set.questions > 0);
+    let levels = asked.filter_map(|set| set.assessed.as_ref().map(|assessed| assessed.level));
+    Ok(levels.max())
 }
 
 /// What is decided about a change holds only for the parts of it that were looked at.

@@ -206,7 +206,12 @@ fn file(
             what: "this very change was handed in before".to_owned(),
         });
     }
-    let base = change.base_commit.clone();
+    // In full, so that no branch can be meant by it.
+    let git = &cx.repos.open(cx, repo.id)?.git;
+    let base = match git.resolve_commit(&change.base_commit)? {
+        Some(commit) => commit.to_string(),
+        None => change.base_commit.clone(),
+    };
     let task = task(change);
     let request = TaskRequest {
         schema: task_request::SCHEMA.to_owned(),

@@ -64,7 +64,10 @@ fn on_branch(draft: &Draft, repo: &Repo, opened: Opened) -> Result<Place, Mispla
     let Some(base) = draft.request.base.as_deref() else {
         return Ok(at_tip(opened, repo.branch.clone())?);
     };
-    if let Some(branch) = Name::new(base).ok().filter(|name| opened.tip(name).is_ok()) {
+    // A branch may be called like a commit; who names one in full means the commit.
+    let is_commit = Oid::parse(base).is_ok();
+    let branch = Name::new(base).ok().filter(|_| !is_commit);
+    if let Some(branch) = branch.filter(|name| opened.tip(name).is_ok()) {
         return Ok(at_tip(opened, branch)?);
     }
     let unknown = |why: &str| {

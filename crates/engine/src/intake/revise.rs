@@ -3,7 +3,7 @@
 //! A revision changes what tasks do, and never which tasks there are or in which order they come. What builds on a revised
 //! task and was not sent back itself is made anew on top of it, and asked anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_api::assignment::Assignment;
 use hyperion_api::task_request::{Task, TaskRequest};
@@ -71,6 +71,13 @@ fn judged(cx: &Cx, request: &Request, bytes: &[u8]) -> Result<(Vec<Command>, New
     document.tasks = with_answers(document.tasks, &answers(cx, request)?);
     let filed = document.tasks.clone();
     document.tasks = with_answers(document.tasks, &revisions(cx, request)?);
+    let checks = |tasks: &[Task]| -> BTreeMap<String, Vec<String>> {
+        let checks = tasks
+            .iter()
+            .map(|task| (task.id.clone(), task.checks.clone()));
+        checks.collect()
+    };
+    let former_checks = checks(&document.tasks);
 
     let mut errors = Errors::default();
     let mut places = Vec::new();
@@ -109,6 +116,7 @@ fn judged(cx: &Cx, request: &Request, bytes: &[u8]) -> Result<(Vec<Command>, New
     for ((at, pointer), id) in places.iter().zip(&ids) {
         let back = sent_back.iter().find(|back| back.step.task.as_str() == id);
         if let Some(back) = back
+            && former_checks.get(id) == Some(&document.tasks[*at].checks)
             && is_the_same(cx, &opened, &back.set, &document.tasks[*at])?
         {
             let mut errors = Errors::default();
@@ -363,6 +371,17 @@ fn revised(
         let detail = format!("task {id} was not sent back; that are: {waiting_words}");
         return Err(error("/id", detail));
     }
+    if fields
+        .get("changes")
+        .is_some_and(|changes| changes == &json!([]))
+    {
+        let detail = "is empty: a new version carries all changes of the task".to_owned();
+        return Err(error("/changes", detail));
+    }
+    if fields.contains_key("made_by") {
+        let detail = "is noted by Hyperion; leave it out".to_owned();
+        return Err(error("/made_by", detail));
+    }
     if !fields.contains_key("changes") {
         let detail = "is missing: a new version carries all changes of the task".to_owned();
         return Err(error("/changes", detail));
@@ -376,6 +395,10 @@ fn revised(
     whole["owns"] = json!(owns.unwrap_or(&former.owns));
     for (name, value) in fields {
         whole[name.as_str()] = value.clone();
+    }
+    // Who made the former version, and signed it, says nothing of this one.
+    if let Some(fields) = whole.as_object_mut() {
+        fields.remove("made_by");
     }
     let task: Task = read_as(pointer, whole)?;
     if task.depends_on != former.depends_on {

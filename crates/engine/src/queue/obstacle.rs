@@ -70,7 +70,7 @@ impl Obstacle {
                 times,
                 took,
             } => format!(
-                "{branch} moved {times} times while this was checked, which takes {} s; it goes on by itself once {branch} is still for that long",
+                "{branch} moved {times} times while this was checked, which takes {} s; it goes on by itself once {branch} has not moved for that long",
                 took.as_secs().max(1)
             ),
         }

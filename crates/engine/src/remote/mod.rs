@@ -72,7 +72,7 @@ impl Remotes {
         };
         let key = (repo.id, branch.clone());
         if let Some(theirs) = cx.contacts.found(&key) {
-            if is_at_work(cx, repo, branch)? {
+            if repo.paused.is_some() || is_at_work(cx, repo, branch)? {
                 // What is being checked lands first, or starts over when the branch moves: it is the next in turn.
                 return Ok((false, Some(now + LOOK_AGAIN)));
             }
@@ -164,8 +164,25 @@ pub fn next_try(trouble: &Trouble, now: Time) -> Option<Time> {
         }
         // Noted once; whether it is gone is looked at without a visit.
         Cause::InTheWay => Some(now),
-        Cause::Refused | Cause::Rewound => None,
+        Cause::Refused | Cause::Rewound | Cause::Rewritten => None,
     }
+}
+
+/// For how long an engine stays for a remote that cannot be followed at the moment.
+const STAY_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Tells whether something about a remote will be tried again by itself, so that the engine had better stay.
+pub fn is_to_be_tried(cx: &Cx) -> Result<bool, Error> {
+    let now = cx.now();
+    let repos = cx
+        .store
+        .open_rows::<Repo>(&Filter::open().limit(1000))?
+        .rows;
+    let mut branches = repos.iter().flat_map(|repo| repo.branches.values());
+    Ok(branches.any(|tracked| match &tracked.trouble {
+        None => tracked.wanted.is_some() || tracked.pull.is_some(),
+        Some(trouble) => next_try(trouble, now).is_some() && now < trouble.at + STAY_MAX,
+    }))
 }
 
 const fn is_conflict(tracked: &Tracked) -> bool {
@@ -202,7 +219,7 @@ pub(crate) fn hold(
     if let Some(trouble) = repo
         .tracked(branch)
         .and_then(|known| known.trouble.as_ref())
-        && next_try(trouble, now).is_none_or(|at| at > now || trouble.cause == Cause::InTheWay)
+        && next_try(trouble, now).is_some_and(|at| at > now || trouble.cause == Cause::InTheWay)
     {
         return Ok(None);
     }
@@ -286,7 +303,8 @@ fn note_trouble(
         .tracked(branch)
         .and_then(|known| known.trouble.as_ref());
     let is_known = known.is_some_and(|known| known.cause == cause && known.reason == reason);
-    if cause == Cause::InTheWay && is_known {
+    let is_about_a_person = matches!(cause, Cause::InTheWay | Cause::Rewound | Cause::Rewritten);
+    if is_about_a_person && is_known {
         return Ok(());
     }
     let trouble = repo::Command::NoteTrouble {

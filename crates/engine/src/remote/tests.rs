@@ -198,6 +198,42 @@ fn a_push_in_between_is_merged_with() {
     assert_eq!(refs, "");
 }
 
+// What somebody took off the remote's branch is put back only when a person says so.
+#[test]
+fn a_rewritten_remote_waits_for_a_person() {
+    let mut hub = Hub::pushing(&[("a.txt", "a\n")]);
+    hub.file("ours.txt", "y\n");
+    hub.settle();
+    let before = hub.hub.git(&["rev-parse", "main^"]);
+    hub.hub
+        .git(&["update-ref", "refs/heads/main", before.trim()]);
+    hub.later(60);
+    hub.file("more.txt", "z\n");
+    hub.settle();
+    let (cause, reason) = hub.trouble();
+    assert_eq!(cause, Cause::Rewritten, "{reason}");
+    assert_eq!(hub.hub.tip("main"), before.trim());
+    assert_eq!(hub.world.repo.read("more.txt"), "z\n");
+    repo::push(&hub.world.cx, &admin(), &hub.repo()).unwrap();
+    hub.settle();
+    assert_eq!(hub.hub.tip("main"), hub.world.repo.tip("main"));
+}
+
+// A remote whose settings map its branches onto the person's own moves none of them.
+#[test]
+fn a_mirror_moves_no_branch_but_by_bringing_in() {
+    let mut hub = Hub::pushing(&[("a.txt", "a\n")]);
+    let config = |name: &str, value: &str| hub.world.repo.git(&["config", name, value]);
+    config("remote.origin.fetch", "+refs/*:refs/*");
+    config("remote.origin.mirror", "true");
+    hub.others_push("theirs.txt", "x\n");
+    hub.file("ours.txt", "y\n");
+    hub.settle();
+    assert_eq!(hub.hub.tip("main"), hub.world.repo.tip("main"));
+    assert_eq!(hub.world.repo.read("ours.txt"), "y\n");
+    assert_eq!(hub.world.repo.read("theirs.txt"), "x\n");
+}
+
 // A conflict with what others pushed stops the branch until a person has merged both sides.
 #[test]
 fn a_conflict_with_a_push_waits_for_a_person() {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use hyperion_fault::{Point, reached};
-use hyperion_git::{GitError, Oid, Pushed, RefName};
+use hyperion_git::{GitError, Oid, Pushed, RefName, RepoStore};
 use hyperion_host::CancelFlag;
-use hyperion_model::repo::{self, Cause, Remote, Repo};
-use hyperion_model::{Name, RunId};
+use hyperion_model::repo::{self, Cause, Remote, Repo, Tracked};
+use hyperion_model::{GitId, Name, RunId};
 
 use super::contact::Key;
 use super::{PAUSE, note, note_trouble};
@@ -118,13 +118,27 @@ impl Visit {
         let git = &opened.git;
         let tip = git.tip(branch)?;
         let tracked = repo.tracked(&name).cloned().unwrap_or_default();
+        if is_rewritten(git, &tracked, theirs)? {
+            let remote = &self.remote.name;
+            let known = tracked.pushed.as_ref().map_or("", GitId::as_str);
+            let reason = format!(
+                "somebody rewrote {name} of {remote}: it no longer has {known:.10}; make {name} here what it is to be, then `hyperion repo push {}`",
+                repo.name
+            );
+            note_trouble(&cx, &repo, &name, (Cause::Rewritten, &reason), None)?;
+            return Ok(true);
+        }
         self.found = match (theirs, &tip) {
             (Some(theirs), Some(tip)) if !git.is_ancestor(theirs, tip)? => Some(theirs.clone()),
             _ => None,
         };
-        let Some(wanted) = &tracked.wanted else {
+        let waits_for_a_person = tracked
+            .trouble
+            .as_ref()
+            .is_some_and(|trouble| matches!(trouble.cause, Cause::Refused | Cause::Rewound));
+        let Some(wanted) = tracked.wanted.as_ref().filter(|_| !waits_for_a_person) else {
             let is_over = tracked.trouble.is_some_and(|trouble| match trouble.cause {
-                Cause::Unreachable | Cause::Busy => true,
+                Cause::Unreachable | Cause::Busy | Cause::Rewritten => true,
                 Cause::InTheWay => self.found.is_none(),
                 Cause::Refused | Cause::Conflict | Cause::Rewound => false,
             });
@@ -198,5 +212,20 @@ impl Visit {
             (Cause::Unreachable, &words),
             None,
         )
+    }
+}
+
+/// Tells whether the remote's branch no longer holds what it was known to have.
+fn is_rewritten(git: &RepoStore, tracked: &Tracked, theirs: Option<&Oid>) -> Result<bool, Error> {
+    let Some(known) = &tracked.pushed else {
+        return Ok(false);
+    };
+    let known = oid(known)?;
+    if !git.exists(&known)? {
+        return Ok(false);
+    }
+    match theirs {
+        Some(theirs) => Ok(!git.is_ancestor(&known, theirs)?),
+        None => Ok(true),
     }
 }

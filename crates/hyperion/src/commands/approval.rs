@@ -328,7 +328,7 @@ async fn decide(
             ));
             return Ok(exit);
         }
-        let (approvals, exit) = try_each(&ids, cx, async |id| {
+        let (approvals, exit) = try_each(&ids, format, cx, async |id| {
             let approval = decide(id).await?;
             cx.output.progress(&decided(&approval));
             Ok(approval)

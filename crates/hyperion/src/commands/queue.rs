@@ -106,7 +106,7 @@ struct CancelArgs {
     because: BecauseArgs,
 }
 
-/// Stop the queue of a repository: nothing of it is begun or landed until it is resumed
+/// Stop the queue of a repository: nothing of it lands until it is resumed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion queue pause --repo web --reason 'release day'")]
@@ -287,7 +287,7 @@ async fn change(
             requests
         };
         if waits {
-            let (changed, exit) = try_each(ids, cx, change).await?;
+            let (changed, exit) = try_each(ids, format, cx, change).await?;
             let mut entries = Vec::new();
             for Shown { value, text } in changed {
                 cx.output.progress(&text);

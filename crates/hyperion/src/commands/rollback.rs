@@ -65,7 +65,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             .await?;
             return Ok(exit);
         }
-        let (filed, exit) = try_each(&args.ids, cx, file).await?;
+        let (filed, exit) = try_each(&args.ids, format, cx, file).await?;
         let filed: Vec<_> = filed.into_iter().map(|request| request.id).collect();
         let waited = wait(session, &filed, format).await?;
         Ok(Exit::of_several([exit, waited]))

@@ -1,10 +1,9 @@
 //! Requests.
 
 use hyperion_api::queue::Entry;
-use hyperion_api::request::{Brief, Plan, Request, RequestDetail, Step};
+use hyperion_api::request::{Brief, ErrorPlace, Plan, Request, RequestDetail, Step};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
 
 use super::{field, fields, joined, summary};
 use crate::id::short;
@@ -163,49 +162,71 @@ fn shortened(answer: &str) -> String {
 
 /// Writes the brief: every list that it has, and not again what the request itself says.
 fn understood(brief: &Brief, detail: &RequestDetail) -> String {
-    // Read as JSON, so that a list that is added to it is shown as well.
-    let brief = serde_json::to_value(brief).unwrap_or_default();
-    let lists = brief.as_object().into_iter().flatten();
+    let Brief {
+        scope,
+        non_goals,
+        acceptance,
+        open_questions,
+        paths,
+        symbols,
+        keywords,
+        errors,
+        search_patterns,
+    } = brief;
+    let new = |list: &[String], said: &dyn Fn(&String) -> bool| -> Vec<String> {
+        list.iter().filter(|item| !said(item)).cloned().collect()
+    };
+    let sentences = [
+        ("scope", new(scope, &|item| *item == detail.request.title)),
+        ("not in it", non_goals.clone()),
+        (
+            "done when",
+            new(acceptance, &|item| detail.acceptance.contains(item)),
+        ),
+        ("unclear", open_questions.clone()),
+        ("errors", errors.iter().map(error_place).collect()),
+    ];
+    let words = [
+        ("files", paths),
+        ("symbols", symbols),
+        ("keywords", keywords),
+        ("search for", search_patterns),
+    ];
     let mut text = String::new();
-    for (name, list) in lists {
-        let label = match name.as_str() {
-            "non_goals" => "not in it",
-            "acceptance" => "done when",
-            "open_questions" => "unclear",
-            "search_patterns" => "search for",
-            name => &name.replace('_', " "),
-        };
-        let items = list.as_array().into_iter().flatten().map(named);
-        let said = |item: &String| match name.as_str() {
-            "acceptance" => detail.acceptance.contains(item),
-            "scope" => *item == detail.request.title,
-            _ => false,
-        };
-        let items: Vec<String> = items.filter(|item| !said(item)).collect();
-        let more = items.len().saturating_sub(BRIEF_SHOWN);
-        let more = (more > 0).then(|| format!("and {more} more (`--format json` has all)"));
-        let shown = items.iter().take(BRIEF_SHOWN);
+    for (label, list) in sentences {
+        let shown = list.iter().take(BRIEF_SHOWN);
         let shown = shown.map(|item| format!("- {}", visible(item)));
-        text.push_str(&fields(label, shown.chain(more)));
+        text.push_str(&fields(label, shown.chain(more_than_shown(list.len()))));
+    }
+    for (label, list) in words {
+        let shown: Vec<_> = list
+            .iter()
+            .take(BRIEF_SHOWN)
+            .map(|word| visible(word))
+            .collect();
+        let shown = (!shown.is_empty()).then(|| shown.join(", "));
+        text.push_str(&fields(
+            label,
+            shown.into_iter().chain(more_than_shown(list.len())),
+        ));
     }
     text
 }
 
-/// Writes an item of the brief in one line; a place as `path:line`.
-fn named(item: &Value) -> String {
-    let text = |name: &str| match &item[name] {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    };
-    match (item, text("path")) {
-        (Value::String(text), _) => text.clone(),
-        (_, Some(path)) => [Some(path), text("line"), text("column")]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(":"),
-        (other, None) => other.to_string(),
+fn more_than_shown(all: usize) -> Option<String> {
+    let more = all.saturating_sub(BRIEF_SHOWN);
+    (more > 0).then(|| format!("and {more} more (`--format json` has all)"))
+}
+
+/// Writes an error as `path:line: message`.
+fn error_place(error: &ErrorPlace) -> String {
+    let line = error
+        .line
+        .map(|line| format!(":{line}"))
+        .unwrap_or_default();
+    match &error.path {
+        Some(path) => format!("{path}{line}: {}", error.message),
+        None => error.message.clone(),
     }
 }
 

@@ -280,7 +280,7 @@ fn a_repository_that_is_moved_away() {
 
     ## by its name: exit 2
     error: ~/request.json: failed to open the repository REPO: it is not there any more (line 2)
-    hint: put it back at REPO, or run `hyperion init` where it is now
+    hint: put it back at REPO, or say where it is now: hyperion repo move NAME PATH
     ");
 
     let approved = outside

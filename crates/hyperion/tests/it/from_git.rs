@@ -179,7 +179,7 @@ fn a_change_from_outside_is_handed_in() {
     assert!(
         refused
             .stderr
-            .contains("no key \"other\" is registered, there is: ci"),
+            .contains(r#"no key \"other\" is registered, there is: ci"#),
         "{}",
         refused.stderr
     );

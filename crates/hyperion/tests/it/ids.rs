@@ -63,7 +63,7 @@ fn any_command_takes_any_id() {
     changes show request: 0 Change change  make one
     approval show request: 0 Approval approval  make one
     queue show request: 0 Entry entry  make one
-    request cancel request: 1 error: it cannot be called off: some of it has landed
+    request cancel request: 1 error: the request cannot be cancelled: some of it has landed
     approval reject request: 3 error: already approved by ada
     queue retry request: 1 error: its change set is landed; file the request again instead
     request show change: 0 Request request  Make one

@@ -211,8 +211,10 @@ fn what_is_given_beside_a_request_overrules_nothing() {
     );
     let refused = world.file_with(&request, &["--class", "docs"]).code(2);
     assert!(
-        refused.stderr.contains("/class: the file says \"feature\"")
-            && refused.stderr.contains("says \"docs\""),
+        refused
+            .stderr
+            .contains(r#"/class: the file says \"feature\""#)
+            && refused.stderr.contains(r#"says \"docs\""#),
         "{}",
         refused.stderr
     );

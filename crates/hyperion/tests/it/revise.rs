@@ -192,7 +192,10 @@ fn a_new_version_says_nothing_else() {
             )]),
             "/0/changes/0",
         ),
-        (json!({"schema": "x"}), "/schema: \"x\" is not known here"),
+        (
+            json!({"schema": "x"}),
+            "/schema: \\\"x\\\" is not known here",
+        ),
     ] {
         let refused = revise(&world, &first.request, &version).code(2);
         assert!(

@@ -61,7 +61,7 @@ fn a_retry_is_seen_through() {
         .code(1);
     for part in [
         "✗ T2 (check)",
-        "next: see the output with `hyperion queue show",
+        "next: see the output with `hyperion run logs",
     ] {
         assert!(retried.stdout.contains(part), "{part}: {}", retried.stdout);
     }

@@ -76,7 +76,7 @@ pub enum Event {
     #[serde(rename = "change_set.failed")]
     Failed {
         /// Why, for whoever decides what to do next.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Cause::is_change")]
         cause: Cause,
         /// Why.
         reason: ShortText,

@@ -68,7 +68,7 @@ pub enum Event {
         /// Which.
         number: u32,
         /// Why, for whoever decides what to do next.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "step::Cause::is_change")]
         cause: step::Cause,
         /// Why.
         reason: ShortText,

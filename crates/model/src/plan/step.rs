@@ -23,6 +23,13 @@ pub enum Cause {
     ChangedSince,
 }
 
+impl Cause {
+    /// Whether it is what an event says that names no cause, as older ones do.
+    pub(crate) const fn is_change(&self) -> bool {
+        matches!(self, Self::Change)
+    }
+}
+
 moves! {
     noun Noun::Plan;
     states {

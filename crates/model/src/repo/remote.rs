@@ -29,7 +29,7 @@ pub struct Tracked {
     /// How many landings are not pushed yet.
     #[serde(default)]
     pub landings: u32,
-    /// The last commit that was pushed.
+    /// The last commit that the remote was known to have: pushed there, or brought in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<GitId>,
     /// When it was.
@@ -75,6 +75,8 @@ pub enum Cause {
     InTheWay,
     /// The branch no longer holds what landed on it; a person has to say that it is to be pushed so.
     Rewound,
+    /// The remote no longer has what it had: somebody rewrote or deleted its branch; a person has to say what holds.
+    Rewritten,
 }
 
 impl Cause {
@@ -87,6 +89,7 @@ impl Cause {
             Self::Conflict => "conflict",
             Self::InTheWay => "in_the_way",
             Self::Rewound => "rewound",
+            Self::Rewritten => "rewritten",
         }
     }
 }
@@ -296,7 +299,7 @@ impl Repo {
         let name = |remote: &Option<Remote>| remote.as_ref().map(|remote| remote.name.clone());
         if name(&self.remote) != name(&remote) {
             self.branches = unfinished_pulls(self.branches);
-        } else if remote.as_ref().is_none_or(|remote| !remote.push) {
+        } else if self.remote != remote {
             for tracked in self.branches.values_mut() {
                 tracked.wanted = None;
                 tracked.landings = 0;
@@ -321,11 +324,19 @@ fn unfinished_pulls(branches: BTreeMap<Name, Tracked>) -> BTreeMap<Name, Tracked
 }
 
 impl Tracked {
+    fn is_rewritten(&self) -> bool {
+        let cause = self.trouble.as_ref().map(|trouble| trouble.cause);
+        cause == Some(Cause::Rewritten)
+    }
+
     pub(super) fn want(&mut self, commit: &GitId, landings: u32) {
         self.wanted = Some(commit.clone());
         self.landings = self.landings.saturating_add(landings);
         if landings == 0 {
             // A person asked: tried at once, whatever happened before.
+            if self.is_rewritten() {
+                self.pushed = None;
+            }
             self.trouble = None;
         }
     }
@@ -368,6 +379,7 @@ impl Tracked {
         };
         if moved {
             self.trouble = None;
+            self.pushed = Some(pull.theirs.clone());
             if pull.to == pull.theirs {
                 // All that was here is there.
                 self.wanted = None;

@@ -111,6 +111,10 @@ async fn submit_from_git(
     Json(wanted): Json<FromGit>,
 ) -> Accepted<HandedIn> {
     let filed = blocking(server, move |server| {
+        if filing.given.is_some() {
+            let detail = "`given` is for requests that are written out; say it in the body";
+            return Err(Problem::new("input.invalid", detail).into());
+        }
         let filed = intake::submit_from_git(server.cx(), &wanted, &how(server, &filing))?;
         let request = intake::Filed {
             id: filed.id,

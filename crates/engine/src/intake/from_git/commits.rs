@@ -62,7 +62,7 @@ impl At<'_> {
         if name.short() == target.as_str() {
             let detail =
                 format!("{target} is the branch that work lands on: what is on it has landed");
-            return Err(Problem::new("git.branch", detail)
+            return Err(Problem::new("request.unprocessable", detail)
                 .hint("name the branch with the work on it, or commits with --commits")
                 .into());
         }
@@ -73,7 +73,7 @@ impl At<'_> {
         };
         let tip = tip.ok_or_else(|| {
             let detail = format!("{} has no branch {}", self.opened.repo.path, name.short());
-            Problem::new("git.branch", detail)
+            Problem::new("request.unprocessable", detail)
                 .hint("`git branch -a` lists them; one of another clone has to be fetched first")
         })?;
         Ok(Branch {
@@ -88,7 +88,7 @@ impl At<'_> {
             Head::Branch(name) | Head::Unborn(name) => Ok(name),
             Head::Detached(commit) => {
                 let detail = format!("no branch is checked out: HEAD is at {commit:.10}");
-                Err(Problem::new("git.branch", detail)
+                Err(Problem::new("request.unprocessable", detail)
                     .hint("name a branch, or hand the commits in with --commits")
                     .into())
             }
@@ -169,7 +169,7 @@ impl At<'_> {
         let start = start.ok_or_else(|| {
             let target = &self.opened.repo.branch;
             let detail = format!("{name} and {target} have no history in common");
-            Problem::new("git.branch", detail).hint(format!(
+            Problem::new("request.unprocessable", detail).hint(format!(
                 "make a branch of {target} and bring the change there, or hand it in with --commits or --patch"
             ))
         })?;

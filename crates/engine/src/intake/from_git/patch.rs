@@ -155,7 +155,8 @@ impl At<'_> {
         let mut changes = Vec::new();
         let mut errors = Vec::new();
         for file in files {
-            let path = String::from_utf8_lossy(file.path()).into_owned();
+            let path = String::from_utf8_lossy(file.path());
+            let path = path.escape_debug().to_string();
             match self.change(file, tree)? {
                 Ok(change) => changes.push(change),
                 Err(why) => errors.push(format!("{path}: {why}")),

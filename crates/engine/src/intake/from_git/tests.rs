@@ -389,10 +389,10 @@ fn what_cannot_be_handed_in_says_why() {
         said.push_str(&format!("{}\n\n", world.refuses(&wanted)));
     }
     insta::assert_snapshot!(said.replace(&repo.tip("merging")[..10], "MERGE"), @r#"
-    git.branch: main is the branch that work lands on: what is on it has landed
+    request.unprocessable: main is the branch that work lands on: what is on it has landed
     hint: name the branch with the work on it, or commits with --commits
 
-    git.branch: REPO has no branch nowhere
+    request.unprocessable: REPO has no branch nowhere
     hint: `git branch -a` lists them; one of another clone has to be fetched first
 
     input.invalid: "a..b" is no branch: use "a..b" as the name of a branch or ref: git does not allow it
@@ -404,7 +404,7 @@ fn what_cannot_be_handed_in_says_why() {
     git.nothing: everything in branch behind is on main already
     hint: commit something first, or name another branch
 
-    git.branch: alien and main have no history in common
+    request.unprocessable: alien and main have no history in common
     hint: make a branch of main and bring the change there, or hand it in with --commits or --patch
 
     git.nothing: branch back changes nothing that main does not have already

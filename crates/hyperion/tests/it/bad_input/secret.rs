@@ -176,7 +176,11 @@ fn a_secret_that_a_check_prints_shows_nowhere() {
     let ended = world.carry_out(&request, 1);
     let mut shown = format!("{ended}");
     for list in ["request", "queue", "changes", "approval"] {
-        for item in world.list(&[list, "list"]) {
+        let all: &[&str] = match list {
+            "queue" => &["queue", "list", "--all"],
+            list => &[list, "list"],
+        };
+        for item in world.list(all) {
             for format in ["table", "json"] {
                 let id = text(&item["id"]);
                 let ended = world.run(&[list, "show", &id, "--format", format]).code(0);
