@@ -143,15 +143,18 @@ fn changed(place: &Place<'_>, path: &str, expected: &str, found: &[u8]) -> Probl
 
 /// Reads a file that has to hold what the caller had seen.
 fn read_expected(place: &Place<'_>, path: &str, expected: &str) -> Result<Vec<u8>, Problem> {
-    let found = place
-        .root
-        .read(path, place.limits.file_bytes)
-        .map_err(from_beneath)?;
-    if name_of(place, path, &found.bytes).eq_ignore_ascii_case(expected) {
-        Ok(found.bytes)
+    let bytes = read_any(place, path)?;
+    if name_of(place, path, &bytes).eq_ignore_ascii_case(expected) {
+        Ok(bytes)
     } else {
-        Err(changed(place, path, expected, &found.bytes))
+        Err(changed(place, path, expected, &bytes))
     }
+}
+
+/// Reads a file as it is.
+fn read_any(place: &Place<'_>, path: &str) -> Result<Vec<u8>, Problem> {
+    let found = place.root.read(path, place.limits.file_bytes);
+    Ok(found.map_err(from_beneath)?.bytes)
 }
 
 /// Puts new content in the place of what was read, if that is still there.

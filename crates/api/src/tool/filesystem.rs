@@ -122,7 +122,7 @@ pub struct WriteFile {
     pub path: String,
     /// All that it shall hold.
     pub content: String,
-    /// Of a file that is there: the `sha256` that `readFile` gave. Leave it out for a new file.
+    /// Of a file that is there: the `sha256` that `readFile` gave; left out, the file as you last saw it. A new file has none.
     #[serde(default)]
     pub sha256: Option<String>,
     /// How `content` becomes bytes: `utf-8` unless it says otherwise, or as the file was.
@@ -136,8 +136,9 @@ pub struct WriteFile {
 pub struct EditFile {
     /// The file, relative to the root.
     pub path: String,
-    /// The `sha256` that `readFile` gave.
-    pub sha256: String,
+    /// The `sha256` that `readFile` gave. Left out, an edit by match takes the file as it is, and one by lines as you last saw it.
+    #[serde(default)]
+    pub sha256: Option<String>,
     /// By lines: the first line to replace, counted from 1.
     #[serde(default)]
     pub start_line: Option<u64>,

@@ -1,6 +1,6 @@
 //! A session: one caller, bound to one place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,17 @@ pub(super) const MINUTE: Duration = Duration::from_secs(60);
 /// How many files are remembered as shown with masks; with more, every file is taken for one.
 const MASKED_MAX: usize = 10_000;
 
+/// Of how many files it is remembered what the caller saw.
+const SEEN_MAX: usize = 10_000;
+
+/// What a caller saw of a file.
+#[derive(Clone)]
+pub(super) struct Seen {
+    pub(super) sha256: String,
+    /// Whether it was shown all of it, and not only some lines.
+    pub(super) whole: bool,
+}
+
 /// One caller, bound to one place.
 pub(super) struct Session {
     pub(super) id: Uuid,
@@ -32,6 +43,8 @@ pub(super) struct Session {
     bound: Bound,
     calls: Mutex<Calls>,
     masked: Mutex<BTreeSet<String>>,
+    /// What its caller last saw of each file.
+    seen: Mutex<BTreeMap<String, Seen>>,
 }
 
 /// What a session is bound to.
@@ -168,6 +181,7 @@ impl Session {
                 changes: Limiter::new(cx.settings.tools.changes_per_minute, MINUTE),
             }),
             masked: Mutex::default(),
+            seen: Mutex::default(),
         })
     }
 
@@ -220,6 +234,30 @@ impl Session {
         if masked.len() < MASKED_MAX {
             masked.insert(path.to_owned());
         }
+    }
+
+    /// Notes the content that the caller saw of a file, or left there; of too many files, the first ones are forgotten.
+    pub(super) fn saw(&self, path: &str, sha256: &str, whole: bool) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= SEEN_MAX && !seen.contains_key(path) {
+            seen.pop_first();
+        }
+        let before = seen.get(path);
+        let whole = whole || before.is_some_and(|seen| seen.whole && seen.sha256 == sha256);
+        let sha256 = sha256.to_owned();
+        seen.insert(path.to_owned(), Seen { sha256, whole });
+    }
+
+    /// Forgets a file that is gone.
+    pub(super) fn forget(&self, path: &str) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.remove(path);
+    }
+
+    /// Gives what the caller last saw of a file.
+    pub(super) fn last_seen(&self, path: &str) -> Option<Seen> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(path).cloned()
     }
 
     /// Tells whether a file was shown with masks.

@@ -81,6 +81,30 @@ fn a_lock_file_is_taken_whole() {
     );
 }
 
+// T1: the contract's shape is enough: a text that occurs once needs no version, lines and whole files are those last seen.
+#[test]
+fn without_a_hash_it_is_the_file_as_it_was_last_seen() {
+    let scene = Scene::new(&[("a", "one\ntwo\n"), ("b", "1\n2\n3\n")]);
+    let file = |name: &str| fs::read_to_string(scene.world.repo.path().join(name)).unwrap();
+    scene.call("editFile", json!({"path": "a", "oldText": "one", "newText": "eins"}));
+    assert_eq!(file("a"), "eins\ntwo\n");
+    let second = json!({"path": "b", "startLine": 2, "endLine": 2, "newContent": "zwei"});
+    let whole = |path: &str| json!({"path": path, "content": "x\n"});
+    assert_eq!(scene.refused("editFile", second.clone()), "input.invalid");
+    assert_eq!(scene.refused("writeFile", whole("b")), "file.exists");
+    scene.call("readFile", json!({"path": "b", "startLine": 2, "endLine": 2}));
+    // Lines were seen, but not the whole.
+    assert_eq!(scene.refused("writeFile", whole("b")), "file.exists");
+    scene.call("editFile", second);
+    assert_eq!(file("b"), "1\nzwei\n3\n");
+    scene.call("readFile", json!({"path": "b"}));
+    fs::write(scene.world.repo.path().join("b"), "somebody else\n").unwrap();
+    assert_eq!(scene.refused("writeFile", whole("b")), "file.changed");
+    scene.call("readFile", json!({"path": "b"}));
+    scene.call("writeFile", whole("b"));
+    assert_eq!(file("b"), "x\n");
+}
+
 // T1, X7: a change is noted with both hashes, and how it went.
 #[test]
 fn a_change_is_noted_with_what_was_and_what_is() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hyperion_api::Problem;
 use hyperion_api::tool::filesystem::{EditFile, LineEnding, WriteResult};
 
-use super::{name_of, read_expected, refuse_larger, relative, replace};
+use super::{name_of, read_any, read_expected, refuse_larger, relative, replace};
 use crate::text::{Text, count_lines, in_style, line_ending};
 use crate::{Access, Place, Planned};
 
@@ -23,9 +23,17 @@ pub fn edit_file(place: &Place<'_>, params: &EditFile) -> Result<WriteResult, Pr
         place.limits.write_bytes,
         "make the change in several edits",
     )?;
-    let before = read_expected(place, path, &params.sha256)?;
+    let before = match (&params.sha256, edit) {
+        (Some(expected), _) => read_expected(place, path, expected)?,
+        (None, Edit::Match { .. }) => read_any(place, path)?,
+        (None, Edit::Lines { .. }) => return Err(unseen(path)),
+    };
     let text = Text::read(path, &before, params.encoding)?;
     let masked = place.overseer.mask(&text.text);
+    // What is masked is edited by those who read where.
+    if masked.is_some() && params.sha256.is_none() {
+        return Err(unseen(path));
+    }
     let shown = masked.as_deref().unwrap_or(&text.text);
     let (edited, first, last) = match edit {
         Edit::Lines { first, last, new } => {
@@ -68,6 +76,11 @@ pub fn edit_file(place: &Place<'_>, params: &EditFile) -> Result<WriteResult, Pr
         bytes: after.len() as u64,
         total_lines: count_lines(&edited),
     })
+}
+
+fn unseen(path: &str) -> Problem {
+    Problem::new("input.invalid", format!("you have not read {path} yet"))
+        .hint("read it with readFile, and then edit it")
 }
 
 /// What is wanted, once it is clear.

@@ -120,7 +120,7 @@ impl Scene {
     fn edit(&self, path: &str, old: &str, new: &str) -> Result<WriteResult, Problem> {
         let params = EditFile {
             path: path.to_owned(),
-            sha256: self.hash(path),
+            sha256: Some(self.hash(path)),
             start_line: None,
             end_line: None,
             new_content: None,
@@ -238,7 +238,7 @@ fn an_empty_file_has_no_lines_and_can_be_filled() {
     );
     let edit = EditFile {
         path: "empty".to_owned(),
-        sha256: read.sha256,
+        sha256: Some(read.sha256),
         start_line: Some(1),
         end_line: Some(0),
         new_content: Some("now\n".to_owned()),
@@ -411,7 +411,7 @@ fn an_edit_of_a_changed_file_is_refused_with_both_hashes() {
     fs::write(scene.at("f"), "one\ntwo\n").unwrap();
     let edit = EditFile {
         path: "f".to_owned(),
-        sha256: seen.clone(),
+        sha256: Some(seen.clone()),
         start_line: None,
         end_line: None,
         new_content: None,
