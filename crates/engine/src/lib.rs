@@ -18,10 +18,10 @@ mod driver;
 mod engine;
 mod error;
 pub mod intake;
-mod look;
 pub mod near;
 pub mod plan;
 pub mod queue;
+mod read_facts;
 mod reconcile;
 pub mod remote;
 pub mod repo;
@@ -36,7 +36,7 @@ pub mod subject;
 #[cfg(test)]
 mod testing;
 pub mod tool;
-mod woken;
+mod wake_list;
 
 pub use cx::{Clock, Cx, Ids};
 pub use driver::Activity;

@@ -87,20 +87,20 @@ struct Marked {
 
 /// What one look at all processes came to.
 #[derive(Default)]
-struct Look {
+struct ProcessScan {
     found: Vec<Marked>,
     /// A process was between two programs: what it will have is not known yet.
     changing: bool,
 }
 
 /// Looks at every process once.
-fn marked(name: &str, values: &[String]) -> io::Result<Look> {
+fn marked(name: &str, values: &[String]) -> io::Result<ProcessScan> {
     let own = std::process::id();
     let wanted: Vec<String> = values
         .iter()
         .map(|value| format!("{name}={value}"))
         .collect();
-    let mut look = Look::default();
+    let mut look = ProcessScan::default();
     for entry in fs::read_dir("/proc")?.flatten() {
         let pid = entry
             .file_name()

@@ -12,9 +12,9 @@ use hyperion_store::{Filter, StoreError};
 
 use super::shown::lines_masked;
 use crate::change_set::AssessmentDocument;
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
-use crate::woken::Woken;
+use crate::wake_list::WakeList;
 use crate::{Cx, Error, rollback};
 
 /// How many questions are looked at in one go.
@@ -23,7 +23,7 @@ const BATCH: u32 = 200;
 /// Carries decisions out.
 pub(crate) struct Approvals {
     name: Name,
-    woken: Woken,
+    wake_list: WakeList,
     seen: Option<Seen>,
     /// Since when no time passed that nobody saw pass.
     seen_since: Option<Time>,
@@ -33,7 +33,7 @@ impl Approvals {
     pub(crate) fn new(name: Name) -> Self {
         Self {
             name,
-            woken: Woken::with_all::<ChangeSet>(),
+            wake_list: WakeList::with_all::<ChangeSet>(),
             seen: None,
             seen_since: None,
         }
@@ -111,8 +111,8 @@ pub(crate) fn end_of_revision(set: &ChangeSet, seen_since: Time, grace: Duration
 }
 
 /// Tells whether a new version of a change may be handed in: not without end, and not of what Hyperion itself takes back.
-fn may_be_revised(look: &impl Look, set: &ChangeSet) -> Result<bool, Error> {
-    let request = look.get::<Request>(set.proposal.request)?;
+fn may_be_revised(facts: &impl ReadFacts, set: &ChangeSet) -> Result<bool, Error> {
+    let request = facts.get::<Request>(set.proposal.request)?;
     Ok(request.is_some_and(|request| {
         request.submission.rolls_back.is_none() && request.revisions.len() < MAX_REVISIONS
     }))
@@ -167,11 +167,14 @@ fn decide_rollback(cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
 }
 
 /// Says what follows for a change set from the decision about it; nothing while there is none.
-pub(crate) fn outcome(look: &impl Look, set: &ChangeSet) -> Result<Option<Vec<Command>>, Error> {
+pub(crate) fn outcome(
+    facts: &impl ReadFacts,
+    set: &ChangeSet,
+) -> Result<Option<Vec<Command>>, Error> {
     let Some(id) = set.approval else {
         return Ok(None);
     };
-    let Some(approval) = look.get::<Approval>(id)? else {
+    let Some(approval) = facts.get::<Approval>(id)? else {
         return Ok(None);
     };
     let said = approval
@@ -185,7 +188,7 @@ pub(crate) fn outcome(look: &impl Look, set: &ChangeSet) -> Result<Option<Vec<Co
     let command = match approval.status {
         Status::Pending => return Ok(None),
         Status::Approved => change_set::Command::Approve(Basis::Approval { approval: id }),
-        Status::Rejected if changes && may_be_revised(look, set)? => {
+        Status::Rejected if changes && may_be_revised(facts, set)? => {
             let time = approval
                 .question
                 .expires_at
@@ -281,7 +284,7 @@ impl Reconcile for Approvals {
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
         // Moves change sets on by what was decided about them.
         let mut decided = false;
-        let worked = self.woken.each(cx, &self.name, |request| {
+        let worked = self.wake_list.each(cx, &self.name, |request| {
             let waiting = Filter::open()
                 .request(request)
                 .status(change_set::Status::Previewing.name());
@@ -297,7 +300,7 @@ impl Reconcile for Approvals {
         if worked {
             reached(Point::ApprovalCarriedOut);
         }
-        let worked = worked || decided || self.woken.is_behind();
+        let worked = worked || decided || self.wake_list.is_behind();
         match self.watch_deadlines(cx)? {
             Progress::Idle { .. } if worked => Ok(Progress::Worked),
             progress => Ok(progress),

@@ -21,7 +21,7 @@ use super::{MadeItem, Preview, preview};
 use crate::approval::QuestionDocument;
 use crate::cx::json_blob;
 use crate::error::{chain, git_id};
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
 use crate::{Cx, Error, rollback};
@@ -330,14 +330,14 @@ impl Reconcile for Assess {
 
 /// Cancels the question that waits about a change set, if one does.
 pub(crate) fn cancel_question(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     set: &ChangeSet,
     why: &str,
 ) -> Result<Option<Command>, Error> {
     let Some(id) = set.approval else {
         return Ok(None);
     };
-    let approval = look.get::<approval::Approval>(id)?;
+    let approval = facts.get::<approval::Approval>(id)?;
     Ok(approval.filter(|approval| approval.row().open).map(|_| {
         Command::Approval(
             id,

@@ -20,7 +20,7 @@ const SHOWN: usize = 10;
 
 /// Reads everything in the home but git's objects, which are what the repository holds, and the key.
 pub(super) fn look(cx: &Cx) -> Vec<Finding> {
-    let mut look = Look {
+    let mut look = SecretScan {
         redactor: &cx.redactor,
         files: 0,
         unread: Vec::new(),
@@ -31,7 +31,7 @@ pub(super) fn look(cx: &Cx) -> Vec<Finding> {
     look.judge(cx.home.path(), &cx.home.runs(), whole)
 }
 
-struct Look<'a> {
+struct SecretScan<'a> {
     redactor: &'a Redactor,
     files: usize,
     unread: Vec<String>,
@@ -39,7 +39,7 @@ struct Look<'a> {
     found: BTreeMap<PathBuf, BTreeMap<(u64, &'static str), String>>,
 }
 
-impl Look<'_> {
+impl SecretScan<'_> {
     /// Tells whether all of it was read.
     fn folder(&mut self, folder: &Path, leave: &[PathBuf]) -> bool {
         let Ok(entries) = fs::read_dir(folder) else {

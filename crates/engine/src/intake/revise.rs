@@ -24,7 +24,7 @@ use super::{brief, secret};
 use crate::change_set::{cancel_question, materialise, mode_bits};
 use crate::cx::json_blob;
 use crate::error::oid;
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::repo::Opened;
 use crate::{Cx, Error};
 
@@ -175,7 +175,7 @@ fn sent_back(cx: &Cx, request: &Request) -> Result<(Plan, Vec<SentBack>), Error>
 
 /// Says what a new version of some steps comes to. It holds only for what was looked at.
 pub(crate) fn revise_commands(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     request: &Request,
     plan: &Plan,
     steps: &[u32],
@@ -206,7 +206,7 @@ pub(crate) fn revise_commands(
                 .hint("hand the new version in again in a moment")
                 .into());
         };
-        let Some(set) = look.get::<ChangeSet>(set)? else {
+        let Some(set) = facts.get::<ChangeSet>(set)? else {
             continue;
         };
         let is_open_to_it = match set.status {
@@ -223,7 +223,7 @@ pub(crate) fn revise_commands(
         let expect = change_set::Command::Expect(Box::new(set.clone()));
         expected.push(Command::ChangeSet(set.id, expect));
         commands.extend(cancel_question(
-            look,
+            facts,
             &set,
             "what it builds on is revised; it is asked anew",
         )?);

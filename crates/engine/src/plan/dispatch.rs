@@ -25,10 +25,10 @@ use crate::change_set::{For, HandedIn, materialise, propose, stack};
 use crate::cx::json_blob;
 use crate::error::{chain, oid};
 use crate::intake::revised_assignment;
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
-use crate::woken::Woken;
+use crate::wake_list::WakeList;
 use crate::{Cx, Error, Sizes, rollback};
 
 /// How many steps are worked at in one go; the queue gets its turn in between.
@@ -37,7 +37,7 @@ const BATCH: usize = 4;
 /// Gives steps to agents.
 pub(crate) struct Dispatch {
     name: Name,
-    woken: Woken,
+    wake_list: WakeList,
 }
 
 /// Everything a step needs.
@@ -51,7 +51,7 @@ impl Dispatch {
     pub(crate) fn new(name: Name) -> Self {
         Self {
             name,
-            woken: Woken::with_all::<Plan>(),
+            wake_list: WakeList::with_all::<Plan>(),
         }
     }
 
@@ -182,11 +182,11 @@ impl Dispatch {
 }
 
 /// Gives the plan that a request is being worked at by.
-pub(crate) fn active_of(look: &impl Look, request: RequestId) -> Result<Option<Plan>, Error> {
-    let plan = look
+pub(crate) fn active_of(facts: &impl ReadFacts, request: RequestId) -> Result<Option<Plan>, Error> {
+    let plan = facts
         .get::<Request>(request)?
         .and_then(|request| request.plan);
-    let plan = plan.map(|plan| look.get::<Plan>(plan)).transpose()?;
+    let plan = plan.map(|plan| facts.get::<Plan>(plan)).transpose()?;
     Ok(plan
         .flatten()
         .filter(|plan| plan.status == plan::Status::Active))
@@ -336,12 +336,12 @@ impl Reconcile for Dispatch {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        let taken = self.woken.take(&cx.store)?;
+        let taken = self.wake_list.take(&cx.store)?;
         let mut worked = 0;
         for (at, request) in taken.iter().enumerate() {
             let left = taken.get(at..).unwrap_or_default();
             if worked == BATCH {
-                self.woken.put_back(left);
+                self.wake_list.put_back(left);
                 break;
             }
             match active_of(cx, *request)
@@ -349,11 +349,11 @@ impl Reconcile for Dispatch {
             {
                 Ok(steps) => worked += steps,
                 Err(error) => {
-                    self.woken.put_back(left);
+                    self.wake_list.put_back(left);
                     return Err(error);
                 }
             }
         }
-        Ok(Progress::worked(worked > 0 || self.woken.is_behind()))
+        Ok(Progress::worked(worked > 0 || self.wake_list.is_behind()))
     }
 }

@@ -12,22 +12,22 @@ use hyperion_model::{Command, Name, ShortText};
 
 use super::depend::dependency_failed;
 use crate::change_set::cancel_question;
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
-use crate::woken::Woken;
+use crate::wake_list::WakeList;
 use crate::{Cx, Error};
 
 /// Settles steps.
 pub(crate) struct Settle {
     name: Name,
-    woken: Woken,
+    wake_list: WakeList,
 }
 
 impl Settle {
     pub(crate) fn new(name: Name) -> Self {
         Self {
             name,
-            woken: Woken::with_all::<Plan>(),
+            wake_list: WakeList::with_all::<Plan>(),
         }
     }
 }
@@ -35,21 +35,21 @@ impl Settle {
 /// Says what follows for an active plan from what came of its changes.
 ///
 /// It holds only for what was looked at: a person may take an entry up again at any time.
-pub(crate) fn outcome(look: &impl Look, plan: &Plan) -> Result<Vec<Command>, Error> {
+pub(crate) fn outcome(facts: &impl ReadFacts, plan: &Plan) -> Result<Vec<Command>, Error> {
     let mut commands = Vec::new();
     let mut looked_at = vec![Command::Plan(
         plan.id,
         plan::Command::Expect(Box::new(plan.clone())),
     )];
-    let together = fails_together(look, plan)?;
+    let together = fails_together(facts, plan)?;
     for step in plan.steps.iter().filter(|step| step.status.is_open()) {
         if let Some(reason) = together.clone() {
-            commands.extend(give_up(look, step, Cause::Together, &reason)?);
+            commands.extend(give_up(facts, step, Cause::Together, &reason)?);
             commands.push(fail(plan, step, Cause::Together, reason));
         } else if let Some(reason) = dependency_failed(plan, step) {
-            commands.extend(give_up(look, step, Cause::Dependency, &reason)?);
+            commands.extend(give_up(facts, step, Cause::Dependency, &reason)?);
             commands.push(fail(plan, step, Cause::Dependency, reason));
-        } else if let Some(failed) = why_failed(look, step)? {
+        } else if let Some(failed) = why_failed(facts, step)? {
             looked_at.extend(failed.looked_at);
             commands.push(fail(plan, step, failed.cause, failed.reason));
         }
@@ -75,7 +75,7 @@ pub(crate) fn outcome(look: &impl Look, plan: &Plan) -> Result<Vec<Command>, Err
 }
 
 /// Says why nothing of an atomic request can land any more.
-fn fails_together(look: &impl Look, plan: &Plan) -> Result<Option<ShortText>, Error> {
+fn fails_together(facts: &impl ReadFacts, plan: &Plan) -> Result<Option<ShortText>, Error> {
     let Some(failed) = plan
         .steps
         .iter()
@@ -83,7 +83,7 @@ fn fails_together(look: &impl Look, plan: &Plan) -> Result<Option<ShortText>, Er
     else {
         return Ok(None);
     };
-    let request = look.get::<Request>(plan.request)?;
+    let request = facts.get::<Request>(plan.request)?;
     let atomic = request.is_some_and(|request| request.submission.atomic);
     let reason = format!(
         "task {} did not land, and all of them land together or not at all",
@@ -105,7 +105,7 @@ fn fail(plan: &Plan, step: &Step, cause: Cause, reason: ShortText) -> Command {
 
 /// Calls off the change of a step whose dependency failed.
 fn give_up(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     step: &Step,
     cause: Cause,
     reason: &ShortText,
@@ -113,13 +113,13 @@ fn give_up(
     let Some(set) = step.change_set else {
         return Ok(Vec::new());
     };
-    let Some(set) = look.get::<ChangeSet>(set)? else {
+    let Some(set) = facts.get::<ChangeSet>(set)? else {
         return Ok(Vec::new());
     };
     let mut commands = Vec::new();
     if let Some(entry) = set
         .entry
-        .map(|id| look.get::<Entry>(id))
+        .map(|id| facts.get::<Entry>(id))
         .transpose()?
         .flatten()
         && entry.status.is_open()
@@ -133,7 +133,7 @@ fn give_up(
         ));
     }
     if set.status.is_open() {
-        commands.extend(cancel_question(look, &set, reason.as_str())?);
+        commands.extend(cancel_question(facts, &set, reason.as_str())?);
         let fail = change_set::Command::Fail {
             cause,
             reason: reason.clone(),
@@ -152,11 +152,11 @@ struct Failed {
 }
 
 /// Says why a step's change will not land, once that is known.
-fn why_failed(look: &impl Look, step: &Step) -> Result<Option<Failed>, Error> {
+fn why_failed(facts: &impl ReadFacts, step: &Step) -> Result<Option<Failed>, Error> {
     let Some(set) = step.change_set else {
         return Ok(None);
     };
-    let Some(set) = look.get::<ChangeSet>(set)? else {
+    let Some(set) = facts.get::<ChangeSet>(set)? else {
         return Ok(None);
     };
     let because = |otherwise: &str| {
@@ -181,7 +181,7 @@ fn why_failed(look: &impl Look, step: &Step) -> Result<Option<Failed>, Error> {
         change_set::Status::Cancelled => Some(because("cancelled")),
         change_set::Status::Queued => match set
             .entry
-            .map(|id| look.get::<Entry>(id))
+            .map(|id| facts.get::<Entry>(id))
             .transpose()?
             .flatten()
         {
@@ -241,7 +241,7 @@ impl Reconcile for Settle {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        let worked = self.woken.each(cx, &self.name, |request| {
+        let worked = self.wake_list.each(cx, &self.name, |request| {
             let Some(plan) = crate::plan::active_of(cx, request)? else {
                 return Ok(vec![]);
             };
@@ -255,6 +255,6 @@ impl Reconcile for Settle {
         if worked {
             reached(Point::PlanSettled);
         }
-        Ok(Progress::worked(worked || self.woken.is_behind()))
+        Ok(Progress::worked(worked || self.wake_list.is_behind()))
     }
 }

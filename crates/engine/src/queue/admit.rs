@@ -14,14 +14,14 @@ use hyperion_store::Filter;
 
 use crate::change_set::assignment;
 use crate::cx::json_blob;
-use crate::look::Look;
-use crate::woken::{Deed, Woken};
+use crate::read_facts::ReadFacts;
+use crate::wake_list::{WakeList, Writes};
 use crate::{Cx, Error};
 
 /// Admits what may be admitted now of the next few requests that something happened to; `true` when there is more to
 /// look at.
-pub(super) fn admit(woken: &mut Woken, cx: &Cx, part: &Name) -> Result<bool, Error> {
-    let worked = woken.each(cx, part, |request| {
+pub(super) fn admit(wake_list: &mut WakeList, cx: &Cx, part: &Name) -> Result<bool, Error> {
+    let worked = wake_list.each(cx, part, |request| {
         let mut follows = Vec::new();
         for Waiting {
             plan,
@@ -40,7 +40,7 @@ pub(super) fn admit(woken: &mut Woken, cx: &Cx, part: &Name) -> Result<bool, Err
     if worked {
         reached(Point::EntryAdmitted);
     }
-    Ok(worked || woken.is_behind())
+    Ok(worked || wake_list.is_behind())
 }
 
 /// Change sets of one plan that may be admitted, as far as they themselves are concerned.
@@ -51,24 +51,27 @@ pub(crate) struct Waiting {
 }
 
 /// Lists the change sets that may be admitted, of one request or of all, by plan.
-pub(crate) fn waiting(look: &impl Look, request: Option<RequestId>) -> Result<Vec<Waiting>, Error> {
+pub(crate) fn waiting(
+    facts: &impl ReadFacts,
+    request: Option<RequestId>,
+) -> Result<Vec<Waiting>, Error> {
     let all = Filter::open();
     let waiting = request
         .map_or(all.clone(), |request| all.request(request))
         .status(Status::Approved.name())
         .status(Status::Previewing.name());
     let mut plans: BTreeMap<PlanId, Vec<ChangeSet>> = BTreeMap::new();
-    for set in look.open_rows::<ChangeSet>(&waiting)? {
+    for set in facts.open_rows::<ChangeSet>(&waiting)? {
         if may_be_admitted(&set) {
             plans.entry(set.proposal.plan).or_default().push(set);
         }
     }
     let mut found = Vec::new();
     for (plan, mut sets) in plans {
-        let Some(plan) = look.get::<Plan>(plan)? else {
+        let Some(plan) = facts.get::<Plan>(plan)? else {
             continue;
         };
-        let Some(request) = look.get::<Request>(plan.request)? else {
+        let Some(request) = facts.get::<Request>(plan.request)? else {
             continue;
         };
         if request.status.is_open() {
@@ -101,7 +104,7 @@ fn admit_each(
     plan: &Plan,
     request: &Request,
     sets: &[ChangeSet],
-) -> Result<Option<Deed>, Error> {
+) -> Result<Option<Writes>, Error> {
     let mut made = BTreeMap::new();
     let mut together = (Vec::new(), Vec::new());
     for set in sets {
@@ -121,7 +124,7 @@ fn admit_together(
     plan: &Plan,
     request: &Request,
     sets: &[ChangeSet],
-) -> Result<Option<Deed>, Error> {
+) -> Result<Option<Writes>, Error> {
     if !is_complete(plan, sets) {
         return Ok(None);
     }
@@ -143,7 +146,7 @@ pub(crate) fn is_complete(plan: &Plan, sets: &[ChangeSet]) -> bool {
 ///
 /// `made` has entries that will be committed together with what depends on them.
 pub(crate) fn entries_before(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     plan: &Plan,
     number: u32,
     made: &BTreeMap<ChangeSetId, EntryId>,
@@ -165,7 +168,7 @@ pub(crate) fn entries_before(
         };
         let entry = match made.get(&set) {
             Some(entry) => Some(*entry),
-            None => look.get::<ChangeSet>(set)?.and_then(|set| set.entry),
+            None => facts.get::<ChangeSet>(set)?.and_then(|set| set.entry),
         };
         let Some(entry) = entry else { return Ok(None) };
         entries.push(entry);
@@ -178,7 +181,7 @@ fn enqueue(
     request: &Request,
     sets: &[ChangeSet],
     depends_on: Vec<EntryId>,
-) -> Result<(EntryId, Deed), Error> {
+) -> Result<(EntryId, Writes), Error> {
     let checks = task_checks(cx, sets)?;
     let digest = checks.as_ref().map(|blob| blob.digest);
     let id = cx.id(EntryId::new);

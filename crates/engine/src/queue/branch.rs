@@ -9,7 +9,7 @@ use hyperion_store::StoreError;
 
 use super::merge::sets_of;
 use super::paused::is_paused;
-use super::ride::{self, Rider};
+use super::ride::{self, TrainEntry};
 use super::work::{Queue, branch_of, left_half_way};
 use super::{depend, land, line, pause, train};
 use crate::error::chain;
@@ -138,7 +138,7 @@ impl Queue {
         let finished = cx
             .repos
             .open(cx, first.admission.repo)
-            .and_then(|opened| land::finish(self, cx, &opened, &riders(cx, train)?));
+            .and_then(|opened| land::finish(self, cx, &opened, &train_entries(cx, train)?));
         match finished {
             Ok(()) => {
                 self.forget_ended(cx, &ids)?;
@@ -197,10 +197,10 @@ impl Queue {
 }
 
 /// Looks up what the entries of a train bring.
-pub(super) fn riders(cx: &Cx, train: Vec<Entry>) -> Result<Vec<Rider>, Error> {
-    let rider = |entry| {
+pub(super) fn train_entries(cx: &Cx, train: Vec<Entry>) -> Result<Vec<TrainEntry>, Error> {
+    let train_entry = |entry| {
         let sets = sets_of(cx, &entry)?;
-        Ok(Rider { entry, sets })
+        Ok(TrainEntry { entry, sets })
     };
-    train.into_iter().map(rider).collect()
+    train.into_iter().map(train_entry).collect()
 }

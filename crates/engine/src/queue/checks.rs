@@ -11,7 +11,7 @@ use hyperion_store::Filter;
 use super::work::millis;
 use crate::cx::json_blob;
 use crate::error::oid;
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::repo::Opened;
 use crate::run::CheckSpec;
 use crate::{Cx, Error};
@@ -82,7 +82,7 @@ pub(super) fn verdict(
 
 /// Does the same with facts from wherever they are.
 pub(crate) fn read(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     max_attempts: u32,
     entry: &Entry,
     candidate: &Candidate,
@@ -91,7 +91,7 @@ pub(crate) fn read(
     if wanted.is_empty() {
         return Ok(Verdict::Unchecked);
     }
-    let runs = runs_of(look, entry, candidate)?;
+    let runs = runs_of(facts, entry, candidate)?;
     let mut passed = Vec::new();
     let mut took_ms = 0;
     for check in wanted {
@@ -137,12 +137,16 @@ pub(crate) fn read(
 type RunsByCheck = BTreeMap<(String, hyperion_model::Digest), Vec<Run>>;
 
 /// Groups the runs on a candidate's tree by check, oldest first.
-fn runs_of(look: &impl Look, entry: &Entry, candidate: &Candidate) -> Result<RunsByCheck, Error> {
+fn runs_of(
+    facts: &impl ReadFacts,
+    entry: &Entry,
+    candidate: &Candidate,
+) -> Result<RunsByCheck, Error> {
     let mut runs: RunsByCheck = BTreeMap::new();
     // What was found before a person took it up again no longer counts. Their order is that of the events.
-    let retried = look.last_event(Subject::Entry(entry.id), "merge.retried")?;
+    let retried = facts.last_event(Subject::Entry(entry.id), "merge.retried")?;
     let filter = Filter::default().parent(entry.id.uuid());
-    for run in look.list_behind::<Run>(&filter, retried.unwrap_or(0))? {
+    for run in facts.list_behind::<Run>(&filter, retried.unwrap_or(0))? {
         if let Work::Check { tree, name, .. } = &run.work
             && tree.as_str() == candidate.tree.as_str()
         {
@@ -170,13 +174,13 @@ pub(super) fn start(
 
 /// Says what running a check once more comes to.
 pub(crate) fn run_command(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     entry: &Entry,
     candidate: &Candidate,
     check: &CheckSpec,
     mut fresh: impl FnMut() -> Uuid,
 ) -> Result<(Command, NewBlob), Error> {
-    let earlier = runs_of(look, entry, candidate)?;
+    let earlier = runs_of(facts, entry, candidate)?;
     let spec = json_blob(check)?;
     let name = ShortText::cut(&check.name);
     let tries = earlier.get(&(name.as_str().to_owned(), spec.digest));

@@ -6,20 +6,20 @@ use hyperion_model::plan::{Plan, step};
 
 use super::merge::sets_of;
 use crate::error::oid;
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::{Cx, Error};
 
 /// Tells whether what an entry waits for is part of the branch (or, in a dry run, would be).
-pub(crate) fn has_landed(look: &impl Look, id: EntryId) -> bool {
+pub(crate) fn has_landed(facts: &impl ReadFacts, id: EntryId) -> bool {
     let ended_well = || -> Result<bool, Error> {
-        let Some(entry) = look.get::<Entry>(id)? else {
+        let Some(entry) = facts.get::<Entry>(id)? else {
             return Ok(false);
         };
         if entry.status == Status::Landed {
             return Ok(true);
         }
-        for set in sets_of(look, &entry)? {
-            let plan = look.get::<Plan>(set.proposal.plan)?;
+        for set in sets_of(facts, &entry)? {
+            let plan = facts.get::<Plan>(set.proposal.plan)?;
             let status = plan.and_then(|plan| plan.step(set.proposal.step).map(|step| step.status));
             let well = matches!(
                 status,

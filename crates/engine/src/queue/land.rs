@@ -17,7 +17,7 @@ use hyperion_store::{Committed, StoreError};
 use super::obstacle::{Obstacle, edited_in_the_way};
 use super::refs;
 use super::restless;
-use super::ride::{self, Rider};
+use super::ride::{self, TrainEntry};
 use super::train;
 use super::work::{Queue, millis};
 use crate::change_set::AssessmentDocument;
@@ -33,7 +33,7 @@ pub(super) fn dispatch(
     queue: &mut Queue,
     cx: &Cx,
     opened: &Opened,
-    train: &[Rider],
+    train: &[TrainEntry],
 ) -> Result<bool, Error> {
     let Some(first) = train.first() else {
         return Ok(false);
@@ -41,12 +41,16 @@ pub(super) fn dispatch(
     let entries = || {
         train
             .iter()
-            .map(|rider| rider.entry.clone())
+            .map(|train_entry| train_entry.entry.clone())
             .collect::<Vec<_>>()
     };
     let tip = opened.tip_if_there(&first.entry.admission.branch)?;
     if tip.is_none() {
-        block_waiting(queue, cx, train.iter().map(|rider| &rider.entry))?;
+        block_waiting(
+            queue,
+            cx,
+            train.iter().map(|train_entry| &train_entry.entry),
+        )?;
         return Ok(false);
     }
     if tip != Some(oid(&candidate_of(&first.entry)?.tip)?) {
@@ -61,7 +65,7 @@ pub(super) fn dispatch(
     }
     let mut commands = Vec::new();
     let mut minted = Vec::new();
-    for Rider { entry, sets } in train {
+    for TrainEntry { entry, sets } in train {
         let candidate = candidate_of(entry)?;
         let (_, rules) = opened.file_and_rules(cx, &oid(&candidate.tip)?)?;
         let kind = kind(&request_of(cx, entry)?);
@@ -224,7 +228,7 @@ pub(super) fn finish(
     queue: &mut Queue,
     cx: &Cx,
     opened: &Opened,
-    train: &[Rider],
+    train: &[TrainEntry],
 ) -> Result<(), Error> {
     let Some(landing) = landing_of(opened, train)? else {
         return Ok(());
@@ -244,7 +248,7 @@ pub(super) fn finish(
         Landed::No { .. } => {}
     }
     let mut permits = Vec::new();
-    for Rider { entry, sets } in train {
+    for TrainEntry { entry, sets } in train {
         permits.push(match queue.permits.remove(&entry.id) {
             Some(permits) => permits,
             None => {
@@ -259,8 +263,8 @@ pub(super) fn finish(
             reached(Point::LandingMoved);
             if let Some(behind) = behind {
                 tracing::warn!(entry = %landing.entry, remedy = behind.remedy(), "{behind}");
-                for rider in train {
-                    queue.log(cx, &rider.entry, "land", "work_tree_behind", 0, None);
+                for train_entry in train {
+                    queue.log(cx, &train_entry.entry, "land", "work_tree_behind", 0, None);
                 }
             }
             let took = millis(began, cx.now());
@@ -279,7 +283,7 @@ pub(super) fn finish(
 }
 
 /// Gives the committed intents of a train as git takes them: one landing, from below the first to the last.
-pub(super) fn landing_of(opened: &Opened, train: &[Rider]) -> Result<Option<Landing>, Error> {
+pub(super) fn landing_of(opened: &Opened, train: &[TrainEntry]) -> Result<Option<Landing>, Error> {
     let (Some(first), Some(last)) = (train.first(), train.last()) else {
         return Ok(None);
     };
@@ -310,13 +314,13 @@ fn sort_out(
     cx: &Cx,
     opened: &Opened,
     landing: &Landing,
-    train: &[Rider],
+    train: &[TrainEntry],
 ) -> Result<(), Error> {
     let there = train::landed(train.len(), |at| {
-        let Some(rider) = train.get(at) else {
+        let Some(train_entry) = train.get(at) else {
             return Ok(false);
         };
-        let candidate = oid(&intent(&rider.entry)?.candidate)?;
+        let candidate = oid(&intent(&train_entry.entry)?.candidate)?;
         let landed = opened.git.landed(&landing.branch, &candidate)?;
         Ok::<_, Error>(landed == Landed::Yes)
     })?;
@@ -335,7 +339,7 @@ fn give_up(
     cx: &Cx,
     opened: &Opened,
     landing: &Landing,
-    train: &[Rider],
+    train: &[TrainEntry],
 ) -> Result<(), Error> {
     let Some(tip) = opened.git.tip(&landing.branch)? else {
         let branch = landing.branch.short().to_owned();
@@ -346,8 +350,8 @@ fn give_up(
     let refresh = entry::Command::Refresh { tip: git_id(&tip)? };
     undispatch(queue, cx, train, &vec![refresh; train.len()])?;
     reached(Point::LandingRefreshed);
-    for rider in train {
-        queue.log(cx, &rider.entry, "land", "moved", 0, None);
+    for train_entry in train {
+        queue.log(cx, &train_entry.entry, "land", "moved", 0, None);
     }
     Ok(())
 }
@@ -404,7 +408,7 @@ fn block_train(
     cx: &Cx,
     opened: &Opened,
     landing: &Landing,
-    train: &[Rider],
+    train: &[TrainEntry],
     obstacle: &Obstacle,
 ) -> Result<(), Error> {
     let [first, _, ..] = train else {
@@ -416,8 +420,8 @@ fn block_train(
     let refresh = entry::Command::Refresh {
         tip: git_id(&landing.expected)?,
     };
-    for rider in train {
-        let candidate = candidate_of(&rider.entry)?;
+    for train_entry in train {
+        let candidate = candidate_of(&train_entry.entry)?;
         let (from, to) = (oid(&candidate.tip)?, oid(&candidate.commit)?);
         let changes = opened.git.diff_trees(&from, &to, Renames::Off)?;
         let block = edited_in_the_way(&checkouts, &changes).map(Obstacle::Checkout);
@@ -431,13 +435,13 @@ fn block_train(
     abandon(queue, opened, landing)?;
     undispatch(queue, cx, train, &commands)?;
     reached(Point::LandingBlocked);
-    for (rider, command) in train.iter().zip(&commands) {
+    for (train_entry, command) in train.iter().zip(&commands) {
         let outcome = if *command == refresh {
             "moved"
         } else {
             "blocked"
         };
-        queue.log(cx, &rider.entry, "land", outcome, 0, None);
+        queue.log(cx, &train_entry.entry, "land", outcome, 0, None);
     }
     Ok(())
 }
@@ -447,14 +451,14 @@ fn block_each(
     cx: &Cx,
     opened: &Opened,
     landing: &Landing,
-    train: &[Rider],
+    train: &[TrainEntry],
     obstacle: &Obstacle,
 ) -> Result<(), Error> {
     abandon(queue, opened, landing)?;
     undispatch(queue, cx, train, &vec![obstacle.block(); train.len()])?;
     reached(Point::LandingBlocked);
-    for rider in train {
-        queue.log(cx, &rider.entry, "land", "blocked", 0, None);
+    for train_entry in train {
+        queue.log(cx, &train_entry.entry, "land", "blocked", 0, None);
     }
     Ok(())
 }
@@ -463,14 +467,14 @@ fn block_each(
 fn undispatch(
     queue: &Queue,
     cx: &Cx,
-    train: &[Rider],
+    train: &[TrainEntry],
     each: &[entry::Command],
 ) -> Result<(), Error> {
-    let lists = train.iter().zip(each).rev().map(|(rider, command)| {
-        let mut commands = vec![Command::Entry(rider.entry.id, command.clone())];
+    let lists = train.iter().zip(each).rev().map(|(train_entry, command)| {
+        let mut commands = vec![Command::Entry(train_entry.entry.id, command.clone())];
         let undispatch =
             |set: &ChangeSet| Command::ChangeSet(set.id, change_set::Command::Undispatch);
-        commands.extend(rider.sets.iter().map(undispatch));
+        commands.extend(train_entry.sets.iter().map(undispatch));
         (commands, vec![])
     });
     all(cx.execute_each(&cx.stamp(&queue.name), lists))
@@ -490,32 +494,32 @@ fn record(
     cx: &Cx,
     opened: &Opened,
     landing: &Landing,
-    train: &[Rider],
+    train: &[TrainEntry],
     took_ms: u64,
 ) -> Result<(), Error> {
     let lists = train
         .iter()
-        .map(|rider| {
-            let mut commands = landed(cx, rider)?;
-            let branch = &rider.entry.admission.branch;
-            let commit = &intent(&rider.entry)?.candidate;
+        .map(|train_entry| {
+            let mut commands = landed(cx, train_entry)?;
+            let branch = &train_entry.entry.admission.branch;
+            let commit = &intent(&train_entry.entry)?.candidate;
             commands.extend(remote::landed(&opened.repo, branch, commit));
             Ok((commands, vec![]))
         })
         .collect::<Result<Vec<_>, Error>>()?;
     all(cx.execute_each(&cx.stamp(&queue.name), lists))?;
     reached(Point::LandingRecorded);
-    for rider in train {
-        queue.restless.forget(rider.entry.id);
-        queue.log(cx, &rider.entry, "land", "landed", took_ms, None);
+    for train_entry in train {
+        queue.restless.forget(train_entry.entry.id);
+        queue.log(cx, &train_entry.entry, "land", "landed", took_ms, None);
     }
     refs::delete(queue, opened, &landing.entry);
     Ok(())
 }
 
 /// Gives the commands that record one landing.
-pub(super) fn landed(cx: &Cx, rider: &Rider) -> Result<Vec<Command>, Error> {
-    let Rider { entry, sets } = rider;
+pub(super) fn landed(cx: &Cx, train_entry: &TrainEntry) -> Result<Vec<Command>, Error> {
+    let TrainEntry { entry, sets } = train_entry;
     let commit = intent(entry)?.candidate.clone();
     let mut commands = vec![Command::Entry(
         entry.id,

@@ -10,7 +10,7 @@ use hyperion_model::{Decision, Level};
 use super::message;
 use crate::change_set::{judge, led_astray_by_merge, preview};
 use crate::error::{MissingFact, git_id, oid};
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::repo::Opened;
 use crate::{Cx, Error};
 
@@ -221,13 +221,13 @@ fn stricter(
 }
 
 /// Reads the change sets of an entry, in order.
-pub(crate) fn sets_of(look: &impl Look, entry: &Entry) -> Result<Vec<ChangeSet>, Error> {
+pub(crate) fn sets_of(facts: &impl ReadFacts, entry: &Entry) -> Result<Vec<ChangeSet>, Error> {
     entry
         .admission
         .change_sets
         .iter()
         .map(|id| {
-            let set = look.get::<ChangeSet>(*id)?;
+            let set = facts.get::<ChangeSet>(*id)?;
             set.ok_or_else(|| MissingFact::ChangeSet(*id).into())
         })
         .collect()

@@ -9,7 +9,7 @@ use hyperion_model::request::{self, Request};
 use hyperion_model::{Actor, Command, EntryId, Level, Refusal, ShortText};
 
 use super::merge::sets_of;
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::{Cx, Error};
 
 /// Takes an entry up again, together with the step, plan and request it belongs to.
@@ -22,25 +22,25 @@ pub fn retry(cx: &Cx, actor: &Actor, id: EntryId) -> Result<(), Error> {
 
 /// Says what taking an entry up again comes to.
 pub(crate) fn retry_commands(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     actor: &Actor,
     id: EntryId,
 ) -> Result<Vec<Command>, Error> {
-    let entry = require(look, actor, id)?;
-    let sets = sets_of(look, &entry)?;
+    let entry = require(facts, actor, id)?;
+    let sets = sets_of(facts, &entry)?;
     let mut commands = vec![Command::Entry(id, entry::Command::Retry)];
     // What belongs to it may end meanwhile; then this would take up too little.
     let mut looked_at = Vec::new();
     for set in &sets {
-        let more = take_up(look, set, &mut looked_at, &commands)?;
+        let more = take_up(facts, set, &mut looked_at, &commands)?;
         commands.extend(more);
     }
-    if let Some(request) = look.get::<Request>(entry.admission.request)? {
+    if let Some(request) = facts.get::<Request>(entry.admission.request)? {
         let expect = request::Command::Expect(Box::new(request.clone()));
         looked_at.push(Command::Request(request.id, expect));
         match request.status {
             request::Status::Failed | request::Status::PartlyLanded => {
-                if let Some(other) = crate::rollback::under_way(look, request.id)? {
+                if let Some(other) = crate::rollback::under_way(facts, request.id)? {
                     let detail = format!(
                         "request {} is rolling back what landed of its request",
                         other.short()
@@ -69,7 +69,7 @@ pub(crate) fn retry_commands(
 
 /// Brings a change set, its step and its plan back to where they were before the entry failed.
 fn take_up(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     set: &ChangeSet,
     before: &mut Vec<Command>,
     so_far: &[Command],
@@ -87,7 +87,7 @@ fn take_up(
             return Err(Problem::new("state.illegal_move", detail).into());
         }
     }
-    let Some(plan) = look.get::<Plan>(set.proposal.plan)? else {
+    let Some(plan) = facts.get::<Plan>(set.proposal.plan)? else {
         return Ok(commands);
     };
     let looked_at = plan::Command::Expect(Box::new(plan.clone()));
@@ -119,14 +119,14 @@ pub fn cancel(cx: &Cx, actor: &Actor, id: EntryId, reason: Option<&str>) -> Resu
 
 /// Says what calling an entry off comes to.
 pub(crate) fn cancel_commands(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     actor: &Actor,
     id: EntryId,
     reason: Option<&str>,
 ) -> Result<Vec<Command>, Error> {
-    let entry = require(look, actor, id)?;
+    let entry = require(facts, actor, id)?;
     let reason = ShortText::cut(reason.unwrap_or("cancelled"));
-    let commands = ending(look, &entry, &reason)?;
+    let commands = ending(facts, &entry, &reason)?;
     if entry.status == Status::Dispatching {
         let detail =
             "it is being landed at this moment; roll it back afterwards with `hyperion rollback`";
@@ -137,7 +137,7 @@ pub(crate) fn cancel_commands(
 
 /// Lists what ends an entry together with its change sets; it holds only for the change sets that were looked at.
 pub(crate) fn ending(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     entry: &Entry,
     reason: &ShortText,
 ) -> Result<Vec<Command>, Error> {
@@ -147,7 +147,7 @@ pub(crate) fn ending(
             reason: reason.clone(),
         },
     )];
-    for set in sets_of(look, entry)? {
+    for set in sets_of(facts, entry)? {
         // It may be taken up again in this very moment; then more has to end than was open.
         let looked_at = change_set::Command::Expect(Box::new(set.clone()));
         commands.push(Command::ChangeSet(set.id, looked_at));
@@ -173,9 +173,9 @@ pub(super) fn entitled(actor: &Actor) -> Result<(), Error> {
     Ok(())
 }
 
-fn require(look: &impl Look, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
+fn require(facts: &impl ReadFacts, actor: &Actor, id: EntryId) -> Result<Entry, Error> {
     entitled(actor)?;
-    look.get::<Entry>(id)?.ok_or_else(|| {
+    facts.get::<Entry>(id)?.ok_or_else(|| {
         Problem::new(
             "subject.not_found",
             format!("there is no queue entry {}", id.short()),

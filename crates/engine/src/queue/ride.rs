@@ -31,7 +31,7 @@ use crate::repo::Opened;
 use crate::{Cx, Error};
 
 /// One entry of a train, with what it brings.
-pub(super) struct Rider {
+pub(super) struct TrainEntry {
     /// The entry.
     pub(super) entry: Entry,
     /// Its change sets, in order.
@@ -42,7 +42,7 @@ pub(super) struct Rider {
 #[derive(Default)]
 pub(super) struct Merged {
     /// Those that stand on each other, first to last.
-    pub(super) riders: Vec<(Rider, Candidate, Verdict)>,
+    pub(super) train_entries: Vec<(TrainEntry, Candidate, Verdict)>,
     /// Those that go back to the queue.
     pub(super) aside: Vec<Entry>,
 }
@@ -58,13 +58,16 @@ pub(super) fn ride(
     let ids: Vec<EntryId> = taken.iter().map(|entry| entry.id).collect();
     if let Some(first) = taken.first() {
         let merged = merge_all(queue, cx, opened, first, &taken)?;
-        let riders = settle(queue, cx, opened, first, merged)?;
+        let train_entries = settle(queue, cx, opened, first, merged)?;
         if is_paused(cx, first.admission.repo)? {
-            let entries: Vec<_> = riders.into_iter().map(|rider| rider.entry).collect();
+            let entries: Vec<_> = train_entries
+                .into_iter()
+                .map(|train_entry| train_entry.entry)
+                .collect();
             take_back(queue, cx, opened, first, &entries)?;
-        } else if land::dispatch(queue, cx, opened, &riders)? {
-            let riders = reread(cx, riders)?;
-            land::finish(queue, cx, opened, &riders)?;
+        } else if land::dispatch(queue, cx, opened, &train_entries)? {
+            let train_entries = reread(cx, train_entries)?;
+            land::finish(queue, cx, opened, &train_entries)?;
         }
     }
     queue.forget_ended(cx, &ids)?;
@@ -146,16 +149,16 @@ pub(super) fn merge_all(
             continue;
         }
         // Only what the branch itself says of an entry is final.
-        let at_the_tip = merged.riders.is_empty();
+        let at_the_tip = merged.train_entries.is_empty();
         match merge_one(queue, cx, opened, entry, &onto, at_the_tip) {
-            Ok(One::Rides(rider)) => {
-                onto = crate::error::oid(&rider.1.commit)?;
-                merged.riders.push(*rider);
+            Ok(MergedEntry::Rides(train_entry)) => {
+                onto = crate::error::oid(&train_entry.1.commit)?;
+                merged.train_entries.push(*train_entry);
             }
-            Ok(One::Ended) => {
+            Ok(MergedEntry::Ended) => {
                 aside.insert(entry.id);
             }
-            Ok(One::StepsAside) => {
+            Ok(MergedEntry::StepsAside) => {
                 aside.insert(entry.id);
                 merged.aside.push(entry.clone());
             }
@@ -175,9 +178,9 @@ pub(super) fn merge_all(
 }
 
 /// What became of one entry of a line.
-enum One {
+enum MergedEntry {
     /// It has a candidate, and needs nothing more to land.
-    Rides(Box<(Rider, Candidate, Verdict)>),
+    Rides(Box<(TrainEntry, Candidate, Verdict)>),
     /// It ended: in quarantine, or because merging it changes nothing of the branch.
     Ended,
     /// It goes back to the queue.
@@ -191,7 +194,7 @@ fn merge_one(
     entry: &Entry,
     onto: &Oid,
     at_the_tip: bool,
-) -> Result<One, Error> {
+) -> Result<MergedEntry, Error> {
     let began = cx.now();
     let sets = sets_of(cx, entry)?;
     let outcome = merge::merge(cx, opened, entry, &sets, onto)?;
@@ -201,11 +204,11 @@ fn merge_one(
         Outcome::Nothing { .. } | Outcome::Conflict { .. } | Outcome::Policy { .. }
             if !at_the_tip =>
         {
-            return Ok(One::StepsAside);
+            return Ok(MergedEntry::StepsAside);
         }
         outcome => {
             queue.judge(cx, opened, entry, &sets, began, outcome)?;
-            return Ok(One::Ended);
+            return Ok(MergedEntry::Ended);
         }
     };
     let wanted = checks::wanted(cx, opened, entry, &candidate)?;
@@ -215,7 +218,7 @@ fn merge_one(
         checks::Verdict::Wait
         | checks::Verdict::Start(_)
         | checks::Verdict::Lost(_)
-        | checks::Verdict::Failed { .. } => return Ok(One::StepsAside),
+        | checks::Verdict::Failed { .. } => return Ok(MergedEntry::StepsAside),
     };
     queue.log(cx, entry, "merge", "clean", millis(began, cx.now()), None);
     let verdict = Verdict {
@@ -223,11 +226,15 @@ fn merge_one(
         runs,
         green,
     };
-    let rider = Rider {
+    let train_entry = TrainEntry {
         entry: entry.clone(),
         sets,
     };
-    Ok(One::Rides(Box::new((rider, candidate, verdict))))
+    Ok(MergedEntry::Rides(Box::new((
+        train_entry,
+        candidate,
+        verdict,
+    ))))
 }
 
 /// Commits candidates and verdicts; gives those that stand on each other and are ready.
@@ -237,28 +244,33 @@ pub(super) fn settle(
     opened: &Opened,
     first: &Entry,
     merged: Merged,
-) -> Result<Vec<Rider>, Error> {
+) -> Result<Vec<TrainEntry>, Error> {
     // The facts about to be committed name these objects: they have to be durable first.
     opened.git.sync()?;
-    let Merged { riders, aside } = merged;
-    let made = riders.iter().map(|(rider, candidate, verdict)| {
-        let candidate = candidate.clone();
-        let commands = vec![
-            Command::Entry(rider.entry.id, entry::Command::Check { candidate }),
-            Command::Entry(rider.entry.id, entry::Command::Pass(verdict.clone())),
-        ];
-        (commands, vec![])
-    });
+    let Merged {
+        train_entries,
+        aside,
+    } = merged;
+    let made = train_entries
+        .iter()
+        .map(|(train_entry, candidate, verdict)| {
+            let candidate = candidate.clone();
+            let commands = vec![
+                Command::Entry(train_entry.entry.id, entry::Command::Check { candidate }),
+                Command::Entry(train_entry.entry.id, entry::Command::Pass(verdict.clone())),
+            ];
+            (commands, vec![])
+        });
     let answers = cx.execute_each(&cx.stamp(&queue.name), made);
     let mut ready = Vec::new();
     let mut behind = aside;
     let mut gap = false;
     let mut fault = None;
-    for ((rider, ..), answer) in riders.into_iter().zip(answers) {
+    for ((train_entry, ..), answer) in train_entries.into_iter().zip(answers) {
         match answer {
-            Ok(_) if !gap => ready.push(rider),
+            Ok(_) if !gap => ready.push(train_entry),
             // It stands on one that is not there any more.
-            Ok(_) => behind.push(rider.entry),
+            Ok(_) => behind.push(train_entry.entry),
             Err(StoreError::Refused { .. }) => gap = true,
             Err(error) => {
                 gap = true;
@@ -302,11 +314,14 @@ pub(super) fn take_back(
 }
 
 /// Looks the entries up again: what was committed decides, not what was meant.
-pub(super) fn reread(cx: &Cx, riders: Vec<Rider>) -> Result<Vec<Rider>, Error> {
-    let again = |rider: Rider| {
-        let entry = cx.store.get::<Entry>(rider.entry.id)?;
-        let entry = entry.ok_or(MissingFact::Entry(rider.entry.id))?;
-        Ok(Rider { entry, ..rider })
+pub(super) fn reread(cx: &Cx, train_entries: Vec<TrainEntry>) -> Result<Vec<TrainEntry>, Error> {
+    let again = |train_entry: TrainEntry| {
+        let entry = cx.store.get::<Entry>(train_entry.entry.id)?;
+        let entry = entry.ok_or(MissingFact::Entry(train_entry.entry.id))?;
+        Ok(TrainEntry {
+            entry,
+            ..train_entry
+        })
     };
-    riders.into_iter().map(again).collect()
+    train_entries.into_iter().map(again).collect()
 }

@@ -6,7 +6,7 @@ use hyperion_model::entry::{Entry, Quarantine, Status};
 use hyperion_model::{RequestId, request};
 use hyperion_testkit::{RequestFile, task, task_request};
 
-use super::ride::{self, Rider};
+use super::ride::{self, TrainEntry};
 use super::{land, order, train};
 use crate::Cx;
 use crate::repo::Opened;
@@ -79,21 +79,21 @@ fn ride_until(world: &mut World, death: Death) {
         return;
     }
     let merged = ride::merge_all(queue, &cx, &opened, &taken[0], &taken).unwrap();
-    assert_eq!(merged.riders.len(), taken.len());
+    assert_eq!(merged.train_entries.len(), taken.len());
     if death == Death::Merged {
         return;
     }
-    let riders = ride::settle(queue, &cx, &opened, &taken[0], merged).unwrap();
+    let train_entries = ride::settle(queue, &cx, &opened, &taken[0], merged).unwrap();
     if death == Death::Ready {
         return;
     }
-    assert!(land::dispatch(queue, &cx, &opened, &riders).unwrap());
-    let riders = ride::reread(&cx, riders).unwrap();
-    act_until(&cx, &opened, &riders, death);
+    assert!(land::dispatch(queue, &cx, &opened, &train_entries).unwrap());
+    let train_entries = ride::reread(&cx, train_entries).unwrap();
+    act_until(&cx, &opened, &train_entries, death);
 }
 
-fn act_until(cx: &Cx, opened: &Opened, riders: &[Rider], death: Death) {
-    let landing = land::landing_of(opened, riders).unwrap().unwrap();
+fn act_until(cx: &Cx, opened: &Opened, train_entries: &[TrainEntry], death: Death) {
+    let landing = land::landing_of(opened, train_entries).unwrap().unwrap();
     if death == Death::Intended {
         return;
     }
@@ -113,11 +113,11 @@ fn act_until(cx: &Cx, opened: &Opened, riders: &[Rider], death: Death) {
     opened.git.move_branch(&landing).unwrap();
     let recorded = match death {
         Death::RecordedInPart => 1,
-        Death::Recorded => riders.len(),
+        Death::Recorded => train_entries.len(),
         _ => 0,
     };
-    for rider in &riders[..recorded] {
-        let commands = land::landed(cx, rider).unwrap();
+    for train_entry in &train_entries[..recorded] {
+        let commands = land::landed(cx, train_entry).unwrap();
         cx.execute(cx.stamp(&crate::testing::name("queue")), commands, vec![])
             .unwrap();
     }
@@ -494,11 +494,11 @@ fn an_entry_called_off_in_the_middle_lets_the_others_land() {
     let taken = ride::lease(queue, &cx, &entries).unwrap();
     let merged = ride::merge_all(queue, &cx, &opened, &taken[0], &taken).unwrap();
     super::cancel(&cx, &admin(), second, None).unwrap();
-    let riders = ride::settle(queue, &cx, &opened, &taken[0], merged).unwrap();
-    assert_eq!(riders.len(), 1, "the third stood on the second");
-    assert!(land::dispatch(queue, &cx, &opened, &riders).unwrap());
-    let riders = ride::reread(&cx, riders).unwrap();
-    land::finish(queue, &cx, &opened, &riders).unwrap();
+    let train_entries = ride::settle(queue, &cx, &opened, &taken[0], merged).unwrap();
+    assert_eq!(train_entries.len(), 1, "the third stood on the second");
+    assert!(land::dispatch(queue, &cx, &opened, &train_entries).unwrap());
+    let train_entries = ride::reread(&cx, train_entries).unwrap();
+    land::finish(queue, &cx, &opened, &train_entries).unwrap();
     let all: Vec<_> = taken.iter().map(|entry| entry.id).collect();
     queue.forget_ended(&cx, &all).unwrap();
     world.settle();

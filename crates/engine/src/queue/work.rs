@@ -13,18 +13,18 @@ use hyperion_model::{Command, EntryId, Name, NewBlob, RepoId, ShortText, Time};
 use hyperion_policy::Permit;
 use hyperion_store::{Filter, Lease, QueueRecord};
 
-use super::branch::riders;
+use super::branch::train_entries;
 use super::merge::{self, Outcome, sets_of};
 use super::pause::MAX_PAUSE;
 use super::paused::is_paused;
 use super::restless::Restless;
-use super::ride::Rider;
+use super::ride::TrainEntry;
 use super::{admit, blocked, checks, depend, evidence, land, refs};
 use crate::cx::json_blob;
 use crate::error::{MissingFact, chain};
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
-use crate::woken::Woken;
+use crate::wake_list::WakeList;
 use crate::{Cx, Error, remote};
 
 /// How often a blocked entry looks whether what was in the way is gone.
@@ -50,7 +50,7 @@ pub(crate) struct Queue {
     /// Lines of the queue's log that are not written yet.
     lines: RefCell<Vec<QueueRecord>>,
     /// What may have something to admit.
-    pub(super) admitted: Woken,
+    pub(super) admitted: WakeList,
 }
 
 /// What working at an entry came to.
@@ -80,7 +80,7 @@ impl Queue {
             refs_left: Vec::new(),
             restless: Restless::default(),
             lines: RefCell::default(),
-            admitted: Woken::with_all::<change_set::ChangeSet>(),
+            admitted: WakeList::with_all::<change_set::ChangeSet>(),
         }
     }
 
@@ -278,8 +278,8 @@ impl Queue {
             Status::Checking => self.check(cx, &opened, entry),
             Status::Ready => self.ready(cx, &opened, entry),
             Status::Dispatching => {
-                let riders = riders(cx, vec![entry.clone()])?;
-                land::finish(self, cx, &opened, &riders)?;
+                let train_entries = train_entries(cx, vec![entry.clone()])?;
+                land::finish(self, cx, &opened, &train_entries)?;
                 Ok(Step::Worked)
             }
             Status::Queued
@@ -487,7 +487,7 @@ impl Queue {
         if is_paused(cx, entry.admission.repo)? {
             return Ok(Step::Wait);
         }
-        let alone = Rider {
+        let alone = TrainEntry {
             entry: entry.clone(),
             sets,
         };

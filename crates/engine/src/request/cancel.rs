@@ -10,7 +10,7 @@ use hyperion_model::request::{self, Request};
 use hyperion_model::{Actor, Command, RequestId, ShortText};
 use hyperion_store::Filter;
 
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::{Cx, Error};
 
 /// How often what belongs to a request is looked at anew because it moved on meanwhile.
@@ -56,11 +56,11 @@ fn call_off(cx: &Cx, actor: &Actor, id: RequestId, reason: &ShortText) -> Result
 
 /// Says what calling a request off comes to; refused while something of it is being landed, or has landed.
 pub(crate) fn call_off_commands(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     id: RequestId,
     reason: &ShortText,
 ) -> Result<Vec<Command>, Error> {
-    let parts = open_parts(look, id, reason)?;
+    let parts = open_parts(facts, id, reason)?;
     if parts.is_being_landed {
         return Err(under_way("something of it is being landed at this moment"));
     }
@@ -68,34 +68,34 @@ pub(crate) fn call_off_commands(
         .request(id)
         .status(entry::Status::Landed.name())
         .limit(1);
-    if look.count::<Entry>(&landed)? > 0 {
+    if facts.count::<Entry>(&landed)? > 0 {
         return Err(under_way("some of it has landed"));
     }
     let cancel = request::Command::Cancel {
         reason: reason.clone(),
     };
-    let mut commands = looked_at(look, id)?;
+    let mut commands = looked_at(facts, id)?;
     commands.push(Command::Request(id, cancel));
     commands.extend(parts.commands);
     Ok(commands)
 }
 
 /// What is called off together is all there is: nothing may come or be taken up again in between.
-fn looked_at(look: &impl Look, id: RequestId) -> Result<Vec<Command>, Error> {
+fn looked_at(facts: &impl ReadFacts, id: RequestId) -> Result<Vec<Command>, Error> {
     let mut commands = Vec::new();
-    let Some(request) = look.get::<Request>(id)? else {
+    let Some(request) = facts.get::<Request>(id)? else {
         return Ok(commands);
     };
     if let Some(plan) = request
         .plan
-        .map(|plan| look.get::<Plan>(plan))
+        .map(|plan| facts.get::<Plan>(plan))
         .transpose()?
         .flatten()
     {
         let expect = plan::Command::Expect(Box::new(plan.clone()));
         commands.push(Command::Plan(plan.id, expect));
     }
-    for set in look.open_rows::<ChangeSet>(&Filter::open().request(id))? {
+    for set in facts.open_rows::<ChangeSet>(&Filter::open().request(id))? {
         let expect = change_set::Command::Expect(Box::new(set.clone()));
         commands.push(Command::ChangeSet(set.id, expect));
     }
@@ -114,14 +114,14 @@ pub(crate) struct OpenParts {
 /// Change sets come first: nothing is asked and nothing is queued for one that is closed, so what is found after them
 /// is all there will be.
 pub(crate) fn open_parts(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     id: RequestId,
     reason: &ShortText,
 ) -> Result<OpenParts, Error> {
     let open = Filter::open().request(id);
     let mut is_being_landed = false;
     let mut sets = Vec::new();
-    for set in look.open_rows::<ChangeSet>(&open)? {
+    for set in facts.open_rows::<ChangeSet>(&open)? {
         if set.status == change_set::Status::Dispatching {
             is_being_landed = true;
             continue;
@@ -132,7 +132,7 @@ pub(crate) fn open_parts(
         sets.push(Command::ChangeSet(set.id, cancel));
     }
     let mut commands = Vec::new();
-    for entry in look.open_rows::<Entry>(&open)? {
+    for entry in facts.open_rows::<Entry>(&open)? {
         if entry.status == entry::Status::Dispatching {
             is_being_landed = true;
             continue;
@@ -143,13 +143,13 @@ pub(crate) fn open_parts(
         commands.push(Command::Entry(entry.id, cancel));
     }
     commands.extend(sets);
-    for approval in look.open_rows::<Approval>(&open)? {
+    for approval in facts.open_rows::<Approval>(&open)? {
         let cancel = approval::Command::Cancel {
             reason: reason.clone(),
         };
         commands.push(Command::Approval(approval.id, cancel));
     }
-    for plan in look.open_rows::<Plan>(&open)? {
+    for plan in facts.open_rows::<Plan>(&open)? {
         // What nobody works at any more has ended, and says why.
         let open = plan.steps.iter().filter(|step| step.status.is_open());
         let skip = |step: &plan::Step| plan::Command::SkipStep {

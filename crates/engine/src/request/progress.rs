@@ -15,28 +15,28 @@ use hyperion_store::Filter;
 
 use super::summary;
 use crate::cx::json_blob;
-use crate::look::Look;
 use crate::plan::ready;
+use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
-use crate::woken::{Deed, Woken};
+use crate::wake_list::{WakeList, Writes};
 use crate::{Cx, Error};
 
 /// Follows requests.
 pub(crate) struct Requests {
     name: Name,
-    woken: Woken,
+    wake_list: WakeList,
 }
 
 impl Requests {
     pub(crate) fn new(name: Name) -> Self {
         Self {
             name,
-            woken: Woken::with_all::<Request>(),
+            wake_list: WakeList::with_all::<Request>(),
         }
     }
 }
 
-fn follow(cx: &Cx, id: RequestId) -> Result<Vec<Deed>, Error> {
+fn follow(cx: &Cx, id: RequestId) -> Result<Vec<Writes>, Error> {
     let Some(request) = cx.store.get::<Request>(id)? else {
         return Ok(vec![]);
     };
@@ -57,7 +57,7 @@ fn follow(cx: &Cx, id: RequestId) -> Result<Vec<Deed>, Error> {
     })
 }
 
-fn finish(cx: &Cx, request: &Request, plan: &Plan) -> Result<Deed, Error> {
+fn finish(cx: &Cx, request: &Request, plan: &Plan) -> Result<Writes, Error> {
     let summary = summary::of(cx, request, plan)?;
     let (outcome, reason) = ending(plan);
     let blob = json_blob(&summary)?;
@@ -81,17 +81,17 @@ pub(crate) enum Next {
 }
 
 /// Says what follows for a request from its plan and from what belongs to it.
-pub(crate) fn next(look: &impl Look, request: &Request) -> Result<Next, Error> {
+pub(crate) fn next(facts: &impl ReadFacts, request: &Request) -> Result<Next, Error> {
     let Some(plan) = request.plan else {
         return Ok(Next::Nothing);
     };
-    let Some(plan) = look.get::<Plan>(plan)? else {
+    let Some(plan) = facts.get::<Plan>(plan)? else {
         return Ok(Next::Nothing);
     };
     Ok(match plan.status {
         plan::Status::Completed | plan::Status::Abandoned => Next::Finish(plan),
         plan::Status::Draft | plan::Status::Active => {
-            let waits = waits_for_a_person(look, request, &plan)?;
+            let waits = waits_for_a_person(facts, request, &plan)?;
             match (request.status, waits) {
                 (Status::Running, true) => Next::Command(request::Command::Wait),
                 (Status::AwaitingApproval, false) => Next::Command(request::Command::Resume),
@@ -126,15 +126,19 @@ pub(crate) fn ending(plan: &Plan) -> (Outcome, Option<ShortText>) {
 }
 
 /// Tells whether a question or a change that was sent back waits, and nothing of the request can go on before it is answered.
-fn waits_for_a_person(look: &impl Look, request: &Request, plan: &Plan) -> Result<bool, Error> {
+fn waits_for_a_person(
+    facts: &impl ReadFacts,
+    request: &Request,
+    plan: &Plan,
+) -> Result<bool, Error> {
     let open = Filter::open().request(request.id).limit(1);
     let sent_back = open
         .clone()
         .status(change_set::Status::ChangesRequested.name());
-    if look.count::<Approval>(&open)? == 0 && look.count::<ChangeSet>(&sent_back)? == 0 {
+    if facts.count::<Approval>(&open)? == 0 && facts.count::<ChangeSet>(&sent_back)? == 0 {
         return Ok(false);
     }
-    if look.count::<Run>(&open)? > 0 {
+    if facts.count::<Run>(&open)? > 0 {
         return Ok(false);
     }
     let can_start = |step: &Step| step.status == step::Status::Pending && ready(plan, step);
@@ -147,7 +151,7 @@ fn waits_for_a_person(look: &impl Look, request: &Request, plan: &Plan) -> Resul
         .status(change_set::Status::Approved.name())
         .status(change_set::Status::Previewing.name())
         .status(change_set::Status::ChangesRequested.name());
-    let sets = look.open_rows::<ChangeSet>(&moving)?;
+    let sets = facts.open_rows::<ChangeSet>(&moving)?;
     let held = held_up(request, plan, &sets);
     let goes_on = |set: &ChangeSet| match set.status {
         change_set::Status::Pending => true,
@@ -167,7 +171,7 @@ fn waits_for_a_person(look: &impl Look, request: &Request, plan: &Plan) -> Resul
     if sets.iter().any(goes_on) {
         return Ok(false);
     }
-    let entries = look.open_rows::<Entry>(&Filter::open().request(request.id))?;
+    let entries = facts.open_rows::<Entry>(&Filter::open().request(request.id))?;
     Ok(entries
         .iter()
         .all(|entry| entry.status == entry::Status::Blocked))
@@ -204,10 +208,10 @@ impl Reconcile for Requests {
     }
 
     fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        let worked = self.woken.each(cx, &self.name, |id| follow(cx, id))?;
+        let worked = self.wake_list.each(cx, &self.name, |id| follow(cx, id))?;
         if worked {
             reached(Point::RequestFinished);
         }
-        Ok(Progress::worked(worked || self.woken.is_behind()))
+        Ok(Progress::worked(worked || self.wake_list.is_behind()))
     }
 }

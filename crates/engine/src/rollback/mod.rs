@@ -33,7 +33,7 @@ use hyperion_store::{Filter, Order};
 use crate::change_set::changes_between;
 use crate::cx::json_blob;
 use crate::error::{git_id, oid};
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::repo::Opened;
 use crate::{Cx, Error};
 
@@ -103,7 +103,7 @@ pub fn roll_back(
 
 /// Refuses what cannot be taken back, with the reason; gives the landings that can.
 pub(crate) fn check(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     actor: &Actor,
     original: &Request,
     only: Option<EntryId>,
@@ -128,7 +128,7 @@ pub(crate) fn check(
             original.status
         )));
     }
-    let landings = landed(look, original.id, only)?;
+    let landings = landed(facts, original.id, only)?;
     if landings.is_empty() {
         return Err(impossible(match only {
             Some(entry) => format!(
@@ -138,7 +138,7 @@ pub(crate) fn check(
             None => "nothing of it landed, or all of it was rolled back already".to_owned(),
         }));
     }
-    if let Some(other) = under_way(look, original.id)? {
+    if let Some(other) = under_way(facts, original.id)? {
         return Err(impossible(format!(
             "request {} is rolling it back already",
             other.short()
@@ -158,8 +158,8 @@ pub(crate) fn check(
 }
 
 /// Finds the open request that takes another one back.
-pub(crate) fn under_way(look: &impl Look, id: RequestId) -> Result<Option<RequestId>, Error> {
-    let open = look.list::<Request>(&Filter::open().parent(id.uuid()).limit(10))?;
+pub(crate) fn under_way(facts: &impl ReadFacts, id: RequestId) -> Result<Option<RequestId>, Error> {
+    let open = facts.list::<Request>(&Filter::open().parent(id.uuid()).limit(10))?;
     Ok(open
         .iter()
         .find(|other| other.submission.rolls_back == Some(id))
@@ -168,7 +168,7 @@ pub(crate) fn under_way(look: &impl Look, id: RequestId) -> Result<Option<Reques
 
 /// Lists what landed of a request and was not taken back, oldest first; of one landing, that alone.
 pub(crate) fn landed(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     id: RequestId,
     only: Option<EntryId>,
 ) -> Result<Vec<Entry>, Error> {
@@ -177,19 +177,19 @@ pub(crate) fn landed(
         ..Filter::default()
     };
     let filter = filter.request(id).status(Status::Landed.name()).limit(1000);
-    let mut rows = look.list::<Entry>(&filter)?;
+    let mut rows = facts.list::<Entry>(&filter)?;
     let back = Filter::default()
         .request(id)
         .status(change_set::Status::RolledBack.name())
         .limit(1000);
-    let back: Vec<_> = look
+    let back: Vec<_> = facts
         .list::<ChangeSet>(&back)?
         .into_iter()
         .filter_map(|set| set.entry)
         .collect();
     rows.retain(|entry| only.is_none_or(|only| only == entry.id) && !back.contains(&entry.id));
     // Not by time: clocks go back.
-    let order = look.in_order(id, "merge.landed")?;
+    let order = facts.in_order(id, "merge.landed")?;
     rows.sort_by_key(|entry| {
         let place = order
             .iter()
@@ -233,12 +233,12 @@ fn level_of(entries: &[Entry]) -> Level {
 }
 
 /// Gives the level that taking back what a rollback request names asks for.
-pub(crate) fn level(look: &impl Look, rollback: &Request) -> Result<Level, Error> {
+pub(crate) fn level(facts: &impl ReadFacts, rollback: &Request) -> Result<Level, Error> {
     let Some(original) = rollback.submission.rolls_back else {
         return Ok(Level::TeamLead);
     };
     let only = rollback.submission.rolls_back_entry;
-    Ok(level_of(&landed(look, original, only)?))
+    Ok(level_of(&landed(facts, original, only)?))
 }
 
 /// Tells whether asking for a rollback decides it: not where it touches what guards the repository, for there a person
@@ -252,7 +252,7 @@ pub(crate) fn is_decided_by_asking(assessment: &Assessment) -> bool {
 
 /// Gives the commands that record what the landing of a rollback took back.
 pub(crate) fn recorded(
-    look: &impl Look,
+    facts: &impl ReadFacts,
     rollback: &Request,
     commit: &GitId,
 ) -> Result<Vec<Command>, Error> {
@@ -264,7 +264,7 @@ pub(crate) fn recorded(
         .status(change_set::Status::Landed.name())
         .limit(1000);
     let only = rollback.submission.rolls_back_entry;
-    let (taken, left): (Vec<_>, Vec<_>) = look
+    let (taken, left): (Vec<_>, Vec<_>) = facts
         .list::<ChangeSet>(&landed)?
         .into_iter()
         .partition(|set| only.is_none() || set.entry == only);
@@ -277,7 +277,7 @@ pub(crate) fn recorded(
         .collect();
     // Git has moved already, so nothing may keep this from being recorded: a request that was taken up again
     // meanwhile, or taken back by somebody else, stays as it is. So does one of which something is still landed.
-    let there = look.get::<Request>(original)?;
+    let there = facts.get::<Request>(original)?;
     let ended = there.is_some_and(|there| {
         matches!(
             there.status,

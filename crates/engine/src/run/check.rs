@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{end_of, lane_of, lanes, log_path};
 use crate::error::{chain, oid};
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error};
 
@@ -156,14 +156,14 @@ impl Reconcile for Checks {
         let open = cx.store.open_rows::<Run>(&Filter::open())?.rows;
         self.sweep(&open);
         for run in open {
-            match fate(cx, &run, active.contains(&run.id))? {
-                Fate::Leave => {}
-                Fate::Cancel => cx.jobs.cancel(run.id),
-                Fate::Start => {
+            match action_for(cx, &run, active.contains(&run.id))? {
+                RunAction::Leave => {}
+                RunAction::Cancel => cx.jobs.cancel(run.id),
+                RunAction::Start => {
                     self.start(cx, &run)?;
                     worked = true;
                 }
-                Fate::Lose => {
+                RunAction::Lose => {
                     self.lose(cx, &run)?;
                     worked = true;
                 }
@@ -174,7 +174,7 @@ impl Reconcile for Checks {
 }
 
 /// What is to be done about an open run.
-pub(crate) enum Fate {
+pub(crate) enum RunAction {
     /// Nothing.
     Leave,
     /// Its process is ended: nobody waits for it any more.
@@ -186,12 +186,16 @@ pub(crate) enum Fate {
 }
 
 /// Says what is to be done about an open run; `active` when it has a thread in this engine.
-pub(crate) fn fate(look: &impl Look, run: &Run, active: bool) -> Result<Fate, Error> {
+pub(crate) fn action_for(
+    facts: &impl ReadFacts,
+    run: &Run,
+    active: bool,
+) -> Result<RunAction, Error> {
     let entry = match run.work {
         Work::Check { entry, .. } => entry,
         // Work inside the engine: the plan's own reconciler carries it out, as long as its step waits for it.
         Work::Agent { plan, step, .. } => {
-            let plan = look.get::<Plan>(plan)?;
+            let plan = facts.get::<Plan>(plan)?;
             let step = plan
                 .as_ref()
                 .filter(|plan| plan.status == plan::Status::Active)
@@ -201,16 +205,20 @@ pub(crate) fn fate(look: &impl Look, run: &Run, active: bool) -> Result<Fate, Er
                     && step.run == Some(run.id)
                     && step.change_set.is_none()
             });
-            return Ok(if waits { Fate::Leave } else { Fate::Lose });
+            return Ok(if waits {
+                RunAction::Leave
+            } else {
+                RunAction::Lose
+            });
         }
     };
-    let wanted = look
+    let wanted = facts
         .get::<Entry>(entry)?
         .is_some_and(|entry| entry.status == entry::Status::Checking);
     Ok(match (active, run.status, wanted) {
-        (true, _, false) => Fate::Cancel,
-        (true, _, true) => Fate::Leave,
-        (false, Status::Starting, true) => Fate::Start,
+        (true, _, false) => RunAction::Cancel,
+        (true, _, true) => RunAction::Leave,
+        (false, Status::Starting, true) => RunAction::Start,
         (
             false,
             Status::Starting
@@ -220,7 +228,7 @@ pub(crate) fn fate(look: &impl Look, run: &Run, active: bool) -> Result<Fate, Er
             | Status::Killed
             | Status::Lost,
             _,
-        ) => Fate::Lose,
+        ) => RunAction::Lose,
     })
 }
 

@@ -6,7 +6,7 @@ mod log;
 
 pub(crate) use check::{CheckSpec, Checks, RUN_MARK};
 #[cfg(test)]
-pub(crate) use check::{Fate, fate};
+pub(crate) use check::{RunAction, action_for};
 pub use jobs::Jobs;
 pub use log::{Piece, read_piece, start_of_last_lines};
 

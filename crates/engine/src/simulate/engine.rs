@@ -588,14 +588,14 @@ impl World {
     fn checks(&mut self, engine: &mut Engine) -> Result<bool, Pending> {
         for run in self.facts.open::<Run>() {
             let job = engine.jobs.iter_mut().find(|job| job.run == run.id);
-            match crate::run::fate(&self.facts, run, job.is_some()).unwrap() {
-                crate::run::Fate::Leave => {}
-                crate::run::Fate::Cancel => {
+            match crate::run::action_for(&self.facts, run, job.is_some()).unwrap() {
+                crate::run::RunAction::Leave => {}
+                crate::run::RunAction::Cancel => {
                     if let Some(job) = job {
                         job.cancelled = true;
                     }
                 }
-                crate::run::Fate::Start => {
+                crate::run::RunAction::Start => {
                     let run = run.id;
                     engine.jobs.push(Job {
                         run,
@@ -604,7 +604,7 @@ impl World {
                     });
                     return Ok(true);
                 }
-                crate::run::Fate::Lose => {
+                crate::run::RunAction::Lose => {
                     let lose = run::Command::Lose {
                         reason: text("the engine ended while it ran"),
                     };

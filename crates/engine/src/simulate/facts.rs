@@ -17,7 +17,7 @@ use hyperion_model::{Command, Fact, Machine, Noun, RequestId, Stamp, Subject, Ti
 use hyperion_store::{Filter, Order, Stored};
 
 use crate::Error;
-use crate::look::Look;
+use crate::read_facts::ReadFacts;
 
 /// One event as it happened.
 #[derive(Debug, Clone)]
@@ -443,7 +443,7 @@ impl Facts {
     }
 }
 
-impl Look for Facts {
+impl ReadFacts for Facts {
     fn get<M: Stored>(&self, id: M::Id) -> Result<Option<M>, Error> {
         Ok(self.state::<M>(M::uuid(id)).cloned())
     }

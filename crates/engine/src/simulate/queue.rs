@@ -9,8 +9,8 @@ use hyperion_store::Filter;
 use super::engine::{Engine, Pending, Refused, Then};
 use super::git::Moved;
 use super::world::{LEASE, MAX_ATTEMPTS, World, digest};
-use crate::look::Look as _;
 use crate::queue::{admit, checks, depend, merge, next, pause};
+use crate::read_facts::ReadFacts as _;
 use crate::run::CheckSpec;
 
 /// How far a landing has come in this engine.

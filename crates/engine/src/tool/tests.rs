@@ -86,13 +86,19 @@ fn a_lock_file_is_taken_whole() {
 fn without_a_hash_it_is_the_file_as_it_was_last_seen() {
     let scene = Scene::new(&[("a", "one\ntwo\n"), ("b", "1\n2\n3\n")]);
     let file = |name: &str| fs::read_to_string(scene.world.repo.path().join(name)).unwrap();
-    scene.call("editFile", json!({"path": "a", "oldText": "one", "newText": "eins"}));
+    scene.call(
+        "editFile",
+        json!({"path": "a", "oldText": "one", "newText": "eins"}),
+    );
     assert_eq!(file("a"), "eins\ntwo\n");
     let second = json!({"path": "b", "startLine": 2, "endLine": 2, "newContent": "zwei"});
     let whole = |path: &str| json!({"path": path, "content": "x\n"});
     assert_eq!(scene.refused("editFile", second.clone()), "input.invalid");
     assert_eq!(scene.refused("writeFile", whole("b")), "file.exists");
-    scene.call("readFile", json!({"path": "b", "startLine": 2, "endLine": 2}));
+    scene.call(
+        "readFile",
+        json!({"path": "b", "startLine": 2, "endLine": 2}),
+    );
     // Lines were seen, but not the whole.
     assert_eq!(scene.refused("writeFile", whole("b")), "file.exists");
     scene.call("editFile", second);

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::call::{Done, answer, read};
 use super::clones::{Clones, OpenClone, branch_name};
-use super::git::{At, Said, hand_in, handed_in_words};
+use super::git::{CloneCall, RequestText, hand_in, handed_in_words};
 use super::oversee::Oversight;
 use crate::{Cx, Error, request};
 
@@ -149,12 +149,12 @@ fn propose(
         branch,
     } = wanted;
     let clone = clone_with(clones, oversight, repo, branch.as_deref())?;
-    let at = At::new(oversight, &clone)?;
+    let at = CloneCall::new(oversight, &clone)?;
     let branch = match branch {
         Some(branch) => branch_name(&branch)?,
         None => clone.git.head()?.0,
     };
-    hand_in(&at, &branch, Some(Said { title, description }))
+    hand_in(&at, &branch, Some(RequestText { title, description }))
 }
 
 /// Finds the clone that a branch is in.

@@ -4,14 +4,14 @@ use hyperion_api::Problem;
 use hyperion_api::tool::git::{BranchResult, Checkout, CreateBranch};
 use hyperion_git::{CLONE_BRANCHES_MAX, Oid};
 
-use super::At;
+use super::CloneCall;
 use crate::Error;
 use crate::tool::clones::{branch_name, unusable};
 
 /// The most characters of a branch's name.
 const NAME_MAX_CHARS: usize = 100;
 
-pub(super) fn create(at: &At<'_>, wanted: &CreateBranch) -> Result<BranchResult, Error> {
+pub(super) fn create(at: &CloneCall<'_>, wanted: &CreateBranch) -> Result<BranchResult, Error> {
     let CreateBranch { name, base } = wanted;
     check_name(name)?;
     let branch = branch_name(name)?;
@@ -44,7 +44,7 @@ pub(super) fn create(at: &At<'_>, wanted: &CreateBranch) -> Result<BranchResult,
 }
 
 /// Finds the commit that a branch starts from.
-fn start(at: &At<'_>, base: Option<&str>) -> Result<Oid, Error> {
+fn start(at: &CloneCall<'_>, base: Option<&str>) -> Result<Oid, Error> {
     let Some(base) = base else {
         return Ok(at.target.clone());
     };
@@ -68,7 +68,7 @@ fn start(at: &At<'_>, base: Option<&str>) -> Result<Oid, Error> {
         .into())
 }
 
-pub(super) fn checkout(at: &At<'_>, wanted: &Checkout) -> Result<BranchResult, Error> {
+pub(super) fn checkout(at: &CloneCall<'_>, wanted: &Checkout) -> Result<BranchResult, Error> {
     let branch = branch_name(&wanted.branch)?;
     let git = &at.clone.git;
     let Some(tip) = git.tip(&branch)? else {

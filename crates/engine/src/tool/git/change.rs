@@ -11,7 +11,7 @@ use hyperion_model::facts::Class;
 use hyperion_policy::{Access, judge_commit, without_trailers};
 
 use super::look::{names, require_agents};
-use super::{At, first_reason, tree_path};
+use super::{CloneCall, first_reason, tree_path};
 use crate::Error;
 use crate::change_set::{change_facts, items_between};
 use crate::tool::clones::unusable;
@@ -25,7 +25,7 @@ const TOLD_MAX: usize = 1000;
 /// The most paths that a note names.
 const NOTED_MAX: usize = 50;
 
-pub(super) fn add(at: &At<'_>, wanted: &Add) -> Result<AddResult, Error> {
+pub(super) fn add(at: &CloneCall<'_>, wanted: &Add) -> Result<AddResult, Error> {
     let Add { files } = wanted;
     if files.is_empty() || files.len() > NAMED_MAX {
         let detail = format!("files names {} paths; give 1 to {NAMED_MAX}", files.len());
@@ -102,7 +102,7 @@ pub(super) fn add(at: &At<'_>, wanted: &Add) -> Result<AddResult, Error> {
 }
 
 /// Says whether a file may be added, and whether the rules protect it.
-fn may_add(at: &At<'_>, path: &TreePath) -> Result<bool, String> {
+fn may_add(at: &CloneCall<'_>, path: &TreePath) -> Result<bool, String> {
     let Some(name) = path.as_str() else {
         return Err("its name is not UTF-8".to_owned());
     };
@@ -125,7 +125,7 @@ fn may_add(at: &At<'_>, path: &TreePath) -> Result<bool, String> {
     }
 }
 
-pub(super) fn commit(at: &At<'_>, wanted: &Commit) -> Result<CommitResult, Error> {
+pub(super) fn commit(at: &CloneCall<'_>, wanted: &Commit) -> Result<CommitResult, Error> {
     let git = &at.clone.git;
     let (branch, head) = git.head()?;
     require_agents(branch.short(), "a commit")?;
@@ -202,7 +202,7 @@ pub(super) fn commit(at: &At<'_>, wanted: &Commit) -> Result<CommitResult, Error
     })
 }
 
-pub(super) fn reset(at: &At<'_>, wanted: &ResetFile) -> Result<ResetResult, Error> {
+pub(super) fn reset(at: &CloneCall<'_>, wanted: &ResetFile) -> Result<ResetResult, Error> {
     let path = tree_path(&wanted.path)?;
     let (branch, _) = at.clone.git.head()?;
     require_agents(branch.short(), "a reset")?;

@@ -15,7 +15,7 @@ use hyperion_policy::{judge_push, without_trailers};
 use hyperion_store::Filter;
 
 use super::look::{own_commits, require_agents};
-use super::{At, first_reason};
+use super::{CloneCall, first_reason};
 use crate::change_set::changes_between;
 use crate::intake::{self, Submitting};
 use crate::tool::clones::branch_name;
@@ -27,12 +27,12 @@ const TASK: &str = "branch";
 const DESCRIPTION_MAX_BYTES: usize = 16 * 1024;
 
 /// What a branch's request says, where the commits are not to speak for it.
-pub(in crate::tool) struct Said {
+pub(in crate::tool) struct RequestText {
     pub(in crate::tool) title: String,
     pub(in crate::tool) description: String,
 }
 
-pub(super) fn push(at: &At<'_>, wanted: &Push) -> Result<HandedIn, Error> {
+pub(super) fn push(at: &CloneCall<'_>, wanted: &Push) -> Result<HandedIn, Error> {
     let Push { branch, force } = wanted;
     let branch = match branch {
         Some(branch) => branch_name(branch)?,
@@ -61,9 +61,9 @@ pub(super) fn push(at: &At<'_>, wanted: &Push) -> Result<HandedIn, Error> {
 
 /// Hands a branch of the clone in, or tells what became of it.
 pub(in crate::tool) fn hand_in(
-    at: &At<'_>,
+    at: &CloneCall<'_>,
     branch: &RefName,
-    said: Option<Said>,
+    said: Option<RequestText>,
 ) -> Result<HandedIn, Error> {
     require_agents(branch.short(), "handing in")?;
     let Some(tip) = at.clone.git.tip(branch)? else {
@@ -160,7 +160,7 @@ pub(in crate::tool) fn hand_in(
 }
 
 /// Refuses to hand in what contains a change that is on its way already, or has landed: it would meet itself.
-fn check_earlier(at: &At<'_>, branch: &RefName, own: &[Oid]) -> Result<(), Error> {
+fn check_earlier(at: &CloneCall<'_>, branch: &RefName, own: &[Oid]) -> Result<(), Error> {
     for commit in own.iter().skip(1) {
         let Some(request) = at.clone.request_of(at.cx, commit)? else {
             continue;
@@ -190,7 +190,7 @@ fn check_earlier(at: &At<'_>, branch: &RefName, own: &[Oid]) -> Result<(), Error
 }
 
 /// The oldest commit gives the title; what all of them say is the description.
-fn said_by_commits(at: &At<'_>, own: &[Oid]) -> Result<Said, Error> {
+fn said_by_commits(at: &CloneCall<'_>, own: &[Oid]) -> Result<RequestText, Error> {
     let mut title = String::new();
     let mut description = String::new();
     for commit in own.iter().rev() {
@@ -210,14 +210,14 @@ fn said_by_commits(at: &At<'_>, own: &[Oid]) -> Result<Said, Error> {
         end -= 1;
     }
     description.truncate(end);
-    Ok(Said {
+    Ok(RequestText {
         title,
         description: description.trim().to_owned(),
     })
 }
 
 fn told(
-    at: &At<'_>,
+    at: &CloneCall<'_>,
     branch: &RefName,
     tip: &Oid,
     base: &Oid,

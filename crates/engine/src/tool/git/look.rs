@@ -11,7 +11,7 @@ use hyperion_git::{FileState, Oid, TreePath};
 use hyperion_model::Time;
 use hyperion_policy::Access;
 
-use super::At;
+use super::CloneCall;
 use crate::tool::clones::{Clones, LOOK_BACK, OpenClone, is_agents, unusable, used_at};
 use crate::{Cx, Error};
 
@@ -56,7 +56,10 @@ pub(super) fn others(cx: &Cx, clones: &Clones, own: &OpenClone) -> Result<Vec<Ot
     Ok(others)
 }
 
-pub(super) fn status(at: &At<'_>, other_clones: Vec<OtherClone>) -> Result<StatusResult, Error> {
+pub(super) fn status(
+    at: &CloneCall<'_>,
+    other_clones: Vec<OtherClone>,
+) -> Result<StatusResult, Error> {
     let git = &at.clone.git;
     // Looking at all files takes longest: branches are looked at meanwhile.
     let (states, head, branches) = std::thread::scope(|scope| {
@@ -86,7 +89,7 @@ pub(super) fn status(at: &At<'_>, other_clones: Vec<OtherClone>) -> Result<Statu
     })
 }
 
-fn branches(at: &At<'_>) -> Result<Vec<Branch>, Error> {
+fn branches(at: &CloneCall<'_>) -> Result<Vec<Branch>, Error> {
     let mut branches = Vec::new();
     for (name, tip) in at.clone.git.branches()? {
         let ahead = own_commits(at, &tip)?;
@@ -114,7 +117,7 @@ fn word(letter: char) -> String {
     .to_owned()
 }
 
-pub(super) fn diff(at: &At<'_>, wanted: &Diff) -> Result<DiffResult, Error> {
+pub(super) fn diff(at: &CloneCall<'_>, wanted: &Diff) -> Result<DiffResult, Error> {
     let states = at.clone.git.states().map_err(unusable)?;
     let differs = |state: &&FileState| match wanted.staged {
         true => state.staged.is_some(),
@@ -215,7 +218,7 @@ fn cut(mut text: String, max_bytes: usize) -> (String, bool) {
     (text, true)
 }
 
-pub(super) fn log(at: &At<'_>, wanted: &Log) -> Result<LogResult, Error> {
+pub(super) fn log(at: &CloneCall<'_>, wanted: &Log) -> Result<LogResult, Error> {
     let limit = wanted.limit.unwrap_or(LOG_DEFAULT).clamp(1, LOG_MAX) as usize;
     let (branch, tip) = at.clone.git.head()?;
     let own = own_commits(at, &tip)?;
@@ -246,7 +249,7 @@ pub(super) fn log(at: &At<'_>, wanted: &Log) -> Result<LogResult, Error> {
 }
 
 /// The commits of a branch that the target branch does not have, newest first; of very many, some.
-pub(super) fn own_commits(at: &At<'_>, tip: &Oid) -> Result<Vec<Oid>, Error> {
+pub(super) fn own_commits(at: &CloneCall<'_>, tip: &Oid) -> Result<Vec<Oid>, Error> {
     let git = &at.opened.git;
     if git.is_ancestor(tip, &at.target)? {
         return Ok(Vec::new());

@@ -25,11 +25,11 @@ use super::oversee::Oversight;
 use crate::repo::Opened;
 use crate::{Cx, Error};
 
-pub(super) use hand_in::{Said, hand_in};
+pub(super) use hand_in::{RequestText, hand_in};
 pub(super) use words::handed_in as handed_in_words;
 
 /// One call in one clone.
-pub(super) struct At<'a> {
+pub(super) struct CloneCall<'a> {
     pub(super) cx: &'a Cx,
     pub(super) clone: &'a OpenClone,
     oversight: &'a Oversight<'a>,
@@ -42,7 +42,7 @@ pub(super) struct At<'a> {
     _turn: MutexGuard<'a, ()>,
 }
 
-impl<'a> At<'a> {
+impl<'a> CloneCall<'a> {
     pub(super) fn new(oversight: &'a Oversight<'a>, clone: &'a OpenClone) -> Result<Self, Error> {
         let cx = oversight.cx;
         clone.used(cx);
@@ -83,7 +83,7 @@ pub(super) fn make(
         "status" => look::others(oversight.cx, clones, clone)?,
         _ => Vec::new(),
     };
-    let at = At::new(oversight, clone)?;
+    let at = CloneCall::new(oversight, clone)?;
     Ok(match oversight.tool {
         "status" => {
             let wire::Status {} = read(parameters)?;

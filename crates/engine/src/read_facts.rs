@@ -1,6 +1,6 @@
 //! Reading committed facts, from wherever they are: what a reconciler decides follows from these alone.
 //!
-//! The parts of a reconciler that decide take [`Look`] and give commands; what has to do with files, git and
+//! The parts of a reconciler that decide take [`ReadFacts`] and give commands; what has to do with files, git and
 //! processes is around them. So the simulator runs the very same decisions over facts it keeps in memory.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use hyperion_store::{
 use crate::{Cx, Error};
 
 /// Reads committed facts.
-pub(crate) trait Look {
+pub(crate) trait ReadFacts {
     /// Gives a subject's state.
     fn get<M: Stored>(&self, id: M::Id) -> Result<Option<M>, Error>;
 
@@ -38,7 +38,7 @@ pub(crate) trait Look {
     fn in_order(&self, request: RequestId, kind: &str) -> Result<Vec<Subject>, Error>;
 }
 
-impl Look for Store {
+impl ReadFacts for Store {
     fn get<M: Stored>(&self, id: M::Id) -> Result<Option<M>, Error> {
         Ok(self.get::<M>(id)?)
     }
@@ -99,62 +99,62 @@ impl Look for Store {
     }
 }
 
-impl Look for Cx {
+impl ReadFacts for Cx {
     fn get<M: Stored>(&self, id: M::Id) -> Result<Option<M>, Error> {
-        Look::get(&self.store, id)
+        ReadFacts::get(&self.store, id)
     }
 
     fn list<M: Stored>(&self, filter: &Filter) -> Result<Vec<M>, Error> {
-        Look::list(&self.store, filter)
+        ReadFacts::list(&self.store, filter)
     }
 
     fn open_rows<M: Stored>(&self, filter: &Filter) -> Result<Vec<M>, Error> {
-        Look::open_rows(&self.store, filter)
+        ReadFacts::open_rows(&self.store, filter)
     }
 
     fn count<M: Stored>(&self, filter: &Filter) -> Result<u64, Error> {
-        Look::count::<M>(&self.store, filter)
+        ReadFacts::count::<M>(&self.store, filter)
     }
 
     fn list_behind<M: Stored>(&self, filter: &Filter, seq: u64) -> Result<Vec<M>, Error> {
-        Look::list_behind(&self.store, filter, seq)
+        ReadFacts::list_behind(&self.store, filter, seq)
     }
 
     fn last_event(&self, about: Subject, kind: &str) -> Result<Option<u64>, Error> {
-        Look::last_event(&self.store, about, kind)
+        ReadFacts::last_event(&self.store, about, kind)
     }
 
     fn in_order(&self, request: RequestId, kind: &str) -> Result<Vec<Subject>, Error> {
-        Look::in_order(&self.store, request, kind)
+        ReadFacts::in_order(&self.store, request, kind)
     }
 }
 
-impl Look for Arc<Cx> {
+impl ReadFacts for Arc<Cx> {
     fn get<M: Stored>(&self, id: M::Id) -> Result<Option<M>, Error> {
-        Look::get(&self.store, id)
+        ReadFacts::get(&self.store, id)
     }
 
     fn list<M: Stored>(&self, filter: &Filter) -> Result<Vec<M>, Error> {
-        Look::list(&self.store, filter)
+        ReadFacts::list(&self.store, filter)
     }
 
     fn open_rows<M: Stored>(&self, filter: &Filter) -> Result<Vec<M>, Error> {
-        Look::open_rows(&self.store, filter)
+        ReadFacts::open_rows(&self.store, filter)
     }
 
     fn count<M: Stored>(&self, filter: &Filter) -> Result<u64, Error> {
-        Look::count::<M>(&self.store, filter)
+        ReadFacts::count::<M>(&self.store, filter)
     }
 
     fn list_behind<M: Stored>(&self, filter: &Filter, seq: u64) -> Result<Vec<M>, Error> {
-        Look::list_behind(&self.store, filter, seq)
+        ReadFacts::list_behind(&self.store, filter, seq)
     }
 
     fn last_event(&self, about: Subject, kind: &str) -> Result<Option<u64>, Error> {
-        Look::last_event(&self.store, about, kind)
+        ReadFacts::last_event(&self.store, about, kind)
     }
 
     fn in_order(&self, request: RequestId, kind: &str) -> Result<Vec<Subject>, Error> {
-        Look::in_order(&self.store, request, kind)
+        ReadFacts::in_order(&self.store, request, kind)
     }
 }

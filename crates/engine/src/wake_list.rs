@@ -21,13 +21,13 @@ const PAGE: u32 = 64;
 const EVENTS: u32 = 4096;
 
 /// What follows for a request: commands that are decided as one, with their blobs.
-pub(crate) type Deed = (Vec<Command>, Vec<NewBlob>);
+pub(crate) type Writes = (Vec<Command>, Vec<NewBlob>);
 
 /// One page of what is open: the requests, and where to go on.
 type Sweep = fn(&Store, Option<Cursor>) -> Result<(Vec<RequestId>, Option<Cursor>), ReadError>;
 
 /// The requests that are still to be looked at.
-pub(crate) struct Woken {
+pub(crate) struct WakeList {
     sweep: Sweep,
     /// Where the first look at everything goes on; none when it is over.
     swept: Option<Option<Cursor>>,
@@ -37,7 +37,7 @@ pub(crate) struct Woken {
     known: HashSet<RequestId>,
 }
 
-impl Woken {
+impl WakeList {
     /// Begins with the requests that the open rows of a noun belong to.
     pub(crate) fn with_all<M: Stored>() -> Self {
         Self {
@@ -106,17 +106,17 @@ impl Woken {
         &mut self,
         cx: &Cx,
         part: &Name,
-        mut follows: impl FnMut(RequestId) -> Result<Vec<Deed>, Error>,
+        mut follows: impl FnMut(RequestId) -> Result<Vec<Writes>, Error>,
     ) -> Result<bool, Error> {
         let taken = self.take(&cx.store)?;
-        let mut deeds = Vec::new();
+        let mut writes = Vec::new();
         let mut of = Vec::new();
         let mut fault = None;
         for (at, id) in taken.iter().enumerate() {
             match follows(*id) {
                 Ok(follows) => {
                     of.extend(follows.iter().map(|_| *id));
-                    deeds.extend(follows);
+                    writes.extend(follows);
                 }
                 Err(error) => {
                     let passing = error.is_passing();
@@ -129,8 +129,8 @@ impl Woken {
                 }
             }
         }
-        let worked = !deeds.is_empty();
-        for (id, answer) in of.into_iter().zip(cx.execute_each(&cx.stamp(part), deeds)) {
+        let worked = !writes.is_empty();
+        for (id, answer) in of.into_iter().zip(cx.execute_each(&cx.stamp(part), writes)) {
             let Err(error) = answer.map_err(Error::from) else {
                 continue;
             };
