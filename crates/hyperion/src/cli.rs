@@ -179,11 +179,12 @@ const OVERVIEW: &[(&str, &[(&str, &str)])] = &[
     (
         "Begin",
         &[
-            (
-                "hyperion demo",
-                "see the whole road on a copy of a repository",
-            ),
+            ("hyperion demo", "see all of it on a copy of a repository"),
             ("hyperion init", "register this repository"),
+            (
+                "hyperion request --branch NAME",
+                "hand in what is on a branch",
+            ),
         ],
     ),
     (
@@ -202,10 +203,7 @@ const OVERVIEW: &[(&str, &[(&str, &str)])] = &[
     (
         "Look",
         &[
-            (
-                "hyperion status",
-                "what waits for you, what is stuck, what landed",
-            ),
+            ("hyperion status", "what waits, what is stuck, what landed"),
             ("hyperion request list", "what was asked for"),
             ("hyperion queue list", "what is on its way"),
             ("hyperion history", "what landed, and who let it"),

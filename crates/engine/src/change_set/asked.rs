@@ -222,6 +222,11 @@ pub(super) fn refused_before(
         .rows;
     Ok(refused
         .into_iter()
+        // What was only sent back may come again.
+        .filter(|approval| {
+            let verdict = approval.verdict.as_ref();
+            !verdict.is_some_and(|verdict| verdict.changes_requested)
+        })
         .find(|approval| approval.question.content == Some(content)))
 }
 

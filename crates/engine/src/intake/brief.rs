@@ -20,7 +20,8 @@ pub struct Questions {
 
 /// Writes the brief: what the request's own words say.
 pub(super) fn engineer(request: &TaskRequest, answers: &[String]) -> Brief {
-    let mut text = format!("{}\n{}", request.title, request.description);
+    let description = without_trailers(&request.description);
+    let mut text = format!("{}\n{description}", request.title);
     if let Some(context) = &request.error_context {
         let parts = [&context.stack_trace, &context.logs].into_iter().flatten();
         for part in std::iter::once(&context.error_message).chain(parts) {
@@ -33,7 +34,7 @@ pub(super) fn engineer(request: &TaskRequest, answers: &[String]) -> Brief {
         text.push_str(answer);
     }
     let found = hyperion_analyze::request(&text);
-    let brief = hyperion_analyze::brief(&request.title, &request.description, &request.acceptance);
+    let brief = hyperion_analyze::brief(&request.title, &description, &request.acceptance);
     let mut paths: Vec<String> = request.target_files.clone();
     paths.extend(found.paths.into_iter().map(|found| found.path.to_string()));
     paths.dedup();
@@ -52,6 +53,16 @@ pub(super) fn engineer(request: &TaskRequest, answers: &[String]) -> Brief {
             .map(|pattern| pattern.pattern)
             .collect(),
     }
+}
+
+/// Leaves out who wrote and signed a commit: that is no wish.
+fn without_trailers(text: &str) -> String {
+    let is_trailer = |line: &&str| {
+        let name = line.split_once("-by: ").map(|(name, _)| name);
+        name.is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace))
+    };
+    let lines: Vec<_> = text.lines().filter(|line| !is_trailer(line)).collect();
+    lines.join("\n")
 }
 
 /// Lists the errors that a text shows, each where it leads to; names of errors that lead nowhere come last.

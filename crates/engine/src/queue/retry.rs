@@ -83,7 +83,7 @@ fn take_up(
         }
         change_set::Status::Queued => {}
         other => {
-            let detail = format!("its change set is {other}; file the request again instead");
+            let detail = format!("its change set is {other}, so there is nothing to retry");
             return Err(Problem::new("state.illegal_move", detail).into());
         }
     }

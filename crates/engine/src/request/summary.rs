@@ -15,7 +15,7 @@ use crate::run::CheckSpec;
 use crate::{Cx, Error};
 
 /// What to do where nothing else helps.
-const AGAIN: &str = "file the request again with `hyperion request FILE --wait`";
+const AGAIN: &str = "file it again (`hyperion request FILE`, or `--branch NAME`)";
 
 /// Reads the summary of a request that ended; none while it goes on.
 pub fn summary(cx: &Cx, request: &Request) -> Result<Option<Summary>, Error> {

@@ -114,6 +114,7 @@ fn advice(repo: &Repo, again: &str, written: bool, there: bool) -> String {
             visible(again)
         ));
     }
+    text.push_str("  hyperion request --branch NAME    hands in what is on a branch\n");
     text.push_str("  hyperion request FILE --wait    files a request and waits until it ends\n");
     text.push_str(&format!(
         "  hyperion policy show --repo {name}    says what may land, and who has to agree\n"

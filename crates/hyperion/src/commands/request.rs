@@ -191,7 +191,7 @@ struct AnswerArgs {
 
 /// Hand in a new version of changes that were sent back
 ///
-/// The file has the tasks that were sent back, as in a request's file, with all their changes: {\"tasks\": [{\"id\": …, \"changes\": […]}]}. What
+/// The file has the tasks that were sent back, as in a request's file, with all their changes: {"tasks": [{"id": …, "changes": […]}]}. What
 /// a task does not say stays as it was. A change request of an agent is taken, too. The new version is judged and asked anew.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

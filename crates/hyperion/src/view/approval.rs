@@ -162,7 +162,8 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
     if let Some(reason) = reason {
         text.push_str(&field("reason", &visible(reason)));
     }
-    text.push_str(&field("digest", digest));
+    // On a line of its own, which it fills.
+    text.push_str(&format!("  digest\n    {digest}\n"));
     text
 }
 

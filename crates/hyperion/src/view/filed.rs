@@ -59,7 +59,18 @@ fn next(detail: &RequestDetail) -> Vec<String> {
     let id = short(&detail.request.id);
     match stage(detail) {
         Stage::Asks(_) | Stage::Unclear | Stage::SentBack => request::next_steps(detail),
-        Stage::Ended(_) => vec![format!("it ended already: `hyperion request show {id}`")],
+        Stage::Ended(Exit::Done) => vec![format!("it is done: `hyperion request show {id}`")],
+        Stage::Ended(_) => {
+            let why = detail
+                .request
+                .reason
+                .as_deref()
+                .unwrap_or("nothing of it landed");
+            vec![format!(
+                "it ended already: {}; `hyperion request show {id}` says what to do",
+                visible(why)
+            )]
+        }
         Stage::GoesOn => vec![format!(
             "the engine works at it; `hyperion request show {id}` says how far it is"
         )],
@@ -71,7 +82,7 @@ pub(crate) fn found(found: &Request) -> (Exit, String) {
     let id = short(&found.id);
     let status = paint(style::of_status(&found.status), &found.status);
     let said = format!(
-        "Nothing was filed: request {id} ({}) has this idempotency key already (status: {status}).",
+        "Nothing was filed: request {id} ({}) is the same, and is there already (status: {status}).",
         visible(&found.title)
     );
     match of_request(found) {
@@ -83,7 +94,7 @@ pub(crate) fn found(found: &Request) -> (Exit, String) {
             exit,
             format!(
                 "{said}\n{}",
-                super::hint("to file it anew, give it another `idempotency_key`, or none")
+                super::hint("to file it again, give it another `idempotency_key`, or none")
             ),
         ),
     }

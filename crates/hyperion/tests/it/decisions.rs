@@ -260,7 +260,7 @@ fn a_question_expires() {
         json!([
             "expired",
             "nobody decided in time",
-            "to ask anew, file the request again with `hyperion request FILE --wait`"
+            "to ask anew, file it again (`hyperion request FILE`, or `--branch NAME`)"
         ])
     );
     // The key finds the same request, and its end is the exit status.

@@ -31,7 +31,7 @@ fn what_was_filed_is_told() {
 
     let again = world.run(&["request", file]).code(0);
     let said = format!(
-        "Nothing was filed: request {short} (Make one) has this idempotency key already (status: "
+        "Nothing was filed: request {short} (Make one) is the same, and is there already (status: "
     );
     assert!(
         again.stderr.starts_with(&said) && again.stdout.is_empty(),
@@ -41,7 +41,7 @@ fn what_was_filed_is_told() {
 
     world.run(&["request", "cancel", &id]).code(0);
     let cancelled = world.run(&["request", file]).code(76);
-    let hint = "hint: to file it anew, give it another `idempotency_key`, or none\n";
+    let hint = "hint: to file it again, give it another `idempotency_key`, or none\n";
     assert_eq!(cancelled.stderr, format!("{said}cancelled).\n{hint}"));
     let waited = world.run(&["request", file, "--wait"]).code(76);
     assert!(waited.stderr.starts_with(&said), "{}", waited.stderr);

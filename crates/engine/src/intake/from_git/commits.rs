@@ -2,11 +2,14 @@
 
 use hyperion_api::Problem;
 use hyperion_git::{CommitInfo, Head, MergeSides, Merged, Oid, RefName};
+use hyperion_model::change_set::{self, ChangeSet};
+use hyperion_model::plan::Plan;
 use hyperion_model::request::{Request, Status};
 
 use super::words::{Said, all_of, branch_in_words};
 use super::{At, Found, Known, Part};
 use crate::Error;
+use crate::error::oid;
 
 /// The most commits that are read for what they say, and for what of them was handed in before.
 const COMMITS_MAX: usize = 500;
@@ -44,6 +47,16 @@ impl Range {
 /// A branch is known by where it stands, whatever it is called.
 fn branch_key(tip: &Oid) -> String {
     format!("branch at {tip}")
+}
+
+/// What came of the part of a branch that was handed in before.
+enum Before {
+    /// There is none, or it came to nothing.
+    Nothing,
+    /// It landed, up to this commit.
+    Landed(Oid, Box<Request>),
+    /// It was sent back, and this branch is its new version.
+    SentBack(Box<Request>),
 }
 
 impl At<'_> {
@@ -174,9 +187,24 @@ impl At<'_> {
             ))
         })?;
         self.require_news(&what, &start, tip)?;
-        match self.landed_before(branch, &start)? {
-            None => self.found(&what, &start, tip, split, &branch_in_words(name)),
-            Some((commit, request)) => {
+        match self.handed_in_before(branch, &start)? {
+            Before::Nothing => self.found(&what, &start, tip, split, &branch_in_words(name)),
+            Before::SentBack(request) => {
+                let base = oid(&request.submission.base)?;
+                let onto = self.opened.git.tree_of(&base)?;
+                let to = self.brought_over(&what, &start, tip, &onto)?;
+                let mut found = self.found(&what, &start, tip, false, &branch_in_words(name))?;
+                for part in &mut found.parts {
+                    (part.from, part.to) = (onto.clone(), to.clone());
+                }
+                found.notes.push(format!(
+                    "this is the new version of request {}, which was sent back",
+                    request.id.short()
+                ));
+                found.revises = Some(request);
+                Ok(found)
+            }
+            Before::Landed(commit, request) => {
                 let mut found = self.found(&what, &commit, tip, split, &branch_in_words(name))?;
                 found.notes.push(format!(
                     "{name} was handed in up to {commit:.10} as request {}, which landed: this is what came after it",
@@ -205,8 +233,9 @@ impl At<'_> {
             .into())
     }
 
-    /// Finds up to where a branch was handed in before and landed. What landed is another commit there than here.
-    fn landed_before(&self, branch: &Branch, start: &Oid) -> Result<Option<(Oid, Request)>, Error> {
+    /// Finds up to where a branch was handed in before and landed, or what was sent back of it. What landed is another
+    /// commit there than here.
+    fn handed_in_before(&self, branch: &Branch, start: &Oid) -> Result<Before, Error> {
         let own = (self.opened.git).commits_between(start, &branch.tip, COMMITS_MAX)?;
         for commit in own.iter().rev().map(|commit| &commit.oid) {
             if *commit == branch.tip {
@@ -216,10 +245,13 @@ impl At<'_> {
                 continue;
             };
             match request.status {
-                Status::Completed => return Ok(Some((commit.clone(), *request))),
+                Status::Completed => return Ok(Before::Landed(commit.clone(), request)),
                 // What is there already merges with itself.
                 Status::PartlyLanded | Status::Failed | Status::Cancelled | Status::RolledBack => {
-                    return Ok(None);
+                    return Ok(Before::Nothing);
+                }
+                Status::AwaitingApproval if self.is_sent_back(&request)? => {
+                    return Ok(Before::SentBack(request));
                 }
                 Status::Pending
                 | Status::NeedsClarification
@@ -237,7 +269,21 @@ impl At<'_> {
                 ))
                 .into());
         }
-        Ok(None)
+        Ok(Before::Nothing)
+    }
+
+    /// Tells whether all of a request is one change that was sent back.
+    fn is_sent_back(&self, request: &Request) -> Result<bool, Error> {
+        let store = &self.cx.store;
+        let plan = request.plan.map(|plan| store.get::<Plan>(plan));
+        let steps = plan.transpose()?.flatten().map(|plan| plan.steps);
+        let [step] = steps.as_deref().unwrap_or_default() else {
+            return Ok(false);
+        };
+        let set = step.change_set.map(|set| store.get::<ChangeSet>(set));
+        let set = set.transpose()?.flatten();
+        Ok(!self.dry_run
+            && set.is_some_and(|set| set.status == change_set::Status::ChangesRequested))
     }
 
     /// Puts the work from one commit to another on the branch that it lands on.
@@ -281,6 +327,7 @@ impl At<'_> {
             text,
             parts: Vec::new(),
             notes: Vec::new(),
+            revises: None,
         };
         let mut onto = git.tree_of(base)?;
         if split {

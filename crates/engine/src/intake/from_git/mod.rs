@@ -21,6 +21,7 @@ use hyperion_model::repo::Repo;
 use hyperion_model::request::{Request, Status};
 use hyperion_model::{Digest, RequestId};
 
+use super::revise::revise;
 use super::submit::{Submitting, keyed_id, submit_request};
 use crate::change_set::changes_between;
 use crate::repo::{self, Opened};
@@ -74,6 +75,8 @@ struct Found {
     text: String,
     parts: Vec<Part>,
     notes: Vec<String>,
+    /// The request that this is the new version of.
+    revises: Option<Box<Request>>,
 }
 
 /// Whether work was filed before.
@@ -126,6 +129,18 @@ pub fn submit_from_git(
         }
     };
     let request = at.request(wanted, &found, (!how.dry_run).then_some(key))?;
+    if let (Some(former), [task]) = (&found.revises, request.tasks.as_slice()) {
+        let task = serde_json::json!({"id": task.id, "changes": task.changes});
+        let version = serde_json::json!({"tasks": [task]});
+        let bytes = serde_json::to_vec(&version).map_err(Error::Encode)?;
+        revise(cx, how.actor, former.id, &bytes).map_err(|error| in_paths(error, &request))?;
+        return Ok(FiledWork {
+            id: former.id,
+            again: false,
+            what: found.what,
+            notes: found.notes,
+        });
+    }
     let id = submit_request(cx, request.clone(), how).map_err(|error| in_paths(error, &request))?;
     Ok(FiledWork {
         id,

@@ -99,6 +99,7 @@ impl At<'_> {
             text,
             parts,
             notes: Vec::new(),
+            revises: None,
         })
     }
 

@@ -49,6 +49,9 @@ pub(super) async fn tell(
     } else {
         for filed in new {
             let detail = planned(session, &filed.request.id).await?;
+            if let Stage::Ended(exit) = stage(&detail) {
+                exits.push(exit);
+            }
             output.data(&wrapped(&view::filed::block(what, &detail), output.width()));
         }
     }

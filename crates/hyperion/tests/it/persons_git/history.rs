@@ -155,7 +155,7 @@ fn a_base_that_is_pruned_away_ends_the_change_with_what_to_do() {
         assert_eq!(why["detail"], lost, "at {point:?}: {detail:#}");
         assert_eq!(
             why["next"],
-            "file the request again with `hyperion request FILE --wait`"
+            "file it again (`hyperion request FILE`, or `--branch NAME`)"
         );
 
         // And that is all there is to do.
