@@ -499,7 +499,7 @@ impl Machine for ChangeSet {
                 Verb::Reject
             }
             Event::Failed { cause, reason } => {
-                set.cause = Some(*cause);
+                set.cause = cause.named();
                 set.reason = Some(reason.clone());
                 Verb::Fail
             }

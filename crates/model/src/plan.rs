@@ -417,7 +417,7 @@ fn apply_step(step: &mut Step, event: &Event, now: Time) -> Result<(), Refusal> 
         }
         Event::StepFailed { cause, reason, .. } => {
             step.reason = Some(reason.clone());
-            step.cause = Some(*cause);
+            step.cause = cause.named();
             step::fail(step.status)?
         }
         Event::StepRetried { .. } => {

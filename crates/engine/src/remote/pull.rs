@@ -3,7 +3,7 @@
 //! The intent is committed first; after a crash git is asked whether the branch moved, as for a landing.
 
 use hyperion_fault::{Point, reached};
-use hyperion_git::{Landed, Landing, MergeSides, Merged, Move, NewCommit, Oid, Signature};
+use hyperion_git::{Landed, Landing, MergeSides, Merged, Move, NewCommit, Oid, Renames, Signature};
 use hyperion_model::repo::{self, Cause, Pull, Remote, Repo, Tracked, Trouble};
 use hyperion_model::{Command, Name};
 
@@ -215,7 +215,11 @@ fn in_the_way(opened: &Opened, landing: &Landing) -> Result<Option<String>, Erro
         return Ok(None);
     }
     let there = opened.git.checkout_state(&landing.branch)?;
+    let changes = (opened.git).diff_trees(&landing.expected, &landing.candidate, Renames::Off)?;
     let block = there.into_iter().find_map(|there| {
+        if let Some(edited) = there.edited_in_the_way(&changes) {
+            return Some(edited.remedy());
+        }
         let reason = there.block?;
         let work_tree = there.work_tree;
         Some(hyperion_git::CheckoutBlock { work_tree, reason }.remedy())

@@ -321,7 +321,7 @@ fn a_repository_that_is_gone_is_said_so() {
             store.checkout_state(&world.main()).unwrap_err(),
         ] {
             assert!(matches!(error, GitError::RepositoryGone { .. }), "{error}");
-            assert!(error.remedy().unwrap().contains("hyperion init"));
+            assert!(error.remedy().unwrap().contains("hyperion repo move"));
         }
         let moved = UserRepo::discover(&world.git, &world.root().join("moved")).unwrap();
         let store = world.store_of(&moved);

@@ -121,7 +121,7 @@ fn what_contradicts_itself_is_refused() {
     }
     let refused = world
         .run(&["request", "--branch", "nowhere", "--format", "json"])
-        .code(4);
+        .code(2);
     assert!(
         refused.stderr.contains("has no branch nowhere"),
         "{}",

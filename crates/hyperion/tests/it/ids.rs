@@ -65,35 +65,35 @@ fn any_command_takes_any_id() {
     queue show request: 0 Entry entry  make one
     request cancel request: 1 error: the request cannot be cancelled: some of it has landed
     approval reject request: 3 error: already approved by ada
-    queue retry request: 1 error: its change set is landed; file the request again instead
+    queue retry request: 1 error: its change set is landed, so there is nothing to retry
     request show change: 0 Request request  Make one
     changes show change: 0 Change change  make one
     approval show change: 0 Approval approval  make one
     queue show change: 0 Entry entry  make one
     request cancel change: 5 error: change is a change set ("make one"); its request is request
     approval reject change: 3 error: already approved by ada
-    queue retry change: 1 error: its change set is landed; file the request again instead
+    queue retry change: 1 error: its change set is landed, so there is nothing to retry
     request show approval: 0 Request request  Make one
     changes show approval: 0 Change change  make one
     approval show approval: 0 Approval approval  make one
     queue show approval: 0 Entry entry  make one
     request cancel approval: 5 error: approval is an approval ("make one"); its request is request
     approval reject approval: 3 error: already approved by ada
-    queue retry approval: 1 error: its change set is landed; file the request again instead
+    queue retry approval: 1 error: its change set is landed, so there is nothing to retry
     request show entry: 0 Request request  Make one
     changes show entry: 0 Change change  make one
     approval show entry: 0 Approval approval  make one
     queue show entry: 0 Entry entry  make one
     request cancel entry: 5 error: entry is a queue entry ("make one"); its request is request
     approval reject entry: 3 error: already approved by ada
-    queue retry entry: 1 error: its change set is landed; file the request again instead
+    queue retry entry: 1 error: its change set is landed, so there is nothing to retry
     request show commit: 0 Request request  Make one
     changes show commit: 0 Change change  make one
     approval show commit: 0 Approval approval  make one
     queue show commit: 0 Entry entry  make one
     request cancel commit: 5 error: commit is the commit of a queue entry ("make one"); its request is request
     approval reject commit: 3 error: already approved by ada
-    queue retry commit: 1 error: its change set is landed; file the request again instead
+    queue retry commit: 1 error: its change set is landed, so there is nothing to retry
     "#);
 
     let (_, commit) = &ids[4];

@@ -142,7 +142,8 @@ fn the_road_in_words() {
       change       #
       asked        # TIME
       expires      # TIME
-      digest       #
+      digest
+        #
 
     diff --git a/src/retry.rs b/src/retry.rs
     --- a/src/retry.rs
@@ -182,10 +183,8 @@ fn the_road_in_words() {
       wanted       Retries grow without bound.
       accepted if  - delay never exceeds DURATION
       scope        - Retries grow without bound
-      search for   - clamp
-                   - retry
-                   - delay
-                   - retries
+      keywords     clamp, retry, delay, retries, grow, bound
+      search for   clamp, retry, delay, retries
       plan         1 of 1 step ended
                    1. T1 cap the delay: completed, change #
       outcome      completed in DURATION
@@ -271,10 +270,8 @@ fn the_road_in_words() {
       wanted       Retries grow without bound.
       accepted if  - delay never exceeds DURATION
       scope        - Retries grow without bound
-      search for   - clamp
-                   - retry
-                   - delay
-                   - retries
+      keywords     clamp, retry, delay, retries, grow, bound
+      search for   clamp, retry, delay, retries
       plan         1 of 1 step ended
                    1. T1 cap the delay: completed, change #
       outcome      completed in DURATION

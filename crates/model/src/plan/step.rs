@@ -28,6 +28,14 @@ impl Cause {
     pub(crate) const fn is_change(&self) -> bool {
         matches!(self, Self::Change)
     }
+
+    /// Gives it as a state keeps it: what older events say leaves states as they were.
+    pub(crate) const fn named(self) -> Option<Self> {
+        match self {
+            Self::Change => None,
+            cause => Some(cause),
+        }
+    }
 }
 
 moves! {

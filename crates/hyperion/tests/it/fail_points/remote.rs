@@ -26,6 +26,7 @@ fn a_kill_between_a_branch_and_its_remote_loses_no_commit() {
     }
     let set = ["repo", "set", "repo", "--remote", "origin", "--push", "on"];
     scene.world.run(&set).code(0);
+    scene.world.down();
     for (round, kill) in POINTS.iter().enumerate() {
         let act = |scene: &mut Scene| {
             both_sides_commit(scene, &hub, &other, round);
