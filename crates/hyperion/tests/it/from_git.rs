@@ -26,6 +26,51 @@ fn branched() -> World {
     world
 }
 
+// R11, S3: a branch that was sent back is handed in again, and is the new version of its request; where rules alone would
+// let it pass by now, it is asked about all the same.
+#[test]
+fn a_branch_that_was_sent_back_is_its_own_new_version() {
+    let world = branched();
+    let hand_in = [
+        "request",
+        "--branch",
+        "fix/clamp",
+        "--wait",
+        "--format",
+        "json",
+    ];
+    let filed = items(&world.run(&hand_in).code(75).json())[0].clone();
+    let back = [
+        "approval",
+        "request-changes",
+        &asked(&filed).approval,
+        "--reason",
+        "say three",
+    ];
+    world.run(&back).code(0);
+    world.request_when(&text(&filed["id"]), |detail| {
+        detail["change_sets"][0]["status"] == "changes_requested"
+    });
+    for (setting, value) in [
+        ("policy.auto_approve.enabled", "true"),
+        ("request.requires_approval", "false"),
+    ] {
+        world.run(&["config", "set", setting, value]).code(0);
+    }
+    world.repo.commit(
+        "Say three",
+        &[("src/a.txt", &LINES.replace("two", "three"))],
+    );
+    let again = items(&world.run(&hand_in).code(75).json())[0].clone();
+    assert_eq!(again["id"], filed["id"]);
+    world.approve(&asked(&again), 0);
+    assert_eq!(
+        world.repo.show("main", "src/a.txt"),
+        LINES.replace("two", "three")
+    );
+    world.assert_sound();
+}
+
 // R11: from any folder of the repository, by one command, and seen through.
 #[test]
 fn a_branch_is_handed_in_from_a_folder_of_it_and_lands() {

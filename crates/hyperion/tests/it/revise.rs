@@ -180,6 +180,11 @@ fn a_new_version_says_nothing_else() {
             task(back, json!({"surprise": 1})),
             "/surprise: unknown field",
         ),
+        (task(back, json!({"changes": []})), "/changes: is empty"),
+        (
+            task(back, json!({"made_by": {"agent": "mallory"}})),
+            "/made_by: is noted by Hyperion",
+        ),
         (with_title, "/title: is not as it was filed"),
         (
             json!([same]),
