@@ -197,7 +197,7 @@ mod tests {
         filesystem:
         readFile(encoding?, endLine?, path, startLine?)
         writeFile(content, encoding?, path, sha256?)
-        editFile(encoding?, endLine?, newContent?, newText?, oldText?, path, sha256, startLine?)
+        editFile(encoding?, endLine?, newContent?, newText?, oldText?, path, sha256?, startLine?)
         listDirectory(cursor?, includeIgnored?, limit?, path, recursive?)
         searchFiles(directory, kind?, limit?, pattern)
         deleteFile(path, sha256?)

@@ -278,7 +278,8 @@ mod tests {
           change       0000bbbb
           asked        2026-11-01 12:00:00
           expires      2026-11-02 12:00:00
-          digest       sha256:00ff
+          digest
+            sha256:00ff
         ");
         let now = "2026-11-01T14:30:00Z".parse().unwrap();
         insta::assert_snapshot!(plain(&table(&[sample().approval], now, Some(72))), @r"
