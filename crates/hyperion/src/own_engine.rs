@@ -148,7 +148,7 @@ impl OwnEngine {
             socket,
             _lock,
         } = self;
-        // Gone before the lock is, so that nobody takes a socket without an engine for one with.
+        // Remove the socket before the lock, so that no client finds a socket that nobody serves.
         socket.remove();
         if life.mode == Mode::Background {
             tokio::time::sleep(LAST_GUESTS).await;

@@ -30,7 +30,7 @@ use crate::{Cx, Error, rollback};
 const BATCH: u32 = 4;
 
 /// Why a change is asked about that rules alone would let pass.
-const ASKED_BEFORE: &str = "it was asked about before, and so is what became of it";
+const ASKED_BEFORE: &str = "a person was asked about an earlier version of it";
 
 /// What is said about a change set, in full.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -11,9 +11,11 @@ use serde_json::Value;
 
 use super::answers::with_answers;
 use super::errors::Errors;
+use super::from_git::FiledWork;
 use super::json::Strict;
+use super::known::{Known, known};
 use super::parse::{MAX_BYTES, in_words, not_json, pointer};
-use super::submit::{Submitting, check_again, keyed_id, submit_request};
+use super::submit::{Submitting, check_again, submit_request};
 use super::validate::check_lines;
 use super::{answers, signature};
 use crate::error::oid;
@@ -23,24 +25,13 @@ use crate::{Cx, Error};
 /// The most checks that are reported.
 const CHECKS_MAX: usize = 50;
 
-/// What became of a change from outside.
-#[derive(Debug)]
-pub struct FiledChange {
-    /// The request that it is for.
-    pub id: RequestId,
-    /// Whether the same change was handed in before.
-    pub again: bool,
-    /// What it was taken for, in one line.
-    pub what: String,
-}
-
 /// Takes a change that was made outside.
 pub fn submit_change(
     cx: &Cx,
     bytes: &[u8],
     repo: Option<&str>,
     how: &Submitting<'_>,
-) -> Result<FiledChange, Error> {
+) -> Result<FiledWork, Error> {
     let (document, change) = read(bytes)?;
     check(cx, &document, &change)?;
     match change.request_id.as_str() {
@@ -192,20 +183,24 @@ fn file(
     change: ChangeRequest,
     repo: Option<&str>,
     how: &Submitting<'_>,
-) -> Result<FiledChange, Error> {
+) -> Result<FiledWork, Error> {
     let repo = repo::find(cx, repo.unwrap_or("."), how.dir)?;
     let digest = Digest::of_json(&serde_json::to_value(&change).map_err(Error::Encode)?);
-    let key = format!("change {digest}");
-    let known = cx
-        .store
-        .get::<Request>(keyed_id(repo.id.uuid(), &key, how.dry_run))?;
-    if let Some(known) = known {
-        return Ok(FiledChange {
-            id: known.id,
-            again: true,
-            what: "this very change was handed in before".to_owned(),
-        });
-    }
+    // A dry run says how things are now, and is made each time.
+    let key = match how.dry_run {
+        true => None,
+        false => match known(cx, repo.id, &format!("change {digest}"))? {
+            Known::Free(key) => Some(key),
+            Known::As(request) => {
+                return Ok(FiledWork {
+                    id: request.id,
+                    again: true,
+                    what: "this very change was handed in before".to_owned(),
+                    notes: Vec::new(),
+                });
+            }
+        },
+    };
     // In full, so that no branch can be meant by it.
     let git = &cx.repos.open(cx, repo.id)?.git;
     let base = match git.resolve_commit(&change.base_commit)? {
@@ -230,13 +225,14 @@ fn file(
         feature_request_id: None,
         session_id: None,
         source: None,
-        idempotency_key: Some(key),
+        idempotency_key: key,
         tasks: vec![task],
     };
-    Ok(FiledChange {
+    Ok(FiledWork {
         id: submit_request(cx, request, how).map_err(in_the_document)?,
         again: false,
         what: "the change is a request of its own".to_owned(),
+        notes: Vec::new(),
     })
 }
 
@@ -246,13 +242,13 @@ fn attach(
     change: ChangeRequest,
     request: &Request,
     how: &Submitting<'_>,
-) -> Result<FiledChange, Error> {
+) -> Result<FiledWork, Error> {
     let id = request.id;
     let base = change.base_commit.clone();
     let task = task(change);
     let text = serde_json::json!({ "tasks": [&task] }).to_string();
     let answer = NewBlob::new(text.as_bytes());
-    let taken = |again| FiledChange {
+    let taken = |again| FiledWork {
         id,
         again,
         what: match again {
@@ -263,6 +259,7 @@ fn attach(
                 task.id
             ),
         },
+        notes: Vec::new(),
     };
     if request.answers.contains(&answer.digest) {
         return Ok(taken(true));

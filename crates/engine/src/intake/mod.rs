@@ -15,6 +15,7 @@ mod from_outside;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 mod json;
+mod known;
 mod ownership;
 mod parse;
 mod place;
@@ -34,7 +35,7 @@ pub use brief::Questions;
 pub use draft::{Draft, DraftTask};
 pub use errors::Errors;
 pub use from_git::{FiledWork, submit_from_git};
-pub use from_outside::{FiledChange, submit_change};
+pub use from_outside::submit_change;
 pub use parse::{MAX_BYTES, MAX_REQUESTS, Parsed, parse};
 pub(crate) use reconciler::Intake;
 pub use revise::revise;

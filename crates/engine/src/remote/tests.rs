@@ -217,6 +217,40 @@ fn a_rewritten_remote_waits_for_a_person() {
     repo::push(&hub.world.cx, &admin(), &hub.repo()).unwrap();
     hub.settle();
     assert_eq!(hub.hub.tip("main"), hub.world.repo.tip("main"));
+
+    // Who takes it off here as well has said so.
+    let before = hub.hub.git(&["rev-parse", "main^"]);
+    hub.hub
+        .git(&["update-ref", "refs/heads/main", before.trim()]);
+    hub.world.repo.git(&["reset", "--quiet", "--hard", "HEAD^"]);
+    hub.later(60);
+    hub.file("last.txt", "z\n");
+    hub.settle();
+    assert_eq!(hub.main().trouble, None);
+    assert_eq!(hub.hub.tip("main"), hub.world.repo.tip("main"));
+    assert_eq!(hub.hub.tip("main^"), before.trim());
+}
+
+// What cannot be pushed because the repository itself is gone is told, and goes out once it is back.
+#[test]
+fn a_repository_that_is_gone_is_told() {
+    let mut hub = Hub::pushing(&[("a.txt", "a\n")]);
+    let away = |path: &std::path::Path| path.with_extension("away");
+    let (there, here) = (hub.hub.path().to_owned(), hub.world.repo.path().to_owned());
+    std::fs::rename(&there, away(&there)).unwrap();
+    hub.file("ours.txt", "y\n");
+    hub.settle();
+    std::fs::rename(&here, away(&here)).unwrap();
+    hub.later(60);
+    let (cause, reason) = hub.trouble();
+    assert_eq!(cause, Cause::Unreachable);
+    assert!(reason.contains("is not there any more"), "{reason}");
+    for path in [&there, &here] {
+        std::fs::rename(away(path), path).unwrap();
+    }
+    hub.later(600);
+    assert_eq!(hub.hub.tip("main"), hub.world.repo.tip("main"));
+    assert_eq!(hub.main().trouble, None);
 }
 
 // A remote whose settings map its branches onto the person's own moves none of them.

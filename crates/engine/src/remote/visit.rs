@@ -47,6 +47,7 @@ pub(super) fn start(cx: &Arc<Cx>, repo: &Repo, branch: &Name) -> Result<bool, Er
             if let Err(error) = visit.work() {
                 let (repo, branch) = &visit.key;
                 tracing::warn!(%repo, %branch, error = chain(&error), "a visit to a remote failed");
+                visit.note_failed(&error);
                 visit.cx.contacts.rest(&visit.key, visit.cx.now() + PAUSE);
             }
         })
@@ -118,7 +119,7 @@ impl Visit {
         let git = &opened.git;
         let tip = git.tip(branch)?;
         let tracked = repo.tracked(&name).cloned().unwrap_or_default();
-        if is_rewritten(git, &tracked, theirs)? {
+        if is_rewritten(git, &tracked, tip.as_ref(), theirs)? {
             let remote = &self.remote.name;
             let known = tracked.pushed.as_ref().map_or("", GitId::as_str);
             let reason = format!(
@@ -199,6 +200,21 @@ impl Visit {
         }
     }
 
+    /// Notes that the repository itself cannot be used: what is to be pushed is tried again, with growing pauses.
+    fn note_failed(&self, error: &Error) {
+        let (cx, (repo, branch)) = (&self.cx, &self.key);
+        let noted = cx.store.get::<Repo>(*repo).map_err(Error::from);
+        let noted = noted.and_then(|repo| match repo {
+            Some(repo) => {
+                note_trouble(cx, &repo, branch, (Cause::Unreachable, &chain(error)), None)
+            }
+            None => Ok(()),
+        });
+        if let Err(error) = noted {
+            tracing::warn!(%repo, %branch, error = chain(&error), "could not note why");
+        }
+    }
+
     /// Notes that the remote cannot be talked to.
     fn fail(&self, repo: &Repo, error: &GitError) -> Result<(), Error> {
         if self.cancel.is_cancelled() {
@@ -215,13 +231,18 @@ impl Visit {
     }
 }
 
-/// Tells whether the remote's branch no longer holds what it was known to have.
-fn is_rewritten(git: &RepoStore, tracked: &Tracked, theirs: Option<&Oid>) -> Result<bool, Error> {
-    let Some(known) = &tracked.pushed else {
+/// Tells whether the remote's branch no longer holds what it was known to have, and the branch here still does.
+fn is_rewritten(
+    git: &RepoStore,
+    tracked: &Tracked,
+    tip: Option<&Oid>,
+    theirs: Option<&Oid>,
+) -> Result<bool, Error> {
+    let (Some(known), Some(tip)) = (&tracked.pushed, tip) else {
         return Ok(false);
     };
     let known = oid(known)?;
-    if !git.exists(&known)? {
+    if !git.exists(&known)? || !git.is_ancestor(&known, tip)? {
         return Ok(false);
     }
     match theirs {

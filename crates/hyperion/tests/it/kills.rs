@@ -21,7 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How often an engine is killed in one round.
-const KILLS: u64 = 30;
+const KILLS: u64 = 50;
 /// How many clients use it.
 const CLIENTS: usize = 3;
 /// How much an engine commits in its life, at most; told in events, for a busy machine does less in the same time.

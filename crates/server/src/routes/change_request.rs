@@ -14,7 +14,7 @@ use hyperion_model::Name;
 use hyperion_model::request::Source;
 use serde::Deserialize;
 
-use super::request::{Accepted, unread, views};
+use super::request::{Accepted, handed_in, unread};
 use crate::Server;
 use crate::answer::blocking;
 
@@ -51,16 +51,7 @@ async fn submit(
             given: None,
         };
         let filed = intake::submit_change(server.cx(), &body, filing.repo.as_deref(), &how)?;
-        let request = intake::Filed {
-            id: filed.id,
-            existed: filed.again,
-        };
-        Ok(HandedIn {
-            requests: views(server.cx(), &[request])?,
-            again: filed.again,
-            what: filed.what,
-            notes: Vec::new(),
-        })
+        handed_in(server.cx(), filed)
     });
     filed.await.map(|filed| (StatusCode::ACCEPTED, filed))
 }

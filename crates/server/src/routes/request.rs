@@ -116,18 +116,23 @@ async fn submit_from_git(
             return Err(Problem::new("input.invalid", detail).into());
         }
         let filed = intake::submit_from_git(server.cx(), &wanted, &how(server, &filing))?;
-        let request = intake::Filed {
-            id: filed.id,
-            existed: filed.again,
-        };
-        Ok(HandedIn {
-            requests: views(server.cx(), &[request])?,
-            again: filed.again,
-            what: filed.what,
-            notes: filed.notes,
-        })
+        handed_in(server.cx(), filed)
     });
     filed.await.map(|filed| (StatusCode::ACCEPTED, filed))
+}
+
+/// Tells what became of work that was handed in.
+pub(super) fn handed_in(cx: &Cx, filed: intake::FiledWork) -> Result<HandedIn, Error> {
+    let request = intake::Filed {
+        id: filed.id,
+        existed: filed.again,
+    };
+    Ok(HandedIn {
+        requests: views(cx, &[request])?,
+        again: filed.again,
+        what: filed.what,
+        notes: filed.notes,
+    })
 }
 
 fn how<'a>(server: &'a Server, filing: &'a Filing) -> intake::Submitting<'a> {
@@ -141,7 +146,7 @@ fn how<'a>(server: &'a Server, filing: &'a Filing) -> intake::Submitting<'a> {
     }
 }
 
-pub(super) fn views(cx: &Cx, filed: &[intake::Filed]) -> Result<List<Filed>, Error> {
+fn views(cx: &Cx, filed: &[intake::Filed]) -> Result<List<Filed>, Error> {
     let items = filed.iter().map(|filed| {
         Ok(Filed {
             request: again(cx, filed.id)?,

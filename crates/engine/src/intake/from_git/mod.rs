@@ -18,17 +18,15 @@ use hyperion_api::task_request::{self, Task, TaskRequest};
 use hyperion_api::{FieldError, Problem};
 use hyperion_git::{Oid, UserRepo};
 use hyperion_model::repo::Repo;
-use hyperion_model::request::{Request, Status};
+use hyperion_model::request::Request;
 use hyperion_model::{Digest, RequestId};
 
+use super::known::{Known, known};
 use super::revise::revise;
-use super::submit::{Submitting, keyed_id, submit_request};
+use super::submit::{Submitting, submit_request};
 use crate::change_set::changes_between;
 use crate::repo::{self, Opened};
 use crate::{Cx, Error};
-
-/// The most times that the same work is filed again after it ended without landing.
-const TRIES_MAX: usize = 100;
 
 /// What became of work that was handed in.
 #[derive(Debug)]
@@ -79,14 +77,6 @@ struct Found {
     revises: Option<Box<Request>>,
 }
 
-/// Whether work was filed before.
-enum Known {
-    /// It was, and may land yet, or has landed.
-    As(Box<Request>),
-    /// It was not, or nothing came of it; the key to file it with.
-    Free(String),
-}
-
 /// Files work that exists in git.
 ///
 /// The same work filed twice is one request; what ended without landing can be filed again. A dry run is made each time.
@@ -109,21 +99,21 @@ pub fn submit_from_git(
         Work::Branch(name) => {
             let named = at.branch(name)?;
             match at.before(&named.key())? {
-                Known::As(request) => return Ok(known(&request, &named.name)),
+                Known::As(request) => return Ok(filed_before(&request, &named.name)),
                 Known::Free(key) => (key, at.work_on(&named, wanted.split)?),
             }
         }
         Work::Commits(range) => {
             let range = at.range(range)?;
             match at.before(&range.key())? {
-                Known::As(request) => return Ok(known(&request, &range.name)),
+                Known::As(request) => return Ok(filed_before(&request, &range.name)),
                 Known::Free(key) => (key, at.work_in(&range, wanted.split)?),
             }
         }
         Work::Patch(text) => {
             let key = format!("patch {}", Digest::of(text.as_bytes()));
             match at.before(&key)? {
-                Known::As(request) => return Ok(known(&request, "the patch")),
+                Known::As(request) => return Ok(filed_before(&request, "the patch")),
                 Known::Free(key) => (key, at.patched(text, wanted.split)?),
             }
         }
@@ -150,7 +140,7 @@ pub fn submit_from_git(
     })
 }
 
-fn known(request: &Request, name: &str) -> FiledWork {
+fn filed_before(request: &Request, name: &str) -> FiledWork {
     FiledWork {
         id: request.id,
         again: true,
@@ -184,23 +174,7 @@ impl At<'_> {
     /// Finds what work was filed as, or the key to file it with.
     fn known(&self, key: &str) -> Result<Known, Error> {
         let Repo { id, branch, .. } = &self.opened.repo;
-        let mut free = String::new();
-        for number in 1..=TRIES_MAX {
-            let again = match number {
-                1 => String::new(),
-                number => format!(" ({number})"),
-            };
-            free = format!("git: {key} for {branch}{again}");
-            let filed = keyed_id(id.uuid(), &free, false);
-            match self.cx.store.get::<Request>(filed)? {
-                Some(request) if !came_to_nothing(&request) => {
-                    return Ok(Known::As(Box::new(request)));
-                }
-                Some(_) => {}
-                None => break,
-            }
-        }
-        Ok(Known::Free(free))
+        known(self.cx, *id, &format!("git: {key} for {branch}"))
     }
 
     fn request(
@@ -261,20 +235,6 @@ impl At<'_> {
             idempotency_key: key,
             tasks,
         })
-    }
-}
-
-/// Tells whether nothing of a request is on its branch, nor will be.
-fn came_to_nothing(request: &Request) -> bool {
-    match request.status {
-        Status::Failed | Status::Cancelled | Status::RolledBack => true,
-        Status::Pending
-        | Status::NeedsClarification
-        | Status::Planned
-        | Status::Running
-        | Status::AwaitingApproval
-        | Status::Completed
-        | Status::PartlyLanded => false,
     }
 }
 

@@ -11,7 +11,7 @@ use hyperion_model::{Digest, RequestId};
 use hyperion_store::Filter;
 use serde_json::{Value, json};
 
-use super::{FiledChange, submit_change};
+use super::{FiledWork, submit_change};
 use crate::intake::{Submitting, signature, submit_text};
 use crate::testing::{TEST_KEY, World, admin};
 
@@ -26,7 +26,7 @@ fn how<'a>(world: &'a World, actor: &'a hyperion_model::Actor) -> Submitting<'a>
     }
 }
 
-fn propose(world: &World, change: &Value) -> Result<FiledChange, Problem> {
+fn propose(world: &World, change: &Value) -> Result<FiledWork, Problem> {
     let actor = admin();
     let bytes = change.to_string();
     submit_change(&world.cx, bytes.as_bytes(), None, &how(world, &actor)).map_err(Problem::from)
@@ -98,6 +98,26 @@ fn a_change_from_outside_becomes_a_request_and_lands() {
     assert_eq!(world.repo.show("main", "a.txt"), "one\n");
     let message = world.repo.git(&["log", "-1", "--format=%B", "main"]);
     assert!(message.contains("Hyperion-Agent: codex"), "{message}");
+}
+
+// R11: what came to nothing can be handed in again; a dry run says how things are now, each time.
+#[test]
+fn what_came_to_nothing_is_handed_in_again() {
+    let world = World::new(&[("a.txt", "zero\n")]);
+    let change = change(&world);
+    let actor = admin();
+    let dry = Submitting {
+        dry_run: true,
+        ..how(&world, &actor)
+    };
+    let bytes = change.to_string();
+    let try_it = || submit_change(&world.cx, bytes.as_bytes(), None, &dry).unwrap();
+    assert_ne!(try_it().id, try_it().id);
+    let first = propose(&world, &change).unwrap();
+    crate::request::cancel(&world.cx, &actor, first.id, None).unwrap();
+    let second = propose(&world, &change).unwrap();
+    assert!(!second.again && second.id != first.id);
+    assert_eq!(propose(&world, &change).unwrap().id, second.id);
 }
 
 // R11: it answers a request that waits for a change, and no other.
