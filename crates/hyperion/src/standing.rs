@@ -116,9 +116,9 @@ pub(crate) async fn stand<T: Standing + ?Sized>(
     format: Format,
     value: &mut T,
 ) -> bool {
-    // Whoever cannot be asked says so by what is asked of it next.
-    let is_idle = async || session.health().await.is_ok_and(|health| !health.engine);
-    format == Format::Table && is_idle().await && value.interrupt()
+    // An engine that cannot be asked is found out by the next call.
+    let no_engine = async || session.health().await.is_ok_and(|health| !health.engine);
+    format == Format::Table && no_engine().await && value.interrupt()
 }
 
 /// Says once why something is interrupted, and how it goes on.

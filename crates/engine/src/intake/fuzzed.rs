@@ -3,6 +3,7 @@
 use hyperion_model::Name;
 use hyperion_policy::{RuleSource, Rules};
 
+use super::from_git::mail;
 use super::{Limits, parse, validate};
 use crate::Sizes;
 use crate::repo::RepoFile;
@@ -48,6 +49,21 @@ pub fn task_request(data: &[u8]) {
     }
 }
 
+/// Any text is mails or a refusal that says why: their patches stand in the text as they are, one after the other.
+pub fn mails(text: &str) {
+    match mail::split(text) {
+        Ok(mails) => {
+            assert!((1..=mail::PATCHES_MAX).contains(&mails.len()));
+            let mut rest = text;
+            for mail in mails {
+                let at = rest.find(&mail.patch).expect("its patch is in the text");
+                rest = &rest[at + mail.patch.len()..];
+            }
+        }
+        Err(why) => assert!(!why.is_empty()),
+    }
+}
+
 /// Any text is a repository's file or a refusal that names a line of it.
 pub fn repo_file(text: &str) {
     match RepoFile::parse(text) {
@@ -76,6 +92,15 @@ mod tests {
     #[test]
     fn any_bytes_are_requests_or_a_refusal() {
         on_each_input("task_request", 100, super::task_request);
+    }
+
+    #[test]
+    fn any_text_is_mails_or_a_refusal() {
+        on_each_input("patch", 100, |data| {
+            if let Ok(text) = std::str::from_utf8(data) {
+                super::mails(text);
+            }
+        });
     }
 
     #[test]

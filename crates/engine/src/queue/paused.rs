@@ -10,13 +10,15 @@ use super::retry::entitled;
 use crate::error::MissingFact;
 use crate::{Cx, Error};
 
-/// Stops the queue of a repository; one that is stopped already stays as it is.
+/// Stops the queue of a repository; one that is stopped already stays as it is, unless there is another reason now.
 pub fn pause(cx: &Cx, actor: &Actor, id: RepoId, reason: Option<&str>) -> Result<Repo, Error> {
     let reason = reason.map(ShortText::cut);
     change(cx, actor, id, |repo| {
-        repo.paused
-            .is_none()
-            .then_some(repo::Command::Pause { reason })
+        let is_new = repo
+            .paused
+            .as_ref()
+            .is_none_or(|pause| reason.is_some() && pause.reason != reason);
+        is_new.then_some(repo::Command::Pause { reason })
     })
 }
 

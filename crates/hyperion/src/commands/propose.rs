@@ -4,16 +4,13 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 
 use hyperion_api::ClientError;
-use hyperion_api::Problem;
 use hyperion_api::from_git::HandedIn;
 
 use super::request::source::Source;
-use super::request::{follow_or_show, from_git};
+use super::request::{follow_or_show, from_git, with_lines};
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::json_lines;
 use crate::output::FormatArgs;
 use crate::route::Route;
 
@@ -74,17 +71,4 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         .await
     })
     .await
-}
-
-/// Says where in the file each error is.
-fn with_lines(error: ClientError, source: &Source, text: &[u8]) -> anyhow::Error {
-    let ClientError::Problem(problem) = error else {
-        return error.into();
-    };
-    let text = String::from_utf8_lossy(text);
-    let problem = Problem {
-        detail: format!("{source}{}", problem.detail),
-        ..*problem
-    };
-    Failure::of_problem(&problem, |pointer| json_lines::line_of(&text, pointer)).into()
 }

@@ -339,7 +339,7 @@ async fn hand_in(
 }
 
 /// Says where in the file each error is.
-fn with_lines(error: ClientError, source: &Source, text: &[u8]) -> anyhow::Error {
+pub(super) fn with_lines(error: ClientError, source: &Source, text: &[u8]) -> anyhow::Error {
     let ClientError::Problem(problem) = error else {
         return error.into();
     };

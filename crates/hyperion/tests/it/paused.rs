@@ -8,6 +8,9 @@ use hyperion_testkit::{task, task_request};
 fn a_paused_queue_says_so_everywhere_until_it_is_resumed() {
     let mut world = World::up(&[("a.txt", "one\n")]);
     let name = text(&world.list(&["repo", "list"])[0]["name"]);
+    let early = ["queue", "pause", "--repo", &name, "--reason", "soon"];
+    world.run(&early).code(0);
+    // Another reason takes the place of the first.
     let stop = ["queue", "pause", "--repo", &name, "--reason", "release day"];
     let paused = world.run(&stop).code(0).stdout;
     assert!(

@@ -3,23 +3,23 @@
 use base64::Engine as _;
 
 /// The most patches that are read from one text.
-pub(super) const PATCHES_MAX: usize = 200;
+pub(in crate::intake) const PATCHES_MAX: usize = 200;
 
 /// One patch of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Mail {
+pub(in crate::intake) struct Mail {
     /// What it says it does, without `[PATCH 1/2]`.
-    pub(super) subject: String,
+    pub(in crate::intake) subject: String,
     /// Who wrote it.
-    pub(super) from: String,
+    pub(in crate::intake) from: String,
     /// What it says above the patch.
-    pub(super) message: String,
+    pub(in crate::intake) message: String,
     /// Everything from the patch on.
-    pub(super) patch: String,
+    pub(in crate::intake) patch: String,
 }
 
 /// Splits a text into patches; one that is no mail is one patch.
-pub(super) fn split(text: &str) -> Result<Vec<Mail>, String> {
+pub(in crate::intake) fn split(text: &str) -> Result<Vec<Mail>, String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut starts: Vec<usize> = (0..lines.len())
         .filter(|at| begins_mail(&lines, *at))

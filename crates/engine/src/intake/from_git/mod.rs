@@ -4,7 +4,7 @@
 //! commit of the branch that it lands on.
 
 mod commits;
-mod mail;
+pub(super) mod mail;
 mod patch;
 mod words;
 
