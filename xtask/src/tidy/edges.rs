@@ -33,6 +33,8 @@ const HOUSE: &[Room] = &[
             "hyperion-engine",
             "hyperion-server",
             "hyperion-mcp",
+            "hyperion-sandbox",
+            "hyperion-shim",
         ],
     },
     Room {
@@ -68,7 +70,24 @@ const HOUSE: &[Room] = &[
             "hyperion-git",
             "hyperion-agent",
             "hyperion-tools",
+            "hyperion-sandbox",
+            "hyperion-shim",
         ],
+    },
+    Room {
+        name: "hyperion-shim",
+        floor: 4,
+        uses: &["hyperion-fault", "hyperion-host", "hyperion-sandbox"],
+    },
+    Room {
+        name: "hyperion-sandbox",
+        floor: 3,
+        uses: &["hyperion-host"],
+    },
+    Room {
+        name: "hyperion-client",
+        floor: 0,
+        uses: &[],
     },
     Room {
         name: "hyperion-tools",

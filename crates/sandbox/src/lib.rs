@@ -1,0 +1,11 @@
+//! What a process may see and reach.
+//!
+//! A [`Sandbox`] is what is wished for, [`Had`] what the kernel gave: whatever is missing is said there, with the reason, and never
+//! silently weaker. The shim enters in two steps: [`enter_outer`] in the shim itself, before it starts anything (user, pid and
+//! network namespaces), and [`enter_inner`] in the first process inside (mounts, Landlock, seccomp, capabilities).
+
+mod enter;
+mod spec;
+
+pub use enter::{EnterError, Outer, enter_inner, enter_outer};
+pub use spec::{Cache, Had, Lack, Layer, Level, Limits, Network, Sandbox};
