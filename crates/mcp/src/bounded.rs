@@ -1,4 +1,4 @@
-//! A transport that takes in no more than it has answered: for a client that sends and never reads.
+//! A transport that stops reading requests while too many are unanswered: for clients that send and never read.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,7 +84,7 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for Bounded<T> {
         let open = Arc::clone(&self.open);
         async move {
             let sent = sending.await;
-            // Only now: until the client has read it, it takes room here.
+            // Counted as answered only now: until the client has read the answer, it uses memory here.
             if let Some(id) = answered {
                 open.remove(&id);
             }
@@ -102,7 +102,7 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for Bounded<T> {
         };
         match &received {
             Some(JsonRpcMessage::Request(request)) => self.open.add(request.id.clone()),
-            // The service drops the answer to what was called off.
+            // The service drops the answer to a cancelled request.
             Some(JsonRpcMessage::Notification(notification)) => {
                 if let ClientNotification::CancelledNotification(cancelled) =
                     &notification.notification

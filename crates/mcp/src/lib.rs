@@ -50,7 +50,7 @@ where
     let lines = Lines::new(input, output, MAX_MESSAGE_BYTES);
     let running = match server.serve(Bounded::new(lines)).await {
         Ok(running) => running,
-        // A client that leaves before it said anything is none of our trouble.
+        // A client that leaves before its first message is not an error.
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
         Err(error) => return Err(ServeError(format!("agree with the client: {error}"))),
     };

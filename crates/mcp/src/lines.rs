@@ -72,7 +72,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
         }
     }
 
-    /// Reads up to the end of a line; false at the end of the input. A line without an end was cut off: nobody gets it.
+    /// Reads up to the end of a line; false at the end of the input. A line without a newline was cut off, and is dropped.
     ///
     /// May be dropped at any await and called again: what was taken from the input is in `line`.
     async fn read_line(&mut self) -> io::Result<bool> {
@@ -130,7 +130,7 @@ where
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
             if let Some(refusing) = &mut self.refusing {
-                // Whether the client reads it is its own affair.
+                // It does not matter here whether the client reads it.
                 let _ = refusing.await;
                 self.refusing = None;
             }

@@ -156,7 +156,7 @@ impl ServerHandler for Server {
         let agent = agent_name(&context);
         let called = tokio::select! {
             called = self.call(&agent, name, &parameters) => called,
-            // The engine ends what it began; nobody waits for the answer any more.
+            // The engine finishes the call; its answer is dropped.
             () = context.ct.cancelled() => {
                 return Err(ErrorData::internal_error("the call was cancelled", None));
             }
@@ -169,7 +169,7 @@ impl ServerHandler for Server {
         .into())
     }
 
-    // There is no such thing here, and nothing says that there is: by itself the SDK answers as if there were.
+    // We have none and announce none; by default the SDK would answer as if we had.
 
     async fn list_prompts(
         &self,
@@ -241,12 +241,12 @@ async fn signs_of_life(
         let took = began.elapsed();
         let sign = ProgressNotificationParam::new(token.clone(), took.as_secs_f64())
             .with_message(format!("{tool} has been at work for {} s", took.as_secs()));
-        // Whoever does not read it gets no answer either.
+        // A client that does not read this will not read the answer either.
         let _ = context.peer.notify_progress(sign).await;
     }
 }
 
-/// Words a tool for MCP.
+/// Describes a tool as MCP does.
 fn told(tool: &wire::Tool) -> Tool {
     let object = |schema: &Value| match schema {
         Value::Object(object) => Arc::new(object.clone()),

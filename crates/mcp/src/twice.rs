@@ -1,4 +1,4 @@
-//! Finds a key that stands twice in one object: JSON leaves open which of the two counts.
+//! Finds duplicate keys in an object: JSON leaves open which of the two counts.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 /// The most letters of a key or a place that are repeated in a message.
 const CHARS_MAX: usize = 80;
 
-/// A key that stands twice.
+/// A duplicate key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Twice {
     /// The key.
@@ -28,7 +28,7 @@ impl fmt::Display for Twice {
     }
 }
 
-/// Gives the first key that stands twice; fails on what is not JSON.
+/// Gives the first duplicate key; fails if the text is not JSON.
 pub(crate) fn key_twice(json: &[u8]) -> serde_json::Result<Option<Twice>> {
     let mut walk = Walk::default();
     let mut reader = serde_json::Deserializer::from_slice(json);

@@ -48,7 +48,7 @@ pub fn apply(base: &[u8], file: &FilePatch) -> Result<Vec<u8>, ApplyError> {
 /// place only.
 ///
 /// Neither path nor mode are touched, and binary content is not checked against the patch's object ids: a delta
-/// applies to any base of the right length, so whoever applies one holds the result's hash against what was promised.
+/// applies to any base of the right length, so the caller must compare the result's hash with the expected one.
 pub fn apply_located(base: &[u8], file: &FilePatch) -> Result<Applied, ApplyError> {
     if file.kind == FileKind::Create && !base.is_empty() {
         return Err(ApplyError::NotEmpty);
@@ -75,7 +75,7 @@ fn apply_hunks(base: &[u8], hunks: &[Hunk]) -> Result<Applied, ApplyError> {
     let mut places = Places::new(&old);
     let mut content = Vec::with_capacity(base.len());
     let (mut moved, mut located) = (Vec::new(), Vec::with_capacity(hunks.len()));
-    // Up to here the old lines are done, and so many lines they became.
+    // How many old lines are copied so far, and how many new lines they became.
     let (mut old_done, mut new_done) = (0, 0);
     for (index, hunk) in hunks.iter().enumerate() {
         // With no new lines the header numbers the line before.

@@ -5,7 +5,7 @@ use crate::binary::BinaryPatch;
 /// What a patch does to one file.
 ///
 /// Paths are relative to the root of the tree, with the `a/` and `b/` of the patch taken off, and are *not*
-/// judged: whether `../x` may be written is for whoever writes it to decide.
+/// judged: whether `../x` may be written is the caller's decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilePatch {
     /// Names the file before; `None` when the patch creates it.

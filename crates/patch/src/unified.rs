@@ -5,7 +5,7 @@ use crate::diff::FileDiff;
 use crate::file_patch::{Body, FileKind, FilePatch, Hunk, LineKind};
 use crate::quoting::quote;
 
-/// The mode of a file when nobody says another.
+/// The mode of a file unless another is given.
 const MODE_REGULAR: u32 = 0o100_644;
 
 /// The names and modes of a file on both sides.

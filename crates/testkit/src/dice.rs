@@ -37,7 +37,7 @@ impl Dice {
         &of[self.place(of.len())]
     }
 
-    /// Whether something happens that does in so many cases of a hundred.
+    /// True with a chance of `percent` in a hundred.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

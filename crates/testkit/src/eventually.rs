@@ -5,7 +5,7 @@ const BETWEEN: Duration = Duration::from_millis(5);
 
 /// Looks again and again until something is so; gives up after `limit` and tells whether it came to that.
 ///
-/// For what tells nobody when it happens, such as the end of somebody else's process.
+/// For events that cannot be waited for, such as the end of a process that is not our child.
 pub fn eventually(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     while !is_so() {

@@ -1,4 +1,4 @@
-//! Lives of requests by the thousand: commands for a store, without an engine or a repository.
+//! Thousands of requests from start to end: commands for a store, without an engine or a repository.
 
 use hyperion_model::approval::{self, Question, Risk};
 use hyperion_model::change_set::{self, Assessed, Basis, Item, Proposal, item};

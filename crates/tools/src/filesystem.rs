@@ -33,7 +33,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// Takes a path as agents write them: with the root before it, `./` before it, or a `/` behind it.
 ///
-/// Nothing rests on this text: it is walked from the root's handle, and refused there when it leads out.
+/// No safety depends on this: the path is resolved from the root's handle, and refused there if it leads out.
 pub(crate) fn relative<'p>(place: &Place<'_>, path: &'p str) -> &'p str {
     let root = place.root.path().to_str().unwrap_or_default();
     let inside = match path.strip_prefix(root) {
@@ -129,7 +129,7 @@ fn holds_secrets(place: &Place<'_>, path: &str, bytes: &[u8]) -> bool {
     }
 }
 
-/// Says that a file is not what the caller had seen: with both hashes.
+/// The error for a file that changed since the caller read it, with both hashes.
 fn changed(place: &Place<'_>, path: &str, expected: &str, found: &[u8]) -> Problem {
     let found = name_of(place, path, found);
     Problem::new(
@@ -169,7 +169,7 @@ fn replace(place: &Place<'_>, path: &str, before: &[u8], after: &[u8]) -> Result
     })
 }
 
-/// Writes a file whose record was begun. Content and record become durable side by side, and only then the file changes.
+/// Writes a file whose record was begun. Content and record are synced in parallel; only then the file changes.
 fn put(
     place: &Place<'_>,
     path: &str,

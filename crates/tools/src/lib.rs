@@ -38,7 +38,7 @@ pub struct Planned<'a> {
     pub after: Option<&'a [u8]>,
 }
 
-/// Whoever decides: it is asked, and told, before anything happens.
+/// Decides what a tool may do, and is told of each change before it is made.
 pub trait Overseer {
     /// Says whether a path may be looked at or changed.
     fn judge(&self, path: &str, access: Access) -> Result<(), Problem>;
@@ -56,7 +56,7 @@ pub trait Overseer {
     /// itself, whoever knows all but the secret could try out what the secret is.
     fn seal(&self, sha256: &str) -> String;
 
-    /// Tells how long the call has taken, by a clock that nobody sets.
+    /// Tells how long the call has taken, by the monotonic clock.
     fn elapsed(&self) -> Duration;
 }
 

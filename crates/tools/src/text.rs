@@ -19,7 +19,7 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// Reads bytes as text; without an encoding it is found out, and what is not clearly text is refused.
+    /// Reads bytes as text. Without an encoding it is guessed from the bytes; content that is not clearly text is refused.
     pub(crate) fn read(
         path: &str,
         bytes: &[u8],
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    // T1: what is not text is named as such, with what to do.
+    // T1: the error for content that is not text says so, and what to do.
     #[test]
     fn what_is_not_text_is_refused_with_the_encoding_that_would_do() {
         let refused = |bytes: &[u8], wanted| {

@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
         let text = String::from_utf8_lossy(&read.bytes);
         let mut builder = GitignoreBuilder::new(Path::new(""));
         for line in text.lines() {
-            // As git does: a line that is no pattern says nothing.
+            // As git does: a line that is not a valid pattern is ignored.
             let _ = builder.add_line(None, line);
         }
         builder.build().ok().filter(|ignored| !ignored.is_empty())
@@ -172,7 +172,7 @@ impl Iterator for Walk<'_> {
                 return None;
             }
             let is_folder = listed.kind == Kind::Folder;
-            // Git's own folder is nobody's content.
+            // Git's own folder is not part of the content.
             if self.route.heed_ignore
                 && (listed.name == ".git" || self.is_ignored(&path, is_folder))
             {
@@ -190,7 +190,7 @@ impl Iterator for Walk<'_> {
                         "{path} is deeper than {DEPTH_MAX} folders; what is in it is left out"
                     ));
                 } else if self.enter(&path).is_err() {
-                    // Gone, or not for us: it is listed, and what is in it is not.
+                    // Gone or unreadable: the folder itself is listed, its content is not.
                     self.left_out = Some(format!(
                         "{path} cannot be opened; what is in it is left out"
                     ));

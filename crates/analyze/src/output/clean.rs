@@ -14,7 +14,7 @@ pub struct Plain {
     pub truncated: bool,
 }
 
-/// Takes out colours, what a carriage return overwrote and what is no text; bounds the whole and each line.
+/// Removes colours, text that a carriage return overwrote, and control characters; bounds the whole and each line.
 pub fn plain(bytes: &[u8]) -> Plain {
     let mut plain = Plain::default();
     if bytes.len() <= MAX_OUTPUT_BYTES {

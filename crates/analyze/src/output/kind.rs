@@ -9,7 +9,7 @@ use std::fmt;
 pub enum ErrorKind {
     /// Text that does not follow its language's rules.
     Syntax,
-    /// Something is not allowed to whoever ran it.
+    /// The user it ran as lacks a permission.
     Permission,
     /// A file, a folder, a branch or an address that is not there.
     NotFound,

@@ -12,7 +12,7 @@ pub(super) fn read(lines: &[&str], at: usize) -> Option<(Trace, usize)> {
     let starts = lines[at]
         .trim_start()
         .starts_with("Traceback (most recent call last)");
-    // What cannot even be read has no trace: only where.
+    // A syntax error has no trace, only a place.
     let alone = file_line(lines[at]).is_some_and(|(_, function)| function.is_none());
     if !starts && !alone {
         return None;

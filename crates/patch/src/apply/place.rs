@@ -35,7 +35,7 @@ impl<'a> Places<'a> {
         let last = self.last(&side).filter(|&last| last >= floor)?;
         let wanted = match Edges::of(hunk) {
             Edges { start: true, end } => (floor == 0 && (!end || last == 0)).then_some(0)?,
-            // Without a line to hold on to it fits anywhere.
+            // A hunk without old lines fits anywhere.
             Edges {
                 start: false,
                 end: true,
@@ -56,7 +56,7 @@ impl<'a> Places<'a> {
 
     /// Gives another place than `start` where the hunk's lines are, not before `floor`.
     ///
-    /// Where the search is too long to know, the place behind `start` is given: what cannot be told is not taken for sure.
+    /// When the search is cut short, the place behind `start` is given: the hunk then counts as ambiguous.
     pub(super) fn other(&mut self, hunk: &Hunk, start: usize, floor: usize) -> Option<usize> {
         let side = texts(hunk.old_side());
         let last = self.last(&side)?;

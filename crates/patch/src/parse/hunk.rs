@@ -84,7 +84,7 @@ fn goes_on(reader: Reader<'_>) -> bool {
     }
 }
 
-/// Keeps watch that a line without a newline is the last of its side.
+/// Checks that a line without a newline is the last of its side.
 #[derive(Default)]
 struct Ends {
     old: bool,
@@ -108,7 +108,7 @@ impl Ends {
         let Some(line) = hunk.lines.last_mut() else {
             return Err(ParseErrorKind::NewlineMarker);
         };
-        // An empty line without its newline would be no line at all.
+        // A line without a newline cannot be empty.
         if line.text.pop() != Some(b'\n') || line.text.is_empty() {
             return Err(ParseErrorKind::NewlineMarker);
         }

@@ -62,7 +62,7 @@ pub struct Disk {
     moves: Vec<NameChange>,
     /// Where each sync that is under way began.
     syncs: HashMap<u64, usize>,
-    /// Parts of paths whose syncs count for nothing.
+    /// Syncs of paths that contain one of these are ignored.
     deaf_to: Vec<String>,
 }
 

@@ -39,7 +39,7 @@ pub fn edit_file(place: &Place<'_>, params: &EditFile) -> Result<WriteResult, Pr
         Edit::Lines { first, last, new } => {
             let edited = by_lines(path, &text.text, first, last, new)?;
             let hidden = masked_lines(&text.text, shown).any(|line| (first..=last).contains(&line));
-            // Writing the very secret that stands there would change nothing, and so tell a guess that is right.
+            // Writing back the same secret would change nothing, and so confirm a right guess.
             if hidden && (edited == text.text || place.overseer.mask(new).is_some()) {
                 return Err(holds_one_too(path, first, last));
             }
@@ -108,7 +108,7 @@ impl<'p> Edit<'p> {
                 last: *last,
                 new,
             }),
-            // Said before the file is looked at: the answer must not tell whether the text is in it.
+            // Checked before the file is read: the answer must not reveal whether the text is in it.
             (None, None, None, Some(old), Some(new)) if old == new => Err(Problem::new(
                 "input.invalid",
                 "oldText and newText are the same, so there is nothing to change",
@@ -134,7 +134,7 @@ impl<'p> Edit<'p> {
     }
 }
 
-/// Gives the numbers of the lines that are shown otherwise than they are; a mask takes no line away.
+/// Gives the numbers of the lines that are shown masked; masking never removes a line.
 fn masked_lines(text: &str, shown: &str) -> impl Iterator<Item = u64> {
     let pairs = text.split('\n').zip(shown.split('\n')).zip(1..);
     pairs.filter_map(|((is, shown), number)| (is != shown).then_some(number))
@@ -155,7 +155,7 @@ fn keep_hidden(
     let moved = |line: u64| (line + count(edited)).saturating_sub(count(text));
     let hidden: BTreeSet<u64> = masked_lines(text, shown).collect();
     let hidden_after: BTreeSet<u64> = masked_lines(edited, shown_after).collect();
-    // Around what was masked, the new lines can make a secret that they are not alone.
+    // Together with the lines around them, the new lines can form a secret.
     let replaces_some = first <= last && hidden.range(first..=last).next().is_some();
     if replaces_some && hidden_after.range(first..).any(|line| *line <= moved(last)) {
         return Err(holds_one_too(path, first, last));
@@ -194,7 +194,7 @@ fn by_match(
     new: &str,
 ) -> Result<(String, u64, u64), Problem> {
     let ending = line_ending(text);
-    // A caller who was shown the lines may not have seen how they end.
+    // The caller saw the lines, but perhaps not their line endings.
     let respelled = in_style(old, ending);
     let old = if text.contains(old) { old } else { &respelled };
     let new = in_style(new, ending);
@@ -204,7 +204,7 @@ fn by_match(
         let last = first + old.matches('\n').count() as u64;
         let head = text.get(..at).unwrap_or_default();
         let before = if new.is_empty() { head } else { &new };
-        // Otherwise the line that follows goes on where these end.
+        // Without it, the next line would be joined to these.
         let ends_a_line = before.is_empty() || before.ends_with('\n');
         (first, last - u64::from(ends_a_line && old.ends_with('\n')))
     };
@@ -254,7 +254,7 @@ fn by_match(
     }
 }
 
-/// Gives where a text begins in another, also where the places overlap.
+/// Gives every place where a text begins in another; places may overlap.
 fn occurrences<'t>(text: &'t str, old: &'t str) -> impl Iterator<Item = usize> + 't {
     let mut from = 0;
     std::iter::from_fn(move || {

@@ -60,7 +60,7 @@ pub fn read_file(place: &Place<'_>, params: &ReadFile) -> Result<ReadFileResult,
     })
 }
 
-/// Bytes in base64, or taken for another kind of text, would show what a mask is for.
+/// Refuses base64, or a wrong encoding, for a file with secrets: both would get around the masks.
 fn refuse_disguise(place: &Place<'_>, path: &str, bytes: &[u8]) -> Result<(), Problem> {
     let holds_secrets = place
         .overseer

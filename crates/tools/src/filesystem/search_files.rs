@@ -55,7 +55,7 @@ pub fn search_files(place: &Place<'_>, params: &SearchFiles) -> Result<SearchRes
         searcher: SearcherBuilder::new()
             .binary_detection(BinaryDetection::quit(0))
             .line_number(true)
-            // Marked texts are decoded here, so that what is masked is what is searched.
+            // Text with a byte order mark is decoded here, so that the search sees what the masks see.
             .bom_sniffing(false)
             .build(),
         max: max as usize,
@@ -171,7 +171,7 @@ impl Search<'_> {
     fn look_into(&mut self, matcher: &RegexMatcher, path: &str) -> Result<(), Problem> {
         let bytes = match self.place.root.read(path, self.place.limits.file_bytes) {
             Ok(found) => found.bytes,
-            // Too large, swapped or gone meanwhile: it is not found, and said to be passed over.
+            // Too large, replaced or gone meanwhile: it is reported as skipped.
             Err(_) => {
                 self.found.skipped += 1;
                 return Ok(());
@@ -183,7 +183,7 @@ impl Search<'_> {
         };
         let before = self.found.matches.len();
         let mut is_text = self.collect(matcher, path, &bytes);
-        // Neither shown nor found: whether a secret begins with some letters is a secret, too.
+        // Masked lines are not searched: a match would reveal part of the secret.
         if is_text
             && self.found.matches.len() > before
             && let Some(masked) = self.place.overseer.mask(&String::from_utf8_lossy(&bytes))

@@ -65,7 +65,7 @@ fn overwrite(
     let after = match params.encoding {
         Some(Encoding::Base64) => bytes_of_base64(&params.content)?,
         wanted => {
-            // What was no text, and becomes some, has nothing to keep.
+            // The old content was not text, so it has no line endings to keep.
             let was = Text::read(path, &before, wanted).unwrap_or(Text {
                 text: String::new(),
                 encoding: wanted.unwrap_or(Encoding::Utf8),
@@ -74,7 +74,7 @@ fn overwrite(
             was.bytes_of(&in_style(&params.content, line_ending(&was.text)))?
         }
     };
-    // A secret that is there already would pass, and so tell whoever guesses that the guess was right.
+    // Accepting a secret that is already in the file would confirm a guess.
     if holds_secrets(place, path, &before) && holds_secrets(place, path, &after) {
         return Err(Problem::new(
             "secret.masked",

@@ -64,7 +64,7 @@ impl Seen {
             if TEXTS.contains(&name.as_str())
                 && entry.kind == Kind::File
                 && place.overseer.judge(&name, Access::Read).is_ok()
-                // Unreadable is as good as absent: the tool itself says what is wrong with it.
+                // An unreadable file counts as absent: the tool itself will report it.
                 && let Ok(found) = place.root.read(&name, TEXT_MAX_BYTES)
             {
                 let text = String::from_utf8_lossy(&found.bytes).into_owned();
@@ -74,7 +74,7 @@ impl Seen {
         }
         for own in OWN {
             match place.root.kind(own) {
-                // Links are usual there, and whoever runs the project's code follows them anyway.
+                // Links are common there, and running the project's code follows them anyway.
                 Ok(_) | Err(BeneathError::Link { .. }) => {
                     seen.own.insert(own);
                 }
