@@ -12,6 +12,7 @@ mod mcp;
 mod program;
 mod report;
 mod store;
+mod supervise;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,6 +30,7 @@ const BENCHES: &[Bench] = &[
     landing::BENCH,
     cli::BENCH,
     mcp::BENCH,
+    supervise::BENCH,
 ];
 
 /// Something of Hyperion that is measured, and what it is measured against.

@@ -1,6 +1,6 @@
 //! MCP servers over standard input and output: ours, and those that others wrote for files and for git.
 
-use super::program::{McpServer, Program};
+use super::program::{McpServer, Program, Python};
 use super::{Bench, Floor, Wanted};
 
 const fn ahead(case: &'static str) -> Floor {
@@ -27,11 +27,11 @@ pub(super) const BENCH: Bench = Bench {
         ),
         (
             "mcp-server-git",
-            Program::McpServer(McpServer::Python(
+            Program::McpServer(McpServer::Python(Python(
                 "mcp-server-git",
                 "2026.10.19",
                 &["-m", "mcp_server_git", "--repository"],
-            )),
+            ))),
         ),
     ],
     floors: &[

@@ -22,15 +22,24 @@ pub(crate) enum Program {
     },
     /// An MCP server that others wrote, at the hands of the same client as ours.
     McpServer(McpServer),
+    /// supervisord, measured by the same program as ours.
+    Supervisord(Python),
 }
 
 /// A server that is installed, with what it needs, below the target folder.
 pub(crate) enum McpServer {
     /// A package of npm, its version, and the file in it that Node starts.
     Npm(&'static str, &'static str, &'static str),
-    /// A package of PyPI, its version, and the words behind `python3`.
-    Python(&'static str, &'static str, &'static [&'static str]),
+    /// A package of PyPI.
+    Python(Python),
 }
+
+/// A package of PyPI, its version, and the words behind `python3`.
+pub(crate) struct Python(
+    pub(crate) &'static str,
+    pub(crate) &'static str,
+    pub(crate) &'static [&'static str],
+);
 
 /// A program that was built.
 pub(crate) struct Built {
@@ -60,6 +69,13 @@ impl Program {
                     ],
                 })
             }
+            Program::Supervisord(package) => Ok(Built {
+                path: build_target(root, "hyperion", "supervise")?,
+                variables: vec![(
+                    "HYPERION_BENCH_SUPERVISORD",
+                    package.install(root)?.join("\n"),
+                )],
+            }),
         }
     }
 }
@@ -79,18 +95,24 @@ impl McpServer {
                     words.map(|word| word.display().to_string()).into(),
                 ))
             }
-            McpServer::Python(package, version, words) => {
-                let folder = ensure_python((package, version), root, &target)?;
-                let path = format!("PYTHONPATH={}", folder.display());
-                // Itself, and not what chooses among several: that takes time which is not the server's.
-                let tell = ["-c", "import sys; print(sys.executable)"];
-                let python = capture(crate::process::program("python3", root).args(tell))?;
-                let python = String::from_utf8_lossy(&python).trim().to_owned();
-                let mut command = vec!["/usr/bin/env".to_owned(), path, python];
-                command.extend(words.iter().map(|word| (*word).to_owned()));
-                Ok(((*package).to_owned(), command))
-            }
+            McpServer::Python(package) => Ok((package.0.to_owned(), package.install(root)?)),
         }
+    }
+}
+
+impl Python {
+    /// Gives the words that start it.
+    fn install(&self, root: &Path) -> Result<Vec<String>, String> {
+        let Python(package, version, words) = self;
+        let folder = ensure_python((package, version), root, &target_folder(root)?)?;
+        let path = format!("PYTHONPATH={}", folder.display());
+        // Itself, and not what chooses among several: that takes time which is not the program's.
+        let tell = ["-c", "import sys; print(sys.executable)"];
+        let python = capture(crate::process::program("python3", root).args(tell))?;
+        let python = String::from_utf8_lossy(&python).trim().to_owned();
+        let mut command = vec!["/usr/bin/env".to_owned(), path, python];
+        command.extend(words.iter().map(|word| (*word).to_owned()));
+        Ok(command)
     }
 }
 
