@@ -1,6 +1,7 @@
 //! What can go wrong while the engine works.
 
 use hyperion_api::Problem;
+pub(crate) use hyperion_api::problem::chain;
 use hyperion_git::{DiscoverError, EditError, GitError, LaneError, Oid};
 use hyperion_host::SpawnError;
 use hyperion_model::{ApprovalId, ChangeSetId, Digest, EntryId, GitId, Refusal, RepoId, RequestId};
@@ -162,6 +163,20 @@ impl Error {
     }
 }
 
+impl From<hyperion_backup::Error> for Error {
+    fn from(error: hyperion_backup::Error) -> Self {
+        use hyperion_backup::Error as Backup;
+        match error {
+            Backup::Store(error) => Self::Store(error),
+            Backup::Read(error) => Self::Read(error),
+            Backup::Git(error) => Self::Git(error),
+            Backup::Io { what, source } => Self::Io { what, source },
+            Backup::Encode(error) => Self::Encode(error),
+            Backup::Problem(problem) => Self::Problem(problem),
+        }
+    }
+}
+
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::Problem(Box::new(problem))
@@ -230,21 +245,6 @@ fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
         at = cause.source();
     }
     false
-}
-
-/// Writes an error with everything beneath it: `failed to a: b: c`.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = format!("failed to {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 fn from_store(error: &StoreError) -> Problem {

@@ -10,7 +10,7 @@
 
 pub mod approval;
 pub mod audit;
-pub mod backup;
+mod backup;
 pub mod change_set;
 mod cx;
 pub mod doctor;

@@ -157,8 +157,9 @@ pub(crate) fn read_only(
 }
 
 /// Keeps the code, hint and exit status that go with an engine's error.
-pub(crate) fn problem(error: hyperion_engine::Error) -> anyhow::Error {
-    anyhow::Error::new(hyperion_api::ClientError::Problem(Box::new(error.into())))
+pub(crate) fn problem(error: impl Into<hyperion_engine::Error>) -> anyhow::Error {
+    let problem = error.into().into();
+    anyhow::Error::new(hyperion_api::ClientError::Problem(Box::new(problem)))
 }
 
 /// The home's owner: an admin until there are users.

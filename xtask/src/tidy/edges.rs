@@ -24,6 +24,7 @@ const HOUSE: &[Room] = &[
         uses: &[
             "hyperion-model",
             "hyperion-api",
+            "hyperion-backup",
             "hyperion-store",
             "hyperion-policy",
             "hyperion-patch",
@@ -64,6 +65,7 @@ const HOUSE: &[Room] = &[
             "hyperion-policy",
             "hyperion-patch",
             "hyperion-analyze",
+            "hyperion-backup",
             "hyperion-store",
             "hyperion-host",
             "hyperion-fault",
@@ -72,6 +74,18 @@ const HOUSE: &[Room] = &[
             "hyperion-tools",
             "hyperion-sandbox",
             "hyperion-shim",
+        ],
+    },
+    Room {
+        name: "hyperion-backup",
+        floor: 4,
+        uses: &[
+            "hyperion-model",
+            "hyperion-api",
+            "hyperion-store",
+            "hyperion-host",
+            "hyperion-fault",
+            "hyperion-git",
         ],
     },
     Room {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::ship::{Shipping, ship_once};
+use hyperion_backup::{Shipping, ship_once};
+
 use crate::{Cx, Error};
 
 /// How long an engine that leaves waits for the last shipment.

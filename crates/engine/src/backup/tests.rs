@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyperion_backup::{
+    BLOBS, DATABASE, Depth, Error, MANIFEST, Manifest, Point, REPOS, RestoreOptions, Restored,
+    SEGMENTS, SHIP_STATE, Segment, Shipped, Shipping, TakeOptions, candidates, list, restore,
+    segments, ship_once, take,
+};
 use hyperion_host::Locations;
 use hyperion_model::approval::Approval;
 use hyperion_store::{Filter, KeySource, Mode, NoRedaction, Store, StoreConfig};
 use hyperion_testkit::{RequestFile, task, task_request};
 
-use super::segment::Segment;
-use super::*;
 use crate::testing::World;
 
 /// A home that ships, and the folder it ships to.
@@ -62,7 +65,7 @@ impl Shop {
     }
 
     fn ship(&mut self) -> Shipped {
-        ship_once(&self.world.cx, &mut self.shipping).unwrap()
+        ship_once(self.world.cx.as_ref(), &mut self.shipping).unwrap()
     }
 
     fn last_seq(&self) -> u64 {
@@ -83,7 +86,7 @@ impl Shop {
     }
 
     fn base(&self) -> PathBuf {
-        let mut bases = super::find::candidates(&self.shipped()).unwrap();
+        let mut bases = candidates(&self.shipped()).unwrap();
         bases.sort();
         bases.pop().unwrap()
     }
@@ -322,7 +325,7 @@ fn a_base_that_is_shipped_to_is_newer_than_a_backup_taken_meanwhile() {
         logs: true,
         depth: Depth::Full,
     };
-    let taken = take(&shop.world.cx, &options, &mut |_, _, _| {}).unwrap();
+    let taken = take(shop.world.cx.as_ref(), &options, &mut |_, _, _| {}).unwrap();
     assert_eq!(taken.manifest.head_seq, shop.last_seq());
     assert!(taken.linked > 0, "what the base has already is linked");
     assert_eq!(taken.remarks, [""; 0]);
@@ -368,7 +371,7 @@ fn a_damaged_backup_is_refused_with_the_name_of_what_is_damaged() {
     shop.ship();
     let base = shop.base();
     let home = shop.home("h");
-    let segments: Vec<_> = segment::names(&base).unwrap();
+    let segments: Vec<_> = segments(&base).unwrap();
     assert_eq!(segments.len(), 2);
     let mut files: Vec<PathBuf> = Manifest::read(&base)
         .unwrap()
@@ -453,7 +456,7 @@ fn a_folder_that_cannot_be_written_is_told_and_made_up_for() {
     let mut shop = Shop::new();
     fs::write(shop.shipped(), "in the way").unwrap();
     shop.ask("first");
-    assert!(ship_once(&shop.world.cx, &mut shop.shipping).is_err());
+    assert!(ship_once(shop.world.cx.as_ref(), &mut shop.shipping).is_err());
     let look = |shop: &Shop| {
         let report = crate::doctor::examine(&shop.world.cx, "0");
         let found = report
@@ -473,7 +476,7 @@ fn a_folder_that_cannot_be_written_is_told_and_made_up_for() {
     shop.ask("second");
     let segments = shop.base().join(SEGMENTS);
     fs::write(&segments, "in the way").unwrap();
-    assert!(ship_once(&shop.world.cx, &mut shop.shipping).is_err());
+    assert!(ship_once(shop.world.cx.as_ref(), &mut shop.shipping).is_err());
     let told = look(&shop);
     assert_eq!(told.health, hyperion_api::doctor::Health::Warning);
     assert!(
@@ -503,7 +506,7 @@ fn bases_follow_one_another_and_old_ones_go() {
     // The first one was followed ten days ago: every moment that is kept is in the later ones.
     shop.ask("fourth");
     shop.ship();
-    let left = super::find::candidates(&shop.shipped()).unwrap().len();
+    let left = candidates(&shop.shipped()).unwrap().len();
     assert!(!taken[0].exists());
     assert_eq!(left, 3);
     let said = refusal(shop.restore(&shop.shipped(), &shop.home("h"), Point::Seq(3)));

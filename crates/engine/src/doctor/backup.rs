@@ -1,10 +1,10 @@
 //! Whether what is committed is also somewhere else, and how much is not.
 
 use hyperion_api::doctor::{Finding, Health};
+use hyperion_backup::{RESTORED, ShipState, count_in_clones, ship_state};
 use hyperion_model::Time;
 
 use super::finding;
-use crate::backup::{RESTORED, ShipState, count_in_clones, ship_state};
 use crate::error::chain;
 use crate::{Cx, tool};
 

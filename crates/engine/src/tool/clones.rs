@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use hyperion_api::Problem;
+use hyperion_backup::InClones;
 use hyperion_fault::{Point, reached};
 use hyperion_git::{AgentClone, CloneError, Oid, RefName};
 use hyperion_host::{create_private_dir, fsync_dir, read_bounded, write_atomic};
@@ -295,17 +296,6 @@ fn key_of(clone: Uuid, commit: &Oid) -> String {
 fn handed_in(cx: &Cx, clone: Uuid, note: &Note, commit: &Oid) -> Result<Option<Request>, Error> {
     let id: RequestId = intake::keyed_id(note.repo.uuid(), &key_of(clone, commit), false);
     Ok(cx.store.get::<Request>(id)?)
-}
-
-/// What agents committed in their clones and did not hand in: nobody else has it, and no backup.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct InClones {
-    /// How many commits.
-    pub(crate) commits: u64,
-    /// Which branches they are on, each with its clone.
-    pub(crate) branches: Vec<String>,
-    /// Clones that could not be looked at.
-    pub(crate) unread: Vec<String>,
 }
 
 /// Counts what is in clones alone, without opening them: an engine may be at them.

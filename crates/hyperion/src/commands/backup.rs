@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::{ClientError, List, Problem};
-use hyperion_engine::backup::{self, Depth, Found, Stage, TakeOptions, Taken};
+use hyperion_backup::{self as backup, Depth, Found, Stage, TakeOptions, Taken};
 use hyperion_host::{Home, Locations};
 use serde::Serialize;
 
@@ -130,7 +130,7 @@ async fn take(args: TakeArgs, cx: &Cx) -> anyhow::Result<Exit> {
             logs,
             depth: if verify { Depth::Full } else { Depth::None },
         };
-        backup::take(engine.cx(), &options, &mut |stage, done, all| {
+        backup::take(engine.cx().as_ref(), &options, &mut |stage, done, all| {
             if let Some(line) = told.line(stage, done, all) {
                 output.progress(&line);
             }

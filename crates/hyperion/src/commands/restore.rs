@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use hyperion_api::engine::Mode;
-use hyperion_engine::backup::{self, Point, RestoreOptions};
+use hyperion_backup::{self as backup, Point, RestoreOptions};
 use hyperion_host::{Claim, Home, Locations};
 
 use crate::background::dismiss;

@@ -1,6 +1,6 @@
 //! What backups and restored homes show.
 
-use hyperion_engine::backup::{Found, Restored};
+use hyperion_backup::{Found, Restored};
 use jiff::tz::TimeZone;
 
 use super::{field, hint, warning};

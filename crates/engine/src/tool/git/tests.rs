@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use hyperion_api::Problem;
 use hyperion_api::tool::{OpenSession, ToolResult};
+use hyperion_backup as backup;
 use hyperion_model::request::Request;
 use serde_json::{Value, json};
 
-use crate::backup;
 use crate::testing::{World, admin};
 use crate::tool::Tools;
 
@@ -617,7 +617,7 @@ fn commits_that_are_in_no_backup_are_counted() {
             logs: false,
             depth: backup::Depth::None,
         };
-        backup::take(&scene.world.cx, &options, &mut |_, _, _| {}).unwrap()
+        backup::take(scene.world.cx.as_ref(), &options, &mut |_, _, _| {}).unwrap()
     };
     let doctor = || {
         let report = crate::doctor::examine(&scene.world.cx, "test");

@@ -9,18 +9,18 @@ use hyperion_host::{copy_new, create_private_dir, read_pieces};
 use hyperion_model::Digest;
 use sha2::{Digest as _, Sha256};
 
-use super::io as failed;
-use super::manifest::{FileEntry, Manifest};
 use crate::Error;
+use crate::io as failed;
+use crate::manifest::{FileEntry, Manifest};
 
 /// An earlier copy on the same file system, perhaps.
-pub(super) struct Earlier {
+pub(crate) struct Earlier {
     folder: PathBuf,
     files: HashMap<String, FileEntry>,
 }
 
 impl Earlier {
-    pub(super) fn new(folder: &Path, manifest: Manifest) -> Self {
+    pub(crate) fn new(folder: &Path, manifest: Manifest) -> Self {
         let files = manifest.files.into_iter();
         Self {
             folder: folder.to_path_buf(),
@@ -30,15 +30,15 @@ impl Earlier {
 }
 
 /// Copies into one folder, and notes what it copied.
-pub(super) struct Copier<'a> {
+pub(crate) struct Copier<'a> {
     into: &'a Path,
     earlier: Option<&'a Earlier>,
-    pub(super) files: Vec<FileEntry>,
-    pub(super) linked: u64,
+    pub(crate) files: Vec<FileEntry>,
+    pub(crate) linked: u64,
 }
 
 impl<'a> Copier<'a> {
-    pub(super) fn new(into: &'a Path, earlier: Option<&'a Earlier>) -> Self {
+    pub(crate) fn new(into: &'a Path, earlier: Option<&'a Earlier>) -> Self {
         Self {
             into,
             earlier,
@@ -50,7 +50,7 @@ impl<'a> Copier<'a> {
     /// Copies a file that never changes under its name, or links it to the earlier copy's.
     ///
     /// Tells whether it was there: what was purged meanwhile is not missed.
-    pub(super) fn take_fixed(&mut self, from: &Path, path: &Path) -> Result<bool, Error> {
+    pub(crate) fn take_fixed(&mut self, from: &Path, path: &Path) -> Result<bool, Error> {
         match self.link(path)? {
             Some(entry) => {
                 self.linked += 1;
@@ -62,7 +62,7 @@ impl<'a> Copier<'a> {
     }
 
     /// Copies a file; tells whether it was there.
-    pub(super) fn take(&mut self, from: &Path, path: &Path) -> Result<bool, Error> {
+    pub(crate) fn take(&mut self, from: &Path, path: &Path) -> Result<bool, Error> {
         let to = self.place(path)?;
         let mut hash = Sha256::new();
         match copy_new(from, &to, &mut |piece| hash.update(piece)) {
@@ -76,13 +76,13 @@ impl<'a> Copier<'a> {
     }
 
     /// Notes a file that is in the folder already.
-    pub(super) fn note(&mut self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn note(&mut self, path: &Path) -> Result<(), Error> {
         self.files.push(digest_of(self.into, path)?);
         Ok(())
     }
 
     /// Gives where a path is in the folder that is copied into.
-    pub(super) fn place_of(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn place_of(&self, path: impl AsRef<Path>) -> PathBuf {
         self.into.join(path)
     }
 
@@ -118,7 +118,7 @@ impl<'a> Copier<'a> {
 }
 
 /// Reads a file and says what is in it.
-pub(super) fn digest_of(folder: &Path, path: &Path) -> Result<FileEntry, Error> {
+pub(crate) fn digest_of(folder: &Path, path: &Path) -> Result<FileEntry, Error> {
     let whole = folder.join(path);
     let mut hash = Sha256::new();
     let bytes = read_pieces(&whole, &mut |piece| hash.update(piece)).map_err(failed(&whole))?;

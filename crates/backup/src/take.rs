@@ -11,11 +11,12 @@ use hyperion_model::repo::Repo;
 use hyperion_model::{Digest, Time};
 use hyperion_store::{Filter, Snapshot, StoreError};
 
-use super::copy::{Copier, Earlier};
-use super::manifest::{Manifest, RepoEntry};
-use super::{BLOBS, CONFIG, DATABASE, REPOS, RUNS, find, io, stamp, unusable, verify};
-use crate::tool::{self, InClones};
-use crate::{Cx, Error};
+use crate::copy::{Copier, Earlier};
+use crate::manifest::{Manifest, RepoEntry};
+use crate::{
+    BLOBS, CONFIG, DATABASE, Error, InClones, REPOS, RUNS, Source, find, io, stamp, unusable,
+    verify,
+};
 
 /// After this long a half-made backup is nobody's any more.
 const ABANDONED: Duration = Duration::from_secs(86_400);
@@ -76,7 +77,7 @@ pub struct Taken {
 ///
 /// A process that dies in here leaves a folder whose name begins with a dot, which nobody takes for a backup.
 pub fn take(
-    cx: &Cx,
+    cx: &impl Source,
     options: &TakeOptions<'_>,
     progress: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Taken, Error> {
@@ -108,19 +109,19 @@ pub fn take(
 }
 
 fn fill(
-    cx: &Cx,
+    cx: &impl Source,
     options: &TakeOptions<'_>,
     draft: &Path,
     progress: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Taken, Error> {
     // Before the snapshot: what it names must still be there when files are copied.
-    let _hold = cx.home.keep_content().map_err(|error| Error::Io {
+    let _hold = cx.home().keep_content().map_err(|error| Error::Io {
         what: "the lock on content".to_owned(),
         source: std::io::Error::other(error),
     })?;
     let earlier =
         find::newest(options.folder).map(|(path, manifest)| Earlier::new(&path, manifest));
-    let snapshot = cx.store.copy_to(&draft.join(DATABASE), &mut |done, all| {
+    let snapshot = cx.store().copy_to(&draft.join(DATABASE), &mut |done, all| {
         progress(Stage::Database, done, all);
     });
     let snapshot = snapshot.map_err(|error| match error {
@@ -134,11 +135,11 @@ fn fill(
     copy_blobs(cx, &snapshot, &mut copier, progress)?;
     reached(Point::BackupBlobsCopied);
     let repos = copy_repos(cx, &mut copier, progress)?;
-    copier.take(&cx.home.config(), Path::new(CONFIG))?;
+    copier.take(&cx.home().config(), Path::new(CONFIG))?;
     if options.logs {
-        copy_tree(&cx.home.runs(), Path::new(RUNS), &mut copier)?;
+        copy_tree(&cx.home().runs(), Path::new(RUNS), &mut copier)?;
     }
-    let in_clones = tool::in_clones(cx);
+    let in_clones = cx.in_clones();
     let Copier { files, linked, .. } = copier;
     let Snapshot {
         head,
@@ -199,7 +200,7 @@ fn left_in_clones(in_clones: &InClones) -> Vec<String> {
 }
 
 /// Counts commits in agents' clones, in words.
-pub(crate) fn count(commits: u64) -> String {
+pub fn count(commits: u64) -> String {
     match commits {
         1 => "1 commit in an agent's clone is".to_owned(),
         several => format!("{several} commits in agents' clones are"),
@@ -207,7 +208,7 @@ pub(crate) fn count(commits: u64) -> String {
 }
 
 fn copy_blobs(
-    cx: &Cx,
+    cx: &impl Source,
     snapshot: &Snapshot,
     copier: &mut Copier<'_>,
     progress: &mut dyn FnMut(Stage, u64, u64),
@@ -215,7 +216,8 @@ fn copy_blobs(
     let all = snapshot.blob_files.len() as u64;
     for (done, file) in (0..).zip(&snapshot.blob_files) {
         progress(Stage::Content, done, all);
-        let there = copier.take_fixed(&cx.home.blobs().join(file), &Path::new(BLOBS).join(file))?;
+        let there =
+            copier.take_fixed(&cx.home().blobs().join(file), &Path::new(BLOBS).join(file))?;
         if !there {
             // Verification says whether anything needs it.
             tracing::warn!(file, "a blob's file is gone");
@@ -226,15 +228,17 @@ fn copy_blobs(
 
 /// Copies the object folder of every repository.
 fn copy_repos(
-    cx: &Cx,
+    cx: &impl Source,
     copier: &mut Copier<'_>,
     progress: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Vec<RepoEntry>, Error> {
-    let repos = cx.store.list::<Repo>(&Filter::default().limit(MAX_REPOS))?;
+    let repos = cx
+        .store()
+        .list::<Repo>(&Filter::default().limit(MAX_REPOS))?;
     let mut entries = Vec::new();
     for repo in repos.rows {
         let folder = format!("{}.git", repo.id);
-        let own = cx.home.repos().join(&folder);
+        let own = cx.home().repos().join(&folder);
         let files = FolderScan::default().files(&own, SystemTime::UNIX_EPOCH)?;
         let all = files.len() as u64;
         for (done, file) in (0..).zip(files) {
@@ -276,9 +280,9 @@ fn copy_tree(from: &Path, below: &Path, copier: &mut Copier<'_>) -> Result<(), E
 }
 
 /// A backup inside the home would go with the home, and be copied by the next one.
-fn refuse_home(cx: &Cx, folder: &Path) -> Result<(), Error> {
+fn refuse_home(cx: &impl Source, folder: &Path) -> Result<(), Error> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    if real(folder).starts_with(real(cx.home.path())) {
+    if real(folder).starts_with(real(cx.home().path())) {
         return Err(unusable(
             format!("{} is inside the home it is to protect", folder.display()),
             "choose a folder outside of it, best on another disk",

@@ -5,19 +5,17 @@ use std::path::Path;
 
 use hyperion_git::{UserRepo, check_folder};
 
-use super::copy::digest_of;
-use super::manifest::{FileEntry, Manifest};
-use super::take::{Depth, Stage};
-use super::{BLOBS, DATABASE, REPOS, io, unusable};
-use crate::error::chain;
-use crate::{Cx, Error};
+use crate::copy::digest_of;
+use crate::manifest::{FileEntry, Manifest};
+use crate::take::{Depth, Stage};
+use crate::{BLOBS, DATABASE, Error, REPOS, Source, chain, io, unusable};
 
 /// What to do about a copy that is not whole.
 const AGAIN: &str = "look at the home with `hyperion audit verify` and `hyperion doctor`, then take the backup again";
 
 /// Checks a backup that is being made; gives remarks that do it no harm.
-pub(super) fn check_draft(
-    cx: &Cx,
+pub(crate) fn check_draft(
+    cx: &impl Source,
     draft: &Path,
     manifest: &Manifest,
     depth: Depth,
@@ -40,7 +38,7 @@ pub(super) fn check_draft(
 }
 
 fn check_database(
-    cx: &Cx,
+    cx: &impl Source,
     draft: &Path,
     manifest: &Manifest,
     depth: Depth,
@@ -48,7 +46,7 @@ fn check_database(
 ) -> Result<(), Error> {
     let database = draft.join(DATABASE);
     let copy = cx
-        .store
+        .store()
         .open_copy(&database, &draft.join(BLOBS))
         .map_err(|error| unusable(chain(&error), AGAIN))?;
     let structure = copy.check_structure()?;
@@ -100,7 +98,7 @@ fn check_database(
 }
 
 /// Reading a database in WAL mode leaves two empty files beside it.
-pub(super) fn remove_side_files(database: &Path) -> Result<(), Error> {
+pub(crate) fn remove_side_files(database: &Path) -> Result<(), Error> {
     for end in ["-wal", "-shm"] {
         let mut name = database.as_os_str().to_owned();
         name.push(end);
@@ -114,7 +112,7 @@ pub(super) fn remove_side_files(database: &Path) -> Result<(), Error> {
 }
 
 /// Makes sure that a file is what the manifest says.
-pub(super) fn check_file(folder: &Path, file: &FileEntry) -> Result<(), Error> {
+pub(crate) fn check_file(folder: &Path, file: &FileEntry) -> Result<(), Error> {
     let path = file.safe_path().unwrap_or_default();
     let found = match digest_of(folder, &path) {
         Ok(found) => found,
@@ -133,7 +131,7 @@ pub(super) fn check_file(folder: &Path, file: &FileEntry) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) fn damaged(folder: &Path, file: &FileEntry, detail: &str) -> Error {
+pub(crate) fn damaged(folder: &Path, file: &FileEntry, detail: &str) -> Error {
     unusable(
         format!("{} is damaged: {detail}", folder.join(&file.path).display()),
         "use another backup; `hyperion backup list FOLDER` shows which there are",
@@ -142,7 +140,7 @@ pub(super) fn damaged(folder: &Path, file: &FileEntry, detail: &str) -> Error {
 
 /// Looks whether refs lead to objects that are there, in the copy or at the user's.
 fn check_repos(
-    cx: &Cx,
+    cx: &impl Source,
     draft: &Path,
     manifest: &Manifest,
     remarks: &mut Vec<String>,
@@ -153,7 +151,7 @@ fn check_repos(
             // Registered, and nothing was filed for it yet.
             continue;
         }
-        let user = match UserRepo::discover(&cx.git, Path::new(&repo.path)) {
+        let user = match UserRepo::discover(cx.git(), Path::new(&repo.path)) {
             Ok(user) => user,
             Err(error) => {
                 let reason = chain(&error);
@@ -164,7 +162,7 @@ fn check_repos(
                 continue;
             }
         };
-        let missing = check_folder(&cx.git, &own, &user)?;
+        let missing = check_folder(cx.git(), &own, &user)?;
         if let Some(first) = missing.first() {
             remarks.push(format!(
                 "open changes of {} lack objects, here and in the home: {first}",

@@ -18,9 +18,9 @@ use hyperion_store::{Head, KeptAnswer, Positions, Seal, SealedContent, ShipPosit
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::{FileEntry, RepoEntry};
-use super::{SEGMENTS, io as failed, unusable};
 use crate::Error;
+use crate::manifest::{FileEntry, RepoEntry};
+use crate::{SEGMENTS, io as failed, unusable};
 
 /// The most bytes of a segment that is read; one that is written is far smaller.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
@@ -29,28 +29,30 @@ const ENDING: &str = ".segment";
 
 /// A segment as it is named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SegmentName {
-    pub(super) first: u64,
-    pub(super) last: u64,
-    pub(super) path: PathBuf,
+pub struct SegmentName {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    /// Where it is.
+    pub path: PathBuf,
 }
 
 /// What one segment holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Segment {
-    pub(super) shipped_at: Time,
-    pub(super) schema: u32,
-    pub(super) shipment: Shipment,
-    pub(super) repos: Vec<RepoEntry>,
-    pub(super) files: Vec<FileEntry>,
-    pub(super) refs: Vec<RefFile>,
+pub struct Segment {
+    pub(crate) shipped_at: Time,
+    pub(crate) schema: u32,
+    pub(crate) shipment: Shipment,
+    pub(crate) repos: Vec<RepoEntry>,
+    /// The files that it needs beside it.
+    pub files: Vec<FileEntry>,
+    pub(crate) refs: Vec<RefFile>,
 }
 
 /// A file of an object folder that may change: a ref, settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RefFile {
-    pub(super) path: String,
-    pub(super) content: Vec<u8>,
+pub(crate) struct RefFile {
+    pub(crate) path: String,
+    pub(crate) content: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,7 +108,7 @@ struct HeaderSeal {
 const FORMAT: u32 = 1;
 
 /// Lists the segments of a base, in order.
-pub(super) fn names(base: &Path) -> Result<Vec<SegmentName>, Error> {
+pub fn names(base: &Path) -> Result<Vec<SegmentName>, Error> {
     let folder = base.join(SEGMENTS);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
@@ -140,7 +142,7 @@ impl Segment {
     }
 
     /// Writes it below a base, durably, under its own name.
-    pub(super) fn write(&self, base: &Path) -> Result<PathBuf, Error> {
+    pub(crate) fn write(&self, base: &Path) -> Result<PathBuf, Error> {
         let folder = base.join(SEGMENTS);
         create_private_dir(&folder).map_err(failed(&folder))?;
         let name = format!("{:012}-{:012}{ENDING}", self.first(), self.last());
@@ -170,7 +172,7 @@ impl Segment {
     }
 
     /// Reads one and checks it against its own digest and its name.
-    pub(super) fn read(name: &SegmentName) -> Result<Self, Error> {
+    pub fn read(name: &SegmentName) -> Result<Self, Error> {
         let bytes = read_bounded(&name.path, MAX_BYTES).map_err(|error| match error {
             hyperion_host::ReadError::Io { path, source } => failed(&path)(source),
             error => damaged(&name.path, &error.to_string()),
@@ -387,7 +389,7 @@ fn decode64(text: &str) -> Result<Vec<u8>, String> {
     STANDARD.decode(text).map_err(|error| error.to_string())
 }
 
-pub(super) fn damaged(path: &Path, detail: &str) -> Error {
+pub(crate) fn damaged(path: &Path, detail: &str) -> Error {
     unusable(
         format!("{} is damaged: {detail}", path.display()),
         "restore to a point before it with --to-seq, or use another backup",

@@ -21,15 +21,13 @@ use hyperion_store::{
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::{FileEntry, Manifest};
-use super::segment::{self, Segment, SegmentName};
-use super::verify::remove_side_files;
-use super::{BLOBS, DATABASE, REPOS, SHIP_STATE, find, io, stamp, unusable, verify};
-use crate::Error;
-use crate::error::chain;
+use crate::manifest::{FileEntry, Manifest};
+use crate::segment::{self, Segment, SegmentName};
+use crate::verify::remove_side_files;
+use crate::{BLOBS, DATABASE, Error, REPOS, SHIP_STATE, chain, find, io, stamp, unusable, verify};
 
 /// Under which name a restored home keeps where it came from.
-pub(crate) const RESTORED: &str = "backup.restored";
+pub const RESTORED: &str = "backup.restored";
 
 /// A moment that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -338,7 +336,7 @@ fn make(
         copy_checked(backup, file, draft)?;
     }
     reached(FaultPoint::RestoreCopied);
-    for folder in [BLOBS, REPOS, super::RUNS] {
+    for folder in [BLOBS, REPOS, crate::RUNS] {
         let folder = draft.join(folder);
         create_private_dir(&folder).map_err(io(&folder))?;
     }
@@ -373,7 +371,7 @@ fn make(
     if manifest.in_clones > 0 {
         remarks.push(format!(
             "{} not in it: they were not handed in when it was taken; the clones have them, if that home is still there",
-            super::count_in_clones(manifest.in_clones)
+            crate::count_in_clones(manifest.in_clones)
         ));
     }
     if !cut.segments.is_empty() {

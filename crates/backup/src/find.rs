@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use hyperion_model::Time;
 use serde::Serialize;
 
-use super::manifest::Manifest;
-use super::segment;
-use crate::Error;
-use crate::error::chain;
+use crate::manifest::Manifest;
+use crate::segment;
+use crate::{Error, chain};
 
 /// The most backups that one folder is looked through for.
 const MAX_LISTED: usize = 10_000;
@@ -40,7 +39,7 @@ pub struct Found {
 
 /// Lists the backups of a folder, oldest first; a folder that is a backup itself is listed alone.
 pub fn list(folder: &Path) -> Result<Vec<Found>, Error> {
-    if folder.join(super::MANIFEST).exists() {
+    if folder.join(crate::MANIFEST).exists() {
         return Ok(vec![look(folder)]);
     }
     let mut found: Vec<_> = candidates(folder)?.iter().map(|path| look(path)).collect();
@@ -49,7 +48,7 @@ pub fn list(folder: &Path) -> Result<Vec<Found>, Error> {
 }
 
 /// Gives the newest backup of a folder that can be read; none is no error.
-pub(super) fn newest(folder: &Path) -> Option<(PathBuf, Manifest)> {
+pub(crate) fn newest(folder: &Path) -> Option<(PathBuf, Manifest)> {
     let readable = candidates(folder).ok()?.into_iter().filter_map(|path| {
         let manifest = Manifest::read(&path).ok()??;
         Some((path, manifest))
@@ -58,13 +57,13 @@ pub(super) fn newest(folder: &Path) -> Option<(PathBuf, Manifest)> {
 }
 
 /// Lists what has the shape of a backup: a folder with a manifest whose name begins with no dot.
-pub(super) fn candidates(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = fs::read_dir(folder).map_err(super::io(folder))?;
+pub fn candidates(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = fs::read_dir(folder).map_err(crate::io(folder))?;
     Ok(entries
         .flatten()
         .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
         .map(|entry| entry.path())
-        .filter(|path| path.join(super::MANIFEST).exists())
+        .filter(|path| path.join(crate::MANIFEST).exists())
         .take(MAX_LISTED)
         .collect())
 }

@@ -8,8 +8,8 @@ use hyperion_model::{Digest, Time, canonical};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{io as failed, unusable};
 use crate::Error;
+use crate::{io as failed, unusable};
 
 /// The name of the file.
 pub const MANIFEST: &str = "manifest.json";

@@ -18,16 +18,14 @@ use hyperion_store::{Filter, Positions, ShipPosition, schema_version};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::find;
-use super::manifest::{FileEntry, Manifest, RepoEntry};
-use super::segment::{self, RefFile, Segment};
-use super::take::{Depth, TakeOptions, take};
-use super::{BLOBS, REPOS, io};
-use crate::error::chain;
-use crate::{Cx, Error};
+use crate::find;
+use crate::manifest::{FileEntry, Manifest, RepoEntry};
+use crate::segment::{self, RefFile, Segment};
+use crate::take::{Depth, TakeOptions, take};
+use crate::{BLOBS, Error, REPOS, Source, chain, io};
 
 /// Under which name the store keeps where shipping stands.
-pub(crate) const STATE: &str = "backup.ship";
+pub const STATE: &str = "backup.ship";
 /// How a base's name begins.
 const PREFIX: &str = "base";
 /// After this long a new base is taken: a restore reads one day's segments at most.
@@ -47,18 +45,18 @@ const MAX_REPOS: u32 = 1000;
 
 /// Where shipping stands, as the store keeps it for the doctor and for the next engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ShipState {
+pub struct ShipState {
     /// The folder that is shipped to.
-    pub(crate) folder: String,
+    pub folder: String,
     /// The base that is this home's, below that folder.
-    pub(crate) base: Option<String>,
+    pub base: Option<String>,
     /// The last event that was shipped.
-    pub(crate) seq: u64,
+    pub seq: u64,
     /// When it was shipped.
-    pub(crate) at: Option<Time>,
+    pub at: Option<Time>,
     /// What went wrong since.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) trouble: Option<String>,
+    pub trouble: Option<String>,
 }
 
 /// What shipping remembers between two times; free to lose.
@@ -74,7 +72,7 @@ pub struct Shipped {
     /// How many events.
     pub events: u64,
     /// The last event that is in the folder.
-    pub(crate) seq: u64,
+    pub seq: u64,
     /// Whether a new base was taken.
     pub base: bool,
 }
@@ -92,12 +90,12 @@ struct Base {
 }
 
 /// Ships what was committed since the last time; what cannot be shipped now waits for the next.
-pub fn ship_once(cx: &Cx, shipping: &mut Shipping) -> Result<Shipped, Error> {
-    let Some(folder) = cx.settings.backup.ship_to.clone() else {
+pub fn ship_once(cx: &impl Source, shipping: &mut Shipping) -> Result<Shipped, Error> {
+    let Some(folder) = cx.ship_to().map(Path::to_path_buf) else {
         return Ok(Shipped::default());
     };
     // What is under the home's name now may be another home.
-    cx.store.stands()?;
+    cx.store().stands()?;
     let mut shipped = Shipped::default();
     let done = ship(cx, shipping, &folder, &mut shipped);
     if done.is_err() {
@@ -110,7 +108,7 @@ pub fn ship_once(cx: &Cx, shipping: &mut Shipping) -> Result<Shipped, Error> {
 }
 
 fn ship(
-    cx: &Cx,
+    cx: &impl Source,
     shipping: &mut Shipping,
     folder: &Path,
     shipped: &mut Shipped,
@@ -121,7 +119,7 @@ fn ship(
     }
     let now = cx.now();
     let is_due = |base: &Base| {
-        cx.store
+        cx.store()
             .last_seq()
             .is_ok_and(|last| last > base.position.seq)
             && (now.duration_since(base.taken_at) >= BASE_EVERY.try_into().unwrap_or_default()
@@ -149,8 +147,8 @@ fn ship(
 }
 
 /// Says where shipping stands, as the store knows it.
-pub(crate) fn state(cx: &Cx) -> Result<ShipState, Error> {
-    let text = cx.store.meta(STATE)?;
+pub fn state(cx: &impl Source) -> Result<ShipState, Error> {
+    let text = cx.store().meta(STATE)?;
     Ok(text
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default())
@@ -158,7 +156,7 @@ pub(crate) fn state(cx: &Cx) -> Result<ShipState, Error> {
 
 /// Keeps where shipping stands, when that changed.
 fn note(
-    cx: &Cx,
+    cx: &impl Source,
     shipping: &mut Shipping,
     folder: &Path,
     shipped: &Shipped,
@@ -201,7 +199,7 @@ fn note(
             tracing::info!(folder = now.folder, seq = now.seq, "shipping goes on");
         }
         let text = serde_json::to_string(&now).map_err(Error::Encode)?;
-        cx.store.set_meta(STATE, &text)?;
+        cx.store().set_meta(STATE, &text)?;
         reached(Point::ShipNoted);
     }
     shipping.kept = Some(now);
@@ -209,7 +207,7 @@ fn note(
 }
 
 /// Finds where an earlier engine of this home stopped; none when there is nothing to go on from.
-fn resume(cx: &Cx, folder: &Path, kept: &ShipState) -> Result<Option<Base>, Error> {
+fn resume(cx: &impl Source, folder: &Path, kept: &ShipState) -> Result<Option<Base>, Error> {
     let Some(name) = kept
         .base
         .as_ref()
@@ -249,14 +247,14 @@ fn resume(cx: &Cx, folder: &Path, kept: &ShipState) -> Result<Option<Base>, Erro
     let ours = match base.position.seq {
         0 => Some(hash),
         seq => cx
-            .store
+            .store()
             .event_text(seq)?
             .map(|text| Digest::of(text.as_bytes())),
     };
     Ok((ours == Some(hash)).then_some(base))
 }
 
-fn new_base(cx: &Cx, folder: &Path) -> Result<Base, Error> {
+fn new_base(cx: &impl Source, folder: &Path) -> Result<Base, Error> {
     let options = TakeOptions {
         folder,
         prefix: PREFIX,
@@ -288,11 +286,11 @@ impl Base {
 }
 
 /// Ships one segment; tells whether there was anything to ship.
-fn ship_segment(cx: &Cx, base: &mut Base) -> Result<bool, Error> {
-    if cx.store.last_seq()? <= base.position.seq {
+fn ship_segment(cx: &impl Source, base: &mut Base) -> Result<bool, Error> {
+    if cx.store().last_seq()? <= base.position.seq {
         return Ok(false);
     }
-    let Some(shipment) = cx.store.shipment(&base.position, &base.shipped)? else {
+    let Some(shipment) = cx.store().shipment(&base.position, &base.shipped)? else {
         return Ok(false);
     };
     let mut segment = Segment {
@@ -307,7 +305,7 @@ fn ship_segment(cx: &Cx, base: &mut Base) -> Result<bool, Error> {
     for content in &segment.shipment.contents {
         let Some(file) = &content.file else { continue };
         let path = Path::new(BLOBS).join(file);
-        let from = cx.home.blobs().join(file);
+        let from = cx.home().blobs().join(file);
         segment
             .files
             .extend(copy_file(&base.path, &from, &path, &mut synced)?);
@@ -330,19 +328,19 @@ fn ship_segment(cx: &Cx, base: &mut Base) -> Result<bool, Error> {
 }
 
 fn copy_objects(
-    cx: &Cx,
+    cx: &impl Source,
     base: &mut Base,
     segment: &mut Segment,
     synced: &mut HashSet<PathBuf>,
 ) -> Result<(), Error> {
     let now = SystemTime::from(cx.now());
     for repo in cx
-        .store
+        .store()
         .list::<Repo>(&Filter::default().limit(MAX_REPOS))?
         .rows
     {
         let folder = Path::new(REPOS).join(format!("{}.git", repo.id));
-        let own = cx.home.path().join(&folder);
+        let own = cx.home().path().join(&folder);
         segment.repos.push(RepoEntry {
             id: repo.id.to_string(),
             path: repo.path,
@@ -422,7 +420,7 @@ fn copy_file(
 }
 
 /// Removes bases whose whole time is further back than is kept; never the newest one.
-fn clear_old(cx: &Cx, folder: &Path, now: Time) {
+fn clear_old(cx: &impl Source, folder: &Path, now: Time) {
     let mut bases: Vec<_> = find::candidates(folder)
         .unwrap_or_default()
         .into_iter()
@@ -436,7 +434,7 @@ fn clear_old(cx: &Cx, folder: &Path, now: Time) {
         })
         .collect();
     bases.sort();
-    let before = now - cx.settings.backup.keep;
+    let before = now - cx.keep();
     for pair in bases.windows(2) {
         if let [(_, old), (next_taken_at, _)] = pair
             && *next_taken_at <= before
