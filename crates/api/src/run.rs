@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 pub struct Run {
     /// Its id.
     pub id: String,
-    /// agent or check.
+    /// agent, check or command.
     pub kind: String,
-    /// The agent, or the name of the check.
+    /// The agent, the name of the check, or the program.
     #[serde(default)]
     pub name: String,
-    /// What it works at, in one line: the step's title, or the check's command.
+    /// What it works at, in one line: the step's title, or the command.
     pub title: String,
     /// See the contracts, §3a.
     pub status: String,
-    /// The request it belongs to.
-    pub request_id: String,
+    /// The request it belongs to; none for a command that somebody runs.
+    pub request_id: Option<String>,
     /// The tasks it is about.
     #[serde(default)]
     pub task_ids: Vec<String>,
@@ -39,8 +39,56 @@ pub struct Run {
     pub started_at: Option<String>,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// Who asked for its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<String>,
+    /// What its processes used, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// What really kept it from the rest of the machine, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Sandbox>,
     /// How long it took, or has taken.
     pub duration_ms: u64,
+}
+
+/// What the processes of a run used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Usage {
+    /// CPU time of all of them.
+    pub cpu_ms: u64,
+    /// Their highest memory.
+    pub memory_peak_kb: u64,
+    /// Bytes read from disks.
+    pub read_bytes: u64,
+    /// Bytes written to disks.
+    pub written_bytes: u64,
+    /// Bytes of output.
+    pub output_bytes: u64,
+    /// How many of those were not kept.
+    pub dropped_bytes: u64,
+}
+
+/// What really kept a run from the rest of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sandbox {
+    /// full, partial or off.
+    pub level: String,
+    /// off, gateway, listed or on.
+    pub network: String,
+    /// The layers that were there.
+    pub layers: Vec<String>,
+    /// Those that were wished for and were not.
+    pub lacks: Vec<Lack>,
+}
+
+/// A layer of the sandbox that could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lack {
+    /// Which.
+    pub layer: String,
+    /// Why, with what would give it.
+    pub why: String,
 }
 
 /// The output of a run, or a piece of it.

@@ -237,7 +237,7 @@ macro_rules! moves {
     (
         noun $noun:expr;
         states { $( $(#[$sdoc:meta])* $state:ident = $sname:literal $kind:ident; )* }
-        verbs { $( $verb:ident = $vname:literal: [$($from:ident)*] => $to:ident; )* }
+        verbs { $( $verb:ident = $vname:literal: $([$($from:ident)*] => $to:ident),+; )* }
     ) => {
         /// Where it stands; the wire names are those of the contracts.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -279,9 +279,9 @@ macro_rules! moves {
         }
 
         const MOVES: &[crate::machine::Move<Status, Verb>] = &[
-            $( crate::machine::Move {
+            $( $( crate::machine::Move {
                 from: &[$(Status::$from),*], verb: Verb::$verb, to: Status::$to,
-            }, )*
+            }, )+ )*
         ];
 
         /// Lists the moves as wire names: from, verb, to.

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
-use crate::{Digest, EntryId, LineageId, Name, PlanId, RequestId, RunId, ShortText, Time, Uuid};
+use crate::{
+    Actor, Digest, EntryId, LineageId, Name, PlanId, RequestId, RunId, ShortText, Time, Uuid,
+};
 
 moves! {
     noun Noun::Run;
@@ -12,21 +14,38 @@ moves! {
         Starting = "starting" open;
         /// At work.
         Running = "running" open;
+        /// Its processes stand still until somebody has them go on.
+        Paused = "paused" open;
+        /// No sign of life for too long.
+        Stalled = "stalled" open;
+        /// Its process left to wait for a decision; another start of it goes on from there.
+        Parked = "parked" open;
+        /// It was taken out of our sight, and may be at work still: a person decides.
+        Uncertain = "uncertain" open;
         /// Ended, with success.
         Finished = "finished" closed;
         /// Ended, without success.
         Failed = "failed" closed;
         /// Ended by us: a limit or a person.
         Killed = "killed" closed;
-        /// Its engine died; what was left of it was ended.
+        /// Nobody knows how it went; what was left of it was ended.
         Lost = "lost" closed;
     }
     verbs {
         Begin = "begin": [Starting] => Running;
-        Finish = "finish": [Starting Running] => Finished;
-        Fail = "fail": [Starting Running] => Failed;
-        Kill = "be killed": [Starting Running] => Killed;
-        Lose = "be lost": [Starting Running] => Lost;
+        Pause = "be paused": [Running Stalled] => Paused;
+        Resume = "be resumed": [Paused] => Running;
+        Stall = "stall": [Running] => Stalled;
+        Recover = "recover": [Stalled] => Running;
+        Park = "be parked": [Running Stalled] => Parked;
+        Continue = "be continued": [Parked] => Finished;
+        Doubt = "become uncertain": [Starting Running Paused Stalled] => Uncertain;
+        Stop = "be asked to stop": [Starting] => Starting, [Running] => Running, [Paused] => Paused, [Stalled] => Stalled,
+            [Parked] => Parked, [Uncertain] => Uncertain;
+        Finish = "finish": [Starting Running Paused Stalled Uncertain] => Finished;
+        Fail = "fail": [Starting Running Paused Stalled Uncertain] => Failed;
+        Kill = "be killed": [Starting Running Paused Stalled Parked Uncertain] => Killed;
+        Lose = "be lost": [Starting Running Paused Stalled Parked Uncertain] => Lost;
     }
 }
 
@@ -52,6 +71,13 @@ pub enum Work {
         /// The check's name in the settings, or in the task.
         name: ShortText,
     },
+    /// A command that somebody runs under supervision; the blob of its spec has its title.
+    Command {
+        /// The program's name.
+        name: ShortText,
+        /// Who asked for it.
+        asked_by: Actor,
+    },
 }
 
 impl Work {
@@ -60,13 +86,15 @@ impl Work {
         match self {
             Work::Agent { .. } => "agent",
             Work::Check { .. } => "check",
+            Work::Command { .. } => "command",
         }
     }
 
-    const fn parent(&self) -> Uuid {
+    const fn parent(&self) -> Option<Uuid> {
         match self {
-            Work::Agent { plan, .. } => plan.uuid(),
-            Work::Check { entry, .. } => entry.uuid(),
+            Work::Agent { plan, .. } => Some(plan.uuid()),
+            Work::Check { entry, .. } => Some(entry.uuid()),
+            Work::Command { .. } => None,
         }
     }
 }
@@ -82,6 +110,45 @@ pub struct Process {
     pub boot_id: Name,
 }
 
+/// What a run's processes used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// CPU time of all of them.
+    pub cpu_ms: u64,
+    /// Their highest memory.
+    pub memory_peak_kb: u64,
+    /// Bytes read from disks.
+    pub read_bytes: u64,
+    /// Bytes written to disks.
+    pub written_bytes: u64,
+    /// From start to end, by a clock that nobody sets.
+    pub wall_ms: u64,
+    /// Bytes of output.
+    pub output_bytes: u64,
+    /// How many of those were not kept.
+    pub dropped_bytes: u64,
+}
+
+/// What kept a run's processes from the rest of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// How much: `full`, `partial`, `off`.
+    pub level: Name,
+    /// What they reached: `off`, `gateway`, `listed`, `on`.
+    pub network: Name,
+    /// The blob that lists the layers, and what was missing.
+    pub detail: Digest,
+}
+
+/// Who asked for a run's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Time,
+}
+
 /// A run's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -91,8 +158,9 @@ pub struct Run {
     pub lineage: LineageId,
     /// Which start this is, from 1.
     pub incarnation: u32,
-    /// The request it belongs to.
-    pub request: RequestId,
+    /// The request it belongs to; none for a command that somebody runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
     /// What it works at.
     pub work: Work,
     /// The blob with its assignment, or its command.
@@ -113,10 +181,19 @@ pub struct Run {
     pub began_at: Option<Time>,
     /// When it ended.
     pub ended_at: Option<Time>,
+    /// Who asked for its end, while it goes on and afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+    /// What it used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// What kept it from the rest of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confinement: Option<Confinement>,
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
     /// The exit status of its process.
     pub exit_code: Option<i32>,
@@ -124,6 +201,12 @@ pub struct Ending {
     pub reason: Option<ShortText>,
     /// The blob with what it handed in, or the end of its output.
     pub result: Option<Digest>,
+    /// What it used; none for work inside the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// What kept it from the rest of the machine; none for work inside the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confinement: Option<Confinement>,
 }
 
 /// What a run can be asked to do.
@@ -138,7 +221,7 @@ pub enum Command {
         /// Which start this is, from 1.
         incarnation: u32,
         /// The request it belongs to.
-        request: RequestId,
+        request: Option<RequestId>,
         /// What it works at.
         work: Work,
         /// The blob with its assignment or command.
@@ -149,13 +232,38 @@ pub enum Command {
         /// None for work inside the engine.
         process: Option<Process>,
     },
+    /// Has its processes stand still.
+    Pause,
+    /// Has them go on.
+    Resume,
+    /// Notes that it shows no sign of life.
+    Stall {
+        /// When the last one was seen.
+        last_seen: Time,
+    },
+    /// Notes that it does again.
+    Recover,
+    /// Notes that it left to wait for a decision.
+    Park(Ending),
+    /// Notes the start that goes on from there.
+    Continue {
+        /// Which run that is.
+        by: RunId,
+    },
+    /// Notes that it was taken out of our sight.
+    Doubt {
+        /// How.
+        reason: ShortText,
+    },
+    /// Asks for its end; how it ended is noted when it has.
+    Stop,
     /// Ends it with success.
     Finish(Ending),
     /// Ends it without.
     Fail(Ending),
     /// Notes that we ended it.
     Kill(Ending),
-    /// Notes that it was lost with its engine.
+    /// Notes that nobody knows how it went.
     Lose {
         /// How that was found.
         reason: ShortText,
@@ -176,7 +284,8 @@ pub enum Event {
         /// Which start this is.
         incarnation: u32,
         /// The request it belongs to.
-        request: RequestId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<RequestId>,
         /// What it works at.
         work: Work,
         /// The blob with its assignment or command.
@@ -188,6 +297,39 @@ pub enum Event {
         /// Its process.
         process: Option<Process>,
     },
+    /// Its processes stand still.
+    #[serde(rename = "run.paused")]
+    Paused {},
+    /// They go on.
+    #[serde(rename = "run.resumed")]
+    Resumed {},
+    /// It shows no sign of life.
+    #[serde(rename = "run.stalled")]
+    Stalled {
+        /// When the last one was seen.
+        last_seen: Time,
+    },
+    /// It does again.
+    #[serde(rename = "run.recovered")]
+    Recovered {},
+    /// It left to wait for a decision.
+    #[serde(rename = "run.parked")]
+    Parked(Ending),
+    /// Another start goes on from there.
+    #[serde(rename = "run.continued")]
+    Continued {
+        /// Which run that is.
+        by: RunId,
+    },
+    /// It was taken out of our sight.
+    #[serde(rename = "run.uncertain")]
+    Doubted {
+        /// How.
+        reason: ShortText,
+    },
+    /// Somebody asked for its end.
+    #[serde(rename = "run.stop_requested")]
+    StopRequested {},
     /// It ended with success.
     #[serde(rename = "run.finished")]
     Finished(Ending),
@@ -205,6 +347,21 @@ pub enum Event {
     },
 }
 
+impl Run {
+    fn note(&mut self, ending: &Ending) {
+        self.exit_code = ending.exit_code;
+        self.reason.clone_from(&ending.reason);
+        self.result = ending.result;
+        self.usage = ending.usage;
+        self.confinement.clone_from(&ending.confinement);
+    }
+
+    fn end(&mut self, ending: &Ending, stamp: &Stamp) {
+        self.note(ending);
+        self.ended_at = Some(stamp.time);
+    }
+}
+
 impl Machine for Run {
     type Id = RunId;
     type Command = Command;
@@ -212,7 +369,7 @@ impl Machine for Run {
     const NOUN: Noun = Noun::Run;
 
     fn decide(state: Option<&Self>, command: &Command, _: &Stamp) -> Result<Vec<Event>, Refusal> {
-        let status = match (state, command) {
+        let run = match (state, command) {
             (
                 None,
                 Command::Start {
@@ -237,7 +394,7 @@ impl Machine for Run {
                 }]);
             }
             (None, _) => return Err(Refusal::Missing(Noun::Run)),
-            (Some(run), _) => run.status,
+            (Some(run), _) => run,
         };
         let (verb, event) = match command {
             Command::Start { .. } => return Err(Refusal::Exists(Noun::Run)),
@@ -247,6 +404,29 @@ impl Machine for Run {
                     process: process.clone(),
                 },
             ),
+            Command::Pause => (Verb::Pause, Event::Paused {}),
+            Command::Resume => (Verb::Resume, Event::Resumed {}),
+            Command::Stall { last_seen } => (
+                Verb::Stall,
+                Event::Stalled {
+                    last_seen: *last_seen,
+                },
+            ),
+            Command::Recover => (Verb::Recover, Event::Recovered {}),
+            Command::Park(ending) => (Verb::Park, Event::Parked(ending.clone())),
+            Command::Continue { by } => (Verb::Continue, Event::Continued { by: *by }),
+            Command::Doubt { reason } => (
+                Verb::Doubt,
+                Event::Doubted {
+                    reason: reason.clone(),
+                },
+            ),
+            Command::Stop => {
+                if run.status.is_open() && run.stop.is_some() {
+                    return Err(Refusal::Inconsistent("this run is being stopped already"));
+                }
+                (Verb::Stop, Event::StopRequested {})
+            }
             Command::Finish(ending) => (Verb::Finish, Event::Finished(ending.clone())),
             Command::Fail(ending) => (Verb::Fail, Event::Failed(ending.clone())),
             Command::Kill(ending) => (Verb::Kill, Event::Killed(ending.clone())),
@@ -257,7 +437,7 @@ impl Machine for Run {
                 },
             ),
         };
-        lead(status, verb)?;
+        lead(run.status, verb)?;
         Ok(vec![event])
     }
 
@@ -289,16 +469,13 @@ impl Machine for Run {
                     created_at: stamp.time,
                     began_at: None,
                     ended_at: None,
+                    stop: None,
+                    usage: None,
+                    confinement: None,
                 });
             }
             (None, _) => return Err(out_of_order(Noun::Run, false)),
             (Some(run), _) => run,
-        };
-        let mut end = |ending: &Ending| {
-            run.exit_code = ending.exit_code;
-            run.reason.clone_from(&ending.reason);
-            run.result = ending.result;
-            run.ended_at = Some(stamp.time);
         };
         let verb = match event {
             Event::Started { .. } => return Err(out_of_order(Noun::Run, true)),
@@ -307,16 +484,40 @@ impl Machine for Run {
                 run.began_at = Some(stamp.time);
                 Verb::Begin
             }
+            Event::Paused {} => Verb::Pause,
+            Event::Resumed {} => Verb::Resume,
+            Event::Stalled { .. } => Verb::Stall,
+            Event::Recovered {} => Verb::Recover,
+            // Its process is gone, the run is not.
+            Event::Parked(ending) => {
+                run.note(ending);
+                Verb::Park
+            }
+            Event::Continued { .. } => {
+                run.ended_at = Some(stamp.time);
+                Verb::Continue
+            }
+            Event::Doubted { reason } => {
+                run.reason = Some(reason.clone());
+                Verb::Doubt
+            }
+            Event::StopRequested {} => {
+                run.stop = Some(Stop {
+                    by: stamp.actor.clone(),
+                    at: stamp.time,
+                });
+                Verb::Stop
+            }
             Event::Finished(ending) => {
-                end(ending);
+                run.end(ending, stamp);
                 Verb::Finish
             }
             Event::Failed(ending) => {
-                end(ending);
+                run.end(ending, stamp);
                 Verb::Fail
             }
             Event::Killed(ending) => {
-                end(ending);
+                run.end(ending, stamp);
                 Verb::Kill
             }
             Event::Lost { reason } => {
@@ -332,12 +533,13 @@ impl Machine for Run {
     fn row(&self) -> Row {
         let mut blobs = vec![self.spec];
         blobs.extend(self.result);
+        blobs.extend(self.confinement.as_ref().map(|had| had.detail));
         Row {
             status: self.status.name(),
             open: self.status.is_open(),
-            request: Some(self.request),
+            request: self.request,
             run: Some(self.id),
-            parent: Some(self.work.parent()),
+            parent: self.work.parent(),
             blobs,
             ..Row::default()
         }

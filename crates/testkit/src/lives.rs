@@ -287,7 +287,7 @@ impl Life {
             id: self.run(),
             lineage: LineageId::new(self.uuid(7)),
             incarnation: 1,
-            request: self.request(),
+            request: Some(self.request()),
             work: Work::Agent {
                 plan: self.plan(),
                 step: 1,
@@ -352,6 +352,7 @@ impl Life {
             exit_code: None,
             reason: None,
             result: Some(self.change().digest),
+            ..Ending::default()
         };
         let assessed = Assessed {
             decision: Decision::Ask(Level::TeamLead),

@@ -269,8 +269,15 @@ fn note_check(checks: &mut BTreeMap<RunId, LandedCheck>, id: RunId, fact: &run::
             }
             return;
         }
-        run::Event::Began { .. } => Status::Running,
-        run::Event::Finished(_) => Status::Finished,
+        run::Event::Began { .. } | run::Event::Resumed {} | run::Event::Recovered {} => {
+            Status::Running
+        }
+        run::Event::Paused {} => Status::Paused,
+        run::Event::Stalled { .. } => Status::Stalled,
+        run::Event::Parked(_) => Status::Parked,
+        run::Event::Doubted { .. } => Status::Uncertain,
+        run::Event::StopRequested {} => return,
+        run::Event::Continued { .. } | run::Event::Finished(_) => Status::Finished,
         run::Event::Failed(_) => Status::Failed,
         run::Event::Killed(_) => Status::Killed,
         run::Event::Lost { .. } => Status::Lost,

@@ -86,6 +86,7 @@ pub(crate) fn propose(
         exit_code: None,
         reason: None,
         result: Some(document.digest),
+        ..Ending::default()
     };
     let commands = vec![
         Command::Run(run.id, run::Command::Begin { process: None }),

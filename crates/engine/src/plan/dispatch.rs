@@ -63,7 +63,7 @@ impl Dispatch {
             id,
             lineage: cx.id(LineageId::new),
             incarnation: 1,
-            request: plan.request,
+            request: Some(plan.request),
             work: Work::Agent {
                 plan: plan.id,
                 step: step.number,
@@ -117,6 +117,7 @@ impl Dispatch {
             exit_code: None,
             reason: Some(reason.clone()),
             result: Some(blob.digest),
+            ..Ending::default()
         };
         let commands = vec![
             Command::Run(run.id, run::Command::Fail(ending)),

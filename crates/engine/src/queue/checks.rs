@@ -103,7 +103,12 @@ pub(crate) fn read(
             return Ok(Verdict::Start(check));
         };
         match latest.status {
-            Status::Starting | Status::Running => return Ok(Verdict::Wait),
+            Status::Starting
+            | Status::Running
+            | Status::Paused
+            | Status::Stalled
+            | Status::Parked
+            | Status::Uncertain => return Ok(Verdict::Wait),
             Status::Finished => {
                 passed.push(latest.id);
                 took_ms += latest
@@ -192,7 +197,7 @@ pub(crate) fn run_command(
         incarnation: 1 + tries.map_or(0, |tries| {
             u32::try_from(tries.len()).unwrap_or(u32::MAX - 1)
         }),
-        request: entry.admission.request,
+        request: Some(entry.admission.request),
         work: Work::Check {
             entry: entry.id,
             tree: Name::new(candidate.tree.as_str())

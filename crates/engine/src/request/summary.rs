@@ -375,6 +375,7 @@ pub fn check(cx: &Cx, run: &Run) -> Result<Option<CheckResult>, Error> {
 pub(crate) const fn result(status: Status) -> &'static str {
     match status {
         Status::Starting | Status::Running => "running",
+        Status::Paused | Status::Stalled | Status::Parked | Status::Uncertain => status.name(),
         Status::Finished => "passed",
         Status::Failed => "failed",
         Status::Killed => "killed",

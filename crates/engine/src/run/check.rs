@@ -128,7 +128,7 @@ impl Checks {
         reached(Point::CheckKilled);
         let reason = ShortText::cut(match run.work {
             Work::Check { .. } => "the engine ended while it ran",
-            Work::Agent { .. } => "nobody waits for it any more",
+            Work::Agent { .. } | Work::Command { .. } => "nobody waits for it any more",
         });
         let lose = run::Command::Lose { reason };
         cx.execute(
@@ -193,6 +193,7 @@ pub(crate) fn action_for(
 ) -> Result<RunAction, Error> {
     let entry = match run.work {
         Work::Check { entry, .. } => entry,
+        Work::Command { .. } => return Ok(RunAction::Leave),
         // Work inside the engine: the plan's own reconciler carries it out, as long as its step waits for it.
         Work::Agent { plan, step, .. } => {
             let plan = facts.get::<Plan>(plan)?;
@@ -223,6 +224,10 @@ pub(crate) fn action_for(
             false,
             Status::Starting
             | Status::Running
+            | Status::Paused
+            | Status::Stalled
+            | Status::Parked
+            | Status::Uncertain
             | Status::Finished
             | Status::Failed
             | Status::Killed
@@ -431,6 +436,7 @@ impl Ended {
             exit_code,
             reason,
             result: Some(blob.digest),
+            ..Ending::default()
         };
         match kind {
             Kind::Finish => (run::Command::Finish(ending), vec![blob]),

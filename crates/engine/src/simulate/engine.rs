@@ -310,7 +310,7 @@ impl World {
             id,
             lineage: LineageId::new(self.fresh()),
             incarnation: 1,
-            request: plan.request,
+            request: Some(plan.request),
             work: Work::Agent {
                 plan: plan.id,
                 step: number,
@@ -330,6 +330,7 @@ impl World {
             exit_code: None,
             reason,
             result: Some(digest(&[8])),
+            ..Ending::default()
         };
         let reason = text("the agent could not do it");
         let fail = vec![
@@ -627,6 +628,7 @@ impl World {
             exit_code: Some(exit_code),
             reason: None,
             result: Some(digest(&[13])),
+            ..Ending::default()
         };
         let lose = |why: &str| run::Command::Lose { reason: text(why) };
         let command = if job.cancelled {

@@ -51,7 +51,7 @@ impl Kind for Request {
                 .store
                 .get::<Entry>(id)?
                 .map(|entry| entry.admission.request),
-            Subject::Run(id) => cx.store.get::<Run>(id)?.map(|run| run.request),
+            Subject::Run(id) => cx.store.get::<Run>(id)?.and_then(|run| run.request),
             Subject::Plan(_) | Subject::Repo(_) => None,
         };
         get(cx, request)
@@ -91,7 +91,7 @@ impl Kind for ChangeSet {
             Subject::Run(id) => match cx.store.get::<Run>(id)?.map(|run| run.work) {
                 Some(Work::Agent { .. }) => list(cx, Filter::default().run(id)),
                 Some(Work::Check { entry, .. }) => Self::belonging_to(cx, Subject::Entry(entry)),
-                None => Ok(Vec::new()),
+                Some(Work::Command { .. }) | None => Ok(Vec::new()),
             },
             Subject::Plan(_) | Subject::Repo(_) => Ok(Vec::new()),
         }

@@ -29,7 +29,7 @@ pub(crate) fn table(runs: &[Run], now: Timestamp, width: Option<usize>) -> Strin
             short(&run.id).into(),
             Cell::status(&run.status),
             exit.unwrap_or_default().into(),
-            short(&run.request_id).into(),
+            run.request_id.as_deref().map_or("", short).into(),
             run.task_ids.join(",").into(),
             what(run).into(),
             duration(run.duration_ms).into(),
@@ -52,7 +52,9 @@ pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
     if let Some(code) = run.exit_code {
         text.push_str(&field("exit status", &code.to_string()));
     }
-    text.push_str(&field("request", short(&run.request_id)));
+    if let Some(request) = &run.request_id {
+        text.push_str(&field("request", short(request)));
+    }
     text.push_str(&field("tasks", &visible(&run.task_ids.join(", "))));
     text.push_str(&field("entry", run.entry_id.as_deref().map_or("", short)));
     if let Some(pid) = run.pid {
@@ -99,7 +101,7 @@ mod tests {
             name: name.into(),
             title: title.into(),
             status: "failed".into(),
-            request_id: "0190b7c4-6f2e-7a31-9d52-3f1c0000aaaa".into(),
+            request_id: Some("0190b7c4-6f2e-7a31-9d52-3f1c0000aaaa".into()),
             task_ids: vec!["T1".into(), "T2".into()],
             entry_id: Some("0190b7c4-6f2e-7a31-9d52-3f1c0000eeee".into()),
             incarnation: 1,
@@ -109,6 +111,9 @@ mod tests {
             created_at: "2026-11-01T11:59:00Z".into(),
             started_at: Some("2026-11-01T11:59:01Z".into()),
             ended_at: Some("2026-11-01T11:59:03Z".into()),
+            stopped_by: None,
+            usage: None,
+            sandbox: None,
             duration_ms: 2_000,
         }
     }

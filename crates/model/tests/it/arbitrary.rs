@@ -209,7 +209,7 @@ pub(crate) fn runs() -> BoxedStrategy<Vec<(run::Command, Stamp)>> {
             id: RunId::new(sample::uuid(4)),
             lineage: LineageId::new(sample::uuid(5)),
             incarnation,
-            request: RequestId::new(sample::uuid(2)),
+            request: (n != 1).then(|| RequestId::new(sample::uuid(2))),
             work: if n == 0 {
                 run::Work::Check {
                     entry: EntryId::new(sample::uuid(7)),
@@ -239,11 +239,20 @@ pub(crate) fn runs() -> BoxedStrategy<Vec<(run::Command, Stamp)>> {
                 exit_code,
                 reason,
                 result,
+                ..Ending::default()
             })
     };
     let command = prop_oneof![
         8 => start(),
         8 => process.prop_map(|process| Command::Begin { process }),
+        2 => Just(Command::Pause),
+        2 => Just(Command::Resume),
+        2 => Just(Command::Stall { last_seen: sample::time(1) }),
+        2 => Just(Command::Recover),
+        1 => ending().prop_map(Command::Park),
+        1 => Just(Command::Continue { by: RunId::new(sample::uuid(8)) }),
+        1 => reason().prop_map(|reason| Command::Doubt { reason }),
+        1 => Just(Command::Stop),
         1 => ending().prop_map(Command::Finish),
         1 => ending().prop_map(Command::Fail),
         1 => ending().prop_map(Command::Kill),

@@ -232,11 +232,43 @@ fn a_run_has_an_incarnation() {
         id: RunId::new(uuid(4)),
         lineage: LineageId::new(uuid(5)),
         incarnation: 0,
-        request: RequestId::new(uuid(2)),
+        request: Some(RequestId::new(uuid(2))),
         work: sample::work(),
         spec: digest(1),
     };
     assert_snapshot!(refusals::<Run>(None, &[start]), @"incarnations are counted from 1");
+}
+
+// A run is asked to stop once, while there is something to stop.
+#[test]
+fn a_run_is_stopped_once() {
+    let start = run::Command::Start {
+        id: RunId::new(uuid(4)),
+        lineage: LineageId::new(uuid(5)),
+        incarnation: 1,
+        request: None,
+        work: run::Work::Command {
+            name: sample::text("npm"),
+            asked_by: admin().actor,
+        },
+        spec: digest(1),
+    };
+    let kill = run::Command::Kill(run::Ending::default());
+    let stopping = after::<Run>(&[start.clone(), run::Command::Stop]);
+    let ended = after::<Run>(&[start, run::Command::Stop, kill]);
+    assert_eq!(stopping.status, run::Status::Starting);
+    assert!(stopping.stop.is_some());
+    assert_eq!(ended.stop, stopping.stop);
+    assert_snapshot!(
+        [
+            refusal(Some(&stopping), &run::Command::Stop, &admin()),
+            refusal(Some(&ended), &run::Command::Stop, &admin()),
+        ].join("\n"),
+        @"
+        this run is being stopped already
+        this run is killed and cannot be asked to stop
+        "
+    );
 }
 
 fn propose(dry_run: bool) -> change_set::Command {

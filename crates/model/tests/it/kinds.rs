@@ -3,10 +3,10 @@
 use hyperion_model::change_set::{Basis, item};
 use hyperion_model::entry::{Cause, Quarantine};
 use hyperion_model::plan::step;
-use hyperion_model::run::{Ending, Process};
+use hyperion_model::run::{Confinement, Ending, Process, Usage};
 use hyperion_model::{
     ApprovalId, ChangeSetId, Decision, EntryId, Fact, ItemId, Level, LineageId, PlanId, RepoId,
-    RequestId, RunId, approval, change_set, entry, plan, repo, request, run,
+    RequestId, Role, RunId, approval, change_set, entry, plan, repo, request, run,
 };
 
 use crate::sample::{self, digest, git, name, text, uuid};
@@ -159,13 +159,14 @@ pub(crate) fn runs() -> Vec<Fact> {
         exit_code: Some(exit_code),
         reason: Some(text("it ended")),
         result: Some(digest(2)),
+        ..Ending::default()
     };
     let events = [
         Event::Started {
             id: RunId::new(uuid(9)),
             lineage: LineageId::new(uuid(5)),
             incarnation: 1,
-            request: RequestId::new(uuid(2)),
+            request: Some(RequestId::new(uuid(2))),
             work: sample::work(),
             spec: digest(1),
         },
@@ -174,7 +175,7 @@ pub(crate) fn runs() -> Vec<Fact> {
             id: RunId::new(uuid(9)),
             lineage: LineageId::new(uuid(5)),
             incarnation: 2,
-            request: RequestId::new(uuid(2)),
+            request: Some(RequestId::new(uuid(2))),
             work: run::Work::Check {
                 entry: EntryId::new(uuid(7)),
                 tree: name(git(2).as_str()),
@@ -189,6 +190,44 @@ pub(crate) fn runs() -> Vec<Fact> {
                 boot_id: name("b00t"),
             }),
         },
+        Event::Started {
+            id: RunId::new(uuid(9)),
+            lineage: LineageId::new(uuid(5)),
+            incarnation: 1,
+            request: None,
+            work: run::Work::Command {
+                name: text("npm"),
+                asked_by: sample::person(Role::Operator),
+            },
+            spec: digest(1),
+        },
+        Event::Paused {},
+        Event::Resumed {},
+        Event::Stalled {
+            last_seen: sample::time(1),
+        },
+        Event::Recovered {},
+        Event::Parked(ending(75)),
+        Event::Continued {
+            by: RunId::new(uuid(8)),
+        },
+        Event::Doubted {
+            reason: text("another machine took over"),
+        },
+        Event::StopRequested {},
+        Event::Finished(Ending {
+            usage: Some(Usage {
+                cpu_ms: 1200,
+                wall_ms: 3400,
+                ..Usage::default()
+            }),
+            confinement: Some(Confinement {
+                level: name("partial"),
+                network: name("on"),
+                detail: digest(3),
+            }),
+            ..ending(0)
+        }),
         Event::Finished(ending(0)),
         Event::Failed(ending(101)),
         Event::Killed(ending(-9)),

@@ -226,18 +226,33 @@ fn every_move_of_a_run() {
             exit_code: Some(1),
             reason: Some(sample::text("it ended")),
             result: Some(sample::digest(1)),
+            ..Ending::default()
         }
     }
     let create = Command::Start {
         id: RunId::new(sample::uuid(4)),
         lineage: LineageId::new(sample::uuid(5)),
         incarnation: 1,
-        request: RequestId::new(sample::uuid(2)),
+        request: Some(RequestId::new(sample::uuid(2))),
         work: sample::work(),
         spec: sample::digest(2),
     };
     let cases = vec![
         case("begin", |_| Command::Begin { process: None }),
+        case("be paused", |_| Command::Pause),
+        case("be resumed", |_| Command::Resume),
+        case("stall", |_| Command::Stall {
+            last_seen: sample::time(1),
+        }),
+        case("recover", |_| Command::Recover),
+        case("be parked", |_| Command::Park(ending())),
+        case("be continued", |_| Command::Continue {
+            by: RunId::new(sample::uuid(8)),
+        }),
+        case("be asked to stop", |_| Command::Stop),
+        case("become uncertain", |_| Command::Doubt {
+            reason: sample::text("another machine took over"),
+        }),
         case("finish", |_| Command::Finish(ending())),
         case("fail", |_| Command::Fail(ending())),
         case("be killed", |_| Command::Kill(ending())),

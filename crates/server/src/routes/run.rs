@@ -3,14 +3,14 @@
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
-use hyperion_api::run::{Log, Run as Wire};
+use hyperion_api::run::{Log, Run as Wire, Sandbox, Usage};
 use hyperion_api::{List, Problem};
 use hyperion_engine::{Cx, Error, run};
 use hyperion_model::RunId;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::plan::Plan;
-use hyperion_model::run::{Run, Work};
+use hyperion_model::run::{self as model, Run, Work};
 use serde::Deserialize;
 
 use super::page::{self, ListQuery, states};
@@ -129,6 +129,7 @@ fn no_output(run: &Run) -> Problem {
 fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
     let (entry, name, sets) = match &run.work {
         Work::Agent { agent, .. } => (None, agent.to_string(), Vec::new()),
+        Work::Command { name, .. } => (None, name.to_string(), Vec::new()),
         Work::Check { entry, name, .. } => {
             let found = cx.store.get::<Entry>(*entry)?;
             let sets = found.map(|entry| entry.admission.change_sets);
@@ -158,7 +159,7 @@ fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
         name: cx.redactor.redact(&name).into_owned(),
         title: cx.redactor.redact(&title).into_owned(),
         status: run.status.name().to_owned(),
-        request_id: run.request.to_string(),
+        request_id: run.request.map(|id| id.to_string()),
         task_ids: tasks,
         entry_id: entry,
         incarnation: run.incarnation,
@@ -168,6 +169,34 @@ fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
         created_at: run.created_at.to_string(),
         started_at: run.began_at.map(|at| at.to_string()),
         ended_at: run.ended_at.map(|at| at.to_string()),
+        stopped_by: run.stop.as_ref().map(|stop| stop.by.to_string()),
+        usage: run.usage.map(usage),
+        sandbox: run
+            .confinement
+            .as_ref()
+            .map(|had| sandbox(cx, had))
+            .transpose()?,
         duration_ms: u64::try_from(ended.duration_since(began).as_millis()).unwrap_or(0),
     })
+}
+
+const fn usage(used: model::Usage) -> Usage {
+    Usage {
+        cpu_ms: used.cpu_ms,
+        memory_peak_kb: used.memory_peak_kb,
+        read_bytes: used.read_bytes,
+        written_bytes: used.written_bytes,
+        output_bytes: used.output_bytes,
+        dropped_bytes: used.dropped_bytes,
+    }
+}
+
+fn sandbox(cx: &Cx, had: &model::Confinement) -> Result<Sandbox, Error> {
+    let known = || Sandbox {
+        level: had.level.to_string(),
+        network: had.network.to_string(),
+        layers: Vec::new(),
+        lacks: Vec::new(),
+    };
+    Ok(cx.read_json(had.detail)?.unwrap_or_else(known))
 }
