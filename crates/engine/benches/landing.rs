@@ -341,6 +341,8 @@ fn settings() -> Settings {
         check_timeout: Duration::from_secs(60),
         log_max_bytes: 1024 * 1024,
         retention: Duration::from_secs(86_400),
+        sandbox: hyperion_engine::SandboxSettings::default(),
+        supervision: hyperion_engine::Supervision::default(),
         check_environment: vec![],
         backup: hyperion_engine::Backup::default(),
         archive_after: Duration::from_secs(30 * 86_400),

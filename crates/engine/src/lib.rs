@@ -43,4 +43,6 @@ pub use driver::Activity;
 pub use engine::{Engine, Parts};
 pub use error::{Error, MissingFact};
 pub use reconcile::{Progress, Reconcile};
-pub use settings::{Backup, Settings, Sizes, ToolLimits};
+pub use settings::{
+    Backup, OnOrphan, OnStall, SandboxSettings, Settings, Sizes, Supervision, ToolLimits,
+};

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hyperion_model::Name;
 use hyperion_policy::RuleSource;
+use hyperion_sandbox::{Level, Network};
+use serde::Deserialize;
 
 use crate::intake::SigningKey;
 
@@ -47,6 +49,10 @@ pub struct Settings {
     pub archive_after: Duration,
     /// How long a dead letter waits for a person (`merge.dead_letter_days`).
     pub dead_letters_after: Duration,
+    /// What processes may see, reach and use (`sandbox.*`).
+    pub sandbox: SandboxSettings,
+    /// How runs are watched (`supervisor.*`).
+    pub supervision: Supervision,
     /// The environment that checks run in; nothing else is inherited.
     pub check_environment: Vec<(String, String)>,
 }
@@ -60,6 +66,85 @@ pub struct Backup {
     pub ship_every: Duration,
     /// How far back a restore can go (`backup.keep_days`).
     pub keep: Duration,
+}
+
+/// What processes may see, reach and use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxSettings {
+    /// How much checks and the runs of tools are kept from (`sandbox.checks`).
+    pub checks: Level,
+    /// What they reach (`sandbox.checks_network`).
+    pub checks_network: Network,
+    /// How much agents are kept from (`sandbox.agents`).
+    pub agents: Level,
+    /// The hosts of the network `listed` (`sandbox.network_hosts`).
+    pub network_hosts: Vec<String>,
+    /// The most memory of a run (`sandbox.memory_max_mb`).
+    pub memory_max_mb: u64,
+    /// The most processes of a run (`sandbox.processes_max`).
+    pub processes_max: u64,
+}
+
+impl Default for SandboxSettings {
+    fn default() -> Self {
+        Self {
+            checks: Level::Full,
+            checks_network: Network::On,
+            agents: Level::Full,
+            network_hosts: Vec::new(),
+            memory_max_mb: 4096,
+            processes_max: 512,
+        }
+    }
+}
+
+/// How runs are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Supervision {
+    /// How often a run is expected to give a sign of life (`supervisor.heartbeat_interval_sec`).
+    pub heartbeat_interval: Duration,
+    /// After how long a silence it counts as stalled (`supervisor.stall_after_sec`).
+    pub stall_after: Duration,
+    /// What becomes of a stalled run (`supervisor.on_stall`).
+    pub on_stall: OnStall,
+    /// How often a run is started again (`supervisor.max_restarts`).
+    pub max_restarts: u32,
+    /// What becomes of a run that outlived its engine (`supervisor.on_orphan`).
+    pub on_orphan: OnOrphan,
+}
+
+impl Default for Supervision {
+    fn default() -> Self {
+        Self {
+            heartbeat_interval: Duration::from_secs(10),
+            stall_after: Duration::from_secs(60),
+            on_stall: OnStall::Warn,
+            max_restarts: 3,
+            on_orphan: OnOrphan::Adopt,
+        }
+    }
+}
+
+/// What becomes of a stalled run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStall {
+    /// It is said.
+    Warn,
+    /// It is ended and started again.
+    Restart,
+    /// It is ended.
+    Kill,
+}
+
+/// What becomes of a run that outlived its engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnOrphan {
+    /// It goes on.
+    Adopt,
+    /// It is ended.
+    Kill,
 }
 
 /// How much a tool call may do, and how often a session may call.

@@ -112,6 +112,8 @@ fn settings() -> Settings {
         backup: crate::Backup::default(),
         archive_after: Duration::from_secs(30 * 86_400),
         dead_letters_after: Duration::from_secs(30 * 86_400),
+        sandbox: crate::SandboxSettings::default(),
+        supervision: crate::Supervision::default(),
         check_environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
     }
 }

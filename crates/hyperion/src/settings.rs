@@ -24,6 +24,9 @@ mod merge;
 mod plan;
 mod policy;
 mod request;
+mod run;
+mod sandbox;
+mod supervisor;
 mod tools;
 mod variables;
 
@@ -33,6 +36,7 @@ pub(crate) use error::{SettingsError, SettingsErrors, unknown};
 pub(crate) use field::{Field, FieldError, Setting};
 pub(crate) use layers::{Loaded, load};
 pub(crate) use lost::REMEDY;
+pub(crate) use supervisor::Supervisor;
 pub(crate) use variables::Variables;
 
 /// Every setting with its value in force.
@@ -60,6 +64,12 @@ pub(crate) struct Settings {
     pub(crate) policy: RuleSource,
     /// `[request]`
     pub(crate) request: request::Request,
+    /// `[run]`
+    pub(crate) run: run::Run,
+    /// `[sandbox]`
+    pub(crate) sandbox: sandbox::Sandbox,
+    /// `[supervisor]`
+    pub(crate) supervisor: supervisor::Supervisor,
     /// What `[policy]` says of tools
     pub(crate) tools: tools::Tools,
 }
@@ -85,6 +95,13 @@ pub(crate) const SECTIONS: &[(&str, &str, &[Setting])] = &[
         "What runs on a merged result before it lands.",
         checks::SETTINGS,
     ),
+    (
+        "sandbox",
+        "What processes may see, reach and use.",
+        sandbox::SETTINGS,
+    ),
+    ("supervisor", "How runs are watched.", supervisor::SETTINGS),
+    ("run", "What runs leave.", run::SETTINGS),
     ("files", "Kept content.", files::SETTINGS),
     (
         "backup",
@@ -159,6 +176,18 @@ mod tests {
         merge.archive_after_days = 30
         merge.dead_letter_days = 30
         checks.timeout_sec = 300
+        sandbox.checks = "full"
+        sandbox.checks_network = "on"
+        sandbox.agents = "full"
+        sandbox.network_hosts = []
+        sandbox.memory_max_mb = 4096
+        sandbox.processes_max = 512
+        supervisor.heartbeat_interval_sec = 10
+        supervisor.stall_after_sec = 60
+        supervisor.on_stall = "warn"
+        supervisor.max_restarts = 3
+        supervisor.on_orphan = "adopt"
+        run.log_max_mb = 1024
         files.backup_retention_hours = 24
         files.max_file_size_mb = 10
         backup.ship_to = ""

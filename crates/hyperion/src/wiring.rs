@@ -18,12 +18,10 @@ use hyperion_policy::Redactor;
 use hyperion_server::Life;
 use hyperion_store::{KeySource, Mode, Store, StoreConfig};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::settings::{self, Settings, Variables};
-
-/// The most bytes of a check's output that are kept.
-const LOG_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a check sees of the person's environment; everything else stays out of it.
 const CHECK_VARIABLES: &[&str] = &[
@@ -339,7 +337,7 @@ fn engine_settings(
         max_attempts: u32::try_from(settings.merge.max_attempts).unwrap_or(u32::MAX),
         retry_delay: Duration::from_secs(settings.merge.retry_delay_sec),
         check_timeout: Duration::from_secs(settings.checks.timeout_sec),
-        log_max_bytes: LOG_MAX_BYTES,
+        log_max_bytes: whole(settings.run.log_max_mb.saturating_mul(1024)).saturating_mul(1024),
         retention: Duration::from_secs(settings.files.backup_retention_hours.saturating_mul(3600)),
         backup: hyperion_engine::Backup {
             ship_to: Some(&settings.backup.ship_to)
@@ -354,6 +352,33 @@ fn engine_settings(
         dead_letters_after: Duration::from_secs(
             settings.merge.dead_letter_days.saturating_mul(86_400),
         ),
+        sandbox: hyperion_engine::SandboxSettings {
+            checks: chosen("sandbox.checks", settings.sandbox.checks)?,
+            checks_network: chosen("sandbox.checks_network", settings.sandbox.checks_network)?,
+            agents: chosen("sandbox.agents", settings.sandbox.agents)?,
+            network_hosts: settings.sandbox.network_hosts.clone(),
+            memory_max_mb: settings.sandbox.memory_max_mb,
+            processes_max: settings.sandbox.processes_max,
+        },
+        supervision: supervision(&settings.supervisor)?,
         check_environment,
     })
+}
+
+fn supervision(settings: &settings::Supervisor) -> anyhow::Result<hyperion_engine::Supervision> {
+    let interval = Duration::from_secs(settings.heartbeat_interval_sec);
+    Ok(hyperion_engine::Supervision {
+        heartbeat_interval: interval,
+        // One sign of life may be late.
+        stall_after: Duration::from_secs(settings.stall_after_sec).max(2 * interval),
+        on_stall: chosen("supervisor.on_stall", settings.on_stall)?,
+        max_restarts: u32::try_from(settings.max_restarts).unwrap_or(u32::MAX),
+        on_orphan: chosen("supervisor.on_orphan", settings.on_orphan)?,
+    })
+}
+
+/// Gives what the word of a setting stands for.
+fn chosen<T: DeserializeOwned>(key: &str, word: &str) -> anyhow::Result<T> {
+    T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word))
+        .with_context(|| format!("use the setting {key}"))
 }

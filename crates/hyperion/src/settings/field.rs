@@ -28,6 +28,7 @@ impl Setting {
             "policy.",
             "approval.",
             "budget.",
+            "sandbox.",
             "request.requires_approval",
         ]
         .iter()
@@ -70,6 +71,13 @@ pub(crate) enum Field {
     Name(fn(&mut Settings) -> &mut String),
     /// An absolute path of a folder, or nothing.
     Folder(fn(&mut Settings) -> &mut String),
+    /// One of a few words.
+    Choice(
+        fn(&mut Settings) -> &mut &'static str,
+        &'static [&'static str],
+    ),
+    /// Names of hosts.
+    Hosts(fn(&mut Settings) -> &mut Vec<String>),
     /// Globs of paths.
     Globs(fn(&mut Settings) -> &mut Vec<String>),
     /// Rules about commands, a table each.
@@ -106,6 +114,10 @@ impl Field {
             Self::Switch(_) => "true or false".into(),
             Self::Name(_) => "a name of letters, digits, `.`, `_` and `-`".into(),
             Self::Folder(_) => "the absolute path of a folder, or nothing".into(),
+            Self::Choice(_, words) => format!("one of {}", words.join(", ")),
+            Self::Hosts(_) => {
+                "a list of hosts, such as `crates.io`, `*.example.org` or `example.org:8443`".into()
+            }
             Self::Globs(_) => {
                 "a list of globs, in which `\"...\"` stands for the shipped list".into()
             }
@@ -126,7 +138,8 @@ impl Field {
             Self::Count(at, ..) => at(settings).to_string(),
             Self::Switch(at) => at(settings).to_string(),
             Self::Name(at) | Self::Folder(at) => Value::from(at(settings).as_str()).to_string(),
-            Self::Globs(at) => list(at(settings)).to_string(),
+            Self::Choice(at, _) => Value::from(*at(settings)).to_string(),
+            Self::Globs(at) | Self::Hosts(at) => list(at(settings)).to_string(),
             Self::Commands(at) => rules(at(settings)).to_string(),
             Self::Keys(at) => keys::written(at(settings)).to_string(),
         }
@@ -140,7 +153,8 @@ impl Field {
             Self::Count(at, ..) => (*at(settings)).into(),
             Self::Switch(at) => (*at(settings)).into(),
             Self::Name(at) | Self::Folder(at) => at(settings).as_str().into(),
-            Self::Globs(at) => at(settings).as_slice().into(),
+            Self::Choice(at, _) => (*at(settings)).into(),
+            Self::Globs(at) | Self::Hosts(at) => at(settings).as_slice().into(),
             Self::Commands(at) => serde_json::json!(at(settings)),
             Self::Keys(at) => serde_json::json!(at(settings)),
         }
@@ -174,6 +188,20 @@ impl Field {
                     .as_str()
                     .filter(|folder| folder.is_empty() || Path::new(folder).is_absolute());
                 *at(settings) = folder.ok_or_else(wrong)?.to_owned();
+            }
+            Self::Choice(at, words) => {
+                let word = value
+                    .as_str()
+                    .and_then(|given| words.iter().find(|word| **word == given));
+                *at(settings) = word.ok_or_else(wrong)?;
+            }
+            Self::Hosts(at) => {
+                let array = value.as_array().filter(|array| array.len() <= GLOBS_MAX);
+                let hosts = array.ok_or_else(wrong)?.iter().map(|host| {
+                    let host = host.as_str().filter(|host| is_host(host))?;
+                    Some(host.to_owned())
+                });
+                *at(settings) = hosts.collect::<Option<_>>().ok_or_else(wrong)?;
             }
             Self::Globs(at) => {
                 let array = value.as_array().filter(|array| array.len() <= GLOBS_MAX);
@@ -224,10 +252,12 @@ impl Field {
                 text.parse::<i64>().map(Value::from).map_err(|_| wrong())
             }
             Self::Switch(_) => text.parse::<bool>().map(Value::from).map_err(|_| wrong()),
-            Self::Name(_) | Self::Folder(_) => Ok(Value::from(text)),
+            Self::Name(_) | Self::Folder(_) | Self::Choice(..) => Ok(Value::from(text)),
             Self::Commands(_) | Self::Keys(_) => text.parse::<Value>().map_err(|_| wrong()),
-            Self::Globs(_) if text.starts_with('[') => text.parse::<Value>().map_err(|_| wrong()),
-            Self::Globs(_) => {
+            Self::Globs(_) | Self::Hosts(_) if text.starts_with('[') => {
+                text.parse::<Value>().map_err(|_| wrong())
+            }
+            Self::Globs(_) | Self::Hosts(_) => {
                 let globs = text
                     .split(',')
                     .map(str::trim)
@@ -236,6 +266,30 @@ impl Field {
             }
         }
     }
+}
+
+/// Whether a text names a host, or by `*.` all below one, with or without a port.
+fn is_host(text: &str) -> bool {
+    const MAX_BYTES: usize = 253;
+    const MAX_LABEL_BYTES: usize = 63;
+    if text.parse::<std::net::IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok() {
+        return true;
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, port),
+        None => (text, "443"),
+    };
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let is_label = |label: &str| {
+        (1..=MAX_LABEL_BYTES).contains(&label.len())
+            && !label.starts_with('-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    port.parse::<u16>().is_ok_and(|port| port > 0)
+        && name.len() <= MAX_BYTES
+        && name.split('.').all(is_label)
 }
 
 /// Reads a rule about commands; none where a part is missing, wrong or not known.
@@ -348,11 +402,23 @@ mod tests {
             ("agent.default", "\"\""),
             ("policy.paths.allow", "[1]"),
             ("backup.ship_to", "\"backups\""),
+            ("sandbox.checks", "\"none\""),
+            ("sandbox.checks_network", "\"gateway\""),
+            ("sandbox.network_hosts", r#"["*"]"#),
+            ("sandbox.network_hosts", r#"["https://crates.io"]"#),
+            ("sandbox.network_hosts", r#"["crates.io:0"]"#),
+            ("sandbox.memory_max_mb", "0"),
             ("policy.auto_approve.max_lines", "99999999999"),
         ] {
             let error = taken(key, toml).unwrap_err();
             assert!(error.starts_with("expects "), "{key} = {toml}: {error}");
         }
+        let hosts = r#"["crates.io", "*.example.org", "example.org:8443", "10.0.0.1", "[::1]:80"]"#;
+        assert_eq!(taken("sandbox.network_hosts", hosts).unwrap(), hosts);
+        assert_eq!(
+            taken("supervisor.on_stall", "\"ignore\"").unwrap_err(),
+            "expects one of warn, restart, kill, not the text \"ignore\""
+        );
         assert_eq!(
             taken("merge.workers", "\"4\"").unwrap_err(),
             "expects workers from 1 to 64, not the text \"4\""
@@ -368,6 +434,9 @@ mod tests {
                 .read(text)
                 .map(|value| value.to_string())
         };
+        assert_eq!(read("sandbox.checks", "partial").unwrap(), "\"partial\"");
+        let hosts = read("sandbox.network_hosts", "crates.io, *.example.org");
+        assert_eq!(hosts.unwrap(), r#"["crates.io", "*.example.org"]"#);
         assert_eq!(read("agent.default", "scripted").unwrap(), "\"scripted\"");
         assert_eq!(
             read("policy.paths.deny", "*.key, .env").unwrap(),
