@@ -4,8 +4,16 @@
 //! silently weaker. The shim enters in two steps: [`enter_outer`] in the shim itself, before it starts anything (user, pid and
 //! network namespaces), and [`enter_inner`] in the first process inside (mounts, Landlock, seccomp, capabilities).
 
+mod capabilities;
 mod enter;
+mod files;
+mod mounts;
+mod namespaces;
+mod plan;
+mod probe;
 mod spec;
+mod syscalls;
 
-pub use enter::{EnterError, Outer, enter_inner, enter_outer};
+pub use enter::{EnterError, Outer, enter_inner, enter_outer, environment};
+pub use probe::{PROBE, answer_probe, layers, probe};
 pub use spec::{Cache, Had, Lack, Layer, Level, Limits, Network, Sandbox};

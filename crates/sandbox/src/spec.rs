@@ -115,6 +115,21 @@ pub enum Layer {
     Cgroup,
 }
 
+impl Layer {
+    /// All of them, the outermost first.
+    pub const ALL: [Self; 9] = [
+        Self::UserNamespace,
+        Self::MountNamespace,
+        Self::PidNamespace,
+        Self::NetworkNamespace,
+        Self::Landlock,
+        Self::Seccomp,
+        Self::NoNewPrivileges,
+        Self::CacheOverlay,
+        Self::Cgroup,
+    ];
+}
+
 /// A layer that was wished for and could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lack {

@@ -1,0 +1,445 @@
+//! Making the mounts of a plan, and a root of them.
+//!
+//! A new root is built on a folder in memory, below `/tmp`, out of what was opened before; then it takes the place of the old one,
+//! which is gone for this process and all that it starts. Every step on the way to a place in the new root is taken without following
+//! links: a private HOME holds what an earlier process left there.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fd::{AsRawFd as _, OwnedFd};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mkdirat, openat, symlinkat};
+use rustix::io::Errno;
+use rustix_mounts::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, mount_recursive_bind,
+    mount_remount, unmount,
+};
+use rustix_mounts::thread::{UnshareFlags, unshare};
+
+use crate::plan::{Kind, Look, Mount, What, deepest};
+
+/// Where the new root is built; everything of the old one was opened before.
+const STAGE: &str = "/tmp";
+/// Files of which a process may have many open.
+const PATH_ONLY: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+
+/// What could not be made as planned, though the rest was.
+#[derive(Debug, Default)]
+pub(crate) struct Shortfalls {
+    /// Caches that can only be read, with why.
+    pub(crate) caches: Vec<(PathBuf, io::Error)>,
+    /// `/proc` shows the processes of the machine, with why.
+    pub(crate) processes: Option<io::Error>,
+    /// What should be read-only and is not, if Landlock does not keep it so.
+    pub(crate) writable: Vec<(PathBuf, io::Error)>,
+}
+
+/// It failed.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// The root is the new one already: nothing may be started.
+    pub(crate) halfway: bool,
+    /// What was to be done.
+    pub(crate) doing: String,
+    /// What the system said.
+    pub(crate) error: io::Error,
+}
+
+/// Looks at the machine itself.
+pub(crate) struct Machine;
+
+impl Look for Machine {
+    fn kind(&self, path: &Path) -> Option<Kind> {
+        let found = fs::symlink_metadata(path).ok()?.file_type();
+        if found.is_symlink() {
+            return fs::read_link(path).ok().map(Kind::Link);
+        }
+        Some(if found.is_dir() {
+            Kind::Folder
+        } else {
+            Kind::File
+        })
+    }
+}
+
+/// Makes the mounts, and changes the root.
+pub(crate) fn enter(plan: &[Mount]) -> Result<Shortfalls, Failed> {
+    let failed = |halfway| {
+        move |(doing, error): (String, io::Error)| Failed {
+            halfway,
+            doing,
+            error,
+        }
+    };
+    unshare(UnshareFlags::NEWNS).map_err(|errno| failed(false)(doing("unshare mounts", errno)))?;
+    let shortfalls = match build(plan) {
+        Ok(shortfalls) => shortfalls,
+        Err(error) => {
+            let _ = unmount(STAGE, UnmountFlags::DETACH);
+            return Err(failed(false)(error));
+        }
+    };
+    freeze(plan, shortfalls).map_err(failed(true))
+}
+
+type Step<T> = Result<T, (String, io::Error)>;
+
+fn doing(what: impl Into<String>, error: impl Into<io::Error>) -> (String, io::Error) {
+    (what.into(), error.into())
+}
+
+/// A file of the machine, by the number of its open handle: right whatever is mounted over its path later.
+fn by_number(handle: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()))
+}
+
+fn build(plan: &[Mount]) -> Step<Shortfalls> {
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).map_err(|errno| doing("make mounts private", errno))?;
+    let sources = open_sources(plan)?;
+    memory(Path::new(STAGE), c"mode=0755").map_err(|error| doing("mount on /tmp", error))?;
+    let stage = openat(CWD, STAGE, PATH_ONLY | OFlags::DIRECTORY, Mode::empty())
+        .map_err(|errno| doing("open /tmp", errno))?;
+    let at_stage = |name: &str| Path::new(STAGE).join(name);
+    fs::create_dir(at_stage("root")).map_err(|error| doing("make a root", error))?;
+    fs::write(at_stage("empty"), "").map_err(|error| doing("make an empty file", error))?;
+    memory(&at_stage("root"), c"mode=0755").map_err(|error| doing("mount a root", error))?;
+    let open_staged = |name: &str| {
+        openat(&stage, name, PATH_ONLY, Mode::empty()).map_err(|errno| doing(name, errno))
+    };
+    let mut builder = Builder {
+        sources,
+        empty: open_staged("empty")?,
+        root: open_staged("root")?,
+        stage,
+        shortfalls: Shortfalls::default(),
+        uppers: 0,
+    };
+    for mount in plan {
+        builder
+            .make(mount)
+            .map_err(|error| doing(format!("mount {}", mount.at.display()), error))?;
+    }
+    rustix::process::fchdir(&builder.root).map_err(|errno| doing("go to the root", errno))?;
+    rustix::process::pivot_root(".", ".").map_err(|errno| doing("change the root", errno))?;
+    Ok(builder.shortfalls)
+}
+
+fn open_sources(plan: &[Mount]) -> Step<BTreeMap<PathBuf, OwnedFd>> {
+    let mut sources = BTreeMap::new();
+    for mount in plan {
+        let from = match &mount.what {
+            What::Bind { from, .. } => from,
+            What::Overlay { lower, upper } => {
+                for folder in upper.iter().flat_map(|upper| upper_folders(upper)) {
+                    let opened = fs::create_dir_all(&folder).and_then(|()| open(&folder));
+                    let opened = opened
+                        .map_err(|error| doing(format!("open {}", folder.display()), error))?;
+                    sources.insert(folder, opened);
+                }
+                lower
+            }
+            What::Processes => Path::new("/proc"),
+            _ => continue,
+        };
+        let opened =
+            open(from).map_err(|error| doing(format!("open {}", from.display()), error))?;
+        sources.insert(from.to_owned(), opened);
+    }
+    Ok(sources)
+}
+
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(
+        CWD,
+        path,
+        PATH_ONLY | OFlags::NOFOLLOW,
+        Mode::empty(),
+    )?)
+}
+
+/// What is written in a cache, and the folder that overlayfs works in.
+fn upper_folders(upper: &Path) -> [PathBuf; 2] {
+    [upper.join("upper"), upper.join("work")]
+}
+
+fn memory(target: &Path, options: &CStr) -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    Ok(mount("hyperion", target, "tmpfs", flags, options)?)
+}
+
+fn bind(source: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
+    Ok(mount_recursive_bind(by_number(source), by_number(target))?)
+}
+
+struct Builder {
+    sources: BTreeMap<PathBuf, OwnedFd>,
+    stage: OwnedFd,
+    root: OwnedFd,
+    empty: OwnedFd,
+    shortfalls: Shortfalls,
+    /// How many caches write into memory.
+    uppers: usize,
+}
+
+impl Builder {
+    fn make(&mut self, mount: &Mount) -> io::Result<()> {
+        match &mount.what {
+            What::Bind { from, .. } => {
+                let source = self.source(from)?;
+                let target = place(&self.root, &mount.at, is_folder(source)?)?;
+                bind(source, &target)
+            }
+            What::Frozen => {
+                let target = find(&self.root, &mount.at)?;
+                bind(&target, &target)
+            }
+            What::Memory => self.memory(mount, c"mode=1777"),
+            What::Frame | What::EmptyFolder => self.memory(mount, c"mode=0755"),
+            What::EmptyFile => bind(&self.empty, &place(&self.root, &mount.at, false)?),
+            What::Link { to } => link(&self.root, &mount.at, to),
+            What::Terminals => {
+                let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
+                let options = c"newinstance,ptmxmode=0666,mode=620";
+                mount_new(
+                    "devpts",
+                    &place(&self.root, &mount.at, true)?,
+                    flags,
+                    options,
+                )
+            }
+            What::Processes => {
+                let flags = MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV;
+                let target = place(&self.root, &mount.at, true)?;
+                match mount_new("proc", &target, flags, c"") {
+                    Ok(()) => Ok(()),
+                    Err(error) => {
+                        self.shortfalls.processes = Some(error);
+                        bind(self.source(&mount.at)?, &target)
+                    }
+                }
+            }
+            What::Overlay { lower, upper } => {
+                let target = place(&self.root, &mount.at, true)?;
+                let Err(error) = self.overlay(lower, upper.as_deref(), &target) else {
+                    return Ok(());
+                };
+                self.shortfalls.caches.push((mount.at.clone(), error));
+                bind(self.source(lower)?, &target)
+            }
+        }
+    }
+
+    fn memory(&self, mount: &Mount, options: &CStr) -> io::Result<()> {
+        let target = place(&self.root, &mount.at, true)?;
+        memory(&by_number(&target), options)
+    }
+
+    fn source(&self, path: &Path) -> io::Result<&OwnedFd> {
+        let missing = || io::Error::other(format!("{} was not opened", path.display()));
+        self.sources.get(path).ok_or_else(missing)
+    }
+
+    fn overlay(&mut self, lower: &Path, upper: Option<&Path>, target: &OwnedFd) -> io::Result<()> {
+        let (upper, work) = if let Some(upper) = upper {
+            let [upper, work] = upper_folders(upper);
+            (
+                self.source(&upper)?.try_clone()?,
+                self.source(&work)?.try_clone()?,
+            )
+        } else {
+            self.uppers += 1;
+            let folder = PathBuf::from(format!("/cache{}", self.uppers));
+            let [upper, work] = upper_folders(&folder);
+            (
+                place(&self.stage, &upper, true)?,
+                place(&self.stage, &work, true)?,
+            )
+        };
+        let options = format!(
+            "userxattr,lowerdir={},upperdir={},workdir={}",
+            by_number(self.source(lower)?).display(),
+            by_number(&upper).display(),
+            by_number(&work).display()
+        );
+        let options = CString::new(options).map_err(io::Error::other)?;
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        mount_new("overlay", target, flags, &options)
+    }
+}
+
+fn mount_new(kind: &str, target: &OwnedFd, flags: MountFlags, options: &CStr) -> io::Result<()> {
+    Ok(mount("hyperion", by_number(target), kind, flags, options)?)
+}
+
+fn is_folder(handle: &OwnedFd) -> io::Result<bool> {
+    let mode = rustix::fs::fstat(handle)?.st_mode;
+    Ok(FileType::from_raw_mode(mode) == FileType::Directory)
+}
+
+/// The names on the way from the root to a place.
+fn names(at: &Path) -> Vec<&OsStr> {
+    at.components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(name),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Opens the place for a mount, and makes it where nothing is.
+fn place(root: &OwnedFd, at: &Path, folder: bool) -> io::Result<OwnedFd> {
+    let names = names(at);
+    let mut here = root.try_clone()?;
+    for (index, name) in names.iter().enumerate() {
+        let last = index + 1 == names.len();
+        let open = || openat(&here, *name, PATH_ONLY | OFlags::NOFOLLOW, Mode::empty());
+        let next = match open() {
+            Err(Errno::NOENT) if last && !folder => {
+                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+                openat(&here, *name, flags, Mode::from_raw_mode(0o644))?;
+                open()?
+            }
+            Err(Errno::NOENT) => {
+                mkdirat(&here, *name, Mode::from_raw_mode(0o755))?;
+                open()?
+            }
+            found => found?,
+        };
+        if is_folder(&next)? != (folder || !last) {
+            return Err(io::Error::other(format!(
+                "something else is in the way at {}",
+                Path::new(name).display()
+            )));
+        }
+        here = next;
+    }
+    Ok(here)
+}
+
+/// Opens what is there.
+fn find(root: &OwnedFd, at: &Path) -> io::Result<OwnedFd> {
+    let mut here = root.try_clone()?;
+    for name in names(at) {
+        here = openat(&here, name, PATH_ONLY | OFlags::NOFOLLOW, Mode::empty())?;
+    }
+    Ok(here)
+}
+
+fn link(root: &OwnedFd, at: &Path, to: &Path) -> io::Result<()> {
+    let (Some(folder), Some(name)) = (at.parent(), at.file_name()) else {
+        return Ok(());
+    };
+    match symlinkat(to, &place(root, folder, true)?, name) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Lets the old root go, and makes read-only what nobody may write.
+fn freeze(plan: &[Mount], mut shortfalls: Shortfalls) -> Step<Shortfalls> {
+    // Here is the new root, and over it the old one.
+    unmount(".", UnmountFlags::DETACH).map_err(|errno| doing("let the old root go", errno))?;
+    rustix::process::chdir("/").map_err(|errno| doing("go to the root", errno))?;
+    let table = fs::read("/proc/self/mountinfo").map_err(|error| doing("read mounts", error))?;
+    for mounted in parse_mounts(&table) {
+        // The root itself is in no plan.
+        if !mounted.read_only
+            && deepest(plan, &mounted.at).is_none_or(|mount| mount.what.is_read_only())
+        {
+            let flags = MountFlags::BIND | MountFlags::RDONLY | mounted.flags;
+            if let Err(errno) = mount_remount(&mounted.at, flags, "") {
+                shortfalls.writable.push((mounted.at, errno.into()));
+            }
+        }
+    }
+    Ok(shortfalls)
+}
+
+/// A line of `/proc/self/mountinfo`.
+#[derive(Debug, PartialEq, Eq)]
+struct Mounted {
+    at: PathBuf,
+    read_only: bool,
+    /// What may not be taken off it, and would be if it were not named again.
+    flags: MountFlags,
+}
+
+fn parse_mounts(table: &[u8]) -> Vec<Mounted> {
+    table
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let mut fields = line.split(|byte| *byte == b' ');
+            let at = unescape(fields.nth(4)?);
+            let options = std::str::from_utf8(fields.next()?).ok()?;
+            let mut flags = MountFlags::empty();
+            let mut read_only = false;
+            for option in options.split(',') {
+                match option {
+                    "ro" => read_only = true,
+                    "nosuid" => flags |= MountFlags::NOSUID,
+                    "nodev" => flags |= MountFlags::NODEV,
+                    "noexec" => flags |= MountFlags::NOEXEC,
+                    // How times are kept stays as it is.
+                    _ => {}
+                }
+            }
+            Some(Mounted {
+                at,
+                read_only,
+                flags,
+            })
+        })
+        .collect()
+}
+
+/// Spaces, tabs, line ends and backslashes are written as three octal digits.
+fn unescape(field: &[u8]) -> PathBuf {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = (*first == b'\\')
+            .then(|| std::str::from_utf8(after.get(..3)?).ok())
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match octal {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_mounts_is_read_with_its_flags_and_its_odd_names() {
+        let table =
+            b"36 35 98:0 / /srv/a\\040b rw,nosuid,noexec,relatime shared:1 - ext4 /dev/x rw\n\
+            37 36 0:4 / /q ro,nodev - tmpfs t rw\n\n";
+        let mounted = |at: &str, read_only, flags| Mounted {
+            at: at.into(),
+            read_only,
+            flags,
+        };
+        assert_eq!(
+            parse_mounts(table),
+            [
+                mounted("/srv/a b", false, MountFlags::NOSUID | MountFlags::NOEXEC),
+                mounted("/q", true, MountFlags::NODEV),
+            ]
+        );
+    }
+}
