@@ -1,0 +1,103 @@
+//! Lower levels, and what a machine does not give.
+
+use hyperion_host::Launch;
+use hyperion_sandbox::{Layer, Level, Network, layers};
+
+use crate::driver::{World, answer};
+
+#[test]
+fn partial_keeps_files_away_and_says_what_it_lacks() {
+    let own = std::process::id();
+    for world in World::both() {
+        let secret = world.write("other-run/secret", "secret");
+        let masked = world.write("lane/.env", "masked");
+        let mut wish = world.wish();
+        wish.level = Level::Partial;
+        wish.network = Network::On;
+        wish.masks = vec![masked];
+        let command = format!(
+            "cat {}; ls {}; tr -d '\\0' < /proc/{own}/environ; cd {} && echo built > out && mkdir a b && mv a b/ && echo x > $HOME/x && mktemp > /dev/null && cat /etc/hostname > /dev/null && echo fine",
+            secret.display(),
+            world.at("person").display(),
+            world.at("lane").display(),
+        );
+        let ran = world.run(&wish, &command);
+        assert!(!ran.had.has(Layer::MountNamespace));
+        assert!(ran.stdout.ends_with("fine\n"), "{}", ran.stderr);
+        if ran.had.has(Layer::Landlock) {
+            assert_eq!(ran.had.level, Level::Partial);
+            assert_eq!(ran.stdout, "fine\n", "{}", ran.stderr);
+        }
+        let lacks: Vec<&str> = ran.had.lacks.iter().map(|lack| lack.why.as_str()).collect();
+        assert!(
+            lacks.iter().any(|why| why.starts_with("1 denied file")),
+            "{lacks:?}"
+        );
+        assert_eq!(std::fs::read_to_string(world.at("home/x")).unwrap(), "x\n");
+    }
+}
+
+#[test]
+fn without_user_namespaces_full_becomes_partial_and_works() {
+    for world in World::both().into_iter().skip(1) {
+        // A namespace of its own for the limit: the machine's stays as it is.
+        let wish = serde_json::to_string(&world.wish()).unwrap();
+        let inner = world.launch(&[&wish, "echo fine; touch /usr/x"]);
+        let launch = Launch::new("/usr/bin/unshare", "/")
+            .args(["-U", "--map-users=all", "--map-groups=all", "sh", "-c"])
+            .arg("echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"")
+            .arg("sh")
+            .arg(inner.program)
+            .args(inner.args)
+            .env("PATH", "/usr/bin:/bin");
+        let ran = match answer(&launch) {
+            // This machine has no user namespaces to begin with, or its `unshare` maps one user only.
+            Err(said) if said.starts_with("unshare:") => return,
+            ran => ran.unwrap(),
+        };
+        assert_eq!(ran.stdout, "fine\n", "{}", ran.stderr);
+        assert_ne!(ran.had.level, Level::Full);
+        assert_eq!(ran.had.network, Network::On);
+        let why = &ran.had.lacks[0].why;
+        assert!(
+            why.contains("sysctl user.max_user_namespaces=15000"),
+            "{why}"
+        );
+        for layer in [
+            Layer::MountNamespace,
+            Layer::PidNamespace,
+            Layer::NetworkNamespace,
+        ] {
+            assert!(
+                ran.had.lacks.iter().any(|lack| lack.layer == layer),
+                "{layer:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn off_has_no_new_privileges_and_nothing_else() {
+    let world = World::new();
+    let mut wish = world.wish();
+    wish.level = Level::Off;
+    wish.network = Network::On;
+    let ran = world.run(&wish, &format!("ls {}", world.at("person").display()));
+    assert_eq!(ran.had.layers, [Layer::NoNewPrivileges]);
+    assert_eq!((ran.had.level, ran.status), (Level::Off, 0));
+    assert_eq!(ran.had.lacks, []);
+}
+
+#[test]
+fn a_probe_tells_of_every_layer() {
+    for world in World::both() {
+        let launch = world.launch(&["shim", hyperion_sandbox::PROBE]);
+        let limits = hyperion_host::Limits {
+            wall: std::time::Duration::from_secs(20),
+            output_max: 65536,
+        };
+        let outcome = hyperion_host::run(&launch, &limits).unwrap();
+        let had = serde_json::from_slice(&outcome.stdout.bytes).unwrap();
+        assert!(layers(&had).len() >= 7, "{had:?}");
+    }
+}
