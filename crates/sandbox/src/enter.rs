@@ -182,25 +182,18 @@ fn without_mounts(wish: &Sandbox, had: &mut Had) -> Result<Vec<Rule>, EnterError
             "there is no folder for temporary files: name one in `write`",
         ),
     }
-    let masks = wish.masks.len()
-        + wish
-            .caches
-            .iter()
-            .map(|cache| cache.masks.len())
-            .sum::<usize>();
-    if masks > 0 {
+    let (rules, unmasked) = files::rules_without_mounts(wish, &folders, &Machine);
+    if unmasked > 0 {
         let why = format!(
-            "{masks} denied files can be read where their folder can: without mounts of its own nothing hides them"
+            "denied files in folders that are written can be read ({unmasked}): without mounts of its own nothing hides them"
         );
         had.lack(Layer::MountNamespace, &why);
     }
     if !wish.caches.is_empty() {
-        had.lack(
-            Layer::CacheOverlay,
-            "caches can be read but not written without mounts of its own",
-        );
+        let why = "without mounts of its own caches can be read but not written";
+        had.lack(Layer::CacheOverlay, why);
     }
-    Ok(files::rules_without_mounts(wish, &folders, &Machine))
+    Ok(rules)
 }
 
 fn restrict_files(
@@ -208,9 +201,20 @@ fn restrict_files(
     shortfalls: Option<&Shortfalls>,
     had: &mut Had,
 ) -> Result<(), EnterError> {
-    let Err(why) = files::restrict(rules) else {
-        had.layers.push(Layer::Landlock);
-        return Ok(());
+    let why = match files::restrict(rules) {
+        Ok(gaps) => {
+            had.layers.push(Layer::Landlock);
+            if gaps.abstract_sockets && !had.has(Layer::NetworkNamespace) {
+                let why = "abstract sockets of other programs can be reached: Linux 6.12 or newer refuses them";
+                had.lack(Layer::Landlock, why);
+            }
+            if gaps.sockets && !had.has(Layer::MountNamespace) {
+                let why = "sockets of other programs can be reached: it takes mounts of its own to hide them";
+                had.lack(Layer::Landlock, why);
+            }
+            return Ok(());
+        }
+        Err(why) => why,
     };
     had.lack(Layer::Landlock, &why);
     match shortfalls.and_then(|shortfalls| shortfalls.writable.first()) {

@@ -8,13 +8,16 @@ use landlock::{
     path_beneath_rules,
 };
 
-use crate::plan::{Access, DEVICES, Look, Mount, What, resolver, system_folders};
+use crate::plan::{Access, DEVICES, Look, Mount, What, resolve, resolver, system_folders};
 use crate::spec::Sandbox;
 
 /// The newest version of Landlock whose rights are known here.
 const KNOWN: ABI = ABI::V10;
 /// Before it nothing can be moved from one folder to another, which builds do all the time.
 const NEEDED: ABI = ABI::V2;
+
+/// The most rules; what comes after them is refused.
+const RULES_MAX: usize = 10_000;
 
 /// What is allowed at a path and below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,10 +56,6 @@ impl Grant {
 
 /// The rules inside mounts of its own: what the plan says, once more.
 pub(crate) fn rules_of_plan(plan: &[Mount]) -> Vec<Rule> {
-    let rule = |at: &Path, grant| Rule {
-        at: at.to_owned(),
-        grant,
-    };
     let mut rules = vec![rule(Path::new("/"), Grant::List)];
     rules.extend(plan.iter().filter_map(|mount| {
         let is_device = mount.at.starts_with("/dev");
@@ -78,42 +77,87 @@ pub(crate) fn rules_of_plan(plan: &[Mount]) -> Vec<Rule> {
     rules
 }
 
-/// The rules where Landlock is all there is. Masks cannot be kept: nothing below an allowed folder can be refused.
+/// The rules where Landlock is all there is, and how many masks cannot be kept.
+///
+/// Nothing below an allowed folder can be refused. Where a mask is in a folder that is read, its neighbours are named instead of the
+/// folder; a folder that is written needs a rule of its own for what will be there.
 pub(crate) fn rules_without_mounts(
     wish: &Sandbox,
     scratch: &[PathBuf],
     look: &dyn Look,
-) -> Vec<Rule> {
-    let rule = |at: &Path, grant| Rule {
-        at: at.to_owned(),
-        grant,
-    };
-    let mut rules = vec![rule(Path::new("/"), Grant::List)];
-    rules.extend(system_folders().map(|path| rule(path, Grant::Read)));
-    rules.extend(resolver(look).map(|path| rule(&path, Grant::Read)));
-    rules.extend(DEVICES.iter().map(|path| rule(Path::new(path), Grant::Use)));
-    for path in ["/proc", "/dev/pts", "/dev/ptmx"] {
+) -> (Vec<Rule>, usize) {
+    let masks = wish.masks.iter().cloned();
+    let of_caches = wish
+        .caches
+        .iter()
+        .flat_map(|cache| cache.masks.iter().map(|mask| cache.path.join(mask)));
+    let masks: Vec<PathBuf> = masks
+        .chain(of_caches)
+        .filter_map(|mask| Some(resolve(&mask, look)?.0))
+        .collect();
+    let mut rules = Vec::new();
+    let used = ["/proc", "/dev/pts", "/dev/ptmx"];
+    for path in DEVICES.iter().chain(&used) {
         rules.push(rule(Path::new(path), Grant::Use));
     }
     rules.push(rule(Path::new("/dev/shm"), Grant::Write));
-    rules.extend(wish.read.iter().map(|path| rule(path, Grant::Read)));
-    rules.extend(
-        wish.caches
-            .iter()
-            .map(|cache| rule(&cache.path, Grant::Read)),
-    );
-    let written = wish.write.iter().chain(&wish.home).chain(scratch);
-    rules.extend(written.map(|path| rule(path, Grant::Write)));
+    let read = system_folders()
+        .map(Path::to_owned)
+        .chain(resolver(look))
+        .chain(wish.read.iter().cloned())
+        .chain(wish.caches.iter().map(|cache| cache.path.clone()));
+    for path in read.filter_map(|path| Some(resolve(&path, look)?.0)) {
+        read_around(&path, &masks, look, &mut rules);
+    }
+    let written: Vec<&PathBuf> = wish.write.iter().chain(&wish.home).chain(scratch).collect();
+    rules.extend(written.iter().map(|path| rule(path, Grant::Write)));
     rules.extend(
         wish.socket_folder
             .iter()
             .map(|path| rule(path, Grant::Reach)),
     );
-    rules
+    let lost = masks.iter().filter(|mask| {
+        let in_it = |folder: &&PathBuf| {
+            resolve(folder, look).is_some_and(|(real, _)| mask.starts_with(real))
+        };
+        written.iter().any(in_it)
+    });
+    let lost = lost.count();
+    (rules, lost)
+}
+
+fn rule(at: &Path, grant: Grant) -> Rule {
+    Rule {
+        at: at.to_owned(),
+        grant,
+    }
+}
+
+fn read_around(path: &Path, masks: &[PathBuf], look: &dyn Look, rules: &mut Vec<Rule>) {
+    if masks.iter().any(|mask| mask == path) || rules.len() >= RULES_MAX {
+        return;
+    }
+    if !masks.iter().any(|mask| mask.starts_with(path)) {
+        rules.push(rule(path, Grant::Read));
+        return;
+    }
+    rules.push(rule(path, Grant::List));
+    for child in look.children(path) {
+        read_around(&child, masks, look, rules);
+    }
+}
+
+/// What the kernel's Landlock does not keep away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gaps {
+    /// Sockets of other programs that have a name and no path.
+    pub(crate) abstract_sockets: bool,
+    /// Sockets of other programs that have a path.
+    pub(crate) sockets: bool,
 }
 
 /// Takes on the rules, for this process and all that it starts.
-pub(crate) fn restrict(rules: &[Rule]) -> Result<(), String> {
+pub(crate) fn restrict(rules: &[Rule]) -> Result<Gaps, String> {
     let status = apply(rules).map_err(|error| error.to_string())?;
     match status {
         (RulesetStatus::NotEnforced, LandlockStatus::NotEnabled) => Err(
@@ -124,7 +168,13 @@ pub(crate) fn restrict(rules: &[Rule]) -> Result<(), String> {
             "this kernel has no Landlock that lets files be moved: Linux 5.19 or newer has it"
                 .to_owned(),
         ),
-        (RulesetStatus::PartiallyEnforced | RulesetStatus::FullyEnforced, _) => Ok(()),
+        (_, LandlockStatus::Available { effective_abi, .. }) => Ok(Gaps {
+            abstract_sockets: effective_abi < ABI::V6,
+            sockets: effective_abi < ABI::V9,
+        }),
+        (_, LandlockStatus::NotEnabled | LandlockStatus::NotImplemented) => {
+            Err("the kernel says that it has no Landlock".to_owned())
+        }
     }
 }
 

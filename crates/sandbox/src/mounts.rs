@@ -9,6 +9,7 @@ use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fd::{AsRawFd as _, OwnedFd};
@@ -63,6 +64,30 @@ impl Look for Machine {
         } else {
             Kind::File
         })
+    }
+
+    fn children(&self, folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    }
+
+    fn private_below(&self, folder: &Path) -> Vec<PathBuf> {
+        let mut private = Vec::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let Ok(found) = entry.metadata() else {
+                    continue;
+                };
+                let needed = if found.is_dir() { 0o5 } else { 0o4 };
+                if !found.is_symlink() && found.mode() & needed != needed {
+                    private.push(entry.path());
+                } else if found.is_dir() {
+                    folders.push(entry.path());
+                }
+            }
+        }
+        private
     }
 }
 

@@ -51,19 +51,6 @@ const DEVICE_LINKS: &[(&str, &str)] = &[
     ("/dev/stdout", "/proc/self/fd/1"),
     ("/dev/stderr", "/proc/self/fd/2"),
 ];
-/// Files of the system that only root may read, seen empty: Hyperion may run as root.
-const SYSTEM_SECRETS: &[&str] = &[
-    "/etc/shadow",
-    "/etc/shadow-",
-    "/etc/gshadow",
-    "/etc/gshadow-",
-    "/etc/sudoers",
-    "/etc/sudoers.d",
-    "/etc/ssl/private",
-    "/etc/ssh/ssh_host_rsa_key",
-    "/etc/ssh/ssh_host_ecdsa_key",
-    "/etc/ssh/ssh_host_ed25519_key",
-];
 /// Switches of the whole machine: root may turn them even without capabilities.
 const SWITCHES: &[&str] = &[
     "/proc/sys",
@@ -133,6 +120,12 @@ pub(crate) enum Kind {
 /// How paths of the machine are looked at.
 pub(crate) trait Look {
     fn kind(&self, path: &Path) -> Option<Kind>;
+
+    /// What is in a folder.
+    fn children(&self, folder: &Path) -> Vec<PathBuf>;
+
+    /// Files and folders below a folder that not everybody may read.
+    fn private_below(&self, folder: &Path) -> Vec<PathBuf>;
 }
 
 /// Facts about the process that decide about the plan.
@@ -291,6 +284,10 @@ impl Draft<'_> {
         }
         self.add("/proc".into(), Rank::Fixed, What::Processes);
         if facts.is_root {
+            // Hyperion may run as root: a process sees of the system what anybody else would see.
+            for path in self.look.private_below(Path::new("/etc")) {
+                self.mask(&path);
+            }
             for path in SWITCHES.iter().map(Path::new) {
                 if self.look.kind(path).is_some() {
                     self.add(path.into(), Rank::Fixed, What::Frozen);
@@ -316,9 +313,6 @@ impl Draft<'_> {
         self.add("/dev/pts".into(), Rank::Fixed, What::Terminals);
         for path in ["/dev/shm", "/tmp", "/var/tmp"] {
             self.add(path.into(), Rank::Default, What::Memory);
-        }
-        for path in SYSTEM_SECRETS {
-            self.mask(Path::new(path));
         }
     }
 
@@ -460,7 +454,7 @@ fn missing(field: &str, path: &Path) -> EnterError {
 type LinkTo = (PathBuf, PathBuf);
 
 /// Follows the links of a path; nothing if it does not exist.
-fn resolve(path: &Path, look: &dyn Look) -> Option<(PathBuf, Vec<LinkTo>)> {
+pub(crate) fn resolve(path: &Path, look: &dyn Look) -> Option<(PathBuf, Vec<LinkTo>)> {
     let mut links = Vec::new();
     let mut real = PathBuf::from("/");
     let mut rest: Vec<_> = parts(path);
@@ -507,6 +501,14 @@ mod tests {
     impl Look for World {
         fn kind(&self, path: &Path) -> Option<Kind> {
             self.0.get(path).cloned()
+        }
+
+        fn children(&self, _: &Path) -> Vec<PathBuf> {
+            Vec::new()
+        }
+
+        fn private_below(&self, folder: &Path) -> Vec<PathBuf> {
+            vec![folder.join("shadow")]
         }
     }
 
@@ -565,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_is_seen_through_its_links_and_its_secrets_are_empty() {
+    fn the_system_is_seen_through_its_links_and_by_root_without_its_secrets() {
         let plan = plan_of_nothing();
         let at = |path: &str| plan.iter().find(|mount| mount.at == Path::new(path));
         assert_eq!(at("/usr/bin"), None, "it is in /usr");
@@ -575,13 +577,15 @@ mod tests {
                 to: "usr/bin".into()
             }
         );
-        assert_eq!(at("/etc/shadow").unwrap().what, What::EmptyFile);
         assert_eq!(at("/tmp").unwrap().what, What::Memory);
         let root = Facts {
             is_root: true,
             ..FACTS
         };
-        assert_eq!(drawn(&Sandbox::default(), root, ""), "Frozen /proc/sys");
+        assert_eq!(
+            drawn(&Sandbox::default(), root, ""),
+            "EmptyFile /etc/shadow\nFrozen /proc/sys"
+        );
         let networked = Facts {
             own_network: false,
             ..FACTS

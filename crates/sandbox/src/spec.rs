@@ -128,6 +128,22 @@ impl Layer {
         Self::CacheOverlay,
         Self::Cgroup,
     ];
+
+    /// What it is called.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::UserNamespace => "a user namespace",
+            Self::MountNamespace => "mounts of its own",
+            Self::PidNamespace => "processes of its own",
+            Self::NetworkNamespace => "a network of its own",
+            Self::Landlock => "Landlock",
+            Self::Seccomp => "a filter of system calls",
+            Self::NoNewPrivileges => "no new privileges",
+            Self::CacheOverlay => "caches by overlay",
+            Self::Cgroup => "a control group",
+        }
+    }
 }
 
 /// A layer that was wished for and could not be had.

@@ -1,6 +1,7 @@
 //! Every way out that was thought of, tried for real.
 
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::UnixListener;
 
 use hyperion_sandbox::{Cache, Layer, Network};
@@ -40,6 +41,29 @@ fn files_and_sockets_of_others_do_not_exist() {
                 "{}",
                 ran.stderr
             );
+        }
+    }
+}
+
+#[test]
+fn secrets_of_the_system_and_abstract_sockets_are_out_of_reach() {
+    let name = format!("hyperion-sandbox-{}", std::process::id());
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+    let _listening = UnixListener::bind_addr(&address).unwrap();
+    let command = format!(
+        "cat /etc/shadow; python3 -c 'import socket
+try: socket.socket(socket.AF_UNIX).connect(\"\\0{name}\"); print(\"reached\")
+except OSError: pass'"
+    );
+    for world in World::both() {
+        let mut wish = world.wish();
+        for network in [Network::Off, Network::On] {
+            wish.network = network;
+            let ran = world.run(&wish, &command);
+            let said = format!("{:?}", ran.had.lacks);
+            if ran.was_full() && !said.contains("abstract sockets") {
+                assert_eq!(ran.stdout, "", "as {}, {network:?}", world.user);
+            }
         }
     }
 }

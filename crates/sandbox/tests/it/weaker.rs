@@ -14,11 +14,16 @@ fn partial_keeps_files_away_and_says_what_it_lacks() {
         let mut wish = world.wish();
         wish.level = Level::Partial;
         wish.network = Network::On;
-        wish.masks = vec![masked];
+        let credentials = world.write("person/.cargo/credentials.toml", "token");
+        let beside = world.write("person/.cargo/config.toml", "");
+        wish.masks = vec![masked, credentials.clone()];
+        wish.read = vec![world.at("person/.cargo")];
         let command = format!(
-            "cat {}; ls {}; tr -d '\\0' < /proc/{own}/environ; cd {} && echo built > out && mkdir a b && mv a b/ && echo x > $HOME/x && mktemp > /dev/null && cat /etc/hostname > /dev/null && echo fine",
+            "cat {} {}; ls {}; cat {} && tr -d '\\0' < /proc/{own}/environ; cd {} && echo built > out && mkdir a b && mv a b/ && echo x > $HOME/x && mktemp > /dev/null && cat /etc/hostname > /dev/null && echo fine",
             secret.display(),
-            world.at("person").display(),
+            credentials.display(),
+            world.at("other-run").display(),
+            beside.display(),
             world.at("lane").display(),
         );
         let ran = world.run(&wish, &command);
@@ -30,7 +35,9 @@ fn partial_keeps_files_away_and_says_what_it_lacks() {
         }
         let lacks: Vec<&str> = ran.had.lacks.iter().map(|lack| lack.why.as_str()).collect();
         assert!(
-            lacks.iter().any(|why| why.starts_with("1 denied file")),
+            lacks
+                .iter()
+                .any(|why| why.starts_with("denied files in folders")),
             "{lacks:?}"
         );
         assert_eq!(std::fs::read_to_string(world.at("home/x")).unwrap(), "x\n");
