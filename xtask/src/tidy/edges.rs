@@ -124,6 +124,11 @@ const HOUSE: &[Room] = &[
         uses: &["hyperion-fault", "hyperion-model", "hyperion-policy"],
     },
     Room {
+        name: "hyperion-egress",
+        floor: 2,
+        uses: &[],
+    },
+    Room {
         name: "hyperion-host",
         floor: 2,
         uses: &["hyperion-fault"],
