@@ -11,8 +11,17 @@
 //! - `control`: the socket for engines; `socket/s`: the run's socket, for what runs inside
 //! - `ended.json`: the [`Ended`], written and synced before the shim goes
 
+#[allow(dead_code, reason = "the loop of the shim comes next")]
+mod channel;
 mod frame;
+#[allow(dead_code, reason = "the loop of the shim comes next")]
+mod rpc;
+#[allow(dead_code, reason = "the loop of the shim comes next")]
+mod socket;
 mod spec;
 
+pub use channel::ChannelHeader;
 pub use frame::{Body, Frame, Stream};
-pub use spec::{Channel, End, Ended, HeartbeatFrom, ShimRecord, Size, Spec, Stdin, Usage, VERSION};
+pub use spec::{
+    Channel, ChannelEnd, End, Ended, HeartbeatFrom, ShimRecord, Size, Spec, Stdin, Usage, VERSION,
+};

@@ -41,8 +41,8 @@ pub struct Spec {
     pub grace_ms: u64,
     /// The loopback ports inside whose bytes go to the engine, with the name the engine knows each by.
     pub channels: Vec<Channel>,
-    /// The socket on which the engine takes those channels.
-    pub channel_socket: Option<PathBuf>,
+    /// Where the engine takes those channels.
+    pub channel_socket: Option<ChannelEnd>,
 }
 
 /// A loopback port inside that leads to the engine.
@@ -50,8 +50,22 @@ pub struct Spec {
 pub struct Channel {
     /// `proxy`, `gateway`.
     pub name: String,
-    /// The port inside; in a network namespace of its own any is free.
+    /// The port inside; in a network namespace of its own any is free. 0: any that is free.
     pub port: u16,
+}
+
+impl Channel {
+    /// The name of the channel to listed hosts.
+    pub const PROXY: &str = "proxy";
+}
+
+/// The engine's end of channels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelEnd {
+    /// The socket that it listens on.
+    pub socket: PathBuf,
+    /// What shows the engine that it is this run's shim who calls; it never gets inside.
+    pub secret: String,
 }
 
 /// What a process reads on standard input.

@@ -1,5 +1,7 @@
 //! The proxy with real connections to servers of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
