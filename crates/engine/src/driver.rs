@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyperion_model::Time;
 use hyperion_store::{ReadError, StoreError};
@@ -43,7 +43,27 @@ pub(crate) struct Driver {
     stop: Arc<AtomicBool>,
     wake: Arc<Notify>,
     looks: Arc<AtomicU64>,
+    step: Step,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Since when the driver has been at its present step; none while it waits for something to do.
+#[derive(Clone, Default)]
+struct Step(Arc<Mutex<Option<Instant>>>);
+
+impl Step {
+    fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn busy_for(&self) -> Duration {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
 }
 
 /// What a pass over all reconcilers came to.
@@ -78,6 +98,7 @@ impl Driver {
                 what: "a timer".to_owned(),
                 source,
             })?;
+        let step = Step::default();
         let looping = Loop {
             cx,
             reconcilers,
@@ -85,6 +106,7 @@ impl Driver {
             stop: Arc::clone(&stop),
             wake: Arc::clone(&wake),
             looks: Arc::clone(&looks),
+            step: step.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("driver".to_owned())
@@ -98,6 +120,7 @@ impl Driver {
                 stop,
                 wake,
                 looks,
+                step,
                 thread: Mutex::new(Some(thread)),
             },
             receiver,
@@ -113,6 +136,11 @@ impl Driver {
     /// Counts the looks that were asked for.
     pub(crate) fn looks(&self) -> u64 {
         self.looks.load(Ordering::SeqCst)
+    }
+
+    /// Says for how long the thread has been at the step it is at: a reconciler that hangs, or one that panicked, never ends it.
+    pub(crate) fn busy_for(&self) -> Duration {
+        self.step.busy_for()
     }
 
     /// Lets the thread end after what it is doing now, and waits for it.
@@ -138,6 +166,7 @@ struct Loop {
     stop: Arc<AtomicBool>,
     wake: Arc<Notify>,
     looks: Arc<AtomicU64>,
+    step: Step,
 }
 
 impl Loop {
@@ -150,6 +179,7 @@ impl Loop {
             // A job that ends while the pass goes on may have left something to do without a commit.
             let jobs_before = self.cx.jobs.count();
             let pass = self.pass();
+            self.step.end();
             if let Some(why) = &pass.halted {
                 tracing::error!(%why, "the engine works on nothing any more");
                 // Idle for good, so that nobody waits for it.
@@ -186,12 +216,14 @@ impl Loop {
 
     fn pass(&mut self) -> Pass {
         let mut pass = Pass::nothing();
+        self.step.begin();
         if let Err(displaced) = self.cx.store.stands() {
             pass.halted = Some(crate::error::chain(&displaced));
             return pass;
         }
         for reconciler in &mut self.reconcilers {
             let earliest = |a: Option<Time>, b: Time| Some(a.map_or(b, |a| a.min(b)));
+            self.step.begin();
             match reconciler.reconcile(&self.cx) {
                 Ok(Progress::Worked) => pass.worked = true,
                 Ok(Progress::Delayed { until }) => pass.delayed = earliest(pass.delayed, until),
@@ -299,6 +331,46 @@ mod tests {
             }
             Ok(Progress::Idle { wake_at: None })
         }
+    }
+
+    /// Comes to no end before somebody lets it.
+    struct Hangs(std::sync::mpsc::Sender<()>, std::sync::mpsc::Receiver<()>);
+
+    impl Reconcile for Hangs {
+        fn name(&self) -> &'static str {
+            "hangs"
+        }
+
+        fn reconcile(&mut self, _cx: &Arc<Cx>) -> Result<Progress, Error> {
+            self.0.send(()).unwrap();
+            // An error is the end of the test.
+            let _ = self.1.recv();
+            Ok(Progress::Idle { wake_at: None })
+        }
+    }
+
+    // O3: a watchdog can tell a driver that hangs from one that has nothing to do.
+    #[test]
+    fn a_step_that_does_not_end_is_told_from_waiting_for_work() {
+        let world = World::new(&[("a", "1")]);
+        let (begins, begun) = std::sync::mpsc::channel();
+        let (ends, ended) = std::sync::mpsc::channel();
+        let hangs: Vec<Box<dyn Reconcile>> = vec![Box::new(Hangs(begins, ended))];
+        let (driver, mut activity) = Driver::start(Arc::clone(&world.cx), hangs).unwrap();
+        begun.recv().unwrap();
+        let first = driver.busy_for();
+        let second = driver.busy_for();
+        assert!(
+            first > Duration::ZERO && second > first,
+            "it goes on growing"
+        );
+        ends.send(()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(activity.wait_for(|now| now.idle)).unwrap();
+        assert_eq!(driver.busy_for(), Duration::ZERO);
+        driver.stop();
     }
 
     // M1, O4: work whose end could not be recorded is not done because it ended in the middle of a look.

@@ -143,6 +143,13 @@ impl Engine {
         }
     }
 
+    /// Says for how long the driver has been at the step it is at; no time when it waits for something to do.
+    pub fn busy_for(&self) -> Duration {
+        self.driver
+            .as_ref()
+            .map_or(Duration::ZERO, Driver::busy_for)
+    }
+
     /// Says whether nothing can go on without a person or a deadline, as far as was looked.
     pub fn is_idle(&self) -> bool {
         self.is_rest(&self.activity.borrow())

@@ -10,6 +10,7 @@
 mod beneath;
 mod cancel;
 mod confine;
+mod container;
 mod coprocess;
 mod copy;
 mod detached;
@@ -29,6 +30,7 @@ mod wait;
 pub use beneath::{BeneathError, Expect, Found, Kind, Listed, Root, Settled};
 pub use cancel::CancelFlag;
 pub use confine::{RUN_VARIABLE, confine_this_thread, descends_from_run, is_confined};
+pub use container::{Container, container};
 pub use coprocess::{CoProcess, CoProcessError};
 pub use copy::{copy_new, exchange, read_pieces, rename_new};
 pub use detached::{Detached, bound_log, leave_session};

@@ -31,6 +31,7 @@ mod own_engine;
 mod progress;
 mod question;
 mod route;
+mod service;
 mod session;
 mod settings;
 mod several;

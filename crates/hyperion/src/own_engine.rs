@@ -14,6 +14,7 @@ use hyperion_server::{Life, Server, router, serve};
 use tokio::task::JoinHandle;
 
 use crate::connection::refusal;
+use crate::service;
 use crate::settings::{Settings, Variables};
 use crate::socket::Socket;
 use crate::wiring;
@@ -99,10 +100,18 @@ impl OwnEngine {
     /// Serves until told to stop, or until the engine cannot go on.
     pub(crate) async fn serve_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let mut activity = self.engine().activity();
+        let is_service = self.life.mode == Mode::Foreground;
+        if is_service {
+            service::ready();
+        }
         tokio::select! {
             () = stop => {}
+            () = service::keep_alive(self.engine()), if is_service => {}
             // An error means that the engine is gone, which says the same.
             _ = activity.wait_for(|now| now.halted.is_some()) => {}
+        }
+        if is_service {
+            service::stopping();
         }
         self.leave().await
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hyperion_api::doctor::{Finding, Health, Report};
 use hyperion_git::{Checkout, CheckoutBlock};
-use hyperion_host::free_bytes;
+use hyperion_host::{Container, free_bytes};
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::repo::Repo;
 use hyperion_store::{Filter, Notice};
@@ -47,6 +47,7 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.extend(backup::look(cx));
     findings.push(sandbox());
     findings.extend(root());
+    findings.extend(container());
     Report {
         version: version.to_owned(),
         findings,
@@ -360,6 +361,26 @@ fn sandbox() -> Finding {
         ),
         Some("let only changes you would run yourself reach the queue: an approval comes before every check, but a dry run asks nobody".to_owned()),
     )
+}
+
+/// In a container nothing outlives the engine: its end is the end of all.
+fn container() -> Option<Finding> {
+    let (detail, fix) = match hyperion_host::container()? {
+        Container::First => (
+            "the engine is the first process of its container: when it ends, agents and checks end with it, and are lost",
+            "start the container with an init (`docker run --init`), and let an upgrade wait until `hyperion drain` has ended; docs/service.md says more",
+        ),
+        Container::Inside => (
+            "in a container: when that stops, agents and checks end with it, and are lost",
+            "stop it only after `hyperion drain` has ended; docs/service.md says more",
+        ),
+    };
+    Some(finding(
+        "container",
+        Health::Warning,
+        detail,
+        Some(fix.to_owned()),
+    ))
 }
 
 /// As root a check can break the machine, not only what is yours.

@@ -49,6 +49,7 @@ mod revise;
 mod road;
 mod runs;
 mod seats;
+mod service;
 mod sizes;
 mod status;
 mod surface;
