@@ -34,6 +34,17 @@ pub(crate) fn check() -> Result<(), String> {
     orders().as_ref().map(drop).map_err(Clone::clone)
 }
 
+pub(crate) fn variables() -> Vec<(OsString, OsString)> {
+    [
+        "HYPERION_FAIL_POINT",
+        "HYPERION_FAIL_POINT_WAIT",
+        "HYPERION_FAIL_POINT_LOG",
+    ]
+    .into_iter()
+    .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
+    .collect()
+}
+
 pub(crate) fn reached(point: Point) {
     // A wrong order is told by `check`, at the start.
     let Ok(orders) = orders() else { return };

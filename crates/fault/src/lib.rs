@@ -45,3 +45,12 @@ pub fn check() -> Result<(), String> {
     armed::check()?;
     Ok(())
 }
+
+/// What another process needs in its environment, to follow the same orders as this one.
+#[must_use]
+pub fn variables() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    #[cfg(feature = "fail-points")]
+    return armed::variables();
+    #[cfg(not(feature = "fail-points"))]
+    Vec::new()
+}

@@ -148,6 +148,10 @@ points! {
     BaseUnpinned "git.base.unpinned" "A base was let go that nothing needs any more."
     PurgeDone "engine.purge.done" "Everything past its time is gone; that it was looked at is not recorded."
 
+    ShimRecorded "shim.record.written" "A run has an owner, its shim; nothing was started."
+    ShimStarted "shim.program.started" "A run's program was started; nobody was told."
+    ShimEnding "shim.end.reached" "A run's program has ended, and nothing of it is left; how it ended is not recorded."
+
     ArchiveUnitsMoved "archive.units.moved" "Some requests are in the archive in the transaction; it is not committed."
     ArchiveUnitsCommitted "archive.units.committed" "Some requests are in the archive for good; the rest is where it was."
     ArchiveUnitBroughtBack "archive.unit.brought_back" "A request is out of the archive in the transaction of the command that needs it; it is not committed."

@@ -5,7 +5,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::launch::{Launch, SpawnError};
@@ -28,6 +29,30 @@ impl Detached {
     ///
     /// It takes itself out of this session with [`leave_session`]: the system does not let the leader of a group begin one.
     pub fn start(launch: &Launch, log: &Path) -> Result<Self, SpawnError> {
+        let (mut child, started) = Self::spawn(launch, log)?;
+        // If it ends before this process does, somebody has to take note of that, or it stays in the table of processes.
+        let reaper = std::thread::Builder::new().name("reaper".to_owned());
+        reaper
+            .spawn(move || child.wait())
+            .map_err(|source| launch.watch_error(source))?;
+        Ok(started)
+    }
+
+    /// Does the same without a thread: one that ended stays in the table of processes until the next one is started, or
+    /// [`Detached::reap`] is called.
+    pub fn start_one_of_many(launch: &Launch, log: &Path) -> Result<Self, SpawnError> {
+        Self::reap();
+        let (child, started) = Self::spawn(launch, log)?;
+        left().push(child);
+        Ok(started)
+    }
+
+    /// Takes note of those that ended.
+    pub fn reap() {
+        left().retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    }
+
+    fn spawn(launch: &Launch, log: &Path) -> Result<(Child, Self), SpawnError> {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -42,15 +67,10 @@ impl Detached {
             .args(launch.args.iter().cloned());
         let mut child = closing.spawn_in_our_group(Stdio::null(), Stdio::piped(), stderr)?;
         let (pid, stdout) = (child.id(), child.stdout.take());
-        // If it ends before this process does, somebody has to take note of that, or it stays in the table of processes.
-        let reaper = std::thread::Builder::new().name("reaper".to_owned());
-        reaper
-            .spawn(move || child.wait())
-            .map_err(|source| launch.watch_error(source))?;
         let stdout = stdout.ok_or_else(|| launch.watch_error(io::ErrorKind::BrokenPipe.into()))?;
         let stdout = OwnedFd::from(stdout);
         set_nonblocking(&stdout).map_err(|source| launch.watch_error(source))?;
-        Ok(Self { pid, stdout })
+        Ok((child, Self { pid, stdout }))
     }
 
     /// Its number.
@@ -85,6 +105,12 @@ impl Detached {
             }
         }
     }
+}
+
+/// Children that were left, until they end.
+fn left() -> MutexGuard<'static, Vec<Child>> {
+    static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes this process out of the session, the group and the terminal of whoever started it.

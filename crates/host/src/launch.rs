@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -132,6 +133,27 @@ impl Launch {
         self.start(&mut self.command(stdin, stdout, stderr))
     }
 
+    /// Starts the process in our own group on these descriptors, for a caller that waits for all of its children; gives its number.
+    pub fn start_child(
+        &self,
+        stdin: OwnedFd,
+        stdout: Option<OwnedFd>,
+        stderr: Option<OwnedFd>,
+    ) -> Result<u32, SpawnError> {
+        let mut command = self.command(
+            Stdio::from(stdin),
+            stdout.map_or_else(Stdio::null, Stdio::from),
+            stderr.map_or_else(Stdio::inherit, Stdio::from),
+        );
+        Ok(self.start(&mut command)?.id())
+    }
+
+    /// Makes this process, which has one thread, the other program on these descriptors; returns only why it could not.
+    pub fn become_it(&self, stdin: OwnedFd, stdout: OwnedFd, stderr: OwnedFd) -> SpawnError {
+        let mut command = self.command(stdin.into(), stdout.into(), stderr.into());
+        self.start_error(command.exec())
+    }
+
     fn command(&self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Command {
         #[expect(
             clippy::disallowed_methods,
@@ -150,19 +172,21 @@ impl Launch {
     }
 
     fn start(&self, command: &mut Command) -> Result<Child, SpawnError> {
-        command.spawn().map_err(|source| {
-            // A missing working folder gives the same error code as a missing program; only the latter is "not found".
-            if source.kind() == io::ErrorKind::NotFound && self.cwd.is_dir() {
-                SpawnError::NotFound {
-                    program: self.program.clone(),
-                }
-            } else {
-                SpawnError::Start {
-                    program: self.program.clone(),
-                    source,
-                }
+        command.spawn().map_err(|source| self.start_error(source))
+    }
+
+    fn start_error(&self, source: io::Error) -> SpawnError {
+        // A missing working folder gives the same error code as a missing program; only the latter is "not found".
+        if source.kind() == io::ErrorKind::NotFound && self.cwd.is_dir() {
+            SpawnError::NotFound {
+                program: self.program.clone(),
             }
-        })
+        } else {
+            SpawnError::Start {
+                program: self.program.clone(),
+                source,
+            }
+        }
     }
 
     pub(crate) fn watch_error(&self, source: io::Error) -> SpawnError {

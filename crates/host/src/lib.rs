@@ -50,3 +50,4 @@ pub use process::{
     Killed, MarkParseError, ProcessMark, boot_id, is_alive, is_stopped, kill_group, since_boot,
 };
 pub use run::{Captured, Exit, Limits, Outcome, run, run_to_file, run_until};
+pub use wait::{wait_any_readable, wait_readable};

@@ -98,6 +98,11 @@ pub(crate) fn wait_ready(fds: &[(&OwnedFd, Interest)], deadline: Instant) -> io:
     }
 }
 
+/// Waits until a descriptor is readable, or the time is over; says whether it is.
+pub fn wait_readable(fd: &OwnedFd, time: Duration) -> io::Result<bool> {
+    Ok(wait_ready(&[(fd, Interest::Read)], deadline_after(time))?.contains(&true))
+}
+
 pub(crate) fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {
     Ok(rustix::io::ioctl_fionbio(fd, true)?)
 }
@@ -146,4 +151,10 @@ pub(crate) fn timespec(duration: Duration) -> Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),
     }
+}
+
+/// Waits until one of the descriptors is readable, or the time is over.
+pub fn wait_any_readable(fds: &[OwnedFd], time: Duration) -> io::Result<()> {
+    let asked: Vec<_> = fds.iter().map(|fd| (fd, Interest::Read)).collect();
+    wait_ready(&asked, deadline_after(time)).map(drop)
 }

@@ -51,6 +51,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|command| command == "shim") {
+        return hyperion_shim::main_of_shim(args);
+    }
     // The only place that looks at the environment.
     let variables = Variables::new(std::env::vars_os());
     complete::answer(&variables);

@@ -1,0 +1,132 @@
+//! Whether a run is being ended, by whom, and what comes next.
+
+use std::time::{Duration, Instant};
+
+use hyperion_sandbox::Limits;
+
+use crate::spec::End;
+use crate::tree::Sample;
+
+/// What has to be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// SIGTERM to the program.
+    Terminate,
+    /// SIGKILL to everything.
+    Kill,
+}
+
+/// Decides when a run is ended.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    limits: Limits,
+    grace: Duration,
+    wall_ends_at: Option<Instant>,
+    paused_since: Option<Instant>,
+    why: Option<End>,
+    kill_at: Option<Instant>,
+}
+
+impl Ending {
+    pub(crate) fn new(limits: Limits, grace: Duration, now: Instant) -> Self {
+        let wall = limits.wall_ms.map(Duration::from_millis);
+        Self {
+            grace,
+            // A limit beyond what the clock can name is none.
+            wall_ends_at: wall.and_then(|wall| now.checked_add(wall)),
+            limits,
+            paused_since: None,
+            why: None,
+            kill_at: None,
+        }
+    }
+
+    /// Somebody wants it to end. Another time it is only made sooner.
+    pub(crate) fn stop(&mut self, grace: Duration, now: Instant) -> Step {
+        self.begin(End::Stopped, grace, now)
+    }
+
+    fn begin(&mut self, why: End, grace: Duration, now: Instant) -> Step {
+        self.why.get_or_insert(why);
+        let kill_at = now.checked_add(grace);
+        self.kill_at = match (self.kill_at, kill_at) {
+            (Some(before), Some(at)) => Some(before.min(at)),
+            (before, at) => before.or(at),
+        };
+        match grace.is_zero() {
+            true => Step::Kill,
+            false => Step::Terminate,
+        }
+    }
+
+    /// The clock goes on.
+    pub(crate) fn on_time(&mut self, now: Instant) -> Option<Step> {
+        if self.kill_at.is_some_and(|at| now >= at) {
+            return Some(Step::Kill);
+        }
+        let is_over = self.why.is_none()
+            && self.paused_since.is_none()
+            && self.wall_ends_at.is_some_and(|at| now >= at);
+        is_over.then(|| self.begin(limit("wall"), self.grace, now))
+    }
+
+    /// Whether a sample is above a limit; memory counts once it is measured exactly.
+    pub(crate) fn on_sample(
+        &mut self,
+        sample: Sample,
+        exact_memory_kb: impl FnOnce() -> u64,
+        now: Instant,
+    ) -> Option<Step> {
+        let limits = &self.limits;
+        let memory_max = limits.memory_max_mb.map(|mb| mb.saturating_mul(1024));
+        let too_many = limits
+            .processes_max
+            .is_some_and(|max| sample.processes > max);
+        let too_much =
+            memory_max.is_some_and(|max| sample.memory_kb > max && exact_memory_kb() > max);
+        let name = match (too_many, too_much) {
+            (true, _) => "processes",
+            (_, true) => "memory",
+            _ => return None,
+        };
+        Some(self.begin(limit(name), Duration::ZERO, now))
+    }
+
+    /// The time for which it is held does not count.
+    pub(crate) fn pause(&mut self, now: Instant) {
+        self.paused_since.get_or_insert(now);
+    }
+
+    pub(crate) fn resume(&mut self, now: Instant) {
+        if let Some(since) = self.paused_since.take() {
+            let held = now.saturating_duration_since(since);
+            self.wall_ends_at = self.wall_ends_at.and_then(|at| at.checked_add(held));
+        }
+    }
+
+    pub(crate) const fn is_paused(&self) -> bool {
+        self.paused_since.is_some()
+    }
+
+    /// When [`on_time`](Self::on_time) has something to do.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let wall = self
+            .wall_ends_at
+            .filter(|_| self.why.is_none() && !self.is_paused());
+        [self.kill_at, wall].into_iter().flatten().min()
+    }
+
+    /// How it ended, with what it did by itself.
+    pub(crate) fn end(self, by_itself: End) -> End {
+        match by_itself {
+            End::NotStarted { .. } => by_itself,
+            _ => self.why.unwrap_or(by_itself),
+        }
+    }
+}
+
+fn limit(name: &str) -> End {
+    End::Limit {
+        limit: name.to_owned(),
+    }
+}

@@ -1,0 +1,217 @@
+//! What is kept of a run, whatever the disk does.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FallocateFlags, fallocate};
+
+use crate::folder::ENDED;
+use crate::frame::Body;
+use crate::spec::Ended;
+use crate::spool::{Limits, Writer};
+
+/// How long the process waits for a full disk until its output is dropped.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The time between two attempts to write to a full disk.
+const RETRY: Duration = Duration::from_millis(500);
+/// Kept free for the end of the run.
+const RESERVED_BYTES: u64 = 16 * 1024;
+/// The most bytes of what the system said that the end of a run repeats.
+const WHY_MAX_BYTES: usize = 2048;
+
+/// Writes the spool, and waits for room or drops where there is none.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    spool: Writer,
+    state: Disk,
+    /// Output that was dropped, and not yet told of.
+    lost: u64,
+}
+
+#[derive(Debug)]
+enum Disk {
+    Fine,
+    /// These wait for room.
+    Full {
+        since: Instant,
+        retry_at: Instant,
+        held: VecDeque<Body>,
+    },
+    /// Whatever comes is dropped, until there is room again.
+    Dropping {
+        retry_at: Instant,
+    },
+}
+
+impl Recorder {
+    pub(crate) fn create(folder: &Path, output_max: Option<u64>) -> io::Result<Self> {
+        Ok(Self {
+            spool: Writer::create(folder, Limits::of(output_max))?,
+            state: Disk::Fine,
+            lost: 0,
+        })
+    }
+
+    pub(crate) fn record(&mut self, now: Instant, body: Body) {
+        match &mut self.state {
+            Disk::Fine => self.append(now, body),
+            Disk::Full { held, .. } => held.push_back(body),
+            Disk::Dropping { retry_at } if now < *retry_at => self.lost += body.output_bytes(),
+            Disk::Dropping { .. } => {
+                self.retry(now);
+                match self.state {
+                    Disk::Fine => self.append(now, body),
+                    _ => self.lost += body.output_bytes(),
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, now: Instant, body: Body) {
+        if self.spool.append(now_ms(), &body).is_err() {
+            self.state = Disk::Full {
+                since: now,
+                retry_at: now + RETRY,
+                held: VecDeque::from([body]),
+            };
+        }
+    }
+
+    /// Whether nothing more should be read from the process now.
+    pub(crate) const fn is_full(&self) -> bool {
+        matches!(self.state, Disk::Full { .. })
+    }
+
+    /// When [`retry`](Self::retry) has something to do.
+    pub(crate) const fn retry_at(&self) -> Option<Instant> {
+        match self.state {
+            Disk::Fine => None,
+            Disk::Full { retry_at, .. } | Disk::Dropping { retry_at } => Some(retry_at),
+        }
+    }
+
+    /// Writes what waits for room, if its time has come.
+    pub(crate) fn retry(&mut self, now: Instant) {
+        match &mut self.state {
+            Disk::Full {
+                since,
+                retry_at,
+                held,
+            } if now >= *retry_at => {
+                while let Some(body) = held.front() {
+                    if self.spool.append(now_ms(), body).is_err() {
+                        *retry_at = now + RETRY;
+                        break;
+                    }
+                    held.pop_front();
+                }
+                if held.is_empty() {
+                    self.state = Disk::Fine;
+                } else if now.saturating_duration_since(*since) >= PATIENCE {
+                    self.lost += held.iter().map(Body::output_bytes).sum::<u64>();
+                    self.state = Disk::Dropping {
+                        retry_at: now + RETRY,
+                    };
+                }
+            }
+            Disk::Dropping { retry_at } if now >= *retry_at => {
+                match self.spool.append(now_ms(), &Body::Gap(self.lost)) {
+                    Ok(()) => {
+                        self.lost = 0;
+                        self.state = Disk::Fine;
+                    }
+                    Err(_) => *retry_at = now + RETRY,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) const fn last_seq(&self) -> u64 {
+        self.spool.last_seq()
+    }
+
+    /// Bytes of output, and how many of them are not in the spool.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let (output, dropped) = self.spool.counts();
+        let held: u64 = match &self.state {
+            Disk::Full { held, .. } => held.iter().map(Body::output_bytes).sum(),
+            _ => 0,
+        };
+        (output + self.lost + held, dropped + self.lost + held)
+    }
+
+    /// Writes the last frame, as far as the disk allows, and makes all of them durable.
+    pub(crate) fn close(&mut self, ended: Ended) {
+        let now = Instant::now();
+        if let Disk::Full { retry_at, .. } | Disk::Dropping { retry_at } = &mut self.state {
+            *retry_at = now;
+            self.retry(now);
+        }
+        let _ = self.spool.append(now_ms(), &Body::Ended(ended));
+        let _ = self.spool.sync();
+    }
+}
+
+/// The file that says how a run ended, with its place on the disk.
+#[derive(Debug)]
+pub(crate) struct EndedFile {
+    file: File,
+    draft: PathBuf,
+    path: PathBuf,
+}
+
+impl EndedFile {
+    /// Takes the place on the disk.
+    pub(crate) fn reserve(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(ENDED);
+        let draft = folder.join(format!("{ENDED}.draft"));
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        if fallocate(&file, FallocateFlags::empty(), 0, RESERVED_BYTES).is_err() {
+            // A file system that knows no such promise.
+            file.write_all_at(&[0; RESERVED_BYTES as usize], 0)?;
+        }
+        Ok(Self { file, draft, path })
+    }
+
+    /// Makes the end of the run durable.
+    pub(crate) fn write(self, ended: &Ended) -> io::Result<()> {
+        let json = serde_json::to_vec(ended)?;
+        self.file.write_all_at(&json, 0)?;
+        self.file.set_len(json.len() as u64)?;
+        self.file.sync_all()?;
+        fs::rename(&self.draft, &self.path)?;
+        hyperion_host::fsync_dir(self.path.parent().unwrap_or(Path::new("/")))
+    }
+}
+
+/// Cuts a text to what fits into the reserved place.
+pub(crate) fn shortened(mut why: String) -> String {
+    let mut end = WHY_MAX_BYTES.min(why.len());
+    while !why.is_char_boundary(end) {
+        end -= 1;
+    }
+    why.truncate(end);
+    why
+}
+
+/// The machine's clock; nothing is decided by it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a shim has nobody who tells it the time"
+)]
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
