@@ -136,7 +136,7 @@ fn own_mounts(plan: &[Mount], had: &mut Had) -> Result<Option<Shortfalls>, Enter
         }
         Err(failed) => {
             let why = format!("{}: {}", failed.doing, failed.error);
-            if failed.halfway {
+            if !failed.may_do_without {
                 return Err(EnterError(why));
             }
             had.lack(Layer::MountNamespace, &why);

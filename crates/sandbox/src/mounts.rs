@@ -42,12 +42,44 @@ pub(crate) struct Shortfalls {
 /// It failed.
 #[derive(Debug)]
 pub(crate) struct Failed {
-    /// The root is the new one already: nothing may be started.
-    pub(crate) halfway: bool,
+    /// Whether a lower level will do: the kernel does not give it, and the root is still the old one. What a run left behind must never
+    /// lower the level of the next one.
+    pub(crate) may_do_without: bool,
     /// What was to be done.
     pub(crate) doing: String,
     /// What the system said.
     pub(crate) error: io::Error,
+}
+
+impl Failed {
+    fn refused(doing: impl Into<String>, error: impl Into<io::Error>) -> Self {
+        Self {
+            may_do_without: true,
+            doing: doing.into(),
+            error: error.into(),
+        }
+    }
+
+    fn broken(doing: impl Into<String>, error: impl Into<io::Error>) -> Self {
+        Self {
+            may_do_without: false,
+            ..Self::refused(doing, error)
+        }
+    }
+}
+
+/// Why a mount could not be made.
+enum Trouble {
+    /// The kernel refused it.
+    Refused(io::Error),
+    /// There is no place for it.
+    NoPlace(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Refused(error)
+    }
 }
 
 /// Looks at the machine itself.
@@ -93,28 +125,16 @@ impl Look for Machine {
 
 /// Makes the mounts, and changes the root.
 pub(crate) fn enter(plan: &[Mount]) -> Result<Shortfalls, Failed> {
-    let failed = |halfway| {
-        move |(doing, error): (String, io::Error)| Failed {
-            halfway,
-            doing,
-            error,
-        }
-    };
-    unshare(UnshareFlags::NEWNS).map_err(|errno| failed(false)(doing("unshare mounts", errno)))?;
-    let shortfalls = match build(plan) {
-        Ok(shortfalls) => shortfalls,
-        Err(error) => {
-            let _ = unmount(STAGE, UnmountFlags::DETACH);
-            return Err(failed(false)(error));
-        }
-    };
-    freeze(plan, shortfalls).map_err(failed(true))
-}
-
-type Step<T> = Result<T, (String, io::Error)>;
-
-fn doing(what: impl Into<String>, error: impl Into<io::Error>) -> (String, io::Error) {
-    (what.into(), error.into())
+    unshare(UnshareFlags::NEWNS).map_err(|errno| Failed::refused("unshare mounts", errno))?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).map_err(|errno| Failed::refused("make mounts private", errno))?;
+    let sources = open_sources(plan)?;
+    memory(Path::new(STAGE), c"mode=0755")
+        .map_err(|error| Failed::refused(format!("mount on {STAGE}"), error))?;
+    let shortfalls = build(plan, sources).inspect_err(|_| {
+        let _ = unmount(STAGE, UnmountFlags::DETACH);
+    })?;
+    freeze(plan, shortfalls)
 }
 
 /// A file of the machine, by the number of its open handle: right whatever is mounted over its path later.
@@ -122,19 +142,17 @@ fn by_number(handle: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()))
 }
 
-fn build(plan: &[Mount]) -> Step<Shortfalls> {
-    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", private).map_err(|errno| doing("make mounts private", errno))?;
-    let sources = open_sources(plan)?;
-    memory(Path::new(STAGE), c"mode=0755").map_err(|error| doing("mount on /tmp", error))?;
+fn build(plan: &[Mount], sources: BTreeMap<PathBuf, OwnedFd>) -> Result<Shortfalls, Failed> {
     let stage = openat(CWD, STAGE, PATH_ONLY | OFlags::DIRECTORY, Mode::empty())
-        .map_err(|errno| doing("open /tmp", errno))?;
+        .map_err(|errno| Failed::refused("open /tmp", errno))?;
     let at_stage = |name: &str| Path::new(STAGE).join(name);
-    fs::create_dir(at_stage("root")).map_err(|error| doing("make a root", error))?;
-    fs::write(at_stage("empty"), "").map_err(|error| doing("make an empty file", error))?;
-    memory(&at_stage("root"), c"mode=0755").map_err(|error| doing("mount a root", error))?;
+    fs::create_dir(at_stage("root")).map_err(|error| Failed::refused("make a root", error))?;
+    fs::write(at_stage("empty"), "")
+        .map_err(|error| Failed::refused("make an empty file", error))?;
+    memory(&at_stage("root"), c"mode=0755")
+        .map_err(|error| Failed::refused("mount a root", error))?;
     let open_staged = |name: &str| {
-        openat(&stage, name, PATH_ONLY, Mode::empty()).map_err(|errno| doing(name, errno))
+        openat(&stage, name, PATH_ONLY, Mode::empty()).map_err(|errno| Failed::refused(name, errno))
     };
     let mut builder = Builder {
         sources,
@@ -145,16 +163,24 @@ fn build(plan: &[Mount]) -> Step<Shortfalls> {
         uppers: 0,
     };
     for mount in plan {
-        builder
-            .make(mount)
-            .map_err(|error| doing(format!("mount {}", mount.at.display()), error))?;
+        let doing = || format!("mount {}", mount.at.display());
+        builder.make(mount).map_err(|trouble| match trouble {
+            Trouble::Refused(error) => Failed::refused(doing(), error),
+            Trouble::NoPlace(error) => Failed::broken(doing(), error),
+        })?;
     }
-    rustix::process::fchdir(&builder.root).map_err(|errno| doing("go to the root", errno))?;
-    rustix::process::pivot_root(".", ".").map_err(|errno| doing("change the root", errno))?;
+    rustix::process::fchdir(&builder.root)
+        .map_err(|errno| Failed::refused("go to the root", errno))?;
+    rustix::process::pivot_root(".", ".")
+        .map_err(|errno| Failed::refused("change the root", errno))?;
     Ok(builder.shortfalls)
 }
 
-fn open_sources(plan: &[Mount]) -> Step<BTreeMap<PathBuf, OwnedFd>> {
+fn open_sources(plan: &[Mount]) -> Result<BTreeMap<PathBuf, OwnedFd>, Failed> {
+    let broken = |path: &Path| {
+        let doing = format!("open {}", path.display());
+        move |error: io::Error| Failed::broken(doing, error)
+    };
     let mut sources = BTreeMap::new();
     for mount in plan {
         let from = match &mount.what {
@@ -162,18 +188,14 @@ fn open_sources(plan: &[Mount]) -> Step<BTreeMap<PathBuf, OwnedFd>> {
             What::Overlay { lower, upper } => {
                 for folder in upper.iter().flat_map(|upper| upper_folders(upper)) {
                     let opened = fs::create_dir_all(&folder).and_then(|()| open(&folder));
-                    let opened = opened
-                        .map_err(|error| doing(format!("open {}", folder.display()), error))?;
-                    sources.insert(folder, opened);
+                    sources.insert(folder.clone(), opened.map_err(broken(&folder))?);
                 }
                 lower
             }
             What::Processes => Path::new("/proc"),
             _ => continue,
         };
-        let opened =
-            open(from).map_err(|error| doing(format!("open {}", from.display()), error))?;
-        sources.insert(from.to_owned(), opened);
+        sources.insert(from.to_owned(), open(from).map_err(broken(from))?);
     }
     Ok(sources)
 }
@@ -212,30 +234,33 @@ struct Builder {
 }
 
 impl Builder {
-    fn make(&mut self, mount: &Mount) -> io::Result<()> {
+    fn make(&mut self, mount: &Mount) -> Result<(), Trouble> {
         match &mount.what {
             What::Bind { from, .. } => {
                 let source = self.source(from)?;
                 let target = place(&self.root, &mount.at, is_folder(source)?)?;
-                bind(source, &target)
+                Ok(bind(source, &target)?)
             }
             What::Frozen => {
                 let target = find(&self.root, &mount.at)?;
-                bind(&target, &target)
+                Ok(bind(&target, &target)?)
             }
             What::Memory => self.memory(mount, c"mode=1777"),
             What::Frame | What::EmptyFolder => self.memory(mount, c"mode=0755"),
-            What::EmptyFile => bind(&self.empty, &place(&self.root, &mount.at, false)?),
+            What::EmptyFile => {
+                let target = place(&self.root, &mount.at, false)?;
+                Ok(bind(&self.empty, &target)?)
+            }
             What::Link { to } => link(&self.root, &mount.at, to),
             What::Terminals => {
                 let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
                 let options = c"newinstance,ptmxmode=0666,mode=620";
-                mount_new(
+                Ok(mount_new(
                     "devpts",
                     &place(&self.root, &mount.at, true)?,
                     flags,
                     options,
-                )
+                )?)
             }
             What::Processes => {
                 let flags = MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV;
@@ -244,7 +269,7 @@ impl Builder {
                     Ok(()) => Ok(()),
                     Err(error) => {
                         self.shortfalls.processes = Some(error);
-                        bind(self.source(&mount.at)?, &target)
+                        Ok(bind(self.source(&mount.at)?, &target)?)
                     }
                 }
             }
@@ -254,14 +279,14 @@ impl Builder {
                     return Ok(());
                 };
                 self.shortfalls.caches.push((mount.at.clone(), error));
-                bind(self.source(lower)?, &target)
+                Ok(bind(self.source(lower)?, &target)?)
             }
         }
     }
 
-    fn memory(&self, mount: &Mount, options: &CStr) -> io::Result<()> {
+    fn memory(&self, mount: &Mount, options: &CStr) -> Result<(), Trouble> {
         let target = place(&self.root, &mount.at, true)?;
-        memory(&by_number(&target), options)
+        Ok(memory(&by_number(&target), options)?)
     }
 
     fn source(&self, path: &Path) -> io::Result<&OwnedFd> {
@@ -281,8 +306,8 @@ impl Builder {
             let folder = PathBuf::from(format!("/cache{}", self.uppers));
             let [upper, work] = upper_folders(&folder);
             (
-                place(&self.stage, &upper, true)?,
-                place(&self.stage, &work, true)?,
+                reach(&self.stage, &upper, true)?,
+                reach(&self.stage, &work, true)?,
             )
         };
         let options = format!(
@@ -317,7 +342,11 @@ fn names(at: &Path) -> Vec<&OsStr> {
 }
 
 /// Opens the place for a mount, and makes it where nothing is.
-fn place(root: &OwnedFd, at: &Path, folder: bool) -> io::Result<OwnedFd> {
+fn place(root: &OwnedFd, at: &Path, folder: bool) -> Result<OwnedFd, Trouble> {
+    reach(root, at, folder).map_err(Trouble::NoPlace)
+}
+
+fn reach(root: &OwnedFd, at: &Path, folder: bool) -> io::Result<OwnedFd> {
     let names = names(at);
     let mut here = root.try_clone()?;
     for (index, name) in names.iter().enumerate() {
@@ -355,22 +384,24 @@ fn find(root: &OwnedFd, at: &Path) -> io::Result<OwnedFd> {
     Ok(here)
 }
 
-fn link(root: &OwnedFd, at: &Path, to: &Path) -> io::Result<()> {
+fn link(root: &OwnedFd, at: &Path, to: &Path) -> Result<(), Trouble> {
     let (Some(folder), Some(name)) = (at.parent(), at.file_name()) else {
         return Ok(());
     };
     match symlinkat(to, &place(root, folder, true)?, name) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(errno) => Err(errno.into()),
+        Err(errno) => Err(Trouble::NoPlace(errno.into())),
     }
 }
 
 /// Lets the old root go, and makes read-only what nobody may write.
-fn freeze(plan: &[Mount], mut shortfalls: Shortfalls) -> Step<Shortfalls> {
+fn freeze(plan: &[Mount], mut shortfalls: Shortfalls) -> Result<Shortfalls, Failed> {
     // Here is the new root, and over it the old one.
-    unmount(".", UnmountFlags::DETACH).map_err(|errno| doing("let the old root go", errno))?;
-    rustix::process::chdir("/").map_err(|errno| doing("go to the root", errno))?;
-    let table = fs::read("/proc/self/mountinfo").map_err(|error| doing("read mounts", error))?;
+    unmount(".", UnmountFlags::DETACH)
+        .map_err(|errno| Failed::broken("let the old root go", errno))?;
+    rustix::process::chdir("/").map_err(|errno| Failed::broken("go to the root", errno))?;
+    let table =
+        fs::read("/proc/self/mountinfo").map_err(|error| Failed::broken("read mounts", error))?;
     for mounted in parse_mounts(&table) {
         // The root itself is in no plan.
         if !mounted.read_only
