@@ -3,6 +3,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use hyperion_sandbox::{PROBE, answer_probe};
+
 use crate::{INSIDE, inside, owner};
 
 /// The command `shim`, with the arguments after that word: `FOLDER` owns the run in that folder.
@@ -10,6 +12,11 @@ use crate::{INSIDE, inside, owner};
 /// It is for [`start`](crate::start) alone. Call it before anything else, in a process with one thread.
 pub fn main_of_shim(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
+    if let [word, rest @ ..] = args.as_slice()
+        && word == PROBE
+    {
+        return answer_probe(rest);
+    }
     let result = match args.as_slice() {
         _ if hyperion_fault::check().is_err() => Err("a fail point is not known".to_owned()),
         [word, folder] if word == INSIDE => {
