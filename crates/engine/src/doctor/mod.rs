@@ -353,20 +353,6 @@ fn queue(cx: &Cx) -> Finding {
     finding("queue", Health::Ok, detail, None)
 }
 
-/// What cannot be had is said: checks have no sandbox before the supervisor is there.
-fn sandbox() -> Finding {
-    let landlock = Path::new("/sys/kernel/security/landlock").exists();
-    finding(
-        "sandbox",
-        Health::Warning,
-        format!(
-            "checks run as you, in a lane of their own but without a sandbox{}",
-            if landlock { "" } else { " (this kernel shows no Landlock)" }
-        ),
-        Some("let only changes you would run yourself reach the queue: an approval comes before every check, but a dry run asks nobody".to_owned()),
-    )
-}
-
 /// In a container nothing outlives the engine: its end is the end of all.
 fn container() -> Option<Finding> {
     let (detail, fix) = match hyperion_host::container()? {
