@@ -13,6 +13,7 @@ use crate::control::{
     Control, FromClient, FromShim, News, PACKET_MAX, Received, SOCKET, STDIN_MAX, STDIN_WINDOW,
     address_in, new_socket, receive, send,
 };
+use crate::folder::{Found, look};
 use crate::frame::Frame;
 use crate::spec::VERSION;
 use crate::spool::Reader;
@@ -83,6 +84,10 @@ impl Attachment {
                 Some(FromShim::Fenced { highest }) => return Err(AttachError::Fenced { highest }),
                 _ => return Err(AttachError::NoAnswer),
             },
+            // It ended while this was on the way.
+            _ if !matches!(look(folder), Ok(Found::Live { .. })) => {
+                return Err(AttachError::NoShim);
+            }
             _ => return Err(AttachError::NoAnswer),
         }
         Ok(Self {

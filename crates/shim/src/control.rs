@@ -200,10 +200,11 @@ pub(crate) fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Received {
     loop {
         return match rustix::net::recv(&socket, &mut *buffer, RecvFlags::TRUNC) {
             // An empty packet is no message of ours, either.
-            Ok((_, 0)) | Err(rustix::io::Errno::CONNRESET) => Received::Over,
+            Ok((_, 0)) => Received::Over,
             Ok((_, length)) if length > size => Received::TooLong,
             Ok((_, length)) => Received::Packet(length),
-            Err(rustix::io::Errno::INTR) => continue,
+            // The other end left without reading everything; what it sent before is still there, and this is said once.
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNRESET) => continue,
             Err(rustix::io::Errno::AGAIN) => Received::NotYet,
             Err(_) => Received::Over,
         };

@@ -190,6 +190,9 @@ fn launch(spec: &Spec, folder: &Path, had: &Had) -> Result<Launch, End> {
     launch.env = kept
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
+    for (name, path) in hyperion_sandbox::environment(&spec.sandbox, had) {
+        launch = launch.env(name, path);
+    }
     launch = launch
         .env(hyperion_host::RUN_VARIABLE, &spec.run)
         .env("HYPERION_SOCKET", socket);

@@ -63,6 +63,8 @@ struct Shim {
     outer: Outer,
     had: Option<Had>,
     is_started: bool,
+    /// Signals for a program that has not begun.
+    early: Vec<Signal>,
     /// What the program did by itself.
     end: Option<End>,
     status: Option<WaitStatus>,
@@ -113,6 +115,7 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
                 outer,
                 had: None,
                 is_started: false,
+                early: Vec::new(),
                 end: None,
                 status: None,
                 began,
@@ -313,8 +316,12 @@ impl Shim {
             Control::Stdin(_) | Control::StdinEnd => {}
             Control::Resize(size) => self.ends.resize(*size),
             Control::Signal(number) => {
-                if let Some(signal) = Signal::from_named_raw(*number) {
-                    self.leader.signal(signal);
+                let signal = Signal::from_named_raw(*number);
+                match signal {
+                    Some(signal) if self.is_started => self.leader.signal(signal),
+                    // The first one is the one that is meant.
+                    _ if self.early.is_empty() => self.early.extend(signal),
+                    _ => {}
                 }
             }
             Control::Stop { grace_ms } => {
@@ -388,6 +395,9 @@ impl Shim {
 
     fn note_start(&mut self) {
         self.is_started = true;
+        for signal in self.early.drain(..) {
+            self.leader.signal(signal);
+        }
         let leader = self.leader.number();
         let program = match self.without() {
             Some(_) => tree::below(leader).first().copied().unwrap_or(leader),

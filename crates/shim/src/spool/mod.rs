@@ -57,3 +57,6 @@ fn path_of(folder: &Path, first_seq: u64) -> PathBuf {
 fn first_seq_of(name: &str) -> Option<u64> {
     name.strip_suffix(".frames")?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,8 +37,12 @@ fn who_is_attached_hears_of_everything_and_stops_it() {
     assert_eq!(run.ended().end, End::Stopped);
     assert_eq!(run.text(Stream::Out), "hello\nbye\n");
     let mut last = 0;
-    while !attached.is_over() {
-        for frame in attached.frames(1).unwrap() {
+    loop {
+        let frames = attached.frames(1).unwrap();
+        if frames.is_empty() && attached.is_over() {
+            break;
+        }
+        for frame in frames {
             assert_eq!(frame.seq, last + 1);
             last = frame.seq;
         }

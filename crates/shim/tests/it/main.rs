@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod control;
 mod kit;
 mod life;
+mod limits;
+mod sandbox;
+mod tree;
