@@ -186,7 +186,12 @@ fn open_sources(plan: &[Mount]) -> Result<BTreeMap<PathBuf, OwnedFd>, Failed> {
         let from = match &mount.what {
             What::Bind { from, .. } => from,
             What::Overlay { lower, upper } => {
-                for folder in upper.iter().flat_map(|upper| upper_folders(upper)) {
+                let folders = upper.as_deref().map(upper_folders);
+                if let Some([_, work]) = &folders {
+                    // It holds the mark of a volatile overlay, which keeps the next one from being mounted.
+                    let _ = fs::remove_dir_all(work);
+                }
+                for folder in folders.into_iter().flatten() {
                     let opened = fs::create_dir_all(&folder).and_then(|()| open(&folder));
                     sources.insert(folder.clone(), opened.map_err(broken(&folder))?);
                 }
@@ -310,8 +315,9 @@ impl Builder {
                 reach(&self.stage, &work, true)?,
             )
         };
+        // Volatile: without it the end of every run waits until the whole disk is written.
         let options = format!(
-            "userxattr,lowerdir={},upperdir={},workdir={}",
+            "userxattr,volatile,lowerdir={},upperdir={},workdir={}",
             by_number(self.source(lower)?).display(),
             by_number(&upper).display(),
             by_number(&work).display()

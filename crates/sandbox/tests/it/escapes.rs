@@ -196,6 +196,11 @@ fn what_one_run_puts_in_a_cache_the_next_one_does_not_see() {
         wish.caches[0].upper = Some(world.at("upper"));
         let ran = world.run(&wish, &poison);
         let kept = world.run(&wish, &look).stdout;
+        assert_eq!(
+            world.run(&wish, &look).stdout,
+            kept,
+            "as often as it is mounted"
+        );
         if ran.had.has(Layer::CacheOverlay) && world.run(&wish, &look).had.has(Layer::CacheOverlay)
         {
             assert_eq!(kept, "bad\ncrate\ncrate2\ncredentials.toml\n");

@@ -93,6 +93,15 @@ fn off_has_no_new_privileges_and_nothing_else() {
     assert_eq!(ran.had.layers, [Layer::NoNewPrivileges]);
     assert_eq!((ran.had.level, ran.status), (Level::Off, 0));
     assert_eq!(ran.had.lacks, []);
+    wish.network = Network::Off;
+    let ran = world.run(
+        &wish,
+        "grep CapEff /proc/self/status; tail -n +3 /proc/net/dev | cut -d: -f1",
+    );
+    if ran.had.has(Layer::NetworkNamespace) {
+        assert_eq!(ran.had.network, Network::Off);
+        assert_eq!(ran.stdout, "CapEff:\t0000000000000000\n    lo\n");
+    }
 }
 
 #[test]
