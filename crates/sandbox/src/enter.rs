@@ -67,9 +67,10 @@ pub fn enter_inner(wish: &Sandbox, outer: &Outer) -> Result<Had, EnterError> {
     let facts = Facts {
         is_root: rustix::process::geteuid().is_root(),
         own_network: had.has(Layer::NetworkNamespace),
+        terminal: mounts::terminal(),
     };
     // What is wrong with the wish is wrong at every level.
-    let plan = plan::plan(wish, facts, &Machine)?;
+    let plan = plan::plan(wish, &facts, &Machine)?;
     let shortfalls = if wish.level == Level::Full {
         own_mounts(&plan, &mut had)?
     } else {

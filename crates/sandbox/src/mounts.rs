@@ -123,6 +123,14 @@ impl Look for Machine {
     }
 }
 
+/// Finds the terminal that this process has open, if any.
+pub(crate) fn terminal() -> Option<PathBuf> {
+    let open = fs::read_dir("/proc/self/fd").ok()?;
+    open.flatten()
+        .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .find(|path| path.parent() == Some(Path::new("/dev/pts")))
+}
+
 /// Makes the mounts, and changes the root.
 pub(crate) fn enter(plan: &[Mount]) -> Result<Shortfalls, Failed> {
     unshare(UnshareFlags::NEWNS).map_err(|errno| Failed::refused("unshare mounts", errno))?;

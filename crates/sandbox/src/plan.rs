@@ -129,12 +129,14 @@ pub(crate) trait Look {
 }
 
 /// Facts about the process that decide about the plan.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
     /// It is root outside, too.
     pub(crate) is_root: bool,
     /// It has a network of its own.
     pub(crate) own_network: bool,
+    /// The terminal it was given, which is none of its own: `tty` finds it as `/dev/console`.
+    pub(crate) terminal: Option<PathBuf>,
 }
 
 /// Which of several wishes for the same path holds: the later one.
@@ -153,7 +155,7 @@ enum Rank {
 /// Makes the plan: parents come before what is below them.
 pub(crate) fn plan(
     wish: &Sandbox,
-    facts: Facts,
+    facts: &Facts,
     look: &dyn Look,
 ) -> Result<Vec<Mount>, EnterError> {
     let mut draft = Draft {
@@ -267,7 +269,7 @@ impl Draft<'_> {
         Ok(true)
     }
 
-    fn system(&mut self, facts: Facts) {
+    fn system(&mut self, facts: &Facts) {
         let read = |from: PathBuf| What::Bind {
             from,
             access: Access::Read,
@@ -311,6 +313,14 @@ impl Draft<'_> {
             self.add(at.into(), Rank::Fixed, What::Link { to: to.into() });
         }
         self.add("/dev/pts".into(), Rank::Fixed, What::Terminals);
+        if let Some(from) = facts.terminal.clone() {
+            let access = Access::Write;
+            self.add(
+                "/dev/console".into(),
+                Rank::Fixed,
+                What::Bind { from, access },
+            );
+        }
         for path in ["/dev/shm", "/tmp", "/var/tmp"] {
             self.add(path.into(), Rank::Default, What::Memory);
         }
@@ -530,6 +540,7 @@ mod tests {
     const FACTS: Facts = Facts {
         is_root: false,
         own_network: true,
+        terminal: None,
     };
 
     fn paths(paths: &[&str]) -> Vec<PathBuf> {
@@ -537,7 +548,7 @@ mod tests {
     }
 
     /// The plan, without what every plan has, one mount a line.
-    fn drawn(wish: &Sandbox, facts: Facts, more: &str) -> String {
+    fn drawn(wish: &Sandbox, facts: &Facts, more: &str) -> String {
         let plan = match plan(wish, facts, &world(more)) {
             Ok(plan) => plan,
             Err(error) => return error.0,
@@ -563,7 +574,7 @@ mod tests {
     }
 
     fn plan_of_nothing() -> Vec<Mount> {
-        plan(&Sandbox::default(), FACTS, &world("")).unwrap()
+        plan(&Sandbox::default(), &FACTS, &world("")).unwrap()
     }
 
     #[test]
@@ -583,8 +594,16 @@ mod tests {
             ..FACTS
         };
         assert_eq!(
-            drawn(&Sandbox::default(), root, ""),
+            drawn(&Sandbox::default(), &root, ""),
             "EmptyFile /etc/shadow\nFrozen /proc/sys"
+        );
+        let in_terminal = Facts {
+            terminal: Some("/dev/pts/3".into()),
+            ..FACTS
+        };
+        assert_eq!(
+            drawn(&Sandbox::default(), &in_terminal, ""),
+            "Write /dev/console = /dev/pts/3"
         );
         let networked = Facts {
             own_network: false,
@@ -593,10 +612,10 @@ mod tests {
         let resolver =
             "l /etc/resolv.conf ../run/resolve/stub\nd /run\nd /run/resolve\nf /run/resolve/stub";
         assert_eq!(
-            drawn(&Sandbox::default(), networked, resolver),
+            drawn(&Sandbox::default(), &networked, resolver),
             "Read /run/resolve/stub"
         );
-        assert_eq!(drawn(&Sandbox::default(), FACTS, resolver), "");
+        assert_eq!(drawn(&Sandbox::default(), &FACTS, resolver), "");
     }
 
     #[test]
@@ -612,11 +631,11 @@ mod tests {
         };
         let more = "d /srv\nd /srv/out\nf /srv/out/.env\nd /srv/out/kept\nd /srv/keys\nd /opt\nd /opt/mine\nd /state\nd /state/home\nd /state/socket\nd /elsewhere";
         let expected = "Read /opt\nWrite /opt/mine\nRead /run/hyperion = /state/socket\nRead /srv\nEmptyFolder /srv/keys\nWrite /srv/out\nEmptyFile /srv/out/.env\nRead /srv/out/kept\nWrite /srv/out/me = /state/home";
-        assert_eq!(drawn(&wish, FACTS, more), expected);
+        assert_eq!(drawn(&wish, &FACTS, more), expected);
         wish.read.reverse();
         wish.write.reverse();
         wish.masks.reverse();
-        assert_eq!(drawn(&wish, FACTS, more), expected);
+        assert_eq!(drawn(&wish, &FACTS, more), expected);
     }
 
     #[test]
@@ -643,14 +662,14 @@ mod tests {
         };
         let more = "d /home\nd /home/me\nd /home/me/.ssh\nd /home/me/src\nd /home/me/src/lane\nl /home/me/.cargo /data/cargo\nd /data\nd /data/cargo\nf /data/cargo/credentials.toml\nd /home/me/.npm";
         assert_eq!(
-            drawn(&wish, FACTS, more),
+            drawn(&wish, &FACTS, more),
             "Overlay /data/cargo + /state/up\nEmptyFile /data/cargo/credentials.toml\nMemory /home/me\nLink /home/me/.cargo -> /data/cargo\nOverlay /home/me/.npm\nWrite /home/me/src/lane"
         );
     }
 
     #[test]
     fn a_wish_that_cannot_be_right_is_refused_by_its_field() {
-        let of = |wish: &Sandbox| drawn(wish, FACTS, "l /loop /loop\nl /all /");
+        let of = |wish: &Sandbox| drawn(wish, &FACTS, "l /loop /loop\nl /all /");
         let write = |path: &str| {
             of(&Sandbox {
                 write: paths(&[path]),
