@@ -321,8 +321,10 @@ impl Draft<'_> {
                 What::Bind { from, access },
             );
         }
-        for path in ["/dev/shm", "/tmp", "/var/tmp"] {
-            self.add(path.into(), Rank::Default, What::Memory);
+        self.add("/dev/shm".into(), Rank::Default, What::Memory);
+        for path in ["/tmp", "/var/tmp"].map(Path::new) {
+            let at = self.resolve(path).unwrap_or_else(|| path.to_owned());
+            self.add(at, Rank::Default, What::Memory);
         }
     }
 
@@ -589,6 +591,11 @@ mod tests {
             }
         );
         assert_eq!(at("/tmp").unwrap().what, What::Memory);
+        let moved = "l /var /data/var\nd /data\nd /data/var\nd /data/var/tmp";
+        assert_eq!(
+            drawn(&Sandbox::default(), &FACTS, moved),
+            "Memory /data/var/tmp\nLink /var -> /data/var"
+        );
         let root = Facts {
             is_root: true,
             ..FACTS

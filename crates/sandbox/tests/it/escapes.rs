@@ -255,3 +255,20 @@ fn no_rights_come_back_and_the_worst_calls_are_refused() {
         }
     }
 }
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn calls_of_32_bit_programs_do_not_go_around_the_filter() {
+    // mov eax, 20 (getpid); int 0x80; ret
+    let command = "python3 -c 'import ctypes,mmap
+m=mmap.mmap(-1,4096,prot=7); m.write(b\"\\xb8\\x14\\0\\0\\0\\xcd\\x80\\xc3\")
+print(\"begun\",flush=True)
+ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()
+print(\"came through\")'";
+    for world in World::both() {
+        let ran = world.run(&world.wish(), command);
+        if ran.had.has(Layer::Seccomp) && !ran.stdout.is_empty() {
+            assert_eq!(ran.stdout, "begun\n", "{}", ran.stderr);
+        }
+    }
+}
