@@ -21,6 +21,7 @@ const TARGETS: &[&str] = &[
     "policy_shell",
     "jsonrpc",
     "jsonc",
+    "run_socket",
 ];
 
 /// What the compiler adds so that libFuzzer sees which edges an input takes and what it compares.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use axum::Router;
 use hyperion_api::Problem;
 use hyperion_api::engine::Mode;
-use hyperion_engine::{Engine, remote};
+use hyperion_engine::{Engine, remote, run};
 use hyperion_host::{Home, HomeLock, bound_log};
 use hyperion_server::{Life, Server, router, serve};
 use tokio::task::JoinHandle;
@@ -36,6 +36,7 @@ const LOG_MAX_BYTES: u64 = 4 * 1024 * 1024;
 pub(crate) struct OwnEngine {
     engine: Running,
     server: JoinHandle<std::io::Result<()>>,
+    channels: Channels,
     life: Arc<Life>,
     socket: Socket,
     /// Let go of last: whoever takes it may start at once.
@@ -63,6 +64,7 @@ impl OwnEngine {
         let routes = router(Server::new(Arc::clone(&engine), actor, Arc::clone(&life)));
         let listener = socket.listen()?;
         let server = tokio::spawn(serve(listener, routes.clone(), Arc::clone(&life)));
+        let channels = Channels::serve(&engine)?;
         tokio::spawn(look_after(
             Arc::clone(&engine),
             socket.clone(),
@@ -73,6 +75,7 @@ impl OwnEngine {
         let own = Self {
             engine: Running(engine),
             server,
+            channels,
             life,
             socket,
             _lock: lock,
@@ -153,6 +156,7 @@ impl OwnEngine {
         let Self {
             engine,
             mut server,
+            channels,
             life,
             socket,
             _lock,
@@ -166,6 +170,7 @@ impl OwnEngine {
         if tokio::time::timeout(LAST_CALLS, &mut server).await.is_err() {
             server.abort();
         }
+        drop(channels);
         let stopping = tokio::task::spawn_blocking(move || drop(engine));
         stopping.await.context("stop the engine")?;
         halted.map_or(Ok(()), Err)
@@ -178,6 +183,28 @@ struct Running(Arc<Engine>);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.stop();
+    }
+}
+
+/// What the shims of runs call for them; a shim that finds nobody looks again.
+struct Channels(tokio::task::AbortHandle);
+
+impl Channels {
+    fn serve(engine: &Arc<Engine>) -> anyhow::Result<Self> {
+        let listener = run::listen_for_channels(engine.cx()).context("listen to runs")?;
+        let serving = run::serve_channels(Arc::clone(engine.cx()), listener);
+        let task = tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "runs reach no hosts any more");
+            }
+        });
+        Ok(Self(task.abort_handle()))
+    }
+}
+
+impl Drop for Channels {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

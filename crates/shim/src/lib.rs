@@ -24,6 +24,8 @@ mod main_of_shim;
 mod owner;
 mod program;
 mod record;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 #[allow(dead_code, reason = "the loop of the shim comes next")]
 mod rpc;
 #[allow(dead_code, reason = "the loop of the shim comes next")]

@@ -67,6 +67,7 @@ const HOUSE: &[Room] = &[
             "hyperion-analyze",
             "hyperion-backup",
             "hyperion-store",
+            "hyperion-egress",
             "hyperion-host",
             "hyperion-fault",
             "hyperion-git",
@@ -91,7 +92,12 @@ const HOUSE: &[Room] = &[
     Room {
         name: "hyperion-shim",
         floor: 4,
-        uses: &["hyperion-fault", "hyperion-host", "hyperion-sandbox"],
+        uses: &[
+            "hyperion-client",
+            "hyperion-fault",
+            "hyperion-host",
+            "hyperion-sandbox",
+        ],
     },
     Room {
         name: "hyperion-sandbox",

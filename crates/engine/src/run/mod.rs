@@ -1,9 +1,11 @@
 //! Runs: the processes at work, and what becomes of them.
 
+mod channel;
 mod check;
 mod jobs;
 mod log;
 
+pub use channel::{Refused, channels_for, listen_for_channels, refused, serve_channels};
 pub(crate) use check::{CheckSpec, Checks, RUN_MARK};
 #[cfg(test)]
 pub(crate) use check::{RunAction, action_for};
