@@ -77,6 +77,38 @@ pub struct Check {
     pub name: String,
     /// Its command.
     pub command: String,
+    /// How much of the machine it is kept from, where it says so: `full`, `partial` or `off`.
+    #[serde(default)]
+    pub sandbox: Option<String>,
+    /// What it reaches, where it says so: `off`, `listed` or `on`.
+    #[serde(default)]
+    pub network: Option<String>,
+    /// How long it may take, in seconds, where it says so.
+    #[serde(default)]
+    pub timeout_sec: Option<u64>,
+    /// What of that is more than checks have on this machine; nothing lands before an admin agrees to it.
+    #[serde(default)]
+    pub asks: Vec<String>,
+    /// Whether an admin agreed to it.
+    #[serde(default)]
+    pub agreed: bool,
+    /// What an agreement is bound to: the digest of all of it.
+    #[serde(default)]
+    pub digest: String,
+}
+
+/// An admin's word on what a check asks for beyond what checks have on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgreeToCheck {
+    /// Whether it may have that.
+    pub agreed: bool,
+    /// The branch whose `hyperion.toml` has the check; the repository's own when absent.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// The digest of the check that was looked at; another one is refused.
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
 /// A branch of a repository and the branch of the same name at its remote.

@@ -32,6 +32,57 @@ pub fn around(folder: &Path) -> Option<Around> {
     })
 }
 
+/// The most folders of objects that a repository borrows from, directly or not.
+const BORROWED_MAX: usize = 32;
+
+/// Lists the folders of other repositories' objects that one reads: its alternates, and theirs.
+#[must_use]
+pub fn borrowed_objects(common_dir: &Path) -> Vec<PathBuf> {
+    let mut known = vec![common_dir.join("objects")];
+    let mut at = 0;
+    while let Some(objects) = known.get(at).cloned() {
+        at += 1;
+        let named = objects.join("info/alternates");
+        let content = match fs::metadata(&named) {
+            Ok(metadata) if metadata.len() <= MAX_BYTES => fs::read(&named).unwrap_or_default(),
+            Ok(_) | Err(_) => continue,
+        };
+        let lines = content.split(|byte| *byte == b'\n');
+        for line in lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
+            let path = objects.join(OsStr::from_bytes(&unquoted(line)));
+            if let Ok(path) = path.canonicalize()
+                && !known.contains(&path)
+                && known.len() <= BORROWED_MAX
+            {
+                known.push(path);
+            }
+        }
+    }
+    known.split_off(1)
+}
+
+/// Reads a line that may be quoted.
+fn unquoted(line: &[u8]) -> Vec<u8> {
+    let inner = line
+        .strip_prefix(b"\"")
+        .and_then(|line| line.strip_suffix(b"\""));
+    let Some(inner) = inner else {
+        return line.to_vec();
+    };
+    let mut bytes = inner.iter().copied();
+    let mut plain = Vec::with_capacity(inner.len());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => plain.extend(bytes.next().map(|escaped| match escaped {
+                b'n' => b'\n',
+                other => other,
+            })),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 /// The git folder of a work tree, or the folder itself where it is one.
 fn git_dir_of(top: &Path) -> Option<PathBuf> {
     let dot_git = top.join(".git");
@@ -69,6 +120,31 @@ fn named_in(file: &Path, mark: &[u8]) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn borrowed_objects_are_found_through_all_who_lend() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for path in ["a/objects/info", "b/objects/info", "c \" d", "e"] {
+            fs::create_dir_all(root.join(path)).unwrap();
+        }
+        let quoted = crate::store::quoted(&root.join("c \" d"));
+        let quoted = String::from_utf8(quoted).unwrap();
+        let alternates = format!(
+            "# theirs\n../../b/objects\n\"{}/e\"\n{}/gone\n",
+            root.display(),
+            root.display()
+        );
+        fs::write(root.join("a/objects/info/alternates"), alternates).unwrap();
+        // They also borrow from each other.
+        let back = format!("../../a/objects\n{quoted}\n");
+        fs::write(root.join("b/objects/info/alternates"), back).unwrap();
+        let expected = ["b/objects", "e", "c \" d"].map(|path| root.join(path));
+        let mut found = borrowed_objects(&root.join("a"));
+        found.retain(|path| *path != root.join("a/objects"));
+        assert_eq!(found, expected);
+        assert_eq!(borrowed_objects(&root.join("e")), Vec::<PathBuf>::new());
+    }
 
     #[test]
     fn folders_lead_to_the_one_they_share() {

@@ -58,7 +58,7 @@ pub use checkout::{
 };
 pub use clone::{AgentClone, CLONE_BRANCHES_MAX, CloneError, FileState};
 pub use commit::{CommitInfo, NewCommit, Signature, strip_trailers, with_trailers};
-pub use common_dir::{Around, around};
+pub use common_dir::{Around, around, borrowed_objects};
 pub use edit::{Content, EditError, TreeDraft, TreeEdit};
 pub use error::GitError;
 pub use folder::{FolderFile, FolderScan, check_folder, complete_folder};
@@ -75,3 +75,4 @@ pub use store::RepoStore;
 pub use stored::{NewFile, NotStored, Stored};
 pub use tree::{FileMode, Mode, TreeEntry};
 pub use user_repo::{DiscoverError, Head, ObjectFormat, UserRepo};
+pub use work_tree::tracked_in;

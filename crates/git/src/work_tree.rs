@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::call::{Call, LONG};
 use crate::checkout::{BLOCK_FILES_MAX, BlockReason};
 use crate::error::GitError;
+use crate::git::Git;
 use crate::oid::{Oid, RefName};
 use crate::path::TreePath;
 use crate::read::{ChangeStatus, RawChange, Renames};
@@ -31,6 +32,29 @@ pub(crate) struct Dirt {
     pub(crate) block: Option<BlockReason>,
     /// The files that are edited or staged.
     pub(crate) edited: BTreeSet<TreePath>,
+}
+
+/// Tells which of some paths below a folder git tracks there; a tracked file of a folder that is named counts as that folder.
+pub fn tracked_in(
+    git: &Git,
+    folder: &Path,
+    paths: &[String],
+) -> Result<BTreeSet<String>, GitError> {
+    let listed = git
+        .call("ls-files", folder)
+        .env("GIT_LITERAL_PATHSPECS", "1")
+        .args(["--cached", "-z", "--"])
+        .args(paths)
+        .output()?;
+    let listed = String::from_utf8_lossy(&listed);
+    let listed: Vec<&str> = listed.split('\0').filter(|path| !path.is_empty()).collect();
+    let is_tracked = |path: &&String| {
+        listed.iter().any(|tracked| {
+            let below = tracked.strip_prefix(path.as_str());
+            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        })
+    };
+    Ok(paths.iter().filter(is_tracked).cloned().collect())
 }
 
 impl RepoStore {

@@ -1,14 +1,16 @@
 //! A registered repository: where it lies, which branch work lands on, and the remote that what landed is pushed to.
 
+mod agreement;
 mod remote;
 
 use std::collections::BTreeMap;
 
+pub use agreement::{Agreement, MAX_AGREEMENTS};
 pub use remote::{Cause, MAX_BRANCHES, Pull, Remote, Tracked, Trouble};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
-use crate::{Actor, GitId, Name, RepoId, ShortText, Time};
+use crate::{Actor, Digest, GitId, Name, RepoId, ShortText, Time};
 
 moves! {
     noun Noun::Repo;
@@ -28,6 +30,7 @@ moves! {
         Restore = "be restored": [Forgotten] => Active;
         Pause = "be paused": [Active] => Active;
         Resume = "be resumed": [Active] => Active;
+        Agree = "have a check agreed to": [Active] => Active;
     }
 }
 
@@ -58,6 +61,9 @@ pub struct Repo {
     /// The branches that are followed there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub branches: BTreeMap<Name, Tracked>,
+    /// Checks that an admin lets have more than the machine gives to checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreement>,
 }
 
 /// A queue that was stopped: nothing of it is begun or landed.
@@ -167,6 +173,18 @@ pub enum Command {
     },
     /// Lets its queue go on.
     Resume,
+    /// Lets a check have more than the machine gives to checks.
+    AgreeToCheck {
+        /// The digest of what it runs, and of what it asks for.
+        check: Digest,
+        /// Its name.
+        name: ShortText,
+    },
+    /// Takes that back.
+    WithdrawCheck {
+        /// The digest of the check.
+        check: Digest,
+    },
 }
 
 /// What can happen to a repository.
@@ -283,6 +301,20 @@ pub enum Event {
     /// Its queue goes on.
     #[serde(rename = "repo.resumed")]
     Resumed {},
+    /// An admin lets a check have more than the machine gives to checks.
+    #[serde(rename = "repo.check_agreed")]
+    CheckAgreed {
+        /// The digest of what it runs, and of what it asks for.
+        check: Digest,
+        /// Its name.
+        name: ShortText,
+    },
+    /// That was taken back.
+    #[serde(rename = "repo.check_withdrawn")]
+    CheckWithdrawn {
+        /// The digest of the check.
+        check: Digest,
+    },
 }
 
 impl Machine for Repo {
@@ -291,7 +323,11 @@ impl Machine for Repo {
     type Event = Event;
     const NOUN: Noun = Noun::Repo;
 
-    fn decide(state: Option<&Self>, command: &Command, _: &Stamp) -> Result<Vec<Event>, Refusal> {
+    fn decide(
+        state: Option<&Self>,
+        command: &Command,
+        stamp: &Stamp,
+    ) -> Result<Vec<Event>, Refusal> {
         let check_path = |path: &str| {
             if path.len() > MAX_PATH_BYTES {
                 return Err(Refusal::Limit {
@@ -332,7 +368,9 @@ impl Machine for Repo {
                 | Command::Forget
                 | Command::Restore
                 | Command::Pause { .. }
-                | Command::Resume => Err(Refusal::Missing(Noun::Repo)),
+                | Command::Resume
+                | Command::AgreeToCheck { .. }
+                | Command::WithdrawCheck { .. } => Err(Refusal::Missing(Noun::Repo)),
             };
         };
         match command {
@@ -382,6 +420,10 @@ impl Machine for Repo {
                 lead(repo.status, Verb::Resume)?;
                 Ok(vec![Event::Resumed {}])
             }
+            Command::AgreeToCheck { .. } | Command::WithdrawCheck { .. } => {
+                lead(repo.status, Verb::Agree)?;
+                repo.decide_agreement(command, stamp)
+            }
         }
     }
 
@@ -406,6 +448,7 @@ impl Machine for Repo {
                 paused: None,
                 remote: None,
                 branches: BTreeMap::new(),
+                agreements: Vec::new(),
             }),
             (Some(repo), Event::Retargeted { branch }) => {
                 let status = lead(repo.status, Verb::Retarget).map_err(damaged)?;
@@ -476,6 +519,14 @@ impl Machine for Repo {
                     status,
                     ..repo
                 })
+            }
+            (Some(repo), Event::CheckAgreed { check, name }) => {
+                lead(repo.status, Verb::Agree).map_err(damaged)?;
+                Ok(repo.with_agreement(*check, name, stamp))
+            }
+            (Some(repo), Event::CheckWithdrawn { check }) => {
+                lead(repo.status, Verb::Agree).map_err(damaged)?;
+                Ok(repo.without_agreement(*check))
             }
             (state, _) => Err(out_of_order(Noun::Repo, state.is_some())),
         }

@@ -269,6 +269,11 @@ impl Rules {
         &self.source.commands
     }
 
+    /// Tells whether no change may touch a path, whoever agrees.
+    pub fn denies(&self, path: &str) -> bool {
+        self.deny.covers(path)
+    }
+
     /// Tells whether the allow lists let a path change.
     pub(crate) fn allows(&self, path: &str) -> bool {
         self.allow

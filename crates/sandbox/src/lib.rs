@@ -16,4 +16,10 @@ mod syscalls;
 
 pub use enter::{EnterError, Outer, enter_inner, enter_outer, environment};
 pub use probe::{PROBE, answer_probe, layers, probe};
+mod package_sources;
+mod tool_chains;
+
+pub use enter::{EnterError, Outer, enter_inner, enter_outer};
+pub use package_sources::{PACKAGE_SOURCES, SettingsFile};
 pub use spec::{Cache, Had, Lack, Layer, Level, Limits, Network, Sandbox};
+pub use tool_chains::{CREDENTIALS, Machine, ToolChains};

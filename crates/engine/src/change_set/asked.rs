@@ -50,7 +50,7 @@ pub(crate) fn judge(
         submission.rolls_back.is_some(),
     );
     // What the branch runs anyway was decided when it came there.
-    let runs_anyway = |check: &&String| file.checks.values().any(|known| known == *check);
+    let runs_anyway = |check: &&String| file.checks.values().any(|known| known.run == **check);
     let added = checks.iter().filter(|check| !runs_anyway(check));
     mark_internal(&mut facts, &opened.git, tip);
     let astray = led_astray(opened, &oid(&set.proposal.base_tree)?, accepted, rules)?;

@@ -6,6 +6,7 @@ use hyperion_git::{Checkout, Landing, Renames};
 use hyperion_model::entry::{self, Cause, Entry};
 use hyperion_model::{Command, Name, RepoId};
 
+use super::checks;
 use super::obstacle::{edited_in_the_way, lock_of};
 use super::restless::Restless;
 use super::work::{Queue, branch_of};
@@ -94,6 +95,11 @@ fn may_go_on(restless: &mut Restless, cx: &Cx, entry: &Entry, way: &Way) -> Resu
         return Ok(false);
     };
     if !restless.may_go_on(entry.id, branch_of(entry), tip.clone(), cx.now()) {
+        return Ok(false);
+    }
+    if entry.cause == Some(Cause::CheckNotAgreed)
+        && checks::not_agreed(cx, &opened, &entry.admission.branch, &tip)?.is_some()
+    {
         return Ok(false);
     }
     let Some(candidate) = &entry.candidate else {

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use hyperion_fault::{Point, reached};
+use hyperion_git::Oid;
 use hyperion_model::entry::{Candidate, Entry};
 use hyperion_model::run::{self, Run, Status, Work};
 use hyperion_model::{Command, LineageId, Name, NewBlob, RunId, ShortText, Subject, Uuid};
 use hyperion_store::Filter;
 
+use super::obstacle::Obstacle;
 use super::work::millis;
 use crate::cx::json_blob;
 use crate::error::oid;
 use crate::read_facts::ReadFacts;
-use crate::repo::Opened;
+use crate::repo::{Check, Opened};
 use crate::run::CheckSpec;
 use crate::{Cx, Error};
 
@@ -53,7 +55,7 @@ pub(super) fn wanted(
     let mut wanted: Vec<CheckSpec> = file
         .checks
         .into_iter()
-        .map(|(name, command)| CheckSpec { name, command })
+        .map(|(name, check)| CheckSpec::of(name, check, &cx.settings))
         .collect();
     let added: Vec<String> = match entry.admission.checks {
         Some(digest) => cx.require_json(digest)?,
@@ -61,13 +63,32 @@ pub(super) fn wanted(
     };
     for command in added {
         if !wanted.iter().any(|check| check.command == command) {
-            wanted.push(CheckSpec {
-                name: command.clone(),
-                command,
-            });
+            let check = Check::plain(command.as_str());
+            wanted.push(CheckSpec::of(command, check, &cx.settings));
         }
     }
     Ok(wanted)
+}
+
+/// Finds a check of a branch's tip that asks for more than the machine gives to checks, and that no admin agreed to.
+pub(super) fn not_agreed(
+    cx: &Cx,
+    opened: &Opened,
+    branch: &Name,
+    tip: &Oid,
+) -> Result<Option<Obstacle>, Error> {
+    let (file, _) = opened.file_and_rules(cx, tip)?;
+    let mut asking = file.checks.iter().filter_map(|(name, check)| {
+        let asks = check.asks_beyond(&cx.settings);
+        let waits = !asks.is_empty() && !opened.repo.agrees_to(check.digest());
+        waits.then(|| Obstacle::NotAgreed {
+            repo: opened.repo.name.clone(),
+            branch: Some(branch.clone()).filter(|branch| *branch != opened.repo.branch),
+            check: name.clone(),
+            asks: asks.join(", "),
+        })
+    });
+    Ok(asking.next())
 }
 
 /// Reads what the runs say; checks run one after the other, in one lane.
@@ -207,4 +228,49 @@ pub(crate) fn run_command(
         spec: spec.digest,
     };
     Ok((Command::Run(id, command), spec))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyperion_model::entry::{self, Cause};
+    use hyperion_testkit::{task, task_request};
+
+    use crate::repo::{LookedAt, agree_to_check, find};
+    use crate::testing::{World, admin};
+
+    // S9: what a check asks for beyond the machine's sandbox is an admin's to give, once for each check as it is written.
+    #[test]
+    fn an_entry_waits_until_an_admin_agrees_to_what_a_check_asks_for() {
+        let toml = "[checks]\ntest = { run = \"true\", timeout_sec = 3600 }\nnarrow = { run = \"true\", network = \"off\" }\n";
+        let mut world = World::new(&[("a.txt", "one\n"), ("hyperion.toml", toml)]);
+        let change = task("T1", "say two").replace("a.txt", "two\n");
+        world.file(&task_request("Say two").class("bugfix").task(change));
+        world.settle();
+        world.approve_all();
+        world.settle();
+        let entry = world.entries().pop().unwrap();
+        assert_eq!(entry.status, entry::Status::Blocked);
+        assert_eq!(entry.cause, Some(Cause::CheckNotAgreed));
+        insta::assert_snapshot!(entry.reason.unwrap().as_str(), @r#"check "test" asks for timeout_sec = 3600, which is more than checks have here; if it may, an admin says so: hyperion repo allow-check repo test"#);
+
+        let repo = find(&world.cx, "repo", None).unwrap();
+        let looked_at = |check| LookedAt {
+            check,
+            branch: None,
+            digest: None,
+        };
+        let refused = agree_to_check(&world.cx, &admin(), &repo, looked_at("narrow"), true);
+        assert!(refused.unwrap_err().to_string().contains("nothing beyond"));
+        let unknown = agree_to_check(&world.cx, &admin(), &repo, looked_at("tests"), true);
+        assert!(
+            unknown
+                .unwrap_err()
+                .to_string()
+                .ends_with("it has: narrow, test")
+        );
+        let repo = agree_to_check(&world.cx, &admin(), &repo, looked_at("test"), true).unwrap();
+        assert_eq!(repo.agreements.len(), 1);
+        world.settle();
+        assert_eq!(world.entries().pop().unwrap().status, entry::Status::Landed);
+    }
 }

@@ -16,6 +16,14 @@ pub(super) enum Obstacle {
     RefLocked { lock: PathBuf },
     /// The branch is not there.
     Gone { branch: String },
+    /// A check asks for more than the machine gives to checks, and no admin agreed to that.
+    NotAgreed {
+        repo: Name,
+        /// Where it is not the repository's own.
+        branch: Option<Name>,
+        check: String,
+        asks: String,
+    },
     /// The branch moves faster than the checks run.
     Restless {
         branch: Name,
@@ -50,6 +58,7 @@ impl Obstacle {
             },
             Self::RefLocked { lock } => lock_of(lock),
             Self::Gone { .. } => Cause::BranchGone,
+            Self::NotAgreed { .. } => Cause::CheckNotAgreed,
             Self::Restless { .. } => Cause::BranchRestless,
         }
     }
@@ -64,6 +73,18 @@ impl Obstacle {
             ),
             Self::Gone { branch } => {
                 format!("branch {branch} is gone; create it again, or cancel this entry")
+            }
+            Self::NotAgreed {
+                repo,
+                branch,
+                check,
+                asks,
+            } => {
+                let branch = branch.as_ref().map(|branch| format!(" --branch {branch}"));
+                format!(
+                    "check {check:?} asks for {asks}, which is more than checks have here; if it may, an admin says so: hyperion repo allow-check {repo} {check}{}",
+                    branch.unwrap_or_default()
+                )
             }
             Self::Restless {
                 branch,

@@ -21,7 +21,7 @@ use super::restless::Restless;
 use super::ride::TrainEntry;
 use super::{admit, blocked, checks, depend, evidence, land, refs};
 use crate::cx::json_blob;
-use crate::error::{MissingFact, chain};
+use crate::error::{MissingFact, chain, oid};
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
 use crate::wake_list::WakeList;
@@ -435,6 +435,10 @@ impl Queue {
             .candidate
             .clone()
             .ok_or(MissingFact::Candidate(entry.id))?;
+        let (branch, tip) = (&entry.admission.branch, oid(&candidate.tip)?);
+        if let Some(obstacle) = checks::not_agreed(cx, opened, branch, &tip)? {
+            return self.command(cx, entry, obstacle.block(), vec![]);
+        }
         let wanted = checks::wanted(cx, opened, entry, &candidate)?;
         let pass = |runs, green| Verdict {
             tree: candidate.tree.clone(),

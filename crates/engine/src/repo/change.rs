@@ -8,7 +8,7 @@ use hyperion_git::{RefName, UserRepo};
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::repo::{self, Remote, Repo};
 use hyperion_model::request::Request;
-use hyperion_model::{Actor, Command, Name};
+use hyperion_model::{Actor, Command, Digest, Name, ShortText};
 use hyperion_store::Filter;
 
 use super::register::{all, canonical_path, same, taken};
@@ -100,6 +100,82 @@ pub fn push(cx: &Cx, actor: &Actor, repo: &Repo) -> Result<Repo, Error> {
         }
     }
     execute(cx, actor, repo, commands)
+}
+
+/// Which check of a repository an admin looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct LookedAt<'a> {
+    /// Its name.
+    pub check: &'a str,
+    /// The branch whose `hyperion.toml` has it; that of the repository where none is named.
+    pub branch: Option<&'a str>,
+    /// The digest of what was looked at, where it was.
+    pub digest: Option<Digest>,
+}
+
+/// Lets a check have what it asks for beyond the machine's sandbox, or takes that back.
+pub fn agree_to_check(
+    cx: &Cx,
+    actor: &Actor,
+    repo: &Repo,
+    looked_at: LookedAt<'_>,
+    agreed: bool,
+) -> Result<Repo, Error> {
+    let LookedAt {
+        check: name,
+        branch,
+        digest,
+    } = looked_at;
+    let invalid = |detail: String| Problem::new("input.invalid", detail);
+    let branch = match branch {
+        Some(branch) => {
+            Name::new(branch).map_err(|error| invalid(format!("the branch: {error}")))?
+        }
+        None => repo.branch.clone(),
+    };
+    let opened = cx.repos.open(cx, repo.id)?;
+    let (file, _) = opened.file_and_rules(cx, &opened.tip(&branch)?)?;
+    let Some(check) = file.checks.get(name) else {
+        let names: Vec<_> = file.checks.keys().map(String::as_str).collect();
+        let detail = match names.as_slice() {
+            [] => format!("{branch} of {} has no checks", repo.name),
+            names => {
+                let names = names.join(", ");
+                format!(
+                    "{branch} of {} has no check {name:?}; it has: {names}",
+                    repo.name
+                )
+            }
+        };
+        return Err(invalid(detail)
+            .hint(format!("hyperion repo show {}", repo.name))
+            .into());
+    };
+    let now = check.digest();
+    if digest.is_some_and(|digest| digest != now) {
+        let detail = format!("the check {name:?} is not any more what you looked at");
+        return Err(invalid(detail)
+            .hint(format!(
+                "hyperion repo show {} shows what it is now",
+                repo.name
+            ))
+            .into());
+    }
+    if agreed && check.asks_beyond(&cx.settings).is_empty() {
+        let detail = format!("the check {name:?} asks for nothing beyond what checks have here");
+        return Err(invalid(detail).hint("nobody has to agree to it").into());
+    }
+    if repo.agrees_to(now) == agreed {
+        return Ok(repo.clone());
+    }
+    let command = match agreed {
+        true => repo::Command::AgreeToCheck {
+            check: now,
+            name: ShortText::cut(name),
+        },
+        false => repo::Command::WithdrawCheck { check: now },
+    };
+    execute(cx, actor, repo, vec![command])
 }
 
 fn execute(

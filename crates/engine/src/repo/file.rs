@@ -9,6 +9,7 @@ use hyperion_git::{Oid, RepoStore, TreePath};
 use hyperion_policy::{RepoPolicy, RuleError, Rules};
 use serde::Deserialize;
 
+use super::check::{Check, MAX_TIMEOUT_SEC};
 use crate::Error;
 
 /// The file's name, at the top of the repository.
@@ -24,7 +25,7 @@ pub(super) const MAX_CHECKS: usize = 50;
 pub struct RepoFile {
     /// Commands that must pass on every merged result, by name.
     #[serde(default)]
-    pub checks: BTreeMap<String, String>,
+    pub checks: BTreeMap<String, Check>,
     /// Build targets and the globs they depend on; used once checks run in parallel.
     #[serde(default)]
     pub targets: BTreeMap<String, Vec<String>>,
@@ -59,6 +60,9 @@ pub enum RepoFileError {
     /// A check has no command.
     #[error("checks.{0} is empty; give a command")]
     EmptyCheck(String),
+    /// A check asks for no time, or too much.
+    #[error("checks.{0}.timeout_sec is {1}; give 1 to {MAX_TIMEOUT_SEC} seconds")]
+    CheckTimeout(String, u64),
     /// It tries to loosen the machine's rules.
     #[error("[policy] {0}")]
     Policy(#[source] Box<RuleError>),
@@ -109,9 +113,16 @@ impl RepoFile {
         if let Some((name, _)) = file
             .checks
             .iter()
-            .find(|(_, command)| command.trim().is_empty())
+            .find(|(_, check)| check.run.trim().is_empty())
         {
             return Err(RepoFileError::EmptyCheck(name.clone()));
+        }
+        for (name, check) in &file.checks {
+            if let Some(seconds) = check.timeout_sec
+                && !(1..=MAX_TIMEOUT_SEC).contains(&seconds)
+            {
+                return Err(RepoFileError::CheckTimeout(name.clone(), seconds));
+            }
         }
         Ok(file)
     }
@@ -137,12 +148,14 @@ fn in_words(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hyperion_sandbox::{Level, Network};
+
     use super::*;
 
     #[test]
     fn it_says_which_line_does_not_belong() {
         let file = RepoFile::parse("[checks]\ntest = \"cargo test\"\n").unwrap();
-        assert_eq!(file.checks["test"], "cargo test");
+        assert_eq!(file.checks["test"], Check::plain("cargo test"));
         let error = RepoFile::parse("[checks]\ntest = \"x\"\n[chekcs]\n")
             .unwrap_err()
             .to_string();
@@ -154,5 +167,41 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert_eq!(error, "checks.test is empty; give a command");
+    }
+
+    #[test]
+    fn a_check_may_be_a_table() {
+        let text = "[checks]\nlint = \"ruff .\"\ntest = { run = \"cargo test\", network = \"off\", sandbox = \"full\", timeout_sec = 60 }\n\n[checks.slow]\nrun = \"make\"\n";
+        let file = RepoFile::parse(text).unwrap();
+        assert_eq!(file.checks["slow"], Check::plain("make"));
+        let asks = Check {
+            sandbox: Some(Level::Full),
+            network: Some(Network::Off),
+            timeout_sec: Some(60),
+            ..Check::plain("cargo test")
+        };
+        assert_eq!(file.checks["test"], asks);
+        let wrong = [
+            "{ network = \"on\" }",
+            "{ run = \"x\", net = \"on\" }",
+            "{ run = \"x\", network = \"gateway\" }",
+            "{ run = \"x\", sandbox = \"none\" }",
+            "{ run = \"x\", timeout_sec = 0 }",
+            "{ run = \" \" }",
+            "7",
+        ];
+        let words = wrong.map(|check| {
+            let text = format!("[checks]\nlint = \"ruff\"\ntest = {check}\n");
+            RepoFile::parse(&text).unwrap_err().to_string()
+        });
+        insta::assert_snapshot!(words.join("\n"), @"
+        line 3: missing field `run`
+        line 3: unknown field `net`, expected one of `run`, `sandbox`, `network`, `timeout_sec`
+        line 3: unknown variant `gateway`, expected one of `off`, `listed`, `on`
+        line 3: unknown variant `none`, expected one of `off`, `partial`, `full`
+        checks.test.timeout_sec is 0; give 1 to 86400 seconds
+        checks.test is empty; give a command
+        line 3: invalid type: integer `7`, expected a command, or a table with `run`
+        ");
     }
 }

@@ -14,7 +14,7 @@ use hyperion_model::{Name, RunId, Time};
 use hyperion_store::PurgeLimits;
 
 use crate::reconcile::{Progress, Reconcile};
-use crate::{Cx, Error};
+use crate::{Cx, Error, run};
 
 /// How often it is looked for what is past its time.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -82,6 +82,7 @@ impl Retention {
             return Ok(true);
         }
         self.remove_logs(cx, before)?;
+        run::sweep_homes(cx, before.into())?;
         bases::look_after(cx);
         reached(Point::PurgeDone);
         Ok(false)

@@ -17,6 +17,7 @@ use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, step};
 use hyperion_model::run::{self, Ending, Process, Run, Status, Work};
 use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
+use hyperion_sandbox::{Level, Network};
 use hyperion_store::{Filter, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,7 @@ use super::{end_of, lane_of, lanes, log_path};
 use crate::error::{chain, oid};
 use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
-use crate::{Cx, Error};
+use crate::{Cx, Error, Settings, repo};
 
 /// The most bytes of a check's output that its record keeps; the log has the rest.
 const TAIL_BYTES: usize = 16 * 1024;
@@ -45,6 +46,42 @@ pub(crate) struct CheckSpec {
     pub(crate) name: String,
     /// Its command, for `sh -c`.
     pub(crate) command: String,
+    /// How much of the machine it is kept from.
+    #[serde(default = "before_sandboxes")]
+    pub(crate) sandbox: Level,
+    /// What it reaches.
+    #[serde(default = "before_networks")]
+    pub(crate) network: Network,
+    /// How long it may take, where it says so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) timeout_sec: Option<u64>,
+}
+
+const fn before_sandboxes() -> Level {
+    Level::Off
+}
+
+const fn before_networks() -> Network {
+    Network::On
+}
+
+impl CheckSpec {
+    /// What a check comes to on this machine: a verdict counts for what it ran in, too.
+    pub(crate) fn of(name: String, check: repo::Check, settings: &Settings) -> Self {
+        Self {
+            name,
+            command: check.run,
+            sandbox: check.sandbox.unwrap_or(settings.sandbox.checks),
+            network: check.network.unwrap_or(settings.sandbox.checks_network),
+            timeout_sec: check.timeout_sec,
+        }
+    }
+
+    /// How long it may take.
+    pub(crate) fn timeout(&self, settings: &Settings) -> Duration {
+        self.timeout_sec
+            .map_or(settings.check_timeout, Duration::from_secs)
+    }
 }
 
 /// Starts checks, ends those that nobody wants any more, and finds lost ones.
@@ -347,7 +384,7 @@ impl Job {
             .env(RUN_MARK, self.run.id.to_string())
             .env("CI", "true");
         let limits = Limits {
-            wall: cx.settings.check_timeout,
+            wall: spec.timeout(&cx.settings),
             output_max: cx.settings.log_max_bytes,
         };
         let began = |mark: &ProcessMark| {

@@ -4,6 +4,10 @@ mod channel;
 mod check;
 mod jobs;
 mod log;
+#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor calls it"))]
+mod masks;
+#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor calls it"))]
+mod sandbox;
 
 pub use channel::{Refused, channels_for, listen_for_channels, refused, serve_channels};
 pub(crate) use check::{CheckSpec, Checks, RUN_MARK};
@@ -11,6 +15,9 @@ pub(crate) use check::{CheckSpec, Checks, RUN_MARK};
 pub(crate) use check::{RunAction, action_for};
 pub use jobs::Jobs;
 pub use log::{Piece, read_piece, start_of_last_lines};
+pub(crate) use sandbox::sweep_homes;
+#[expect(unused_imports, reason = "the supervisor calls them")]
+pub(crate) use sandbox::{Given, Place, limits_for, remove_home, sandbox_for};
 
 use std::path::PathBuf;
 

@@ -326,6 +326,9 @@ impl World {
             vec![CheckSpec {
                 name: "test".to_owned(),
                 command: "true".to_owned(),
+                sandbox: hyperion_sandbox::Level::Full,
+                network: hyperion_sandbox::Network::On,
+                timeout_sec: None,
             }]
         } else {
             vec![]

@@ -34,6 +34,7 @@ enum Command {
     Push(change::PushArgs),
     Rename(change::RenameArgs),
     Move(change::MoveArgs),
+    AllowCheck(change::AllowCheckArgs),
     Forget(change::ForgetArgs),
 }
 
@@ -103,6 +104,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         Command::Push(args) => change::push(args, cx).await,
         Command::Rename(args) => change::rename(args, cx).await,
         Command::Move(args) => change::relocate(args, cx).await,
+        Command::AllowCheck(args) => change::allow_check(args, cx).await,
         Command::Forget(args) => change::forget(args, cx).await,
     }
 }

@@ -1,6 +1,6 @@
 //! Repositories.
 
-use hyperion_api::repo::{RemoteBranch, Repo};
+use hyperion_api::repo::{Check, RemoteBranch, Repo};
 use jiff::Timestamp;
 
 use super::{count, field, fields};
@@ -155,6 +155,32 @@ pub(crate) fn detail(repo: &Repo, now: Timestamp) -> String {
     text
 }
 
+/// Says what a check asks for itself.
+fn asked(check: &Check) -> String {
+    let asked = [
+        check
+            .sandbox
+            .as_ref()
+            .map(|level| format!("sandbox {level}")),
+        check
+            .network
+            .as_ref()
+            .map(|network| format!("network {network}")),
+        check.timeout_sec.map(|seconds| format!("{seconds} s")),
+        check.agreed.then(|| "an admin agreed".to_owned()),
+    ];
+    let asked: Vec<_> = asked.into_iter().flatten().collect();
+    match asked.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", visible(&asked.join(", "))),
+    }
+}
+
+/// Whether an admin has yet to agree to what a check asks for.
+pub(crate) const fn waits(check: &Check) -> bool {
+    !check.asks.is_empty() && !check.agreed
+}
+
 /// Writes what is known of one.
 fn facts(repo: &Repo) -> String {
     let mut text = String::new();
@@ -169,10 +195,24 @@ fn facts(repo: &Repo) -> String {
             text.push_str(&field("checks", "none: what is approved lands unchecked"));
         }
         Some(checks) => {
-            let lines = checks
-                .iter()
-                .map(|check| format!("{}: {}", visible(&check.name), visible(&check.command)));
+            let lines = checks.iter().map(|check| {
+                format!(
+                    "{}: {}{}",
+                    visible(&check.name),
+                    visible(&check.command),
+                    asked(check)
+                )
+            });
             text.push_str(&fields("checks", lines));
+            text.push_str(&fields("waits", checks.iter().filter(|check| waits(check)).map(|check| {
+                format!(
+                    "check {} asks for {}, which is more than checks have here; nothing lands before an admin agrees: hyperion repo allow-check {} {}",
+                    visible(&check.name),
+                    visible(&check.asks.join(", ")),
+                    visible(&repo.name),
+                    visible(&check.name),
+                )
+            })));
         }
     }
     text

@@ -36,6 +36,8 @@ pub enum Cause {
     BranchRestless,
     /// Blocked: the branch cannot be merged with its remote by itself.
     Remote,
+    /// Blocked: a check asks for more than the machine gives to checks, and no admin agreed to that.
+    CheckNotAgreed,
     /// Given back or given up: the engine that worked at it ended.
     EngineEnded,
     /// Given back or given up: something of the world failed.
@@ -75,6 +77,7 @@ impl Cause {
             Cause::BranchGone => "branch_gone",
             Cause::BranchRestless => "branch_restless",
             Cause::Remote => "remote",
+            Cause::CheckNotAgreed => "check_not_agreed",
             Cause::EngineEnded => "engine_ended",
             Cause::Fault => "fault",
             Cause::CheckLost => "check_lost",

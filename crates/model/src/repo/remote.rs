@@ -229,7 +229,9 @@ impl Repo {
             | Command::Forget
             | Command::Restore
             | Command::Pause { .. }
-            | Command::Resume => return Ok(vec![]),
+            | Command::Resume
+            | Command::AgreeToCheck { .. }
+            | Command::WithdrawCheck { .. } => return Ok(vec![]),
         };
         Ok(vec![event])
     }

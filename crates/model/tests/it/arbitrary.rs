@@ -70,6 +70,13 @@ pub(crate) fn repos() -> BoxedStrategy<Vec<(repo::Command, Stamp)>> {
         Just(repo::Command::Restore),
         Just(repo::Command::Pause { reason: None }),
         Just(repo::Command::Resume),
+        (1u32..3).prop_map(|n| repo::Command::AgreeToCheck {
+            check: sample::digest(n),
+            name: sample::text("test"),
+        }),
+        (1u32..3).prop_map(|n| repo::Command::WithdrawCheck {
+            check: sample::digest(n),
+        }),
         Just(repo::Command::Rename {
             name: sample::name("gadgets")
         }),

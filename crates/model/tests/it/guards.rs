@@ -65,6 +65,37 @@ fn a_repository_has_a_path_of_bounded_length() {
     ");
 }
 
+// S9: what a check has beyond the machine's sandbox is an admin's to give, once for each check, and within bounds.
+#[test]
+fn checks_are_agreed_to_by_admins_and_once() {
+    let agree = |n| repo::Command::AgreeToCheck {
+        check: digest(n),
+        name: text("test"),
+    };
+    let mut commands = vec![repo::Command::Register {
+        id: RepoId::new(uuid(1)),
+        name: sample::name("widgets"),
+        path: "/srv/widgets".to_owned(),
+        branch: sample::name("main"),
+    }];
+    commands.extend((0..200).map(agree));
+    let full = after::<Repo>(&commands);
+    assert!(full.agrees_to(digest(7)) && !full.agrees_to(digest(200)));
+    let lead = stamp(1000, sample::person(Role::TeamLead));
+    let words = [
+        refusal(Some(&full), &agree(200), &admin()),
+        refusal(Some(&full), &agree(7), &admin()),
+        refusal(Some(&full), &agree(7), &lead),
+    ];
+    assert_snapshot!(words.join("\n"), @"
+    checks of a repository that were agreed to: 201 given, at most 200 allowed
+    this check was agreed to already
+    team-lead may not decide this: it asks for admin
+    ");
+    commands.push(repo::Command::WithdrawCheck { check: digest(7) });
+    assert!(!after::<Repo>(&commands).agrees_to(digest(7)));
+}
+
 #[test]
 fn a_request_is_answered_a_bounded_number_of_times() {
     use request::Command;

@@ -66,6 +66,11 @@ pub(crate) fn repos() -> Vec<Fact> {
             reason: Some(text("release day")),
         },
         Event::Resumed {},
+        Event::CheckAgreed {
+            check: digest(1),
+            name: text("test"),
+        },
+        Event::CheckWithdrawn { check: digest(1) },
         Event::Restored {},
     ];
     events.map(Fact::Repo).to_vec()

@@ -59,6 +59,10 @@ fn every_move_of_a_repository() {
         case("be restored", |_| Command::Restore),
         case("be paused", |_| Command::Pause { reason: None }),
         case("be resumed", |_| Command::Resume),
+        case("have a check agreed to", |_| Command::AgreeToCheck {
+            check: sample::digest(1),
+            name: sample::text("test"),
+        }),
     ];
     Table::<Repo>::of(&create, cases).check();
 }

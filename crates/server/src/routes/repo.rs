@@ -3,13 +3,13 @@
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hyperion_api::List;
 use hyperion_api::repo::{
-    ChangeRepo, Check, RegisterRepo, RemoteBranch, RemoteTrouble, Repo as Wire,
+    AgreeToCheck, ChangeRepo, Check, RegisterRepo, RemoteBranch, RemoteTrouble, Repo as Wire,
 };
+use hyperion_api::{List, Problem};
 use hyperion_engine::{Cx, Error, remote, repo};
-use hyperion_model::Name;
 use hyperion_model::repo::{Cause, Repo, Status, Tracked};
+use hyperion_model::{Digest, Name};
 use hyperion_store::Filter;
 use serde::Deserialize;
 
@@ -29,6 +29,7 @@ pub(super) fn routes() -> Router<Server> {
         .route("/api/repos/{repo}", get(show).patch(change))
         .route("/api/repos/{repo}/forget", post(forget))
         .route("/api/repos/{repo}/push", post(push))
+        .route("/api/repos/{repo}/checks/{check}/agree", post(agree))
 }
 
 async fn list(State(server): State<Server>, Query(All { all }): Query<All>) -> Answer<List<Wire>> {
@@ -95,6 +96,29 @@ async fn push(State(server): State<Server>, Path(wanted): Path<String>) -> Answe
     .await
 }
 
+async fn agree(
+    State(server): State<Server>,
+    Path((wanted, check)): Path<(String, String)>,
+    Json(wish): Json<AgreeToCheck>,
+) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let repo = repo::find(cx, &wanted, None)?;
+        let digest = wish.digest.as_deref().map(str::parse::<Digest>);
+        let digest = digest
+            .transpose()
+            .map_err(|error| Problem::new("input.invalid", format!("the digest: {error}")))?;
+        let looked_at = repo::LookedAt {
+            check: &check,
+            branch: wish.branch.as_deref(),
+            digest,
+        };
+        let repo = repo::agree_to_check(cx, server.actor(), &repo, looked_at, wish.agreed)?;
+        Ok(view(cx, &repo, false))
+    })
+    .await
+}
+
 fn view(cx: &Cx, repo: &Repo, created: bool) -> Wire {
     Wire {
         id: repo.id.to_string(),
@@ -135,14 +159,31 @@ fn branch(cx: &Cx, name: &Name, tracked: &Tracked) -> RemoteBranch {
     }
 }
 
-fn checks(cx: &Cx, repo: &Repo) -> Result<Vec<Check>, Error> {
-    let opened = cx.repos.open(cx, repo.id)?;
-    let tip = opened.tip(&repo.branch)?;
+fn checks(cx: &Cx, known: &Repo) -> Result<Vec<Check>, Error> {
+    let opened = cx.repos.open(cx, known.id)?;
+    let tip = opened.tip(&known.branch)?;
     let (file, _) = opened.file_and_rules(cx, &tip)?;
     Ok(file
         .checks
         .into_iter()
-        .map(|(name, command)| Check { name, command })
+        .map(|(name, check)| {
+            let digest = check.digest();
+            let asks = check.asks_beyond(&cx.settings);
+            Check {
+                name,
+                sandbox: check
+                    .sandbox
+                    .map(|level| repo::level_name(level).to_owned()),
+                network: check
+                    .network
+                    .map(|network| repo::network_name(network).to_owned()),
+                timeout_sec: check.timeout_sec,
+                agreed: !asks.is_empty() && opened.repo.agrees_to(digest),
+                asks,
+                digest: digest.to_string(),
+                command: check.run,
+            }
+        })
         .collect())
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hyperion_api::repo::{ChangeRepo, Repo};
+use hyperion_api::repo::{AgreeToCheck, ChangeRepo, Repo};
 
 use crate::connection::Access;
 use crate::context::Cx;
@@ -126,6 +126,31 @@ pub(super) struct MoveArgs {
     format: FormatArgs,
 }
 
+/// Let a check have more than the machine gives to checks
+///
+/// A check in hyperion.toml may ask for a milder sandbox, a wider network or more time than the settings of this machine give. Nothing
+/// lands before an admin agrees, once for exactly this check: when its command or what it asks for changes, it asks anew.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion repo show web
+  hyperion repo allow-check web e2e
+  hyperion repo allow-check web e2e --withdraw")]
+pub(super) struct AllowCheckArgs {
+    #[command(flatten)]
+    repo: RepoArg,
+    /// The check's name in hyperion.toml
+    #[arg(value_name = "CHECK")]
+    check: String,
+    /// The branch whose hyperion.toml has the check; the one work lands on when absent
+    #[arg(long, value_name = "BRANCH")]
+    branch: Option<String>,
+    /// Take it back
+    #[arg(long)]
+    withdraw: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
 /// Take a repository off the list; what happened to it stays on record
 ///
 /// Nothing in the repository changes. `hyperion init` there brings it back, under the same name.
@@ -190,6 +215,28 @@ async fn change(
         let now = cx.now();
         cx.output
             .show(format.format, &repo, |repo| view::repo::detail(repo, now))?;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+pub(super) async fn allow_check(args: AllowCheckArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Change, async |session| {
+        let route = args.repo.route(cx)?;
+        let wish = AgreeToCheck {
+            agreed: !args.withdraw,
+            branch: args.branch,
+            digest: None,
+        };
+        let route = route
+            .segment("checks")
+            .segment(&args.check)
+            .segment("agree");
+        let repo: Repo = session.client().post(route.as_str(), &wish).await?;
+        let now = cx.now();
+        cx.output.show(args.format.format, &repo, |repo| {
+            view::repo::detail(repo, now)
+        })?;
         Ok(Exit::Done)
     })
     .await
