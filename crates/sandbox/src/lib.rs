@@ -9,17 +9,15 @@ mod enter;
 mod files;
 mod mounts;
 mod namespaces;
+mod package_sources;
 mod plan;
 mod probe;
 mod spec;
 mod syscalls;
-
-pub use enter::{EnterError, Outer, enter_inner, enter_outer, environment};
-pub use probe::{PROBE, answer_probe, layers, probe};
-mod package_sources;
 mod tool_chains;
 
-pub use enter::{EnterError, Outer, enter_inner, enter_outer};
+pub use enter::{EnterError, Outer, enter_inner, enter_outer, environment};
 pub use package_sources::{PACKAGE_SOURCES, SettingsFile};
+pub use probe::{PROBE, answer_probe, layers, probe};
 pub use spec::{Cache, Had, Lack, Layer, Level, Limits, Network, Sandbox};
 pub use tool_chains::{CREDENTIALS, Machine, ToolChains};
