@@ -1,9 +1,9 @@
 //! Lower levels, and what a machine does not give.
 
 use hyperion_host::Launch;
-use hyperion_sandbox::{Layer, Level, Network, layers};
+use hyperion_sandbox::{Layer, Level, Network, Sandbox, layers};
 
-use crate::driver::{World, answer};
+use crate::driver::{Ran, World, answer};
 
 #[test]
 fn partial_keeps_files_away_and_says_what_it_lacks() {
@@ -78,6 +78,40 @@ fn without_user_namespaces_full_becomes_partial_and_works() {
             assert!(
                 ran.had.lacks.iter().any(|lack| lack.layer == layer),
                 "{layer:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_sandbox_in_a_sandbox_is_weaker_and_says_so_and_works() {
+    for world in World::both() {
+        let mut wish = world.wish();
+        wish.read = vec![world.at("enter")];
+        let inner = Sandbox {
+            write: vec![world.at("lane")],
+            socket_folder: Some(world.at("lane")),
+            ..Sandbox::default()
+        };
+        let inner = serde_json::to_string(&inner).unwrap();
+        let command = format!(
+            "{} '{inner}' 'echo fine; cd {}; mkdir a b && mv a b/; touch /dev/shm/x; ls /usr/bin/env'",
+            world.at("enter").display(),
+            world.at("lane").display(),
+        );
+        let outer = world.run(&wish, &command);
+        let ran: Ran = serde_json::from_str(&outer.stdout).expect(&outer.stderr);
+        assert_eq!(ran.stdout, "fine\n/usr/bin/env\n", "{}", ran.stderr);
+        if outer.had.has(Layer::Seccomp) {
+            assert!(!ran.had.has(Layer::UserNamespace), "{:?}", ran.had);
+            let why = &ran.had.lacks[0].why;
+            assert!(why.contains("filter of system calls"), "{why}");
+        }
+        if outer.was_full() && outer.had.has(Layer::Landlock) {
+            // What it shares with the outer one is of one run; loopback alone is what the outer one left.
+            assert_eq!(
+                (ran.had.level, ran.had.network),
+                (Level::Partial, Network::On)
             );
         }
     }
