@@ -80,7 +80,8 @@ hyperion_exchange() {
     case $_hyperion_via in
         perl)
             perl -MIO::Socket::UNIX -e '
-                my $socket = IO::Socket::UNIX->new(Peer => $ENV{HYPERION_SOCKET}) or die "hyperion.sh: $ENV{HYPERION_SOCKET}: $!\n";
+                my $socket = IO::Socket::UNIX->new(Peer => $ENV{HYPERION_SOCKET}) or
+                    do { print STDERR "hyperion.sh: $ENV{HYPERION_SOCKET}: $!\n"; exit 1 };
                 print $socket do { local $/; <STDIN> };
                 $socket->shutdown(1);
                 print while <$socket>;'

@@ -5,12 +5,12 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFlags;
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
@@ -125,26 +125,26 @@ impl Channels {
     }
 
     /// What the loop is to wait for.
-    pub(crate) fn interests(&self) -> Vec<PollFd<'_>> {
+    pub(crate) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let mut all = Vec::new();
         if self.accept_at.is_none() && self.calls.len() < CONNECTIONS_MAX {
             all.extend(
                 self.doors
                     .iter()
-                    .map(|door| PollFd::new(&door.listener, PollFlags::IN)),
+                    .map(|door| (door.listener.as_fd(), PollFlags::IN)),
             );
         }
         for call in &self.calls {
             match &call.state {
                 State::Waits { .. } => {}
-                State::Refused { .. } => all.push(PollFd::new(&call.client, PollFlags::IN)),
+                State::Refused { .. } => all.push((call.client.as_fd(), PollFlags::IN)),
                 State::Joined { engine, up, down } => {
                     watch(&mut all, &call.client, up, down);
                     watch(&mut all, engine, down, up);
                 }
             }
         }
-        all
+        all.into_iter()
     }
 
     /// When there is something to do even if nothing comes.
@@ -314,13 +314,18 @@ impl Flow {
     }
 }
 
-fn watch<'a>(all: &mut Vec<PollFd<'a>>, stream: &'a impl AsFd, reads: &Flow, writes: &Flow) {
+fn watch<'a>(
+    all: &mut Vec<(BorrowedFd<'a>, PollFlags)>,
+    stream: &'a impl AsFd,
+    reads: &Flow,
+    writes: &Flow,
+) {
     let mut flags = PollFlags::empty();
     flags.set(PollFlags::IN, reads.may_read());
     flags.set(PollFlags::OUT, !writes.held.is_empty());
     // Without either, a side that hung up would be reported for ever while the other is still served.
     if !flags.is_empty() {
-        all.push(PollFd::new(stream, flags));
+        all.push((stream.as_fd(), flags));
     }
 }
 

@@ -22,6 +22,7 @@ use rustix::process::{
 use serde::{Deserialize, Serialize};
 
 use crate::folder::read_spec;
+use crate::socket::RunSocket;
 use crate::spec::{End, Spec};
 
 /// The most bytes of a message between the shim and its first process.
@@ -34,6 +35,8 @@ const BACKGROUND_NICE: i32 = 10;
 pub(crate) struct Order {
     pub(crate) outer: Outer,
     pub(crate) umask: u32,
+    /// More variables for the program.
+    pub(crate) env: Vec<(String, String)>,
 }
 
 /// What the first process tells the shim.
@@ -147,7 +150,7 @@ fn start(
         enter_inner(&spec.sandbox, &order.outer).map_err(|error| failed(error.to_string()))?;
     // Whatever changes a process's credentials takes this away.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let launch = launch(spec, folder, &had)?;
+    let launch = launch(spec, folder, &had, &order.env)?;
     let report = |report: &Report| tell(shim, report).map_err(said("tell the shim"));
     report(&Report::Inside(had))?;
     if !is_first_of_all() {
@@ -166,7 +169,7 @@ fn is_first_of_all() -> bool {
 }
 
 /// What is started, with the whole environment.
-fn launch(spec: &Spec, folder: &Path, had: &Had) -> Result<Launch, End> {
+fn launch(spec: &Spec, folder: &Path, had: &Had, more: &[(String, String)]) -> Result<Launch, End> {
     let Some((program, args)) = spec.argv.split_first() else {
         return Err(failed("there is no program to start".to_owned()));
     };
@@ -179,8 +182,8 @@ fn launch(spec: &Spec, folder: &Path, had: &Had) -> Result<Launch, End> {
     let is_elsewhere =
         spec.sandbox.socket_folder.is_some() && had.layers.contains(&Layer::MountNamespace);
     let socket = match is_elsewhere {
-        true => Path::new(Sandbox::SOCKET_FOLDER).join(SOCKET_NAME),
-        false => folder.join("socket").join(SOCKET_NAME),
+        true => Path::new(Sandbox::SOCKET_FOLDER).join(RunSocket::NAME),
+        false => folder.join("socket").join(RunSocket::NAME),
     };
     let mut launch = Launch::new(program, &spec.cwd).args(args);
     let kept = spec
@@ -193,17 +196,17 @@ fn launch(spec: &Spec, folder: &Path, had: &Had) -> Result<Launch, End> {
     for (name, path) in hyperion_sandbox::environment(&spec.sandbox, had) {
         launch = launch.env(name, path);
     }
-    launch = launch
-        .env(hyperion_host::RUN_VARIABLE, &spec.run)
-        .env("HYPERION_SOCKET", socket);
+    launch = launch.env(hyperion_host::RUN_VARIABLE, &spec.run);
     if let Some(token) = &spec.token {
-        launch = launch.env("HYPERION_RUN_TOKEN", token);
+        launch = launch
+            .env("HYPERION_SOCKET", socket)
+            .env("HYPERION_RUN_TOKEN", token);
+    }
+    for (name, value) in more {
+        launch = launch.env(name, value);
     }
     Ok(launch)
 }
-
-/// The name of the run's socket in its folder.
-pub(crate) const SOCKET_NAME: &str = "s";
 
 /// Variables of a client, or of another run, which nothing inside gets.
 const TAKEN_AWAY: [&str; 5] = [

@@ -12,7 +12,6 @@
 //! - `ended.json`: the [`Ended`], written and synced before the shim goes
 
 mod attach;
-#[allow(dead_code, reason = "the loop of the shim comes next")]
 mod channel;
 mod clients;
 mod control;
@@ -24,11 +23,7 @@ mod main_of_shim;
 mod owner;
 mod program;
 mod record;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzed;
-#[allow(dead_code, reason = "the loop of the shim comes next")]
 mod rpc;
-#[allow(dead_code, reason = "the loop of the shim comes next")]
 mod socket;
 mod spec;
 pub mod spool;

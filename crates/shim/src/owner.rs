@@ -12,15 +12,17 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{Signal, WaitStatus, getpid, set_child_subreaper, umask};
 
+use crate::channel::Channels;
 use crate::clients::Clients;
 use crate::control::{Control, News, Received, receive};
 use crate::ending::{Ending, Step};
 use crate::folder::{READY, TAKEN, claim, read_spec};
 use crate::frame::Body;
-use crate::inside::{MESSAGE_MAX, Report, end_of, failed};
+use crate::inside::{MESSAGE_MAX, Order, Report, end_of, failed};
 use crate::program::{Ends, Leader};
 use crate::record::{EndedFile, Recorder, shortened};
-use crate::spec::{End, Ended, Spec, Usage};
+use crate::socket::RunSocket;
+use crate::spec::{ChannelEnd, End, Ended, Spec, Usage};
 use crate::tree::{self, Sample};
 
 /// How much is read of the output at once.
@@ -32,12 +34,12 @@ const FIRST_SAMPLES: [Duration; 3] = [
     Duration::from_millis(150),
 ];
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
+/// How often the run's socket is looked at once nobody is left to write to it.
+const LAST_TURNS: u32 = 16;
 /// How long output is waited for that somebody outside of the run may still write.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 
 /// What the loop waits for.
-///
-/// The run's socket and the channels are sources like these: a variant each, a line in [`Shim::sources`] and one in [`Shim::handle`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// Somebody attaches.
@@ -52,6 +54,10 @@ enum Source {
     Connection,
     /// The first process, or the program, has ended.
     Leader,
+    /// Something on the run's socket.
+    RunSocket(PollFlags),
+    /// Something on the channels.
+    Channels(PollFlags),
 }
 
 /// What a shim owns.
@@ -60,6 +66,9 @@ struct Shim {
     clients: Clients,
     ends: Ends,
     leader: Leader,
+    /// None where nobody speaks on it.
+    run_socket: Option<RunSocket>,
+    channels: Option<Channels>,
     outer: Outer,
     had: Option<Had>,
     is_started: bool,
@@ -102,9 +111,13 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
     let umask = spec.umask.unwrap_or(umask);
     let made = Ends::make(&spec, folder)
         .map_err(|error| format!("make its input and output: {error}"))
-        .and_then(|(ends, theirs)| Ok((ends, theirs, Leader::start(folder)?)));
+        .and_then(|(ends, theirs)| {
+            // Before the first process goes inside, where it finds them.
+            let beside = beside(folder, &spec, began)?;
+            Ok((ends, theirs, beside, Leader::start(folder)?))
+        });
     let (recorder, mut clients, ended) = match made {
-        Ok((ends, theirs, leader)) => {
+        Ok((ends, theirs, (run_socket, channels), leader)) => {
             let grace = Duration::from_millis(spec.grace_ms);
             let shim = Shim {
                 ending: Ending::new(spec.limits, grace, began),
@@ -112,6 +125,8 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
                 clients,
                 ends,
                 leader,
+                run_socket,
+                channels,
                 outer,
                 had: None,
                 is_started: false,
@@ -175,6 +190,19 @@ fn prepare(folder: &Path, were_confined: bool) -> io::Result<Option<Owned>> {
     Ok(Some((spec, clients, recorder, ended_file)))
 }
 
+type Beside = (Option<RunSocket>, Option<Channels>);
+
+/// What the program finds beside it: the run's socket, and loopback ports that lead to the engine.
+fn beside(folder: &Path, spec: &Spec, now: Instant) -> Result<Beside, String> {
+    let listen = |token: &String| RunSocket::listen(&folder.join("socket"), &spec.run, token, now);
+    let socket = spec.token.as_ref().map(listen).transpose();
+    let socket = socket.map_err(|error| format!("listen on the run's socket: {error}"))?;
+    let listen = |end: &ChannelEnd| Channels::listen(&spec.run, &spec.channels, end);
+    let channels = spec.channel_socket.as_ref().map(listen).transpose();
+    let channels = channels.map_err(|error| format!("listen on the port of a channel: {error}"))?;
+    Ok((socket, channels))
+}
+
 fn say(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout();
     writeln!(stdout, "{line}")?;
@@ -184,10 +212,13 @@ fn say(line: &str) -> io::Result<()> {
 impl Shim {
     fn run(mut self) -> (Recorder, Clients, Ended) {
         while self.end.is_none() && self.status.is_none() {
-            for source in self.wait() {
-                self.handle(source);
+            let ready = self.wait();
+            for source in &ready {
+                self.handle(*source);
             }
-            self.on_time(Instant::now());
+            let now = Instant::now();
+            self.serve_inside(&ready, now);
+            self.on_time(now);
             self.tell();
         }
         self.finish()
@@ -201,6 +232,7 @@ impl Shim {
             .map(|(source, fd)| {
                 let flags = match source {
                     Source::Stdin => PollFlags::OUT,
+                    Source::RunSocket(flags) | Source::Channels(flags) => *flags,
                     _ => PollFlags::IN,
                 };
                 PollFd::from_borrowed_fd(*fd, flags)
@@ -210,6 +242,8 @@ impl Shim {
             Some(self.sample_at),
             self.ending.next_at(),
             self.recorder.retry_at(),
+            self.run_socket.as_ref().and_then(RunSocket::due),
+            self.channels.as_ref().and_then(Channels::due),
         ];
         let now = Instant::now();
         let left = at
@@ -238,6 +272,20 @@ impl Shim {
         }
         if let Some(connection) = &self.leader.connection {
             sources.push((Source::Connection, connection.as_fd()));
+        }
+        if let Some(socket) = &self.run_socket {
+            sources.extend(
+                socket
+                    .interests()
+                    .map(|(fd, flags)| (Source::RunSocket(flags), fd)),
+            );
+        }
+        if let Some(channels) = &self.channels {
+            sources.extend(
+                channels
+                    .interests()
+                    .map(|(fd, flags)| (Source::Channels(flags), fd)),
+            );
         }
         // The start comes first, and a full disk holds the program back.
         if self.is_started && !self.recorder.is_full() {
@@ -268,6 +316,8 @@ impl Shim {
             Source::Stdin => self.pass_stdin(),
             Source::Connection => self.hear_leader(),
             Source::Leader => drop(tree::reap(self.leader.pid, &mut self.status)),
+            // All of their connections have one turn, after everything else.
+            Source::RunSocket(_) | Source::Channels(_) => {}
         }
     }
 
@@ -284,6 +334,34 @@ impl Shim {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
             // A terminal that nobody has open any more says so with an error.
             Ok(_) | Err(_) => drop(self.ends.outputs.remove(at)),
+        }
+    }
+
+    /// Serves the run's socket and the channels, where something came or is due.
+    fn serve_inside(&mut self, ready: &[Source], now: Instant) {
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        if let Some(socket) = &mut self.run_socket
+            && (is_due(socket.due())
+                || ready
+                    .iter()
+                    .any(|source| matches!(source, Source::RunSocket(_))))
+        {
+            let recorder = &mut self.recorder;
+            socket.turn(now, &mut |said| {
+                if !recorder.has_room() {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                recorder.record(now, Body::Said(said));
+                Ok(())
+            });
+        }
+        if let Some(channels) = &mut self.channels
+            && (is_due(channels.due())
+                || ready
+                    .iter()
+                    .any(|source| matches!(source, Source::Channels(_))))
+        {
+            channels.turn(now);
         }
     }
 
@@ -376,7 +454,16 @@ impl Shim {
         match report {
             Some(Report::Ready) => {
                 let theirs = std::mem::take(&mut self.theirs);
-                if let Err(error) = self.leader.order(&self.outer, self.umask, &theirs) {
+                let order = Order {
+                    outer: self.outer.clone(),
+                    umask: self.umask,
+                    env: self
+                        .channels
+                        .as_ref()
+                        .map(Channels::environment)
+                        .unwrap_or_default(),
+                };
+                if let Err(error) = self.leader.order(&order, &theirs) {
                     self.end = Some(failed(format!("tell the first process: {error}")));
                 }
             }
@@ -456,6 +543,15 @@ impl Shim {
         let status = self.status.or(status);
         self.ends.stdin = None;
         self.drain();
+        // What was said without waiting for an answer.
+        for _ in 0..LAST_TURNS {
+            self.serve_inside(&[Source::RunSocket(PollFlags::IN)], Instant::now());
+        }
+        let turned_away = self.run_socket.as_ref().map_or(0, RunSocket::turned_away);
+        if turned_away > 0 {
+            let said = crate::rpc::turned_away(turned_away);
+            self.recorder.record(Instant::now(), Body::Said(said));
+        }
         let by_itself = match (self.end, status) {
             (Some(end), _) => end,
             (None, Some(_)) if self.had.is_none() => {

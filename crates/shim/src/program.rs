@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use hyperion_host::{Launch, SpawnError};
-use hyperion_sandbox::Outer;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -146,13 +145,9 @@ impl Leader {
     }
 
     /// Tells it to go on.
-    pub(crate) fn order(&self, outer: &Outer, umask: u32, theirs: &[OwnedFd]) -> io::Result<()> {
-        let order = Order {
-            outer: outer.clone(),
-            umask,
-        };
+    pub(crate) fn order(&self, order: &Order, theirs: &[OwnedFd]) -> io::Result<()> {
         match &self.connection {
-            Some(connection) => send_order(connection, &order, theirs),
+            Some(connection) => send_order(connection, order, theirs),
             None => Ok(()),
         }
     }

@@ -86,6 +86,11 @@ impl Recorder {
         matches!(self.state, Disk::Full { .. })
     }
 
+    /// Whether what is recorded now can be written.
+    pub(crate) const fn has_room(&self) -> bool {
+        matches!(self.state, Disk::Fine)
+    }
+
     /// When [`retry`](Self::retry) has something to do.
     pub(crate) const fn retry_at(&self) -> Option<Instant> {
         match self.state {

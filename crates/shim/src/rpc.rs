@@ -15,6 +15,8 @@ const WAIT_MAX: Duration = Duration::from_secs(3600);
 const WAIT_DEFAULT_SEC: f64 = 60.0;
 /// The most characters of a name: an action, a kind, a key.
 const NAME_CHARS_MAX: usize = 200;
+/// What the kinds of our own events begin with.
+const OWN_KINDS: &str = "hyperion.";
 /// The version of what is spoken.
 const PROTOCOL: u32 = 1;
 
@@ -239,12 +241,17 @@ impl Request {
                 json!({})
             }
             "event" => {
-                let Event { kind, data: _ } = self.params()?;
+                let Event { kind, .. } = self.params()?;
                 named("kind", Some(&kind))?;
+                if kind.starts_with(OWN_KINDS) {
+                    return Err(Refused::params(format!(
+                        "a `kind` that begins with `{OWN_KINDS}` is Hyperion's own"
+                    )));
+                }
                 json!({})
             }
             "run.log" => {
-                let Log { stream, data: _ } = self.params()?;
+                let Log { stream, .. } = self.params()?;
                 named("stream", Some(&stream))?;
                 json!({})
             }
@@ -252,11 +259,8 @@ impl Request {
                 let Approval {
                     key,
                     action,
-                    summary: _,
-                    details: _,
-                    risk: _,
-                    diff: _,
                     ttl_sec,
+                    ..
                 } = self.params()?;
                 named("key", Some(&key))?;
                 named("action", Some(&action))?;
@@ -265,10 +269,7 @@ impl Request {
                 json!({"approval_id": approval_id(&party.run, &key, 1), "status": "pending"})
             }
             "approval.wait" => {
-                let Wait {
-                    approval_id: _,
-                    timeout_sec,
-                } = self.params()?;
+                let Wait { timeout_sec, .. } = self.params()?;
                 let wait = timeout_sec.unwrap_or(WAIT_DEFAULT_SEC);
                 within("timeout_sec", Some(wait), 0.0..=WAIT_MAX.as_secs_f64())?;
                 self.is_asked()?;
@@ -312,6 +313,14 @@ impl Request {
             None => Err(Refused::invalid(format!("`{}` needs an `id`", self.method))),
         }
     }
+}
+
+/// What is recorded of messages that were too many.
+pub(crate) fn turned_away(count: u64) -> Vec<u8> {
+    let params = json!({"kind": format!("{OWN_KINDS}messages_dropped"), "data": {"count": count}});
+    json!({"jsonrpc": "2.0", "method": "event", "params": params})
+        .to_string()
+        .into_bytes()
 }
 
 /// Names the approval that a run asks for under a key: the same each time, whoever computes it.
@@ -363,14 +372,15 @@ struct Heartbeat {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "here only the shape matters")]
 struct Event {
     kind: String,
-    #[serde(rename = "data")]
     data: Option<Value>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "here only the shape matters")]
 struct Log {
     stream: String,
     data: String,
@@ -378,6 +388,7 @@ struct Log {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "here only the shape matters")]
 struct Approval {
     key: String,
     action: String,
@@ -399,6 +410,7 @@ enum Risk {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "here only the shape matters")]
 struct Wait {
     approval_id: Uuid,
     timeout_sec: Option<f64>,
@@ -486,6 +498,7 @@ mod tests {
             wrong(r#""method":"heartbeat","params":{"progress":101}"#),
             wrong(r#""method":"heartbeat","params":{"percent":1}"#),
             wrong(r#""method":"event","params":{"kind":""}"#),
+            wrong(r#""method":"event","params":{"kind":"hyperion.x"}"#),
             wrong(r#""method":"run.log","params":{"stream":"x"}"#),
             wrong(r#""method":"approval.request","params":{"key":"k","action":"a","summary":"s","details":1,"risk":"huge"}"#),
             wrong(r#""method":"approval.wait","params":{"approval_id":"x"}"#),
@@ -503,6 +516,7 @@ mod tests {
         < {"error":{"code":-32602,"data":{"code":"input.invalid"},"message":"`progress` is a number from 0 to 100"},"id":7,"jsonrpc":"2.0"}
         < {"error":{"code":-32602,"data":{"code":"input.invalid"},"message":"the params of `heartbeat`: percent: unknown field `percent`, expected `progress` or `action`"},"id":7,"jsonrpc":"2.0"}
         < {"error":{"code":-32602,"data":{"code":"input.invalid"},"message":"`kind` has 1 to 200 characters"},"id":7,"jsonrpc":"2.0"}
+        < {"error":{"code":-32602,"data":{"code":"input.invalid"},"message":"a `kind` that begins with `hyperion.` is Hyperion's own"},"id":7,"jsonrpc":"2.0"}
         < {"error":{"code":-32602,"data":{"code":"input.invalid"},"message":"the params of `run.log`: missing field `data`"},"id":7,"jsonrpc":"2.0"}
         < {"error":{"code":-32602,"data":{"code":"input.invalid"},"message":"the params of `approval.request`: risk: unknown variant `huge`, expected one of `low`, `medium`, `high`, `critical`"},"id":7,"jsonrpc":"2.0"}
         < {"error":{"code":-32602,"data":{"code":"input.invalid"},"message":"the params of `approval.wait`: approval_id: UUID parsing failed: invalid character: found `x` at 0"},"id":7,"jsonrpc":"2.0"}

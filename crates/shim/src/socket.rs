@@ -102,15 +102,15 @@ impl RunSocket {
     }
 
     /// What the loop is to wait for.
-    pub(crate) fn interests(&self) -> impl Iterator<Item = PollFd<'_>> {
+    pub(crate) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let listener = self
             .accept_at
             .is_none()
-            .then(|| PollFd::new(&self.listener, PollFlags::IN));
+            .then(|| (self.listener.as_fd(), PollFlags::IN));
         let connections = self
             .connections
             .iter()
-            .map(|connection| PollFd::new(&connection.stream, connection.interest()));
+            .map(|connection| (connection.stream.as_fd(), connection.interest()));
         listener.into_iter().chain(connections)
     }
 

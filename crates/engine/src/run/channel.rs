@@ -210,7 +210,7 @@ impl Desk {
 /// Finds whose connection this is: none unless the secret is that run's, and the run has such a channel.
 fn identify(cx: &Cx, header: &ChannelHeader) -> Option<(RunId, String)> {
     let run: RunId = header.run.parse().ok()?;
-    let spec = read_spec(&folder_of(cx, run)).ok()?;
+    let spec = hyperion_shim::read_spec(&folder_of(cx, run)).ok()?;
     let end = spec.channel_socket?;
     let differences = end
         .secret
@@ -302,12 +302,6 @@ fn too_many() -> String {
     format!(
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\r\n{text}"
     )
-}
-
-fn read_spec(folder: &Path) -> io::Result<hyperion_shim::Spec> {
-    let bytes =
-        read_bounded(&folder.join("spec.json"), 16 * 1024 * 1024).map_err(io::Error::other)?;
-    Ok(serde_json::from_slice(&bytes)?)
 }
 
 #[cfg(test)]

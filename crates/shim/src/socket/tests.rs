@@ -38,11 +38,7 @@ impl Scene {
             tv_sec: 0,
             tv_nsec: 2_000_000,
         };
-        poll(
-            &mut self.socket.interests().collect::<Vec<_>>(),
-            Some(&moment),
-        )
-        .unwrap();
+        poll(&mut polled(self.socket.interests()), Some(&moment)).unwrap();
         let (recorded, full) = (&mut self.recorded, self.disk_is_full);
         self.socket.turn(self.now, &mut |said| {
             recorded.push(String::from_utf8(said).unwrap());
@@ -212,4 +208,10 @@ fn a_deleted_socket_is_made_again() {
     scene.ask(&mut before, hello.as_bytes(), 1);
     let mut after = scene.connect();
     scene.ask(&mut after, hello.as_bytes(), 1);
+}
+
+fn polled<'a>(interests: impl Iterator<Item = (BorrowedFd<'a>, PollFlags)>) -> Vec<PollFd<'a>> {
+    interests
+        .map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags))
+        .collect()
 }

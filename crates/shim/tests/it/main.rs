@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod channels;
+mod clients;
 mod control;
 mod kit;
 mod life;
