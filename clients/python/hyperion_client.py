@@ -43,7 +43,7 @@ class Refused(Exception):
 
 
 class Run:
-    """The run that this process belongs to. Threads may share it."""
+    """The run that this process belongs to. Threads may share it; one that waits for an approval has one of its own."""
 
     def __init__(self, path, token):
         self._path, self._token = path, token

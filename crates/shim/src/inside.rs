@@ -183,7 +183,7 @@ fn launch(spec: &Spec, folder: &Path, had: &Had, more: &[(String, String)]) -> R
         spec.sandbox.socket_folder.is_some() && had.layers.contains(&Layer::MountNamespace);
     let socket = match is_elsewhere {
         true => Path::new(Sandbox::SOCKET_FOLDER).join(RunSocket::NAME),
-        false => folder.join("socket").join(RunSocket::NAME),
+        false => folder.join(crate::SOCKET_FOLDER).join(RunSocket::NAME),
     };
     let mut launch = Launch::new(program, &spec.cwd).args(args);
     let kept = spec

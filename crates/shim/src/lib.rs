@@ -39,5 +39,7 @@ pub use spec::{
     Channel, ChannelEnd, End, Ended, HeartbeatFrom, ShimRecord, Size, Spec, Stdin, Usage, VERSION,
 };
 
+/// The folder of the run's socket, in the run's folder.
+pub const SOCKET_FOLDER: &str = "socket";
 /// Follows the word `shim` in the first process inside.
 const INSIDE: &str = "--inside";

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{Signal, WaitStatus, getpid, set_child_subreaper, umask};
 
+use crate::SOCKET_FOLDER;
 use crate::channel::Channels;
 use crate::clients::Clients;
 use crate::control::{Control, News, Received, receive};
@@ -194,7 +195,8 @@ type Beside = (Option<RunSocket>, Option<Channels>);
 
 /// What the program finds beside it: the run's socket, and loopback ports that lead to the engine.
 fn beside(folder: &Path, spec: &Spec, now: Instant) -> Result<Beside, String> {
-    let listen = |token: &String| RunSocket::listen(&folder.join("socket"), &spec.run, token, now);
+    let listen =
+        |token: &String| RunSocket::listen(&folder.join(SOCKET_FOLDER), &spec.run, token, now);
     let socket = spec.token.as_ref().map(listen).transpose();
     let socket = socket.map_err(|error| format!("listen on the run's socket: {error}"))?;
     let listen = |end: &ChannelEnd| Channels::listen(&spec.run, &spec.channels, end);

@@ -97,7 +97,7 @@ async fn ask(proxy: &Proxy, request: &str) -> String {
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-// S9: a listed host is reached by CONNECT, both ways, with half of it closed.
+// X6: a listed host is reached by CONNECT, both ways, with half of it closed.
 #[tokio::test]
 async fn connect_carries_bytes_both_ways() {
     let (address, _) = server("").await;
@@ -125,7 +125,7 @@ async fn connect_carries_bytes_both_ways() {
     assert_eq!(*judge.refused.lock().unwrap(), []);
 }
 
-// S9: plain HTTP goes on as the host's own request: its name in the header, nothing that was meant for the proxy.
+// X6: plain HTTP goes on as the host's own request: its name in the header, nothing that was meant for the proxy.
 #[tokio::test]
 async fn plain_http_is_sent_on_and_a_redirect_is_judged_anew() {
     let (address, seen) = server("HTTP/1.1 302 Found\r\nLocation: http://evil.example/\r\nConnection: close\r\nContent-Length: 4\r\n\r\ngone").await;
@@ -173,7 +173,7 @@ async fn plain_http_is_sent_on_and_a_redirect_is_judged_anew() {
     assert_eq!(judge.refused.lock().unwrap().len(), 1);
 }
 
-// S9: what the list does not name is refused, by name and by address; a listed name that leads inside is refused as well.
+// X6: what the list does not name is refused, by name and by address; a listed name that leads inside is refused as well.
 #[tokio::test]
 async fn what_is_not_listed_is_refused_and_noted() {
     let (address, seen) = server("HTTP/1.1 200 OK\r\n\r\n").await;

@@ -18,7 +18,7 @@ use hyperion_egress::{Hosts, Judge, Proxy, Refusal, Target, Why};
 use hyperion_host::{effective_uid, peer_of, read_bounded};
 use hyperion_model::{RunId, Time};
 use hyperion_sandbox::Network;
-use hyperion_shim::{Channel, ChannelEnd, ChannelHeader};
+use hyperion_shim::{Channel, ChannelEnd, ChannelHeader, Spec};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -52,26 +52,33 @@ pub struct Refused {
     pub refusal: Refusal,
 }
 
-/// Gives the channels that a run with this network has, and where they lead, for its spec.
-pub fn channels_for(
-    cx: &Cx,
-    network: Network,
-) -> Result<(Vec<Channel>, Option<ChannelEnd>), Error> {
-    match network {
-        Network::Off | Network::Gateway | Network::On => Ok((Vec::new(), None)),
-        Network::Listed => {
-            let mut secret = [0; SECRET_BYTES];
-            getrandom::fill(&mut secret)
-                .map_err(|_| Error::Missing("the system gives no random numbers".to_owned()))?;
-            let secret = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-            let channel = Channel {
-                name: Channel::PROXY.to_owned(),
-                port: 0,
-            };
-            let socket = cx.home.path().join(SOCKET);
-            Ok((vec![channel], Some(ChannelEnd { socket, secret })))
-        }
+/// Gives a run the channels that its network has.
+pub fn give_channels(cx: &Cx, spec: &mut Spec) -> Result<(), Error> {
+    if spec.sandbox.network == Network::Listed {
+        spec.channels.push(Channel {
+            name: Channel::PROXY.to_owned(),
+            port: 0,
+        });
+        spec.channel_socket = Some(ChannelEnd {
+            socket: cx.home.path().join(SOCKET),
+            secret: unguessable()?,
+        });
     }
+    Ok(())
+}
+
+/// Gives a run in this folder a socket of its own on which it may speak.
+pub fn let_speak(folder: &Path, spec: &mut Spec) -> Result<(), Error> {
+    spec.token = Some(unguessable()?);
+    spec.sandbox.socket_folder = Some(folder.join(hyperion_shim::SOCKET_FOLDER));
+    Ok(())
+}
+
+fn unguessable() -> Result<String, Error> {
+    let mut bytes = [0; SECRET_BYTES];
+    let no_random = |_| Error::Missing("the system gives no random numbers".to_owned());
+    getrandom::fill(&mut bytes).map_err(no_random)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Listens where shims look for an engine; whoever holds the home's lock may. A socket that is there is somebody's who died.
@@ -183,7 +190,6 @@ impl Desk {
                     cx: Arc::clone(&self.cx),
                     run,
                     hosts: Arc::clone(&self.hosts),
-                    noted: Mutex::default(),
                 };
                 Proxy::new(Arc::new(judge)).serve(stream).await
             }
@@ -231,7 +237,6 @@ struct Listed {
     cx: Arc<Cx>,
     run: RunId,
     hosts: Arc<Hosts>,
-    noted: Mutex<()>,
 }
 
 impl Judge for Listed {
@@ -257,9 +262,8 @@ impl Judge for Listed {
 }
 
 impl Listed {
-    /// Notes a refusal once, however often it is tried.
+    /// Notes a refusal once, however often it is tried; of two at the same moment perhaps both.
     fn note(&self, refusal: Refusal) -> io::Result<()> {
-        let _one_at_a_time = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = folder_of(&self.cx, self.run);
         let known = read_refused(&folder)?;
         if known.len() >= REFUSED_MAX || known.iter().any(|known| known.refusal == refusal) {
@@ -315,17 +319,36 @@ mod tests {
 
     /// A run with the network `listed`, as its shim knows it.
     fn register(cx: &Cx) -> ChannelEnd {
-        let (channels, end) = channels_for(cx, Network::Listed).unwrap();
         let folder = folder_of(cx, RUN.parse().unwrap());
-        hyperion_host::create_private_dir(&folder).unwrap();
-        let spec = serde_json::json!({
-            "version": 1, "run": RUN, "token": null, "argv": ["true"], "cwd": "/", "env": [], "umask": null, "stdin": "null", "terminal": null,
-            "sandbox": hyperion_sandbox::Sandbox { network: Network::Listed, ..Default::default() },
-            "limits": hyperion_sandbox::Limits::default(), "background": false, "heartbeat": "nobody", "grace_ms": 0,
-            "channels": channels, "channel_socket": end,
-        });
-        fs::write(folder.join("spec.json"), spec.to_string()).unwrap();
-        end.unwrap()
+        let mut spec = Spec {
+            version: hyperion_shim::VERSION,
+            run: RUN.to_owned(),
+            token: None,
+            argv: vec!["true".to_owned()],
+            cwd: "/".into(),
+            env: Vec::new(),
+            umask: None,
+            stdin: hyperion_shim::Stdin::Null,
+            terminal: None,
+            sandbox: hyperion_sandbox::Sandbox {
+                network: Network::Listed,
+                ..Default::default()
+            },
+            limits: hyperion_sandbox::Limits::default(),
+            background: false,
+            heartbeat: hyperion_shim::HeartbeatFrom::Socket,
+            grace_ms: 0,
+            channels: Vec::new(),
+            channel_socket: None,
+        };
+        give_channels(cx, &mut spec).unwrap();
+        let_speak(&folder, &mut spec).unwrap();
+        hyperion_shim::write_spec(&folder, &spec).unwrap();
+        assert_ne!(
+            spec.token,
+            spec.channel_socket.as_ref().map(|end| end.secret.clone())
+        );
+        spec.channel_socket.unwrap()
     }
 
     async fn ask(end: &ChannelEnd, secret: &str, channel: &str, target: &str) -> String {
@@ -361,7 +384,7 @@ mod tests {
         port
     }
 
-    // S9: a run reaches what the settings list, through a channel that only its shim can open; what it may not reach is in its record.
+    // X6: a run reaches what the settings list, through a channel that only its shim can open; what it may not reach is in its record.
     #[tokio::test]
     async fn a_run_reaches_listed_hosts_and_its_record_says_what_was_refused() {
         let port = echo().await;

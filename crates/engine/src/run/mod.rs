@@ -9,7 +9,9 @@ mod masks;
 #[cfg_attr(not(test), expect(dead_code, reason = "the supervisor calls it"))]
 mod sandbox;
 
-pub use channel::{Refused, channels_for, listen_for_channels, refused, serve_channels};
+pub use channel::{
+    Refused, give_channels, let_speak, listen_for_channels, refused, serve_channels,
+};
 pub(crate) use check::{CheckSpec, Checks, RUN_MARK};
 #[cfg(test)]
 pub(crate) use check::{RunAction, action_for};

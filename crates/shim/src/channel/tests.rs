@@ -53,7 +53,7 @@ fn read_some(mut from: impl Read, into: &mut Vec<u8>) -> bool {
     }
 }
 
-// S9: the shim carries bytes and nothing more, both ways, with half of it closed, and more than fits into any buffer.
+// X6: the shim carries bytes and nothing more, both ways, with half of it closed, and more than fits into any buffer.
 #[test]
 fn bytes_go_both_ways_behind_a_line_that_names_the_run() {
     let folder = tempfile::tempdir().unwrap();
@@ -97,7 +97,7 @@ fn bytes_go_both_ways_behind_a_line_that_names_the_run() {
     assert_eq!(channels.interests().count(), 1);
 }
 
-// S9: without an engine a connection waits for thirty seconds, and is told so then; one that comes meanwhile takes it.
+// X6: without an engine a connection waits for thirty seconds, and is told so then; one that comes meanwhile takes it.
 #[test]
 fn without_an_engine_it_waits_and_says_so() {
     let folder = tempfile::tempdir().unwrap();

@@ -73,7 +73,7 @@ fn heartbeat(id: u32, rest: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"heartbeat","params":{{{rest}}}}}"#)
 }
 
-// S10: what is said is recorded before it is answered, and a sign of life that says nothing new once a second.
+// S2: what is said is recorded before it is answered, and a sign of life that says nothing new once a second.
 #[test]
 fn messages_are_recorded_and_answered() {
     let mut scene = Scene::new();
@@ -110,7 +110,7 @@ fn messages_are_recorded_and_answered() {
     assert!(answer.contains("run.not_recorded"), "{answer}");
 }
 
-// S10: garbage, half a message and one that is too long keep neither the connection nor the others from theirs.
+// S9: garbage, half a message and one that is too long keep neither the connection nor the others from theirs.
 #[test]
 fn garbage_and_what_is_too_long_is_answered_and_the_connection_kept() {
     let mut scene = Scene::new();
@@ -163,7 +163,7 @@ fn more_than_the_limits_is_refused_and_counted() {
     assert_eq!(scene.socket.connections.len(), 1);
 }
 
-// S10: an approval cannot be decided here yet: its id is given at once, and waiting for it takes as long as was asked.
+// S7: an approval cannot be decided here yet: its id is given at once, and waiting for it takes as long as was asked.
 #[test]
 fn a_wait_is_answered_when_its_time_is_over_and_blocks_nothing() {
     let mut scene = Scene::new();
@@ -197,7 +197,7 @@ fn a_wait_is_answered_when_its_time_is_over_and_blocks_nothing() {
     assert!(scene.socket.connections.is_empty());
 }
 
-// S10: whoever deletes the socket file keeps the next one from nothing.
+// S9: whoever deletes the socket file keeps the next one from nothing.
 #[test]
 fn a_deleted_socket_is_made_again() {
     let mut scene = Scene::new();

@@ -9,7 +9,7 @@ use hyperion_shim::{Channel, ChannelEnd, ChannelHeader, End, Stream, start, writ
 
 use crate::kit::{Run, program, script};
 
-// S9: from a network of its own what runs inside reaches the engine by its channel, its run's socket, and nothing else.
+// X6: from a network of its own what runs inside reaches the engine by its channel, its run's socket, and nothing else.
 #[test]
 fn a_run_with_a_network_of_its_own_reaches_the_engine_alone() {
     let elsewhere = tempfile::tempdir().unwrap();

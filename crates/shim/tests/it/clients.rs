@@ -68,7 +68,7 @@ fn ran(argv: &[&str], env: &[(&str, &str)]) -> (String, String) {
     )
 }
 
-// S10: the Python client says everything there is to say, and knows when it is refused.
+// S2, S7: the Python client says everything there is to say, and knows when it is refused.
 #[test]
 fn python_speaks_to_its_run() {
     let script = r#"
@@ -125,7 +125,7 @@ connection.sendall(json.dumps({"jsonrpc": "2.0", "method": "event", "params": pa
     "#);
 }
 
-// S10: so does the client for shells, by whatever speaks to a socket on this machine.
+// S2, S7: so does the client for shells, by whatever speaks to a socket on this machine.
 #[test]
 fn shells_speak_to_their_run() {
     let script = r#"
@@ -187,7 +187,7 @@ exit "$HYPERION_EXIT_PARKED"
     "#);
 }
 
-// S10: the Rust client; a token of another run opens nothing.
+// S2, S7: the Rust client; a token of another run opens nothing.
 #[test]
 fn rust_speaks_to_its_run_and_to_no_other() {
     let running = kit::Run::start(&spec(&["sleep", "600"]));
