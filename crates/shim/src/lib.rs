@@ -18,6 +18,8 @@ mod control;
 mod ending;
 mod folder;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod inside;
 mod main_of_shim;
 mod owner;
