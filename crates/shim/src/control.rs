@@ -240,3 +240,67 @@ pub(crate) fn address_in(folder: &OwnedFd, name: &Path) -> io::Result<SocketAddr
         .join(name);
     Ok(SocketAddrUnix::new(path)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What went over the socket between a client and a shim of version 1, a packet a line.
+    const VERSION_1: &str = include_str!("../tests/fixtures/v1/attached.txt");
+
+    #[test]
+    fn a_conversation_of_version_1_is_understood() {
+        let mut said = String::new();
+        for line in VERSION_1.lines() {
+            let (who, hex) = line.split_once(' ').unwrap();
+            let digits: Vec<char> = hex.chars().filter(|digit| *digit != ' ').collect();
+            let byte = |two: &[char]| u8::from_str_radix(&String::from_iter(two), 16).unwrap();
+            let packet: Vec<u8> = digits.chunks(2).map(byte).collect();
+            let understood = match who {
+                "client" => {
+                    let message = FromClient::decode(&packet).unwrap();
+                    assert_eq!(message.encode(), packet);
+                    format!("{message:?}\n")
+                }
+                _ => {
+                    let message = FromShim::decode(&packet).unwrap();
+                    assert_eq!(message.encode(), packet);
+                    format!("{message:?}\n")
+                }
+            };
+            said += &understood;
+        }
+        assert_eq!(said, EXPECTED);
+    }
+
+    const EXPECTED: &str = "\
+Hello { version: 1, fence: 7 }
+Welcome { version: 1 }
+News(News { last_seq: 2, stdin_taken: 0, cpu_ms: 10, memory_kb: 2048, paused: false })
+Control(Stdin([104, 105, 10]))
+Control(Resize(Size { rows: 24, cols: 80 }))
+Control(Pause)
+News(News { last_seq: 3, stdin_taken: 3, cpu_ms: 10, memory_kb: 2048, paused: true })
+Control(Resume)
+Control(Signal(2))
+Control(StdinEnd)
+Control(Stop { grace_ms: 5000 })
+Fenced { highest: 8 }
+";
+
+    #[test]
+    fn what_is_no_message_is_none() {
+        for packet in [
+            &b""[..],
+            &[0],
+            &[1; 0],
+            &[3, 1],
+            &[5, 0],
+            &[8],
+            &[255, 1, 2],
+        ] {
+            assert_eq!(FromClient::decode(packet), None, "{packet:?}");
+        }
+        assert_eq!(FromShim::decode(&[2, 0]), None);
+    }
+}

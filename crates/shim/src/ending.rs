@@ -130,3 +130,70 @@ fn limit(name: &str) -> End {
         limit: name.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(2);
+
+    fn ending(limits: Limits) -> (Ending, impl Fn(u64) -> Instant) {
+        let start = Instant::now();
+        let at = move |seconds| start + Duration::from_secs(seconds);
+        (Ending::new(limits, GRACE, start), at)
+    }
+
+    #[test]
+    fn too_long_is_ended_in_good_order_and_then_by_force_and_held_time_does_not_count() {
+        let limits = Limits {
+            wall_ms: Some(10_000),
+            ..Limits::default()
+        };
+        let (mut ending, at) = ending(limits);
+        assert_eq!(ending.on_time(at(9)), None);
+        ending.pause(at(9));
+        assert_eq!((ending.on_time(at(100)), ending.next_at()), (None, None));
+        ending.resume(at(100));
+        assert_eq!(ending.on_time(at(100)), None);
+        assert_eq!(ending.on_time(at(101)), Some(Step::Terminate));
+        assert_eq!(
+            (ending.on_time(at(102)), ending.next_at()),
+            (None, Some(at(103)))
+        );
+        assert_eq!(ending.on_time(at(103)), Some(Step::Kill));
+        assert_eq!(ending.end(End::Exited { code: 0 }), limit("wall"));
+    }
+
+    #[test]
+    fn a_second_stop_makes_it_sooner_and_the_first_reason_counts() {
+        let (mut ending, at) = ending(Limits::default());
+        assert_eq!(ending.stop(GRACE, at(0)), Step::Terminate);
+        assert_eq!(ending.stop(Duration::from_secs(60), at(1)), Step::Terminate);
+        assert_eq!(ending.next_at(), Some(at(2)));
+        assert_eq!(ending.stop(Duration::ZERO, at(1)), Step::Kill);
+        let not_started = End::NotStarted {
+            code: 127,
+            why: String::new(),
+        };
+        assert_eq!(ending.end(not_started.clone()), not_started);
+    }
+
+    #[test]
+    fn memory_counts_once_it_is_measured_exactly() {
+        let limits = Limits {
+            memory_max_mb: Some(1),
+            processes_max: Some(2),
+            ..Limits::default()
+        };
+        let (mut ending, at) = ending(limits);
+        let mut sample = Sample {
+            processes: 2,
+            memory_kb: 2000,
+            cpu_ms: 0,
+        };
+        assert_eq!(ending.on_sample(sample, || 1024, at(1)), None);
+        sample.processes = 3;
+        assert_eq!(ending.on_sample(sample, || 1024, at(1)), Some(Step::Kill));
+        assert_eq!(ending.end(End::Signalled { signal: 9 }), limit("processes"));
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -152,11 +152,12 @@ pub fn look(folder: &Path) -> io::Result<Found> {
             version: record.version,
         });
     }
-    // It may have ended between the two looks.
-    match read_json(&folder.join(ENDED), RECORD_MAX_BYTES)? {
-        Some(ended) => Ok(Found::Ended(ended)),
-        None => Ok(Found::Dead),
-    }
+    // It may have ended between the two looks, or died when the end was in the spool alone.
+    let ended = match read_json(&folder.join(ENDED), RECORD_MAX_BYTES)? {
+        Some(ended) => Some(ended),
+        None => crate::spool::end(folder)?,
+    };
+    Ok(ended.map_or(Found::Dead, Found::Ended))
 }
 
 /// Ends what a shim that is [`Found::Dead`] left running; tells whether nothing is left.
@@ -200,12 +201,12 @@ pub(crate) fn claim(folder: &Path) -> io::Result<bool> {
         mark: mark.to_string(),
     };
     let draft = folder.join(format!("{SHIM}.{pid}"));
-    write_atomic(&draft, &serde_json::to_vec(&record)?, 0o600)?;
+    // Durable before anything is started: a run without this record is one that was never begun.
+    let mut file = hyperion_host::create_private(&draft)?;
+    file.write_all(&serde_json::to_vec(&record)?)?;
+    file.sync_all()?;
     match hyperion_host::rename_new(&draft, &folder.join(SHIM)) {
-        Ok(()) => {
-            hyperion_host::fsync_dir(folder)?;
-            Ok(true)
-        }
+        Ok(()) => hyperion_host::fsync_dir(folder).map(|()| true),
         Err(error) => {
             let _ = fs::remove_file(&draft);
             match error.kind() {

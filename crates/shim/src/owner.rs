@@ -26,8 +26,10 @@ use crate::socket::RunSocket;
 use crate::spec::{ChannelEnd, End, Ended, Spec, Usage};
 use crate::tree::{self, Sample};
 
-/// How much is read of the output at once.
-const READ_BYTES: usize = 64 * 1024;
+/// How much is read of the output at once; less where little is kept, so that what is dropped at once is little.
+const READ_BYTES: u64 = 64 * 1024;
+const READ_MIN_BYTES: u64 = 1024;
+const READS_KEPT: u64 = 64;
 /// The times between the first looks at the tree, and between all others.
 const FIRST_SAMPLES: [Duration; 3] = [
     Duration::from_millis(10),
@@ -120,6 +122,8 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
     let (recorder, mut clients, ended) = match made {
         Ok((ends, theirs, (run_socket, channels), leader)) => {
             let grace = Duration::from_millis(spec.grace_ms);
+            let kept = spec.limits.output_max_bytes.unwrap_or(u64::MAX);
+            let read = (kept / READS_KEPT).clamp(READ_MIN_BYTES, READ_BYTES);
             let shim = Shim {
                 ending: Ending::new(spec.limits, grace, began),
                 recorder,
@@ -141,7 +145,7 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
                 memory_peak_kb: 0,
                 theirs,
                 umask,
-                buffer: vec![0; READ_BYTES].into_boxed_slice(),
+                buffer: vec![0; usize::try_from(read).unwrap_or(usize::MAX)].into_boxed_slice(),
             };
             shim.run()
         }
@@ -544,6 +548,7 @@ impl Shim {
         let (status, _) = tree::kill_all(self.leader.pid);
         let status = self.status.or(status);
         self.ends.stdin = None;
+        self.theirs.clear();
         self.drain();
         // What was said without waiting for an answer.
         for _ in 0..LAST_TURNS {
@@ -589,46 +594,33 @@ impl Shim {
         (self.recorder, self.clients, ended)
     }
 
+    /// Reads what is left of the output: to its end, or for a while where somebody outside of the run still has it open.
     fn drain(&mut self) {
-        let deadline = Instant::now() + DRAIN_MAX;
-        loop {
-            let full = self.recorder.is_full();
-            let wanted = match full {
-                true => self.recorder.retry_at().unwrap_or(deadline),
-                false => deadline,
+        let mut deadline = Instant::now() + DRAIN_MAX;
+        while self.recorder.is_full() || !self.ends.outputs.is_empty() && Instant::now() < deadline
+        {
+            let (fds, until) = match self.recorder.retry_at() {
+                Some(at) if self.recorder.is_full() => (&[][..], at),
+                _ => (&self.ends.outputs[..], deadline),
             };
-            let left = wanted.saturating_duration_since(Instant::now());
-            let mut polled: Vec<PollFd<'_>> = match full {
-                true => Vec::new(),
-                false => self
-                    .ends
-                    .outputs
-                    .iter()
-                    .map(|(_, fd)| PollFd::new(fd, PollFlags::IN))
-                    .collect(),
-            };
-            let ready = poll(&mut polled, Some(&timespec(left)));
-            let ready: Vec<usize> = match ready {
-                Ok(_) => {
-                    let places = polled.iter().enumerate();
-                    places
-                        .filter(|(_, fd)| !fd.revents().is_empty())
-                        .map(|(at, _)| at)
-                        .collect()
-                }
-                Err(_) => Vec::new(),
-            };
-            drop(polled);
-            for at in ready.iter().rev() {
-                self.read_output(*at);
+            let mut polled: Vec<PollFd<'_>> = fds
+                .iter()
+                .map(|(_, fd)| PollFd::new(fd, PollFlags::IN))
+                .collect();
+            let left = until.saturating_duration_since(Instant::now());
+            let is_ready = poll(&mut polled, Some(&timespec(left))).is_ok();
+            let places = polled.iter().enumerate().rev();
+            let ready: Vec<usize> = places
+                .filter(|(_, fd)| is_ready && !fd.revents().is_empty())
+                .map(|(at, _)| at)
+                .collect();
+            for at in ready {
+                self.read_output(at);
+            }
+            if self.recorder.is_full() {
+                deadline = Instant::now() + DRAIN_MAX;
             }
             self.recorder.retry(Instant::now());
-            let is_late = Instant::now() >= deadline && !self.recorder.is_full();
-            if self.ends.outputs.is_empty() && !self.recorder.is_full()
-                || is_late && ready.is_empty()
-            {
-                return;
-            }
         }
     }
 }

@@ -220,3 +220,81 @@ fn now_ms() -> u64 {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Frame, Stream};
+    use crate::spool;
+
+    fn out(text: &str) -> Body {
+        Body::Output(Stream::Out, text.as_bytes().to_vec())
+    }
+
+    fn bodies(folder: &Path) -> Vec<Body> {
+        let frames: Vec<Frame> = spool::read(folder, 0, usize::MAX).unwrap();
+        frames.into_iter().map(|frame| frame.body).collect()
+    }
+
+    // A spool that is not there is to the recorder what a full disk is.
+    #[test]
+    fn a_full_disk_holds_output_back_and_after_a_while_drops_it() {
+        let run = tempfile::tempdir().unwrap();
+        let spool = run.path().join("spool");
+        let aside = run.path().join("aside");
+        let mut recorder = Recorder::create(run.path(), None).unwrap();
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+
+        fs::rename(&spool, &aside).unwrap();
+        recorder.record(start, out("one"));
+        assert!(recorder.is_full());
+        recorder.retry(at(1));
+        assert_eq!(recorder.counts(), (3, 3));
+        fs::rename(&aside, &spool).unwrap();
+        recorder.retry(at(2));
+        assert!(!recorder.is_full());
+        assert_eq!(
+            (recorder.counts(), bodies(run.path())),
+            ((3, 0), vec![out("one")])
+        );
+
+        // The segment that is open stays so; another one is begun for what is long.
+        let long = "x".repeat(1_000_000);
+        for _ in 0..4 {
+            recorder.record(at(2), out(&long));
+        }
+        fs::rename(&spool, &aside).unwrap();
+        recorder.record(at(3), out(&long));
+        recorder.retry(at(20));
+        assert!(recorder.is_full(), "it still waits");
+        recorder.retry(at(34));
+        assert!(!recorder.is_full(), "it goes on without");
+        recorder.record(at(34), out("two"));
+        fs::rename(&aside, &spool).unwrap();
+        recorder.record(at(36), out("three"));
+        let kept = bodies(run.path());
+        assert_eq!(kept[kept.len() - 2..], [Body::Gap(1_000_003), out("three")]);
+        assert_eq!(recorder.counts(), (5_000_011, 1_000_003));
+    }
+
+    #[test]
+    fn the_end_of_a_run_replaces_its_reserved_place() {
+        let run = tempfile::tempdir().unwrap();
+        let ended = Ended {
+            end: crate::spec::End::Stopped,
+            usage: crate::spec::Usage::default(),
+            had: hyperion_sandbox::Had::default(),
+            output_bytes: 1,
+            dropped_bytes: 0,
+        };
+        EndedFile::reserve(run.path())
+            .unwrap()
+            .write(&ended)
+            .unwrap();
+        let json = fs::read(run.path().join(ENDED)).unwrap();
+        assert_eq!(serde_json::from_slice::<Ended>(&json).unwrap(), ended);
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 1);
+        assert_eq!(shortened("ä".repeat(2000)).len(), WHY_MAX_BYTES);
+    }
+}

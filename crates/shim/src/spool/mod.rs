@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::frame::{le_u32, le_u64};
 
+pub(crate) use read::end;
 pub use read::{Reader, read};
 pub(crate) use write::{Limits, Writer};
 

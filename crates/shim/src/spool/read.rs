@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{FOLDER, HEADER_BYTES, Header, first_seq_of, path_of};
 use crate::frame::{BODY_MAX, Body, Decoded, Frame, HEAD_BYTES};
+use crate::spec::Ended;
 
 /// How much is read from a segment at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -14,6 +15,27 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// It works whoever lives, also while a shim writes. Whoever reads again and again keeps a [`Reader`].
 pub fn read(folder: &Path, after_seq: u64, max_bytes: usize) -> io::Result<Vec<Frame>> {
     Reader::new(folder, after_seq).read(max_bytes)
+}
+
+/// How the run ended, if the last frame tells.
+pub(crate) fn end(folder: &Path) -> io::Result<Option<Ended>> {
+    let mut reader = Reader::new(folder, 0);
+    let Some(last) = reader.segments()?.pop() else {
+        return Ok(None);
+    };
+    reader.last_seq = last.saturating_sub(1);
+    let mut end = None;
+    loop {
+        let frames = reader.read(CHUNK_BYTES)?;
+        match frames.into_iter().next_back() {
+            Some(frame) => end = Some(frame.body),
+            None => break,
+        }
+    }
+    Ok(match end {
+        Some(Body::Ended(ended)) => Some(ended),
+        _ => None,
+    })
 }
 
 /// A place in the spool of a run.

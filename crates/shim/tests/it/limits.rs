@@ -20,7 +20,7 @@ fn over(limit: &str) -> End {
 #[test]
 fn a_run_that_takes_too_long_is_ended_and_held_time_does_not_count() {
     let run = limited("trap '' TERM; sleep 1000", |spec| {
-        spec.limits.wall_ms = Some(300)
+        spec.limits.wall_ms = Some(300);
     });
     let ended = run.ended();
     assert_eq!(ended.end, over("wall"));

@@ -5,6 +5,8 @@
 mod channels;
 mod clients;
 mod control;
+mod disk;
+mod fixtures;
 mod kit;
 mod life;
 mod limits;

@@ -11,6 +11,7 @@ mod persons;
 mod places;
 mod remote;
 mod scene;
+mod shims;
 mod tools;
 
 use crate::backup_kills;
@@ -25,6 +26,7 @@ fn every_point_is_killed_at_in_some_scenario() {
         backup_kills::TAKING,
         backup_kills::SHIPPING,
         backup_kills::RESTORING,
+        shims::POINTS,
     ];
     let listed: BTreeSet<_> = [
         clone::POINTS,
