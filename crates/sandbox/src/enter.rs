@@ -70,16 +70,16 @@ pub fn enter_inner(wish: &Sandbox, outer: &Outer) -> Result<Had, EnterError> {
         terminal: mounts::terminal(),
     };
     // What is wrong with the wish is wrong at every level.
-    let plan = plan::plan(wish, &facts, &Machine)?;
+    let mut plan = plan::plan(wish, &facts, &Machine)?;
     let shortfalls = if wish.level == Level::Full {
-        own_mounts(&plan, &mut had)?
+        own_mounts(&mut plan, &mut had)?
     } else {
         None
     };
     let rules = if had.has(Layer::MountNamespace) {
         files::rules_of_plan(&plan)
     } else {
-        without_mounts(wish, &mut had)?
+        without_mounts(wish, facts.is_root, &mut had)?
     };
     restrict_files(&rules, shortfalls.as_ref(), &mut had)?;
     give_up_rights()?;
@@ -93,8 +93,8 @@ pub fn enter_inner(wish: &Sandbox, outer: &Outer) -> Result<Had, EnterError> {
 
 /// Where a process without mounts of its own keeps what goes with the run.
 fn scratch(wish: &Sandbox) -> Option<Scratch> {
-    let folder = wish.socket_folder.as_ref().or(wish.home.as_ref())?;
-    let folder = folder.join("scratch");
+    // Nobody inside can put a link in its place: the folder of the socket is not written.
+    let folder = wish.socket_folder.as_ref()?.join("scratch");
     Some(Scratch {
         home: wish.home.clone().unwrap_or_else(|| folder.join("home")),
         tmp: folder.join("tmp"),
@@ -116,13 +116,20 @@ pub fn environment(wish: &Sandbox, had: &Had) -> Vec<(&'static str, PathBuf)> {
         set.extend(person.or(wish.home.clone()).map(|home| ("HOME", home)));
         return set;
     }
-    match scratch(wish).filter(|_| wish.level != Level::Off) {
+    if wish.level == Level::Off {
+        return Vec::new();
+    }
+    match scratch(wish) {
         Some(Scratch { home, tmp }) => vec![("TMPDIR", tmp), ("HOME", home)],
-        None => Vec::new(),
+        None => wish
+            .home
+            .iter()
+            .map(|home| ("HOME", home.clone()))
+            .collect(),
     }
 }
 
-fn own_mounts(plan: &[Mount], had: &mut Had) -> Result<Option<Shortfalls>, EnterError> {
+fn own_mounts(plan: &mut [Mount], had: &mut Had) -> Result<Option<Shortfalls>, EnterError> {
     let may = had.has(Layer::UserNamespace) || had.has(Layer::PidNamespace);
     if !may {
         let why = had.lacks.first().map(|lack| lack.why.clone());
@@ -156,8 +163,8 @@ fn note(shortfalls: &Shortfalls, plan: &[Mount], had: &mut Had) {
         let why = format!("{} can be read but not written: {error}", cache.display());
         had.lack(Layer::CacheOverlay, &why);
     }
-    let is_cache = |mount: &&Mount| matches!(mount.what, plan::What::Overlay { .. });
-    if plan.iter().filter(is_cache).count() > caches.len() {
+    let is_cache = |mount: &Mount| matches!(mount.what, plan::What::Overlay { .. });
+    if plan.iter().any(is_cache) {
         had.layers.push(Layer::CacheOverlay);
     }
     if let Some(error) = processes {
@@ -168,7 +175,7 @@ fn note(shortfalls: &Shortfalls, plan: &[Mount], had: &mut Had) {
     }
 }
 
-fn without_mounts(wish: &Sandbox, had: &mut Had) -> Result<Vec<Rule>, EnterError> {
+fn without_mounts(wish: &Sandbox, is_root: bool, had: &mut Had) -> Result<Vec<Rule>, EnterError> {
     let mut folders = Vec::new();
     match scratch(wish) {
         Some(Scratch { home, tmp }) => {
@@ -183,7 +190,7 @@ fn without_mounts(wish: &Sandbox, had: &mut Had) -> Result<Vec<Rule>, EnterError
             "there is no folder for temporary files: name one in `write`",
         ),
     }
-    let (rules, unmasked) = files::rules_without_mounts(wish, &folders, &Machine);
+    let (rules, unmasked) = files::rules_without_mounts(wish, &folders, is_root, &Machine);
     if unmasked > 0 {
         let why = format!(
             "denied files in folders that are written can be read ({unmasked}): without mounts of its own nothing hides them"

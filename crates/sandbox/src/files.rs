@@ -8,7 +8,9 @@ use landlock::{
     path_beneath_rules,
 };
 
-use crate::plan::{Access, DEVICES, Look, Mount, What, resolve, resolver, system_folders};
+use crate::plan::{
+    Access, DEVICES, Look, Mount, What, leads_through, resolve, resolver, system_folders, written,
+};
 use crate::spec::Sandbox;
 
 /// The newest version of Landlock whose rights are known here.
@@ -84,9 +86,15 @@ pub(crate) fn rules_of_plan(plan: &[Mount]) -> Vec<Rule> {
 pub(crate) fn rules_without_mounts(
     wish: &Sandbox,
     scratch: &[PathBuf],
+    is_root: bool,
     look: &dyn Look,
 ) -> (Vec<Rule>, usize) {
-    let masks = wish.masks.iter().cloned();
+    // Root may turn the machine's switches in `/proc`, and read what nobody else may.
+    let (proc, private) = match is_root {
+        true => (Grant::Read, look.private_below(Path::new("/etc"))),
+        false => (Grant::Use, Vec::new()),
+    };
+    let masks = wish.masks.iter().cloned().chain(private);
     let of_caches = wish
         .caches
         .iter()
@@ -96,21 +104,27 @@ pub(crate) fn rules_without_mounts(
         .filter_map(|mask| Some(resolve(&mask, look)?.0))
         .collect();
     let mut rules = Vec::new();
-    let used = ["/proc", "/dev/pts", "/dev/ptmx"];
-    for path in DEVICES.iter().chain(&used) {
+    rules.push(rule(Path::new("/proc"), proc));
+    for path in DEVICES.iter().chain(&["/dev/pts", "/dev/ptmx"]) {
         rules.push(rule(Path::new(path), Grant::Use));
     }
     rules.push(rule(Path::new("/dev/shm"), Grant::Write));
+    let in_written = written(wish, look);
+    let wished = wish
+        .read
+        .iter()
+        .chain(wish.caches.iter().map(|cache| &cache.path))
+        .filter(|path| !leads_through(path, &in_written, look))
+        .cloned();
     let read = system_folders()
         .map(Path::to_owned)
         .chain(resolver(look))
-        .chain(wish.read.iter().cloned())
-        .chain(wish.caches.iter().map(|cache| cache.path.clone()));
+        .chain(wished);
     for path in read.filter_map(|path| Some(resolve(&path, look)?.0)) {
         read_around(&path, &masks, look, &mut rules);
     }
-    let written: Vec<&PathBuf> = wish.write.iter().chain(&wish.home).chain(scratch).collect();
-    rules.extend(written.iter().map(|path| rule(path, Grant::Write)));
+    let folders: Vec<&PathBuf> = wish.write.iter().chain(&wish.home).chain(scratch).collect();
+    rules.extend(folders.iter().map(|path| rule(path, Grant::Write)));
     rules.extend(
         wish.socket_folder
             .iter()
@@ -120,7 +134,7 @@ pub(crate) fn rules_without_mounts(
         let in_it = |folder: &&PathBuf| {
             resolve(folder, look).is_some_and(|(real, _)| mask.starts_with(real))
         };
-        written.iter().any(in_it)
+        folders.iter().any(in_it)
     });
     let lost = lost.count();
     (rules, lost)

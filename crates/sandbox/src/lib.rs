@@ -7,6 +7,7 @@
 mod capabilities;
 mod enter;
 mod files;
+mod mount_table;
 mod mounts;
 mod namespaces;
 mod package_sources;

@@ -5,10 +5,9 @@
 //! links: a private HOME holds what an earlier process left there.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -21,7 +20,8 @@ use rustix_mounts::mount::{
 };
 use rustix_mounts::thread::{UnshareFlags, unshare};
 
-use crate::plan::{Kind, Look, Mount, What, deepest};
+use crate::mount_table::parse_mounts;
+use crate::plan::{Access, Kind, Look, Mount, What, deepest};
 
 /// Where the new root is built; everything of the old one was opened before.
 const STAGE: &str = "/tmp";
@@ -123,16 +123,26 @@ impl Look for Machine {
     }
 }
 
-/// Finds the terminal that this process has open, if any.
+/// Finds the terminal that this process has open, if its path leads to it: a container may have that of the machine.
 pub(crate) fn terminal() -> Option<PathBuf> {
     let open = fs::read_dir("/proc/self/fd").ok()?;
-    open.flatten()
-        .filter_map(|entry| fs::read_link(entry.path()).ok())
-        .find(|path| path.parent() == Some(Path::new("/dev/pts")))
+    open.flatten().find_map(|entry| {
+        let path = fs::read_link(entry.path()).ok()?;
+        if path.parent() != Some(Path::new("/dev/pts")) {
+            return None;
+        }
+        let (held, found) = (
+            fs::metadata(entry.path()).ok()?,
+            fs::symlink_metadata(&path).ok()?,
+        );
+        ((held.dev(), held.ino()) == (found.dev(), found.ino())).then_some(path)
+    })
 }
 
 /// Makes the mounts, and changes the root.
-pub(crate) fn enter(plan: &[Mount]) -> Result<Shortfalls, Failed> {
+///
+/// In the plan, a cache that could not be had as an overlay is a folder that is read from then on.
+pub(crate) fn enter(plan: &mut [Mount]) -> Result<Shortfalls, Failed> {
     unshare(UnshareFlags::NEWNS).map_err(|errno| Failed::refused("unshare mounts", errno))?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).map_err(|errno| Failed::refused("make mounts private", errno))?;
@@ -142,6 +152,13 @@ pub(crate) fn enter(plan: &[Mount]) -> Result<Shortfalls, Failed> {
     let shortfalls = build(plan, sources).inspect_err(|_| {
         let _ = unmount(STAGE, UnmountFlags::DETACH);
     })?;
+    for mount in plan.iter_mut() {
+        let failed = shortfalls.caches.iter().any(|(at, _)| *at == mount.at);
+        if let (true, What::Overlay { lower, .. }) = (failed, &mount.what) {
+            let (from, access) = (lower.clone(), Access::Read);
+            mount.what = What::Bind { from, access };
+        }
+    }
     freeze(plan, shortfalls)
 }
 
@@ -254,10 +271,12 @@ impl Builder {
                 let target = place(&self.root, &mount.at, is_folder(source)?)?;
                 Ok(bind(source, &target)?)
             }
-            What::Frozen => {
-                let target = find(&self.root, &mount.at)?;
-                Ok(bind(&target, &target)?)
-            }
+            What::Frozen => match find(&self.root, &mount.at) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                found => found
+                    .and_then(|target| bind(&target, &target))
+                    .map_err(Trouble::Refused),
+            },
             What::Memory => self.memory(mount, c"mode=1777"),
             What::Frame | What::EmptyFolder => self.memory(mount, c"mode=0755"),
             What::EmptyFile => {
@@ -428,88 +447,4 @@ fn freeze(plan: &[Mount], mut shortfalls: Shortfalls) -> Result<Shortfalls, Fail
         }
     }
     Ok(shortfalls)
-}
-
-/// A line of `/proc/self/mountinfo`.
-#[derive(Debug, PartialEq, Eq)]
-struct Mounted {
-    at: PathBuf,
-    read_only: bool,
-    /// What may not be taken off it, and would be if it were not named again.
-    flags: MountFlags,
-}
-
-fn parse_mounts(table: &[u8]) -> Vec<Mounted> {
-    table
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| {
-            let mut fields = line.split(|byte| *byte == b' ');
-            let at = unescape(fields.nth(4)?);
-            let options = std::str::from_utf8(fields.next()?).ok()?;
-            let mut flags = MountFlags::empty();
-            let mut read_only = false;
-            for option in options.split(',') {
-                match option {
-                    "ro" => read_only = true,
-                    "nosuid" => flags |= MountFlags::NOSUID,
-                    "nodev" => flags |= MountFlags::NODEV,
-                    "noexec" => flags |= MountFlags::NOEXEC,
-                    // How times are kept stays as it is.
-                    _ => {}
-                }
-            }
-            Some(Mounted {
-                at,
-                read_only,
-                flags,
-            })
-        })
-        .collect()
-}
-
-/// Spaces, tabs, line ends and backslashes are written as three octal digits.
-fn unescape(field: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((first, after)) = rest.split_first() {
-        let octal = (*first == b'\\')
-            .then(|| std::str::from_utf8(after.get(..3)?).ok())
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match octal {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    PathBuf::from(OsString::from_vec(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_of_mounts_is_read_with_its_flags_and_its_odd_names() {
-        let table =
-            b"36 35 98:0 / /srv/a\\040b rw,nosuid,noexec,relatime shared:1 - ext4 /dev/x rw\n\
-            37 36 0:4 / /q ro,nodev - tmpfs t rw\n\n";
-        let mounted = |at: &str, read_only, flags| Mounted {
-            at: at.into(),
-            read_only,
-            flags,
-        };
-        assert_eq!(
-            parse_mounts(table),
-            [
-                mounted("/srv/a b", false, MountFlags::NOSUID | MountFlags::NOEXEC),
-                mounted("/q", true, MountFlags::NODEV),
-            ]
-        );
-    }
 }

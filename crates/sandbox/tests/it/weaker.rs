@@ -1,7 +1,7 @@
 //! Lower levels, and what a machine does not give.
 
 use hyperion_host::Launch;
-use hyperion_sandbox::{Layer, Level, Network, Sandbox, layers};
+use hyperion_sandbox::{Cache, Layer, Level, Network, Sandbox, layers};
 
 use crate::driver::{Ran, World, answer};
 
@@ -19,7 +19,7 @@ fn partial_keeps_files_away_and_says_what_it_lacks() {
         wish.masks = vec![masked, credentials.clone()];
         wish.read = vec![world.at("person/.cargo")];
         let command = format!(
-            "cat {} {}; ls {}; cat {} && tr -d '\\0' < /proc/{own}/environ; cd {} && echo built > out && mkdir a b && mv a b/ && echo x > $HOME/x && mktemp > /dev/null && cat /etc/hostname > /dev/null && echo fine",
+            "cat {} {} /etc/shadow; ls {}; (: > /proc/sys/kernel/core_pattern) && echo turned; cat {} && tr -d '\\0' < /proc/{own}/environ; cd {} && echo built > out && mkdir a b && mv a b/ && echo x > $HOME/x && mktemp > /dev/null && cat /etc/hostname > /dev/null && echo fine",
             secret.display(),
             credentials.display(),
             world.at("other-run").display(),
@@ -115,6 +115,39 @@ fn a_sandbox_in_a_sandbox_is_weaker_and_says_so_and_works() {
             );
         }
     }
+}
+
+#[test]
+fn a_cache_that_cannot_be_an_overlay_is_read_and_not_written() {
+    let world = World::new();
+    let file = world.write("person/.cargo/crate", "good");
+    let mut wish = world.wish();
+    wish.caches = vec![Cache {
+        path: world.at("person/.cargo"),
+        upper: None,
+        masks: Vec::new(),
+    }];
+    let wish = serde_json::to_string(&wish).unwrap();
+    let command = format!("cat {0}; echo bad > {0}; cat {0}", file.display());
+    let inner = world.launch(&[&wish, &command]);
+    // The kernel stacks two overlays, and no third.
+    let stack = "mount -t tmpfs t $2 && mkdir $2/u $2/v $2/w $2/x || exit
+        for upper in u:w v:x; do mount -t overlay o -o lowerdir=$1,upperdir=$2/${upper%:*},workdir=$2/${upper#*:} $1 || exit; done
+        shift 2; exec \"$@\"";
+    let launch = Launch::new("/usr/bin/unshare", "/")
+        .args(["-m", "sh", "-c", stack, "sh"])
+        .args([world.at("person/.cargo"), world.at("upper")])
+        .arg(inner.program)
+        .args(inner.args)
+        .env("PATH", "/usr/bin:/bin");
+    // Whoever may not mount cannot try it.
+    let Ok(ran) = answer(&launch) else { return };
+    if ran.was_full() {
+        let lacks = format!("{:?}", ran.had.lacks);
+        assert!(lacks.contains("can be read but not written"), "{lacks}");
+        assert_eq!(ran.stdout, "goodgood", "{}", ran.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "good");
 }
 
 #[test]
