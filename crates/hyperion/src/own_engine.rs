@@ -194,9 +194,8 @@ impl Channels {
         let listener = run::listen_for_channels(engine.cx()).context("listen to runs")?;
         let serving = run::serve_channels(Arc::clone(engine.cx()), listener);
         let task = tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "runs reach no hosts any more");
-            }
+            let Err(error) = serving.await;
+            tracing::error!(%error, "runs reach no hosts any more");
         });
         Ok(Self(task.abort_handle()))
     }
