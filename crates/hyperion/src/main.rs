@@ -102,7 +102,11 @@ fn start(cli: Cli, output: &Arc<Output>, variables: Variables) -> anyhow::Result
     } else {
         telemetry::start(log, output.is_coloured())?;
     }
-    let current_dir = std::env::current_dir().context("find out the current folder")?;
+    let current_dir = std::env::current_dir().map_err(|error| {
+        let what = format!("the current folder cannot be found: {error}");
+        Failure::new(Exit::Usage, what)
+            .hint("it was deleted or may not be read; go to another one, for instance with `cd ~`")
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -4,6 +4,7 @@ use crate::background::dismiss;
 use crate::connection::refuse_confined;
 use crate::context::Cx;
 use crate::exit::Exit;
+use crate::view;
 
 /// End the engine in the background
 ///
@@ -16,7 +17,12 @@ pub(crate) struct Args {}
 
 pub(crate) async fn run(_args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     let locations = cx.locations()?;
-    refuse_confined(&cx.settings()?.settings)?;
+    let (loaded, wrong) = cx.usable_settings()?;
+    if let Some(wrong) = wrong {
+        // Ending the engine depends on no setting but where it may not be done.
+        cx.output.say(&view::warning(&wrong.in_full()));
+    }
+    refuse_confined(&loaded.settings)?;
     match dismiss(&locations).await? {
         Some(pid) => cx.output.say(&format!(
             "The engine, process {pid}, has ended. What was begun is kept; the next command that changes something carries it on."

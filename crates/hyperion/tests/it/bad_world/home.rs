@@ -95,6 +95,9 @@ fn settings_that_are_wrong() {
         fs::write(&config, settings).unwrap();
         seen.row(name, &world.run(&["init"]));
     }
+    let down = world.run(&["down"]).code(0).stderr;
+    assert!(down.contains("warning: a setting is wrong"), "{down}");
+    assert!(down.ends_with("No engine is up.\n"), "{down}");
     fs::write(&config, b"[merge]\n# caf\xe9\n").unwrap();
     seen.row("not UTF-8", &world.run(&["init"]));
     fs::remove_file(&config).unwrap();
@@ -247,5 +250,22 @@ fn a_home_of_somebody_else() {
     ## to look: exit 69
     error: failed to use HOME: it belongs to user OWNER, not to user 65534
     hint: run as that user, or set HYPERION_HOME to a folder of your own
+    ");
+}
+
+// W1: whoever stands in a folder that was deleted meanwhile is told so.
+#[test]
+fn a_folder_that_was_deleted() {
+    let world = World::unknown(repo());
+    let gone = world.hyperion.user_home().join("gone");
+    fs::create_dir(&gone).unwrap();
+    let told = Hyperion::new("sh").inside(&gone).run(&[
+        "-c",
+        "rmdir ../gone && exec \"$0\" status",
+        env!("CARGO_BIN_EXE_hyperion"),
+    ]);
+    insta::assert_snapshot!(told.code(2).stderr, @r"
+    error: the current folder cannot be found: No such file or directory (os error 2)
+    hint: it was deleted or may not be read; go to another one, for instance with `cd ~`
     ");
 }
