@@ -12,7 +12,7 @@ use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::list_args::{ListArgs, RequestArg};
+use crate::list_args::{ListArgs, RepoArg, RequestArg};
 use crate::output::Format;
 use crate::route::Route;
 use crate::session::Session;
@@ -34,6 +34,8 @@ pub(crate) struct Args {
     /// Only these kinds, for instance merge.landed
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     kinds: Vec<String>,
+    #[command(flatten)]
+    repo: RepoArg,
     #[command(flatten)]
     request: RequestArg,
     /// Only what came after this event number
@@ -84,8 +86,10 @@ async fn latest(args: &Args, session: &Session<'_>) -> anyhow::Result<(u64, Vec<
     let end = session.idle(0).await?.last_seq;
     let after = args.after.or_else(|| {
         // Without a filter the last events are the last numbers; nothing else needs to be read.
-        let filtered =
-            args.list.since.is_some() || args.request.request.is_some() || !args.kinds.is_empty();
+        let filtered = args.list.since.is_some()
+            || args.request.request.is_some()
+            || args.repo.repo.is_some()
+            || !args.kinds.is_empty();
         (!filtered).then(|| end.saturating_sub(args.list.limit.into()))
     });
     let since = args
@@ -137,7 +141,7 @@ impl Args {
         let route = Route::new("/api/events")
             .maybe("after", after.map(|after| after.to_string()))
             .maybe("kinds", kinds);
-        self.request.ask(route)
+        self.request.ask(self.repo.ask(route))
     }
 }
 

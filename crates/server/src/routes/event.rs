@@ -1,6 +1,6 @@
 //! The feed: Server-Sent Events that resume where a client left off.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -11,9 +11,10 @@ use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::routing::get;
 use futures_util::Stream;
 use hyperion_api::Problem;
-use hyperion_engine::Error;
 use hyperion_engine::near::{nearest, one_of};
-use hyperion_model::{RequestId, event_kinds, request};
+use hyperion_engine::{Cx, Error, audit, repo};
+use hyperion_model::event::StoredEvent;
+use hyperion_model::{RepoId, RequestId, Subject, event_kinds, request};
 use hyperion_store::{EventFilter, EventPage, Order};
 use serde::Deserialize;
 
@@ -35,6 +36,8 @@ struct FeedQuery {
     after: Option<u64>,
     kinds: Option<String>,
     request: Option<String>,
+    /// Only what is about this repository.
+    repo: Option<String>,
     since: Option<String>,
     limit: Option<u32>,
     #[serde(default)]
@@ -56,9 +59,14 @@ async fn feed(
     let prepared = {
         let server = server.clone();
         let query = query.clone();
-        tokio::task::spawn_blocking(move || filter(&server, &query, resumed))
+        tokio::task::spawn_blocking(move || {
+            let filter = filter(&server, &query, resumed)?;
+            let repo = query.repo.as_deref();
+            let repo = repo.map(|name| repo::find(server.cx(), name, None));
+            Ok::<_, Error>((filter, repo.transpose()?.map(|repo| repo.id)))
+        })
     };
-    let filter = match prepared.await {
+    let (filter, repo) = match prepared.await {
         Ok(filter) => filter?,
         Err(_) => return Err(Problem::new("internal", "the call ended unexpectedly").into()),
     };
@@ -68,6 +76,7 @@ async fn feed(
         commits: server.engine().cx().store.subscribe(),
         server,
         filter,
+        repo,
         ready: Vec::new(),
     };
     let stream = futures_util::stream::unfold(reading, |mut reading| async move {
@@ -139,6 +148,8 @@ fn known(kind: &str) -> Result<&str, Problem> {
 struct Reading {
     server: Server,
     filter: EventFilter,
+    /// The repository that events have to be about.
+    repo: Option<RepoId>,
     commits: tokio::sync::watch::Receiver<u64>,
     /// Events that were read but not sent, latest first; at most one page.
     ready: Vec<Message>,
@@ -157,8 +168,9 @@ impl Reading {
                 return Some(message);
             }
             self.commits.borrow_and_update();
-            self.read().await?;
-            if self.ready.is_empty() {
+            // A page may hold nothing that is wanted, and the next one something.
+            let there_was_more = self.read().await?;
+            if self.ready.is_empty() && !there_was_more {
                 if !self.follow {
                     return None;
                 }
@@ -177,13 +189,25 @@ impl Reading {
         }
     }
 
-    async fn read(&mut self) -> Option<()> {
+    /// Reads a page; tells whether there was anything, wanted or not. None when it cannot be read.
+    async fn read(&mut self) -> Option<bool> {
         let server = self.server.clone();
         let filter = self.filter.clone();
+        let repo = self.repo;
         let read = tokio::task::spawn_blocking(move || {
-            hyperion_engine::audit::events(server.cx(), &filter)
+            let page = audit::events(server.cx(), &filter)?;
+            let last = page.events.last().map(|event| event.seq);
+            let wanted = match repo {
+                Some(repo) => of_repo(server.cx(), page.events, repo)?,
+                None => page.events,
+            };
+            let page = EventPage {
+                events: wanted,
+                ..page
+            };
+            Ok::<_, Error>((page, last))
         });
-        let page: EventPage = match read.await {
+        let (page, last) = match read.await {
             Ok(Ok(page)) => page,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the feed ended");
@@ -191,7 +215,6 @@ impl Reading {
             }
             Err(_) => return None,
         };
-        let last = page.events.last().map(|event| event.seq);
         let last = last.into_iter().chain(page.damaged.iter().copied()).max();
         if let Some(last) = last {
             self.filter.after = Some(last);
@@ -207,8 +230,33 @@ impl Reading {
                 message.json_data(event.to_json()).ok()
             })
             .collect();
-        Some(())
+        Some(last.is_some())
     }
+}
+
+/// Leaves the events that are about a repository, or about a request that is.
+fn of_repo(cx: &Cx, events: Vec<StoredEvent>, repo: RepoId) -> Result<Vec<StoredEvent>, Error> {
+    let mut known: HashMap<RequestId, bool> = HashMap::new();
+    let mut wanted = Vec::new();
+    for event in events {
+        let is_wanted = match (event.event.subject, event.event.request) {
+            (Subject::Repo(id), _) => id == repo,
+            (_, None) => false,
+            (_, Some(id)) => match known.get(&id) {
+                Some(is_wanted) => *is_wanted,
+                None => {
+                    let request = cx.store.get::<request::Request>(id)?;
+                    let is_wanted = request.is_some_and(|it| it.submission.repo == repo);
+                    known.insert(id, is_wanted);
+                    is_wanted
+                }
+            },
+        };
+        if is_wanted {
+            wanted.push(event);
+        }
+    }
+    Ok(wanted)
 }
 
 #[cfg(test)]
