@@ -3,6 +3,7 @@
 mod backup;
 mod history;
 mod sandbox;
+mod remotes;
 mod secrets;
 
 pub use history::mend;
@@ -43,6 +44,7 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.extend([git(cx), disk(cx), clock(cx)]);
     findings.extend(notices(cx));
     findings.extend(repos(cx));
+    findings.extend(remotes::look(cx));
     findings.extend(history::twins(cx));
     findings.extend(history::landings(cx));
     findings.extend(history::moved(cx));
