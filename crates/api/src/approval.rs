@@ -52,6 +52,9 @@ pub struct Approval {
     /// The version of that change that was sent back before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former_change_set_id: Option<String>,
+    /// The registered key whose signature of the change was verified, where it came from outside and was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     /// When it was asked.
     pub asked_at: String,
     /// When it expires.

@@ -165,6 +165,9 @@ pub struct ChangeSet {
     /// The version of it that was sent back before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supersedes: Option<String>,
+    /// The registered key whose signature of the change was verified, where it came from outside and was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     /// Until when a new version may be handed in, where it was sent back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revise_by: Option<String>,

@@ -49,6 +49,9 @@ pub struct FromGit {
     /// Whether all tasks land together or not at all.
     #[serde(default)]
     pub atomic: bool,
+    /// The request that this is the new version of; all of it is one change, and that was sent back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revises: Option<String>,
 }
 
 /// What became of work that was handed in: a list of one request, and where it came from.

@@ -49,6 +49,9 @@ pub struct Entry {
     /// The same for programs, where it waits, was given back or failed: `edited`, `index_locked`, `paused`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The later landing that changed every file of it, where it cannot land as it is: most likely it was corrected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected_by: Option<String>,
     /// The request that took it back since it landed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_back_by: Option<String>,

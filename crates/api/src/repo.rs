@@ -65,6 +65,9 @@ pub struct Repo {
     /// The branches that are followed there.
     #[serde(default)]
     pub branches: Vec<RemoteBranch>,
+    /// Work trees that did not follow a landing, each with the command that brings it along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<String>,
     /// Whether registering changed anything.
     #[serde(default)]
     pub created: bool,

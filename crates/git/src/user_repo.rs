@@ -222,6 +222,21 @@ impl UserRepo {
         }
     }
 
+    /// The names of its branches, those last worked on first.
+    pub fn branches(&self, max: usize) -> Result<Vec<String>, GitError> {
+        self.require_present()?;
+        let answer = self
+            .call("for-each-ref")
+            .args(["--sort=-committerdate", "--format=%(refname:lstrip=2)"])
+            .arg(format!("--count={max}"))
+            .arg("refs/heads")
+            .output()?;
+        Ok(String::from_utf8_lossy(&answer)
+            .lines()
+            .map(str::to_owned)
+            .collect())
+    }
+
     /// The commit a branch is at, which must exist.
     pub fn tip_of(&self, branch: &RefName) -> Result<Oid, DiscoverError> {
         self.tip(branch)?

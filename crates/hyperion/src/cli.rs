@@ -8,6 +8,7 @@ use crate::context::Cx;
 use crate::exit::{Exit, MEANINGS};
 use crate::output::Color;
 use crate::output::style::{self, paint};
+use crate::output::wrap::{explained, wrapped};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -110,7 +111,7 @@ pub(crate) async fn run(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
 
 async fn carry_out(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
     let Some(command) = cli.command else {
-        cx.output.data(&overview());
+        cx.output.data(&overview(cx.output.width()));
         return Ok(Exit::Done);
     };
     match command {
@@ -152,7 +153,7 @@ pub(crate) fn definition() -> clap::Command {
 }
 
 /// What `hyperion` alone says: the road, with the command at each bend.
-fn overview() -> String {
+fn overview(width: Option<usize>) -> String {
     let strong = |text: &str| paint(style::STRONG, text);
     let command = |text: &str| paint(style::HINT, text);
     let mut text = format!(
@@ -163,16 +164,17 @@ fn overview() -> String {
         text.push_str(&strong(heading));
         text.push('\n');
         for (line, about) in *commands {
-            text.push_str(&format!("  {}{about}\n", command(&format!("{line:<36}"))));
+            text.push_str(&explained(line, &command(line), about, width));
+            text.push('\n');
         }
         text.push('\n');
     }
-    text.push_str(&format!(
+    let end = format!(
         "{} lists every command, {} explains one.\n",
         command("hyperion --help"),
         command("hyperion COMMAND --help")
-    ));
-    text
+    );
+    text + &wrapped(&end, width)
 }
 
 const OVERVIEW: &[(&str, &[(&str, &str)])] = &[
@@ -297,10 +299,12 @@ mod tests {
 
     #[test]
     fn the_overview_fits_a_narrow_terminal() {
-        let text = crate::view::plain(&overview());
-        for line in text.lines() {
-            assert_eq!(cut(line, 90), line);
+        for width in [60, 80] {
+            for line in crate::view::plain(&overview(Some(width))).lines() {
+                assert_eq!(cut(line, width), line);
+            }
         }
+        let text = crate::view::plain(&overview(None));
         for command in text
             .lines()
             .filter_map(|line| line.strip_prefix("  hyperion "))

@@ -1,5 +1,6 @@
 //! What the shell offers after TAB: ids with their titles and names of repositories, read from the home; nothing where that fails.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use anyhow::Context as _;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
 use hyperion_api::list::List;
+use hyperion_git::{Git, GitOptions, UserRepo};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +25,8 @@ use crate::settings::{self, Variables};
 const VARIABLE: &str = "COMPLETE";
 /// The longest that a person waits for candidates, should an engine not answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The most branches that are offered.
+const BRANCHES_MAX: usize = 200;
 /// The most candidates that are offered.
 const OFFERED: &str = "50";
 
@@ -80,6 +84,27 @@ pub(crate) fn repos() -> ArgValueCandidates {
         let offered = found.into_iter().map(|repo| offer(&repo.name, &repo.path));
         offered.collect()
     })
+}
+
+/// Offers the branches of the repository around the current folder.
+pub(crate) fn branches() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let found = local_branches().unwrap_or_default().into_iter();
+        found.map(CompletionCandidate::new).collect()
+    })
+}
+
+fn local_branches() -> Option<Vec<String>> {
+    let variables = VARIABLES.get()?;
+    let git = Git::later(&GitOptions {
+        program: variables.get("HYPERION_GIT").map(PathBuf::from),
+        scratch: std::env::temp_dir(),
+        search_path: variables.get("PATH").unwrap_or_default().to_os_string(),
+        user_home: None,
+        person: Vec::new(),
+    });
+    let here = UserRepo::discover(&git, &std::env::current_dir().ok()?).ok()?;
+    here.branches(BRANCHES_MAX).ok()
 }
 
 /// Offers the states of a noun.

@@ -6,12 +6,15 @@ use hyperion_api::{ClientError, FieldError, Problem};
 use hyperion_git::ProbeError;
 use hyperion_host::{HomeError, LocationsError, LockError};
 use hyperion_store::OpenError;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
+use crate::id::short;
 use crate::output::style::{self, paint};
 use crate::output::visible::{visible, visible_text};
 use crate::settings::SettingsErrors;
+use crate::time::readable;
 
 /// What to do about settings that are wrong.
 const FIX_SETTINGS: &str = "nothing was done; correct the file, or use `hyperion config set KEY VALUE` or `hyperion config unset KEY`; `hyperion config list` shows what can be set";
@@ -60,6 +63,15 @@ impl Failure {
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says which of several ids it is about, where it does not do so itself.
+    #[must_use]
+    pub(crate) fn about(mut self, id: &str) -> Self {
+        if !self.what.contains(short(id)) {
+            self.what = format!("{}: {}", short(id), self.what);
+        }
         self
     }
 
@@ -140,14 +152,15 @@ impl Failure {
 
     /// Writes it for standard error.
     pub(crate) fn render(&self) -> String {
+        let zone = TimeZone::system();
         let mut text = format!(
             "{} {}",
             paint(style::BAD, "error:"),
-            visible_text(&self.what)
+            visible_text(&readable(&self.what, &zone))
         );
         for detail in &self.details {
             text.push_str("\n  ");
-            text.push_str(&visible(detail));
+            text.push_str(&visible(&readable(detail, &zone)));
         }
         if let Some(hint) = &self.hint {
             text.push_str(&format!(

@@ -94,8 +94,6 @@ pub(crate) struct Output {
     told_the_end: AtomicBool,
     /// Whether the terminal shows a line that the next one takes the place of.
     live: Mutex<bool>,
-    /// Whether the person was asked about something before.
-    asked: AtomicBool,
 }
 
 impl Output {
@@ -154,7 +152,6 @@ impl Output {
             paging: AtomicBool::new(false),
             told_the_end: AtomicBool::new(false),
             live: Mutex::new(false),
-            asked: AtomicBool::new(false),
         }
     }
 
@@ -261,6 +258,11 @@ impl Output {
         self.stdout.width()
     }
 
+    /// The width of the terminal that shows the talk, none where it is no terminal.
+    pub(crate) fn talk_width(&self) -> Option<usize> {
+        self.stderr.width()
+    }
+
     /// The rows of the terminal at which the person is asked, none where there is none.
     pub(crate) fn rows(&self) -> Option<usize> {
         (self.stderr.size)().map(|(_, rows)| rows)
@@ -350,9 +352,9 @@ impl Output {
         Ok(())
     }
 
-    /// Begins to ask about something: what was typed for the question before is no answer to this one.
+    /// Begins to ask about something: what was typed before it is shown is no answer to it.
     pub(crate) fn begin_to_ask(&self) {
-        if self.asked.swap(true, Ordering::Relaxed) && self.interactive {
+        if self.interactive {
             let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
         }
     }

@@ -29,7 +29,11 @@ const ELAPSED_MAX: Duration = Duration::from_secs(60);
 /// How often the line of what runs is written anew.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// The column where the text of a line begins, after its time and its verb.
-const TEXT_COLUMN: usize = 22;
+const TEXT_COLUMN: usize = TIME_CHARS + 2 + VERB_CHARS + 1;
+/// The room for a line's time.
+const TIME_CHARS: usize = 8;
+/// The room for a line's verb.
+const VERB_CHARS: usize = 11;
 /// The most of a title that a line repeats.
 const TITLE_CHARS: usize = 32;
 /// The most names that are remembered.
@@ -42,6 +46,12 @@ pub(crate) struct Progress {
     titles: HashMap<String, String>,
     /// The requests that were told of.
     told: HashSet<String>,
+    /// Why something of a request went wrong, as far as that was told.
+    reasons: HashSet<(Option<String>, String)>,
+    /// The entries of which it was told that a check failed.
+    failed_checks: HashSet<String>,
+    /// Which entry a check is about.
+    checked: HashMap<String, String>,
     running: Running,
     ended: HashSet<String>,
     ends: Ends,
@@ -59,6 +69,9 @@ impl Progress {
             names: HashMap::new(),
             titles: HashMap::new(),
             told: HashSet::new(),
+            reasons: HashSet::new(),
+            failed_checks: HashSet::new(),
+            checked: HashMap::new(),
             running: Running::new(Instant::now()),
             ended: HashSet::new(),
             ends: Ends::default(),
@@ -136,8 +149,9 @@ impl Progress {
         let Some(words) = self.running.words(now) else {
             return;
         };
-        let line = |time: &str, verb: &str| format!("{time}  {verb:<10} {words}");
-        if !output.progress_for_now(&line(&" ".repeat(9), "running")) && self.running.is_silent(now)
+        let line = |time: &str, verb: &str| format!("{time}  {verb:<VERB_CHARS$} {words}");
+        if !output.progress_for_now(&line(&" ".repeat(TIME_CHARS), "running"))
+            && self.running.is_silent(now)
         {
             let time = self.time(now, || clock_now(&self.zone));
             output.progress_at(TEXT_COLUMN, &line(&time, "still"));
@@ -152,9 +166,10 @@ impl Progress {
     /// Gives the line of an event.
     pub(crate) fn line(&mut self, event: &Event) -> Option<String> {
         self.learn(event);
-        let (verb, rest) = self.words(event)?;
+        let reason = self.new_reason(event);
+        let (verb, rest) = self.words(event, &reason)?;
         let (word, style) = verb;
-        let padded = format!("{word:<10} ");
+        let padded = format!("{word:<VERB_CHARS$} ");
         let of_which = self.of_which_request(event);
         Some(
             format!(
@@ -166,6 +181,20 @@ impl Progress {
             .trim_end()
             .to_owned(),
         )
+    }
+
+    /// Says why something went wrong, unless that was told of the same request before.
+    fn new_reason(&mut self, event: &Event) -> String {
+        let reason = text(&event.data["reason"]);
+        let is_check = event.data["quarantine"] == "check";
+        let is_told = is_check && self.failed_checks.contains(&event.subject.id);
+        let is_new = self
+            .reasons
+            .insert((event.request_id.clone(), reason.clone()));
+        match is_new && !is_told {
+            true => reason,
+            false => String::new(),
+        }
     }
 
     fn is_followed(&self, event: &Event) -> bool {
@@ -217,6 +246,9 @@ impl Progress {
             self.titles.clear();
             self.told.clear();
             self.ended.clear();
+            self.reasons.clear();
+            self.failed_checks.clear();
+            self.checked.clear();
         }
         if matches!(
             event.kind.as_str(),
@@ -234,6 +266,19 @@ impl Progress {
             }
         };
         self.running.learn(event, Instant::now(), check);
+        let run = &event.subject.id;
+        match event.kind.as_str() {
+            "run.started" if data["work"]["type"] == "check" => {
+                self.checked
+                    .insert(run.clone(), text(&data["work"]["entry"]));
+            }
+            "run.failed" | "run.killed" => self.failed_checks.extend(self.checked.remove(run)),
+            "merge.retried" => {
+                self.failed_checks.remove(run);
+                self.reasons.clear();
+            }
+            _ => {}
+        }
         let name = match event.kind.as_str() {
             "run.started" => work(&data["work"]).unwrap_or_default(),
             "change_set.proposed" => text(&data["proposal"]["task"]),
@@ -286,22 +331,20 @@ impl Progress {
     }
 
     /// Gives the words of an event: a verb with its style, and the rest of the line.
-    fn words(&self, event: &Event) -> Option<((&'static str, anstyle::Style), String)> {
+    fn words(
+        &self,
+        event: &Event,
+        reason: &str,
+    ) -> Option<((&'static str, anstyle::Style), String)> {
         let data = &event.data;
         let name = self.name(&event.subject.r#type, &event.subject.id);
         let id = short(&event.subject.id);
-        let reason = || text(&data["reason"]);
-        let named = |reason: String| {
-            if reason.is_empty() {
-                name.clone()
-            } else {
-                format!("{name}: {reason}")
-            }
-        };
+        let named = || joined(&name, reason);
         let run = || match self.names.get(&event.subject.id) {
-            Some(work) => format!("{work} (run {id})"),
-            None => format!("run {id}"),
+            Some(work) => format!("{} (hyperion run logs {id})", joined(work, reason)),
+            None => joined(&format!("run {id}"), reason),
         };
+        let is_new = !reason.is_empty();
         let good = |word| (word, style::GOOD);
         let bad = |word| (word, style::BAD);
         let waits = |word| (word, style::WAITS);
@@ -314,26 +357,25 @@ impl Progress {
             ),
             "request.planned" => (plain("planned"), format!("request {id}")),
             "request.completed" if data["partly"] == true => {
-                (waits("partly done"), format!("request {id} {}", reason()))
+                (waits("partly done"), format!("request {id} {reason}"))
             }
             "request.completed" => (good("done"), format!("request {id}")),
-            "request.failed" => (bad("failed"), joined(&format!("request {id}"), &reason())),
-            "request.cancelled" => (
-                plain("cancelled"),
-                joined(&format!("request {id}"), &reason()),
-            ),
+            "request.failed" => (bad("failed"), joined(&format!("request {id}"), reason)),
+            "request.cancelled" => (plain("cancelled"), joined(&format!("request {id}"), reason)),
             "rollback.completed" => (good("rolled back"), format!("request {id}")),
-            "step.skipped" => (plain("skipped"), joined(&step(data), &reason())),
-            "step.failed" => (bad("failed"), joined(&step(data), &reason())),
+            // Why it failed was told where it happened.
+            "step.failed" | "step.skipped" | "change_set.failed" if !is_new => return None,
+            "step.skipped" => (plain("skipped"), joined(&step(data), reason)),
+            "step.failed" => (bad("failed"), joined(&step(data), reason)),
             "run.started" => match work(&data["work"]) {
                 Some(work) => (plain("running"), work),
                 None => return None,
             },
-            "run.failed" | "run.killed" => (bad("failed"), joined(&run(), &reason())),
-            "run.lost" => (bad("lost"), joined(&run(), &reason())),
+            "run.failed" | "run.killed" => (bad("failed"), run()),
+            "run.lost" => (bad("lost"), run()),
             "change_set.proposed" => (plain("proposed"), format!("{name}: change {id}")),
-            "change_set.rejected" => (bad("refused"), named(reason())),
-            "change_set.failed" => (bad("failed"), named(reason())),
+            "change_set.rejected" => (bad("refused"), named()),
+            "change_set.failed" => (bad("failed"), named()),
             "change_set.expired" => (waits("expired"), name),
             "approval.requested" => {
                 let level = text(&data["level"]);
@@ -347,11 +389,11 @@ impl Progress {
                     (true, _) => (good("approved"), format!("{name} by {}", event.actor.id)),
                     (false, true) => (
                         waits("sent back"),
-                        joined(&format!("{name} by {}", event.actor.id), &reason()),
+                        joined(&format!("{name} by {}", event.actor.id), reason),
                     ),
                     (false, false) => (
                         bad("rejected"),
-                        joined(&format!("{name} by {}", event.actor.id), &reason()),
+                        joined(&format!("{name} by {}", event.actor.id), reason),
                     ),
                 }
             }
@@ -382,13 +424,17 @@ impl Progress {
                 )
             }
             "merge.refreshed" => (plain("again"), format!("{name}: the branch moved")),
-            "merge.released" => (plain("again"), named(reason())),
-            "merge.blocked" => (waits("blocked"), named(reason())),
+            "merge.released" => (plain("again"), named()),
+            "merge.blocked" => (waits("blocked"), named()),
             "merge.unblocked" => (plain("goes on"), name),
-            "merge.quarantined" => (bad("quarantined"), named(reason())),
-            "merge.failed" => (bad("failed"), named(reason())),
-            "merge.dead_lettered" => (bad("dead"), named(reason())),
-            "merge.cancelled" => (plain("cancelled"), named(reason())),
+            "merge.quarantined" if !is_new => (bad("quarantined"), name),
+            "merge.quarantined" => (
+                bad("quarantined"),
+                format!("{} (hyperion queue show {id})", named()),
+            ),
+            "merge.failed" => (bad("failed"), named()),
+            "merge.dead_lettered" => (bad("dead"), named()),
+            "merge.cancelled" => (plain("cancelled"), named()),
             "merge.retried" => (plain("retried"), name),
             _ => return None,
         })
@@ -406,7 +452,7 @@ pub(crate) fn time(elapsed: Duration, clock: impl FnOnce() -> String) -> String 
     } else {
         clock()
     };
-    paint(style::FAINT, &format!("{time:>9}"))
+    paint(style::FAINT, &format!("{time:>TIME_CHARS$}"))
 }
 
 /// Gives the time of day.

@@ -30,7 +30,7 @@ pub(crate) async fn try_each<T>(
         match work(id).await {
             Ok(value) => values.push(value),
             Err(error) => {
-                let failure = Failure::of(&error);
+                let failure = Failure::of(&error).about(id.as_str());
                 cx.output.say(&failure.told(format != Format::Table));
                 exits.push(failure.exit());
             }

@@ -1,10 +1,14 @@
 //! Moments as people write and read them.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
+
+/// The least characters of a time of the API.
+const TIME_CHARS_MIN: usize = "2026-11-01T12:00:00Z".len();
 
 /// What `--since` takes.
 #[derive(Debug, Clone)]
@@ -73,6 +77,20 @@ pub(crate) fn local(time: &str, zone: &TimeZone) -> String {
             .to_string(),
         Err(_) => time.to_owned(),
     }
+}
+
+/// Puts the times of the API that a sentence holds as `local` does.
+pub(crate) fn readable<'a>(text: &'a str, zone: &TimeZone) -> Cow<'a, str> {
+    let is_time = |word: &str| word.len() >= TIME_CHARS_MIN && word.parse::<Timestamp>().is_ok();
+    let bare = |word: &'a str| word.trim_end_matches([' ', ',', ';', ':', '.', ')']);
+    if !text.split_inclusive(' ').any(|word| is_time(bare(word))) {
+        return Cow::Borrowed(text);
+    }
+    let words = text.split_inclusive(' ').map(|word| match bare(word) {
+        time if is_time(time) => local(time, zone) + &word[time.len()..],
+        _ => word.to_owned(),
+    });
+    Cow::Owned(words.collect())
 }
 
 /// Shows the time of day of a time of the API where the person is.
@@ -166,6 +184,14 @@ mod tests {
         assert_eq!(
             local("2026-11-01T12:00:00.123Z", &zone),
             "2026-11-01 14:00:00"
+        );
+        assert_eq!(
+            readable("decided by ada at 2026-11-01T12:00:00.123Z; wait", &zone),
+            "decided by ada at 2026-11-01 14:00:00; wait"
+        );
+        assert_eq!(
+            readable("at 12:00, 2026-11-01", &zone),
+            "at 12:00, 2026-11-01"
         );
         assert_eq!(duration(840), "840 ms");
         assert_eq!(duration(3_260), "3.2 s");

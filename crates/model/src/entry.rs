@@ -65,6 +65,13 @@ moves! {
     }
 }
 
+impl Status {
+    /// Whether an entry in this state is kept for a retry, and goes no further by itself.
+    pub const fn is_kept(self) -> bool {
+        matches!(self, Self::Quarantined | Self::Dead | Self::Failed)
+    }
+}
+
 /// Why an entry is in quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

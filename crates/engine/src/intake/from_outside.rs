@@ -268,7 +268,7 @@ fn attach(
         let detail = format!(
             "request {} waits for no change: it is {}",
             id.short(),
-            request.status
+            request.status.name().replace('_', " ")
         );
         return Err(Problem::new("state.illegal_move", detail)
             .hint("leave `request_id` out to file the change as a request of its own")

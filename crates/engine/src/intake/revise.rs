@@ -164,7 +164,7 @@ fn sent_back(cx: &Cx, request: &Request) -> Result<(Plan, Vec<SentBack>), Error>
             let detail = format!(
                 "nothing of request {} waits for a new version; it is {}",
                 request.id.short(),
-                request.status
+                request.status.name().replace('_', " ")
             );
             Err(Problem::new("state.illegal_move", detail)
                 .hint("a new version comes after `hyperion approval request-changes`; other work is a request of its own")

@@ -170,7 +170,7 @@ fn shown(cx: &Cx, bytes: &[u8]) -> String {
 /// Finds the latest commit on the branch since the base that changed a file, by whatever name the file went then.
 ///
 /// A commit that only moved it is named where no other changed it.
-pub(super) fn cause(
+pub(crate) fn cause(
     cx: &Cx,
     opened: &Opened,
     base: &Oid,

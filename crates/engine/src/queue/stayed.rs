@@ -28,3 +28,15 @@ pub fn stayed(cx: &Cx, entry: &Entry) -> Result<Option<String>, Error> {
     let of_this = behind.into_iter().find(|behind| behind.entry == id);
     Ok(of_this.map(|behind| format!("{behind}; {}", behind.advice())))
 }
+
+/// Says of each work tree of a repository that did not follow a landing how it is brought along.
+pub fn behind(cx: &Cx, repo: &Repo) -> Result<Vec<String>, Error> {
+    if !may_be_behind(Path::new(&repo.path)) {
+        return Ok(Vec::new());
+    }
+    let behind = cx.repos.open(cx, repo.id)?.git.behind()?;
+    let told = behind
+        .iter()
+        .map(|behind| format!("{behind}; {}", behind.advice()));
+    Ok(told.collect())
+}

@@ -18,9 +18,13 @@ const LOOKS_MAX: usize = 5;
 
 /// Calls a request off; refused while something of it is being landed, or has landed.
 pub fn cancel(cx: &Cx, actor: &Actor, id: RequestId, reason: Option<&str>) -> Result<(), Error> {
-    if cx.store.get::<Request>(id)?.is_none() {
-        let detail = format!("there is no request {}", id.short());
-        return Err(Problem::new("subject.not_found", detail).into());
+    match cx.store.get::<Request>(id)? {
+        Some(request) if request.status.is_open() => {}
+        Some(request) => return Err(ended(cx, &request)?.into()),
+        None => {
+            let detail = format!("there is no request {}", id.short());
+            return Err(Problem::new("subject.not_found", detail).into());
+        }
     }
     let reason = ShortText::cut(reason.unwrap_or("cancelled"));
     call_off(cx, actor, id, &reason)?;
@@ -62,14 +66,17 @@ pub(crate) fn call_off_commands(
 ) -> Result<Vec<Command>, Error> {
     let parts = open_parts(facts, id, reason)?;
     if parts.is_being_landed {
-        return Err(under_way("something of it is being landed at this moment"));
+        return Err(under_way(
+            id,
+            "something of it is being landed at this moment",
+        ));
     }
     let landed = Filter::default()
         .request(id)
         .status(entry::Status::Landed.name())
         .limit(1);
     if facts.count::<Entry>(&landed)? > 0 {
-        return Err(under_way("some of it has landed"));
+        return Err(under_way(id, "some of it has landed"));
     }
     let cancel = request::Command::Cancel {
         reason: reason.clone(),
@@ -170,11 +177,43 @@ pub(crate) fn open_parts(
     })
 }
 
-fn under_way(what: &str) -> Error {
-    Problem::new(
-        "state.illegal_move",
-        format!("the request cannot be cancelled: {what}"),
-    )
-    .hint("wait until it ends, then roll it back with `hyperion rollback`")
-    .into()
+/// Says of a request that ended that nothing of it is there to be cancelled, and what may be meant instead.
+fn ended(cx: &Cx, request: &Request) -> Result<Problem, Error> {
+    let id = request.id.short();
+    let problem = |how: &str| {
+        let detail = format!("request {id} {how}, so there is nothing to cancel");
+        Problem::new("state.illegal_move", detail)
+    };
+    Ok(match request.status {
+        request::Status::Cancelled => problem("is cancelled already"),
+        request::Status::RolledBack => problem("has been rolled back"),
+        request::Status::Completed => problem("has landed").hint(format!(
+            "to undo it, roll it back with `hyperion rollback {id}`"
+        )),
+        request::Status::PartlyLanded => problem("has ended").hint(format!(
+            "to undo what landed of it, roll it back with `hyperion rollback {id}`"
+        )),
+        _ => {
+            let kept = Filter::default().request(request.id).limit(100);
+            let kept = cx.store.list::<Entry>(&kept)?.rows;
+            let mut kept = kept.iter().filter(|entry| entry.status.is_kept());
+            match kept.next() {
+                Some(entry) => problem("has failed").hint(format!(
+                    "its change is kept for a retry; `hyperion queue cancel {}` gives that up",
+                    entry.id.short()
+                )),
+                None => problem("has failed"),
+            }
+        }
+    })
+}
+
+fn under_way(id: RequestId, what: &str) -> Error {
+    let id = id.short();
+    let detail = format!("request {id} cannot be cancelled: {what}");
+    Problem::new("state.illegal_move", detail)
+        .hint(format!(
+            "wait until it ends, then roll it back with `hyperion rollback {id}`"
+        ))
+        .into()
 }

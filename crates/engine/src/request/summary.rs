@@ -305,13 +305,9 @@ fn why(
                 ),
             )
         }
-        _ if step.cause == Some(step::Cause::ChangedSince) => (
-            "conflict",
-            format!(
-                "`hyperion request show {}` tells what changed since",
-                request.id.short()
-            ),
-        ),
+        _ if step.cause == Some(step::Cause::ChangedSince) => {
+            ("conflict", crate::rollback::way_out(cx, request)?)
+        }
         _ => ("failed", mend),
     };
     Ok(NotLanded {

@@ -18,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use hyperion_api::Problem;
 use hyperion_api::assignment::{self, Assignment, Budget};
 use hyperion_api::change_request::{self, ChangeRequest};
+use hyperion_api::queue::CausedBy;
 use hyperion_api::task_request::{self, TaskRequest};
 use hyperion_fault::{Point, reached};
 use hyperion_git::{MergeSides, Merged, Oid, TreePath};
@@ -33,6 +34,7 @@ use hyperion_store::{Filter, Order};
 use crate::change_set::changes_between;
 use crate::cx::json_blob;
 use crate::error::{git_id, oid};
+use crate::queue::conflict;
 use crate::read_facts::ReadFacts;
 use crate::repo::Opened;
 use crate::{Cx, Error};
@@ -123,10 +125,13 @@ pub(crate) fn check(
     }
     // One landing is there to be taken back whatever becomes of the others.
     if original.status.is_open() && only.is_none() {
-        return Err(impossible(format!(
-            "nothing of it has landed for good: the request is {}",
-            original.status
-        )));
+        let id = original.id.short();
+        let detail = format!("request {id} goes on: nothing of it has landed for good");
+        return Err(Problem::new("rollback.impossible", detail)
+            .hint(format!(
+                "cancel it instead with `hyperion request cancel {id}`; what landed by itself is rolled back by its commit"
+            ))
+            .into());
     }
     let landings = landed(facts, original.id, only)?;
     if landings.is_empty() {
@@ -317,20 +322,23 @@ pub(crate) fn assignment(cx: &Cx, request: &Request, plan: PlanId) -> Result<Ass
 pub(crate) enum Irreversible {
     /// Something else changed the same places since.
     #[error(
-        "{} changed since it landed as {commit:.10}; take the later change back first, or mend it by hand",
-        listed(paths)
+        "{} changed since it landed as {commit:.10}{}",
+        listed(paths),
+        later.as_ref().map(|later| format!(", by {:.10} ({})", later.commit, later.subject)).unwrap_or_default()
     )]
     Changed {
         /// The first of the files.
         paths: Vec<TreePath>,
-        /// What was to be taken back.
+        /// What was to be rolled back.
         commit: Oid,
+        /// The latest commit that changed one of them since.
+        later: Option<CausedBy>,
     },
     /// A path that no change can be made of.
-    #[error("{0}: take it back by hand")]
+    #[error("{0}: roll it back by hand")]
     Unwritable(String),
     /// The branch has nothing of it any more.
-    #[error("there is nothing left of it to take back")]
+    #[error("there is nothing left of it to roll back")]
     Nothing,
 }
 
@@ -361,31 +369,11 @@ pub(crate) fn change(
     let Some(original) = request.submission.rolls_back else {
         return Err(Error::Missing("the request to roll back".to_owned()));
     };
-    let base_commit = oid(&request.submission.base)?;
-    let base = opened.git.tree_of(&base_commit)?;
-    let mut tree = base.clone();
-    let only = request.submission.rolls_back_entry;
-    for entry in landed(cx, original, only)?.iter().rev() {
-        let commit = entry.commit.as_ref().map(oid).transpose()?;
-        let commit =
-            commit.ok_or_else(|| Error::Missing(format!("the commit of entry {}", entry.id)))?;
-        let before = opened.git.commit_info(&commit)?.parents.into_iter().next();
-        let before = before.ok_or_else(|| Error::Missing(format!("the parent of {commit}")))?;
-        let sides = MergeSides {
-            base: &commit,
-            ours: &tree,
-            theirs: &before,
-            attributes: &base_commit,
-        };
-        match opened.git.merge(&sides)? {
-            Merged::Clean { tree: merged } => tree = merged,
-            Merged::Conflict(files) => {
-                let paths = files.into_iter().take(3).map(|file| file.path);
-                let paths = paths.collect();
-                return Ok(Err(Irreversible::Changed { paths, commit }));
-            }
-        }
-    }
+    let base = opened.git.tree_of(&oid(&request.submission.base)?)?;
+    let tree = match reversed(cx, opened, request, original)? {
+        Ok(tree) => tree,
+        Err(why) => return Ok(Err(why)),
+    };
     Ok(match changes_between(cx, &opened.git, &base, &tree)? {
         Err(why) => Err(Irreversible::Unwritable(why)),
         Ok(changes) if changes.is_empty() => Err(Irreversible::Nothing),
@@ -404,4 +392,76 @@ pub(crate) fn change(
             },
         )),
     })
+}
+
+/// Says how somebody gets on whose rollback failed because of what changed since.
+pub(crate) fn way_out(cx: &Cx, request: &Request) -> Result<String, Error> {
+    let opened = cx.repos.open(cx, request.submission.repo)?;
+    let reversed = match request.submission.rolls_back {
+        Some(original) => reversed(cx, &opened, request, original)?,
+        None => Err(Irreversible::Nothing),
+    };
+    Ok(match reversed {
+        Err(Irreversible::Changed {
+            later: Some(later),
+            commit,
+            ..
+        }) => match later.entry_id {
+            Some(_) => format!(
+                "roll back the later change first with `hyperion rollback {:.10}`, then this one with `hyperion rollback {commit:.10}`; or undo it by hand and hand that in",
+                later.commit
+            ),
+            None => format!(
+                "undo it by hand, with what {:.10} changed in mind (`git show {:.10}`), and hand that in",
+                later.commit, later.commit
+            ),
+        },
+        _ => "undo it by hand, and hand that in".to_owned(),
+    })
+}
+
+/// Makes the tree that a rollback comes to on the commit it starts from.
+fn reversed(
+    cx: &Cx,
+    opened: &Opened,
+    request: &Request,
+    original: RequestId,
+) -> Result<Result<Oid, Irreversible>, Error> {
+    let base_commit = oid(&request.submission.base)?;
+    let mut tree = opened.git.tree_of(&base_commit)?;
+    let only = request.submission.rolls_back_entry;
+    for entry in landed(cx, original, only)?.iter().rev() {
+        let commit = entry.commit.as_ref().map(oid).transpose()?;
+        let commit =
+            commit.ok_or_else(|| Error::Missing(format!("the commit of entry {}", entry.id)))?;
+        let before = opened.git.commit_info(&commit)?.parents.into_iter().next();
+        let before = before.ok_or_else(|| Error::Missing(format!("the parent of {commit}")))?;
+        let sides = MergeSides {
+            base: &commit,
+            ours: &tree,
+            theirs: &before,
+            attributes: &base_commit,
+        };
+        match opened.git.merge(&sides)? {
+            Merged::Clean { tree: merged } => tree = merged,
+            Merged::Conflict(files) => {
+                let paths = files.into_iter().take(3).map(|file| file.path);
+                let paths: Vec<_> = paths.collect();
+                let mut later = None;
+                for path in &paths {
+                    later = conflict::cause(cx, opened, &commit, &base_commit, path)?;
+                    if later.is_some() {
+                        break;
+                    }
+                }
+                let changed = Irreversible::Changed {
+                    paths,
+                    commit,
+                    later,
+                };
+                return Ok(Err(changed));
+            }
+        }
+    }
+    Ok(Ok(tree))
 }

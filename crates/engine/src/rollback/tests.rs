@@ -112,3 +112,34 @@ fn a_rollback_of_what_guards_the_repository_is_asked_about() {
             .all(|entry| entry.status == Status::Landed)
     );
 }
+
+// M6: what keeps a rollback from being made is named, with the way out.
+#[test]
+fn a_rollback_in_conflict_names_the_later_change() {
+    let mut world = World::new(&[("a.txt", "one\n")]);
+    let mut land = |text: &str| {
+        let change = task("T1", text).replace("a.txt", &format!("{text}\n"));
+        let id = world.file(&task_request(text).class("bugfix").task(change));
+        world.settle();
+        world.approve_all();
+        world.settle();
+        (id, world.repo.tip("main"))
+    };
+    let (first, landed) = land("two");
+    let (_, later) = land("three");
+    let by = back(&mut world, first);
+    let request = world.request(by);
+    let summary = crate::request::summary(&world.cx, &request)
+        .unwrap()
+        .unwrap();
+    let [told] = &summary.not_landed[..] else {
+        panic!("{summary:?}")
+    };
+    let (landed, later) = (&landed[..10], &later[..10]);
+    assert_eq!(
+        told.detail,
+        format!("a.txt changed since it landed as {landed}, by {later} (three)")
+    );
+    let first_command = format!("`hyperion rollback {later}`");
+    assert!(told.next.contains(&first_command), "{}", told.next);
+}

@@ -66,12 +66,11 @@ impl What {
                 let set =
                     set.ok_or_else(|| missing(format!("there is no change set {}", id.short())))?;
                 set.entry.ok_or_else(|| {
-                    let detail = format!(
-                        "change set {} has not landed: it is {}",
-                        id.short(),
-                        set.status
-                    );
-                    Problem::new("rollback.impossible", detail)
+                    let detail = format!("change {} has not landed", id.short());
+                    Problem::new("rollback.impossible", detail).hint(format!(
+                        "`hyperion changes show {}` says where it stands",
+                        id.short()
+                    ))
                 })?
             }
         };

@@ -177,7 +177,15 @@ impl Kind for Run {
             Subject::Entry(id) => list(cx, Filter::default().parent(id.uuid())),
             Subject::ChangeSet(_) | Subject::Approval(_) => {
                 let sets = ChangeSet::belonging_to(cx, subject)?;
-                get(cx, sets.into_iter().map(|set| set.proposal.run))
+                let mut checks = Vec::new();
+                for entry in sets.iter().filter_map(|set| set.entry) {
+                    checks.extend(Self::belonging_to(cx, Subject::Entry(entry))?);
+                }
+                // The checks are what is wanted; before there are any, the run that made the change.
+                match checks.is_empty() {
+                    false => Ok(checks),
+                    true => get(cx, sets.into_iter().map(|set| set.proposal.run)),
+                }
             }
             Subject::Plan(_) | Subject::Repo(_) => Ok(Vec::new()),
         }

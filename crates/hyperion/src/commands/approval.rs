@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::id::{IdArg, short};
 use crate::list_args::{ArchivedArg, ListArgs, RepoArg, RequestArg, Words};
+use crate::output::style::wire_name;
 use crate::output::{Format, FormatArgs};
 use crate::question::look_at_whole;
 use crate::route::Route;
@@ -201,7 +202,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
 async fn list(args: ApprovalListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let status = args.status.as_deref().or((!args.all).then_some("pending"));
-        let route = Route::new("/api/approvals").maybe("status", status);
+        let route = Route::new("/api/approvals").maybe("status", status.map(wire_name));
         let route = args.request.ask(args.repo.ask(args.archived.ask(route)));
         let approvals: List<Approval> = session
             .client()

@@ -12,8 +12,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::id::{IdArg, short};
 use crate::list_args::{ArchivedArg, ListArgs, RepoArg, RequestArg, Words};
+use crate::output::style::wire_name;
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
+use crate::session::Session;
 use crate::several::{Shown, each, page_each};
 use crate::{complete, standing, view};
 
@@ -122,7 +124,8 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
 
 async fn list(args: ChangeListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
-        let route = Route::new("/api/changesets").maybe("status", args.status.as_deref());
+        let route =
+            Route::new("/api/changesets").maybe("status", args.status.as_deref().map(wire_name));
         let route = args.request.ask(args.repo.ask(args.archived.ask(route)));
         let route = args.list.ask(route, cx);
         let mut sets: List<ChangeSet> = session.client().get(route.as_str()).await?;
@@ -156,8 +159,13 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
         if args.diff_only || args.against_former {
             let (diffs, exit) = page_each(&args.ids, format, cx, async |id| {
                 let value = diff(id.as_str()).await?;
-                if args.against_former && value.unified_diff.is_empty() {
-                    cx.output.progress("Both versions come to the same.");
+                if args.against_former {
+                    let otherwise = besides_diff(session, id).await?;
+                    if value.unified_diff.is_empty() {
+                        cx.output.progress("Both versions change the same.");
+                    }
+                    // Beside the diff, which a program may read.
+                    cx.output.say(&otherwise);
                 }
                 let text = painted(cx, &value.unified_diff);
                 Ok(Shown { value, text })
@@ -187,6 +195,19 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
         Ok(exit)
     })
     .await
+}
+
+/// Says what a new version does otherwise that no diff shows: its title, and the commands that it runs.
+async fn besides_diff(session: &Session<'_>, id: &IdArg) -> anyhow::Result<String> {
+    let read = async |id: &str| -> anyhow::Result<ChangeSet> {
+        let route = Route::new("/api/changesets").segment(id);
+        Ok(session.client().get(route.as_str()).await?)
+    };
+    let now = read(id.as_str()).await?;
+    let Some(former) = &now.supersedes else {
+        return Ok(String::new());
+    };
+    Ok(view::change_set::besides_diff(&read(former).await?, &now))
 }
 
 /// Says how much of a diff is not what would land.

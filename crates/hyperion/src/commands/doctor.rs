@@ -50,8 +50,9 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         Err(error) => unopened(&error).ok_or(error)?,
     };
     report.findings.extend(of_settings(&loaded, wrong.as_ref()));
-    cx.output
-        .show(args.format.format, &report, view::doctor::report)?;
+    cx.output.show(args.format.format, &report, |report| {
+        view::doctor::report(report, cx.output.width())
+    })?;
     let sick = report
         .findings
         .iter()

@@ -355,6 +355,6 @@ mod tests {
         let report =
             Figures::of(&metrics).report(&first, &last, &metrics, Duration::from_millis(1500));
         insta::assert_snapshot!(serde_json::to_string(&report).unwrap(), @r#"{"kind":"progress","applied":1,"failed":1,"dequeued":3,"lease_delta":-1,"queue_depth":2,"workers":3,"elapsed_ms":1500}"#);
-        insta::assert_snapshot!(crate::view::plain(&line(&report, &TimeZone::UTC)), @"    1.5 s  1 landed, 1 failed, 2 to go, 3 workers");
+        insta::assert_snapshot!(crate::view::plain(&line(&report, &TimeZone::UTC)), @"   1.5 s  1 landed, 1 failed, 2 to go, 3 workers");
     }
 }

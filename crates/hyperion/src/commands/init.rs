@@ -10,6 +10,7 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::visible::visible;
+use crate::output::wrap::{explained, wrapped};
 use crate::output::{Format, FormatArgs};
 use crate::view;
 
@@ -56,8 +57,13 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 .as_deref()
                 .map(|path| format!("{} ", path.display()));
             let again = format!("hyperion init {}--write-config", given.unwrap_or_default());
-            cx.output
-                .say(&advice(&repo, &again, written, config.exists()));
+            cx.output.say_as_it_is(&advice(
+                &repo,
+                &again,
+                written,
+                config.exists(),
+                cx.output.talk_width(),
+            ));
         }
         Ok(Exit::Done)
     })
@@ -97,27 +103,37 @@ fn write_config(top: &Path, config: &Path, bare: bool) -> anyhow::Result<bool> {
 }
 
 /// Says what to do next.
-fn advice(repo: &Repo, again: &str, written: bool, there: bool) -> String {
+fn advice(repo: &Repo, again: &str, written: bool, there: bool, width: Option<usize>) -> String {
+    let explain = |command: &str, about: &str| explained(command, command, about, width) + "\n";
     let name = visible(&repo.name);
     let branch = visible(&repo.branch);
     let unchecked = repo.checks.as_ref().is_some_and(Vec::is_empty);
     let mut text = String::from("\nNext:\n");
     if written {
-        text.push_str(&format!(
+        let look = format!(
             "  Look through {CONFIG} and commit it to {branch}: checks count from the commit on.\n"
-        ));
+        );
+        text.push_str(&wrapped(&look, width));
     } else if unchecked && there {
-        text.push_str(&format!("  {CONFIG} names no check, or is not committed to {branch}: commit it, so that work is checked.\n"));
+        let commit = format!(
+            "  {CONFIG} names no check, or is not committed to {branch}: commit it, so that work is checked.\n"
+        );
+        text.push_str(&wrapped(&commit, width));
     } else if unchecked {
-        text.push_str(&format!(
-            "  {}    writes a first {CONFIG} with checks to complete\n",
-            visible(again)
-        ));
+        let about = format!("writes a first {CONFIG} with checks to complete");
+        text.push_str(&explain(&visible(again), &about));
     }
-    text.push_str("  hyperion request --branch NAME    hands in what is on a branch\n");
-    text.push_str("  hyperion request FILE --wait    files a request and waits until it ends\n");
-    text.push_str(&format!(
-        "  hyperion policy show --repo {name}    says what may land, and who has to agree\n"
+    text.push_str(&explain(
+        "hyperion request --branch NAME",
+        "hands in what is on a branch",
+    ));
+    text.push_str(&explain(
+        "hyperion request FILE --wait",
+        "files a request and sees it through",
+    ));
+    text.push_str(&explain(
+        &format!("hyperion policy show --repo {name}"),
+        "says what may land, and who has to agree",
     ));
     text
 }

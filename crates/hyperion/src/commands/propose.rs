@@ -60,11 +60,12 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             .post_bytes(route.as_str(), text.clone())
             .await;
         let filed = filed.map_err(|error| with_lines(error, &source, &text))?;
-        from_git::tell(session, &filed);
+        let before = from_git::tell(session, &filed);
         follow_or_show(
             session,
             "Filed",
             filed.requests,
+            before.as_deref(),
             args.wait,
             args.format.format,
         )

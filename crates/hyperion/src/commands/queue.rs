@@ -15,7 +15,7 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::id::{IdArg, short};
 use crate::list_args::{ArchivedArg, ListArgs, RepoArg, RequestArg, Words};
-use crate::output::style::{of_status, paint};
+use crate::output::style::{state, wire_name};
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::session::Session;
@@ -173,7 +173,7 @@ async fn list(args: QueueListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let on_their_way = args.status.is_none() && !args.all;
         let route = Route::new("/api/queue")
-            .maybe("status", args.status.as_deref())
+            .maybe("status", args.status.as_deref().map(wire_name))
             .maybe("open", on_their_way.then_some("true"));
         let route = args.request.ask(args.repo.ask(args.archived.ask(route)));
         let narrowed =
@@ -273,7 +273,7 @@ async fn change(
                 reason: because.reason.clone(),
             };
             let entry: Entry = session.client().post(route.as_str(), &body).await?;
-            let status = paint(of_status(&entry.status), &entry.status);
+            let status = state(&entry.status);
             let text = format!("Entry {} is {status}.", short(&entry.id));
             Ok(Shown { value: entry, text })
         };

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::id::{IdArg, short};
 use crate::json_lines;
 use crate::list_args::{ArchivedArg, ListArgs, RepoArg, Words};
+use crate::output::style::wire_name;
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::session::Session;
@@ -30,7 +31,7 @@ pub(super) mod source;
 
 use hyperion_api::from_git::{FromGit, HandedIn};
 
-use from_git::GitArgs;
+use from_git::{GitArgs, VersionArgs};
 use source::Source;
 
 /// File a request for work, and look after it
@@ -192,17 +193,26 @@ struct AnswerArgs {
 /// Hand in a new version of changes that were sent back
 ///
 /// The file has the tasks that were sent back, as in a request's file, with all their changes: {"tasks": [{"id": …, "changes": […]}]}. What
-/// a task does not say stays as it was. A change request of an agent is taken, too. The new version is judged and asked anew.
+/// a task does not say stays as it was. A change request of an agent is taken, too. Where all of the request is one change, --branch and --patch
+/// take the new version from git as it is. It is judged and asked anew.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  hyperion request revise 1a2b3c4d --branch fix/clamp --wait
+  git diff main | hyperion request revise 1a2b3c4d --patch -
   hyperion request revise 1a2b3c4d change.json --wait
   make-change | hyperion request revise 1a2b3c4d -")]
 struct ReviseArgs {
     /// The request
     id: IdArg,
     /// A file, or `-` for standard input
-    #[arg(value_name = "FILE|-")]
-    file: std::ffi::OsString,
+    #[arg(
+        value_name = "FILE|-",
+        required_unless_present = "version",
+        conflicts_with = "version"
+    )]
+    file: Option<std::ffi::OsString>,
+    #[command(flatten)]
+    git: VersionArgs,
     /// Wait until the request ends
     #[arg(long)]
     wait: bool,
@@ -278,7 +288,15 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
         format,
     } = args;
     if let Some(work) = git.read(cx).await? {
-        return hand_in(&given.of_work(work), waits, dry_run, format.format, cx).await;
+        return hand_in(
+            "Filed",
+            &given.of_work(work),
+            waits,
+            dry_run,
+            format.format,
+            cx,
+        )
+        .await;
     }
     let given = given.into_json()?;
     let source = Source::of(&arg.unwrap_or_default(), cx)?;
@@ -312,13 +330,14 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
             }
         };
         let filed = filed.map_err(|error| with_lines(error, &source, &text))?;
-        follow_or_show(session, "Filed", filed, waits, format.format).await
+        follow_or_show(session, "Filed", filed, None, waits, format.format).await
     })
     .await
 }
 
 /// Hands in work that exists in git.
 async fn hand_in(
+    what: &str,
     work: &FromGit,
     waits: bool,
     dry_run: bool,
@@ -332,8 +351,16 @@ async fn hand_in(
             .query("source", "cli")
             .query("agent", session.agent());
         let filed: HandedIn = session.client().post(route.as_str(), work).await?;
-        from_git::tell(session, &filed);
-        follow_or_show(session, "Filed", filed.requests, waits, format).await
+        let before = from_git::tell(session, &filed);
+        follow_or_show(
+            session,
+            what,
+            filed.requests,
+            before.as_deref(),
+            waits,
+            format,
+        )
+        .await
     })
     .await
 }
@@ -359,13 +386,14 @@ pub(super) async fn follow_or_show(
     session: &mut Session<'_>,
     what: &str,
     filed: List<Filed>,
+    before: Option<&str>,
     waits: bool,
     format: Format,
 ) -> anyhow::Result<Exit> {
     let cx = session.cx();
     if waits {
         for found in filed.items.iter().filter(|filed| filed.existed) {
-            cx.output.say(&view::filed::found(&found.request).1);
+            cx.output.say(&view::filed::found(&found.request, before).1);
         }
         let ids: Vec<String> = filed
             .items
@@ -375,7 +403,7 @@ pub(super) async fn follow_or_show(
         return wait(session, &ids, format).await;
     }
     cx.sets_going(filed.items.iter().map(|filed| filed.request.id.clone()));
-    let exit = filed::tell(session, what, &filed, format).await?;
+    let exit = filed::tell(session, what, &filed, before, format).await?;
     cx.keeps(format!(
         "What was filed is kept: {}.",
         session.who_carries_on()
@@ -409,6 +437,7 @@ async fn answer(args: AnswerArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 request,
                 existed: false,
             }]),
+            None,
             args.wait,
             args.format.format,
         )
@@ -418,7 +447,10 @@ async fn answer(args: AnswerArgs, cx: &Cx) -> anyhow::Result<Exit> {
 }
 
 async fn revise(args: ReviseArgs, cx: &Cx) -> anyhow::Result<Exit> {
-    let source = Source::of_file(&args.file);
+    if let Some(work) = args.git.read(&args.id, cx).await? {
+        return hand_in("Revised", &work, args.wait, false, args.format.format, cx).await;
+    }
+    let source = Source::of_file(&args.file.unwrap_or_default());
     let text = source.read(cx).await?;
     cx.with(Access::Change, async |session| {
         let route = Route::new("/api/requests")
@@ -436,6 +468,7 @@ async fn revise(args: ReviseArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 request,
                 existed: false,
             }]),
+            None,
             args.wait,
             args.format.format,
         )
@@ -489,7 +522,8 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
 
 async fn list(args: RequestListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
-        let route = Route::new("/api/requests").maybe("status", args.status.as_deref());
+        let route =
+            Route::new("/api/requests").maybe("status", args.status.as_deref().map(wire_name));
         let route = args.list.ask(args.repo.ask(args.archived.ask(route)), cx);
         let mut requests: List<Request> = session
             .client()

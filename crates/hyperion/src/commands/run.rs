@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::id::{IdArg, short};
 use crate::list_args::{ArchivedArg, ListArgs};
 use crate::output::FormatArgs;
+use crate::output::style::wire_name;
 use crate::output::visible::visible_text;
 use crate::route::Route;
 use crate::session::Session;
@@ -96,7 +97,7 @@ async fn list(args: RunListArgs, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Read, async |session| {
         let route = Route::new("/api/runs")
             .maybe("request", args.request.as_ref().map(IdArg::as_str))
-            .maybe("status", args.status.as_deref());
+            .maybe("status", args.status.as_deref().map(wire_name));
         let route = args.archived.ask(args.list.ask(route, cx));
         let runs: List<Run> = session.client().get(route.as_str()).await?;
         let now = cx.now();

@@ -90,6 +90,9 @@ async fn look(client: &Client, engine: bool, since: Timestamp) -> anyhow::Result
     for status in AT_WORK {
         on_the_way.extend(some(client, queue(status)).await?);
     }
+    let (corrected, stuck): (Vec<_>, Vec<_>) = stuck
+        .into_iter()
+        .partition(|entry| entry.corrected_by.is_some());
     let metrics: Metrics = client.get("/api/queue/metrics").await?;
     let is_new = |moment: &Option<String>| {
         let moment = moment
@@ -102,15 +105,19 @@ async fn look(client: &Client, engine: bool, since: Timestamp) -> anyhow::Result
     let request = |status: &str| Route::new("/api/requests").query("status", status);
     let mut failed: Vec<Request> = some(client, request("failed")).await?;
     failed.retain(|request| {
-        is_new(&request.finished_at) && !stuck.iter().any(|entry| entry.request_id == request.id)
+        let mut told = stuck.iter().chain(&corrected);
+        is_new(&request.finished_at) && !told.any(|entry| entry.request_id == request.id)
     });
     let mut repos: List<Repo> = client.get("/api/repos").await?;
+    let behind = repos.items.iter().flat_map(|repo| repo.behind.clone());
+    let behind = behind.collect();
     repos.items.retain(|repo| {
         let mut branches = repo.branches.iter();
         branches.any(|branch| branch.trouble.is_some() || branch.landings > 0)
     });
     Ok(Status {
         engine,
+        behind,
         not_pushed: repos.items,
         approvals: some(
             client,
@@ -126,6 +133,7 @@ async fn look(client: &Client, engine: bool, since: Timestamp) -> anyhow::Result
         queue_depth: metrics.depth,
         paused: metrics.paused,
         stuck,
+        corrected,
         on_the_way,
         since,
         failed,

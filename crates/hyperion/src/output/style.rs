@@ -1,5 +1,7 @@
 //! The few styles there are; each only repeats what the words say.
 
+use std::borrow::Cow;
+
 use anstyle::{AnsiColor, Style};
 
 /// Went well.
@@ -25,16 +27,43 @@ pub(crate) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Writes a state for people, in its style.
+pub(crate) fn state(status: &str) -> String {
+    paint(of_status(status), &in_words(status))
+}
+
+/// Says a state in words; its wire name is for programs.
+pub(crate) fn in_words(status: &str) -> Cow<'_, str> {
+    match status {
+        "changes_requested" => "sent back".into(),
+        "needs_clarification" => "needs an answer".into(),
+        // A change that was judged and asked about.
+        "previewing" => "awaiting approval".into(),
+        other if other.contains('_') => other.replace('_', " ").into(),
+        other => other.into(),
+    }
+}
+
+/// Gives the wire name of a state that a person wrote as it is shown; anything else stays as it is.
+pub(crate) fn wire_name(state: &str) -> String {
+    match state {
+        "sent back" | "sent-back" => "changes_requested".to_owned(),
+        "needs an answer" => "needs_clarification".to_owned(),
+        other => other.replace([' ', '-'], "_"),
+    }
+}
+
 /// Gives the style of a state's wire name, whatever the noun.
 pub(crate) fn of_status(status: &str) -> Style {
     match status {
         "completed" | "landed" | "approved" | "passed" | "finished" | "accepted" | "active"
         | "ok" => GOOD,
-        "failed" | "rejected" | "put aside" | "quarantined" | "dead" | "lost" | "killed"
-        | "uncertain" | "error" => BAD,
+        "failed" | "rejected" | "quarantined" | "dead" | "lost" | "killed" | "uncertain"
+        | "error" => BAD,
         "pending"
         | "awaiting_approval"
         | "needs_clarification"
+        | "changes_requested"
         | "blocked"
         | "interrupted"
         | "partly_landed"

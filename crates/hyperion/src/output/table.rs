@@ -24,7 +24,7 @@ impl Cell {
     /// A cell whose style says what its status says.
     pub(crate) fn status(status: &str) -> Self {
         Self {
-            text: visible(status).into_owned(),
+            text: visible(&style::in_words(status)).into_owned(),
             style: style::of_status(status),
         }
     }

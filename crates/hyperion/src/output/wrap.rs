@@ -10,6 +10,8 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 const ROOM_MIN: usize = 24;
 /// The longest label of a line, with the blanks after it: `  approved by  `.
 const LABEL_CHARS_MAX: usize = 15;
+/// Where it begins to be said what a command does: after the longest that the overview names.
+const EXPLAINED_COLUMN: usize = 34;
 /// Words in front of what is said.
 const PREFIXES: &[&str] = &["error: ", "hint: ", "warning: ", "next: "];
 /// Marks in front of an item of a list.
@@ -29,6 +31,15 @@ pub(crate) fn wrapped(text: &str, width: Option<usize>) -> Cow<'_, str> {
 /// Breaks lines whose text begins at this column.
 pub(crate) fn wrapped_at(text: &str, width: Option<usize>, column: usize) -> Cow<'_, str> {
     wrapped_by(text, width, |_| column)
+}
+
+/// Writes a command and what it does, one below the other in columns where there is room for that.
+pub(crate) fn explained(command: &str, shown: &str, about: &str, width: Option<usize>) -> String {
+    let pad = EXPLAINED_COLUMN
+        .saturating_sub(2 + display_width(command))
+        .max(2);
+    let line = format!("  {shown}{}{about}", " ".repeat(pad));
+    wrapped_at(&line, width, EXPLAINED_COLUMN).into_owned()
 }
 
 fn wrapped_by(text: &str, width: Option<usize>, begins: impl Fn(&str) -> usize) -> Cow<'_, str> {

@@ -88,18 +88,18 @@ fn a_road_reads_as_a_story() {
         .collect();
     let plain = anstream::adapter::strip_str(&lines.join("\n")).to_string();
     insta::assert_snapshot!(plain, @r"
-    filed      request 0000r001
-    running    step 1 with scripted
-    proposed   T1: change 00000c01
-    asks       T1 needs team-lead: hyperion approval show 00000a01
-    approved   T1 by ada
-    queued     T1
-    merged     T1 as 4f1c2d3e5a
-    running    check cargo \x1btest
-    failed     check cargo \x1btest (run run): it exited with 1
-    checked    T1
-    landed     T1 as 4f1c2d3e5a
-    done       request 0000r001
+    filed       request 0000r001
+    running     step 1 with scripted
+    proposed    T1: change 00000c01
+    asks        T1 needs team-lead: hyperion approval show 00000a01
+    approved    T1 by ada
+    queued      T1
+    merged      T1 as 4f1c2d3e5a
+    running     check cargo \x1btest
+    failed      check cargo \x1btest: it exited with 1 (hyperion run logs run)
+    checked     T1
+    landed      T1 as 4f1c2d3e5a
+    done        request 0000r001
     ");
 }
 
@@ -120,11 +120,11 @@ fn other_requests_are_left_out_and_several_are_named() {
         .insert("request-0000r002".into(), "Another".into());
     let (unblocked, landed) = (entry("merge.unblocked"), entry("merge.landed"));
     let lines = [filed, unblocked, other, landed].map(|event| several.line(&event).unwrap());
-    insta::assert_snapshot!(crate::view::plain(&lines.join("\n")), @r"
-    filed      request 0000r001  (Clamp the retry delay at 30 s, …)
-    goes on    x 00000e01
-    queued     x 00000e01  (0000r002 Another)
-    landed     x 00000e01 as 4f1c2d3e5a  (0000r001)
+    insta::assert_snapshot!(crate::view::plain(&lines.join("\n")), @"
+    filed       request 0000r001  (Clamp the retry delay at 30 s, …)
+    goes on     x 00000e01
+    queued      x 00000e01  (0000r002 Another)
+    landed      x 00000e01 as 4f1c2d3e5a  (0000r001)
     ");
 }
 
@@ -161,5 +161,49 @@ fn what_takes_long_says_for_how_long() {
     assert_eq!(running.words(after(126)), None);
 
     let shown = |seconds| crate::view::plain(&progress.time(after(seconds), || "14:03:22".into()));
-    assert_eq!([shown(59), shown(61)], ["   59.0 s", " 14:03:22"]);
+    assert_eq!([shown(59), shown(61)], ["  59.0 s", "14:03:22"]);
+}
+
+// W1: a failure is told where it happens, with where to look, and not again by everything that fails with it.
+#[test]
+fn a_failure_is_told_once() {
+    let mut progress = Progress::new(&[REQUEST.into()], &TimeZone::UTC);
+    let (entry, other) = ("entry-0000000e01", "entry-0000000e02");
+    for (entry, name) in [(entry, "T1"), (other, "T2")] {
+        progress.names.insert(entry.into(), name.into());
+    }
+    let work = json!({"work": {"type": "check", "entry": entry, "name": "test"}});
+    let why = "check \"test\" failed on the merged result: it exited with 1";
+    let conflict = json!({"quarantine": "conflict", "reason": "it conflicts"});
+    let lines: Vec<_> = [
+        event("run.started", "run-00000001", work),
+        event(
+            "run.failed",
+            "run-00000001",
+            json!({"reason": "it exited with 1"}),
+        ),
+        event(
+            "merge.quarantined",
+            entry,
+            json!({"quarantine": "check", "reason": why}),
+        ),
+        event("step.failed", "plan", json!({"number": 1, "reason": why})),
+        event("merge.quarantined", other, conflict),
+        event(
+            "step.failed",
+            "plan",
+            json!({"number": 2, "reason": "it conflicts"}),
+        ),
+        event("request.failed", REQUEST, json!({"reason": why})),
+    ]
+    .iter()
+    .filter_map(|event| progress.line(event))
+    .collect();
+    insta::assert_snapshot!(crate::view::plain(&lines.join("\n")), @"
+    running     check test
+    failed      check test: it exited with 1 (hyperion run logs 00000001)
+    quarantined T1
+    quarantined T2: it conflicts (hyperion queue show 00000e02)
+    failed      request 0000r001
+    ");
 }

@@ -31,7 +31,7 @@ pub(crate) fn table(approvals: &[Approval], now: Timestamp, width: Option<usize>
         };
         table.row([
             short(&approval.id).into(),
-            Cell::status(&approval.status),
+            Cell::status(state(approval)),
             (&approval.repo).into(),
             (&approval.summary).into(),
             expires.into(),
@@ -41,6 +41,14 @@ pub(crate) fn table(approvals: &[Approval], now: Timestamp, width: Option<usize>
         ]);
     }
     table.render(width)
+}
+
+/// Says where an approval stands: one that was rejected so that a new version comes was sent back.
+fn state(approval: &Approval) -> &str {
+    match approval.changes_requested {
+        true => "changes_requested",
+        false => &approval.status,
+    }
 }
 
 /// Writes what is decided at once: each approval with the digest that the decision is bound to.
@@ -61,7 +69,7 @@ pub(crate) fn digests(approvals: &[Approval]) -> String {
 pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
     let Approval {
         id,
-        status,
+        status: _,
         action,
         summary,
         repo,
@@ -79,12 +87,13 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         request_id,
         change_set_id,
         former_change_set_id,
+        signed_by,
         asked_at,
         expires_at,
         decided_by,
         decided_at,
         reason,
-        changes_requested,
+        changes_requested: _,
     } = &detail.approval;
     let ApprovalDetail {
         approval: _,
@@ -96,15 +105,7 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
     let title = paint(style::STRONG, &visible(summary));
     let mut text = format!("Approval {}  {title}\n", short(id));
     text.push_str(&field("id", id));
-    let status = if *changes_requested {
-        format!("{status}: a new version is wanted")
-    } else {
-        status.clone()
-    };
-    text.push_str(&field(
-        "status",
-        &paint(style::of_status(&detail.approval.status), &status),
-    ));
+    text.push_str(&field("status", &style::state(state(&detail.approval))));
     let place = match branch.as_str() {
         "" => String::new(),
         branch => format!(" on {} of {}", visible(branch), visible(repo)),
@@ -117,6 +118,10 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
             "changes",
             &format!("{}  {lines}", count(files, "file")),
         ));
+    }
+    if let Some(key) = signed_by {
+        let key = format!("key {}, verified", visible(key));
+        text.push_str(&field("signed by", &key));
     }
     text.push_str(&own_checks(checks));
     text.push_str(&fields("rolls back", takes_back.iter().map(taken_back)));
@@ -216,6 +221,7 @@ pub(crate) fn sample() -> ApprovalDetail {
             request_id: Some("0190a1b2-c3d4-7e5f-8a6b-00000000aaaa".into()),
             change_set_id: Some("0190a1b2-c3d4-7e5f-8a6b-00000000bbbb".into()),
             former_change_set_id: None,
+            signed_by: None,
             asked_at: "2026-11-01T12:00:00Z".into(),
             expires_at: "2026-11-02T12:00:00Z".into(),
             decided_by: None,

@@ -21,11 +21,11 @@ pub(crate) fn landings(
     let mut table = Table::new([
         fixed("COMMIT"),
         fixed("REQUEST"),
-        fixed("REPO").optional(),
         prose("TITLE"),
         prose("NOTE"),
+        prose("APPROVED BY"),
+        fixed("REPO").optional(),
         fixed("AGE").optional(),
-        prose("APPROVED BY").optional(),
         prose("ASKED BY").optional(),
         fixed("LANDED").optional(),
         prose("CHECKS").optional(),
@@ -33,15 +33,15 @@ pub(crate) fn landings(
     ]);
     for landing in landings {
         let back = landing.taken_back_by.as_deref();
-        let back = back.map(|by| format!("taken back by {}", short(by)));
+        let back = back.map(|by| format!("rolled back by {}", short(by)));
         table.row([
             short_commit(&landing.commit).into(),
             short(&landing.request_id).into(),
-            (&landing.repo).into(),
             (&landing.title).into(),
             joined(back, landing.note.as_ref()).into(),
-            ago(&landing.landed_at, now).into(),
             landing.approved_by.join(", ").into(),
+            (&landing.repo).into(),
+            ago(&landing.landed_at, now).into(),
             (&landing.asked_by).into(),
             local(&landing.landed_at, zone).into(),
             checks(landing).into(),

@@ -48,13 +48,34 @@ pub(crate) fn table(sets: &[ChangeSet], now: Timestamp, width: Option<usize>) ->
     table.render(width)
 }
 
-/// Says where a change stands: one whose entry goes no further by itself is put aside, and not queued.
+/// Says where a change stands: one whose entry goes no further by itself stands where that does, and is not queued.
 fn stands(set: &ChangeSet) -> &str {
     match set.entry_status.as_deref() {
-        Some("quarantined" | "dead" | "failed") => "put aside",
-        Some(entry @ "blocked") => entry,
+        Some(entry @ ("quarantined" | "dead" | "failed" | "blocked")) => entry,
         Some(_) | None => &set.status,
     }
+}
+
+/// Says what a version of a change does otherwise than the former one, besides its diff; nothing where that is the same.
+pub(crate) fn besides_diff(former: &ChangeSet, now: &ChangeSet) -> String {
+    let mut text = String::new();
+    if former.title != now.title {
+        let titles = [&former.title, &now.title].map(|title| visible(title));
+        text.push_str(&field("was called", &titles[0]));
+        text.push_str(&field("is called", &titles[1]));
+    }
+    let only = |one: &ChangeSet, other: &ChangeSet| -> Vec<String> {
+        let checks = one
+            .checks
+            .iter()
+            .filter(|check| !other.checks.contains(check));
+        checks
+            .map(|check| format!("$ {}", visible(check)))
+            .collect()
+    };
+    text.push_str(&fields("runs no more", only(former, now)));
+    text.push_str(&fields("runs now", only(now, former)));
+    text
 }
 
 /// Writes a change set with its items; the diff comes after it.
@@ -66,7 +87,7 @@ pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
         .reason
         .as_deref()
         .map(|reason| format!(": {}", visible(reason)));
-    let status = paint(style::of_status(stands(set)), stands(set));
+    let status = style::state(stands(set));
     text.push_str(&field(
         "status",
         &format!("{status}{}", reason.unwrap_or_default()),
@@ -79,6 +100,10 @@ pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
             short(&set.request_id)
         ),
     ));
+    if let Some(key) = &set.signed_by {
+        let key = format!("key {}, verified", visible(key));
+        text.push_str(&field("signed by", &key));
+    }
     text.push_str(&field(
         "made by",
         &format!("{} on {}", visible(&set.agent), short_commit(&set.base)),
@@ -104,7 +129,7 @@ pub(crate) fn block(set: &ChangeSet, zone: &TimeZone) -> String {
     }
     if let Some(id) = &set.entry_id {
         text.push_str(&field("entry", short(id)));
-        if stands(set) == "put aside" {
+        if matches!(stands(set), "quarantined" | "dead" | "failed") {
             let next = format!(
                 "hyperion queue show {0}, then hyperion queue retry {0}",
                 short(id)
@@ -242,7 +267,7 @@ fn item(item: &Item) -> Vec<String> {
         from.unwrap_or_default(),
         visible(&item.path),
         lines_changed(item.additions, item.deletions),
-        paint(style::of_status(&item.status), &item.status),
+        style::state(&item.status),
     )];
     for hunk in item.hunks.iter().take(HUNKS_SHOWN) {
         let decided = match (hunk.accepted, item.status.as_str()) {
@@ -250,7 +275,7 @@ fn item(item: &Item) -> Vec<String> {
             (true, "pending") => "pending",
             (true, _) => "accepted",
         };
-        let decided = paint(style::of_status(decided), decided);
+        let decided = style::state(decided);
         // As the diff below heads it, so that it is found there.
         let place = format!(
             "@@ -{},{} +{},{} @@",

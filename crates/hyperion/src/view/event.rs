@@ -7,12 +7,23 @@ use crate::id::short;
 use crate::output::style::{self, paint};
 use crate::output::table::cut;
 use crate::output::visible::visible;
-use crate::time::local;
+use crate::time::{clock, local};
+
+/// Terminals of less columns have no room for the day.
+const NARROW: usize = 100;
+/// The most of who did it that is shown where there is little room.
+const WHO_CHARS_MAX: usize = 20;
 
 /// Writes one event; the feed has no end, so columns have fixed widths.
+///
+/// On a narrow terminal the day is left out, and then what the event is about: not when it was, and who it was.
 pub(crate) fn line(event: &Event, zone: &TimeZone, width: Option<usize>) -> String {
+    let is_narrow = width.is_some_and(|width| width < NARROW);
     let seq = format!("{:>6}", event.seq);
-    let time = local(&event.time, zone);
+    let time = match is_narrow {
+        true => clock(&event.time, zone),
+        false => local(&event.time, zone),
+    };
     let kind = visible(&event.kind);
     let subject = format!(
         "{} {}",
@@ -26,12 +37,18 @@ pub(crate) fn line(event: &Event, zone: &TimeZone, width: Option<usize>) -> Stri
         ""
     };
     let who = visible(&event.actor.id);
-    let rest = format!("  {kind:<26} {subject:<20} {agent}{who}");
+    let who = format!("{agent}{who}");
+    let what = format!("  {kind:<26} {subject:<20}");
     let used = seq.len() + 2 + time.len();
-    let rest = match width {
-        Some(width) => cut(&rest, width.saturating_sub(used)),
-        None => rest,
+    let (what, who) = match width.map(|width| width.saturating_sub(used)) {
+        Some(room) => {
+            let who = cut(&who, room.min(WHO_CHARS_MAX));
+            let for_what = room.saturating_sub(who.chars().count() + 1);
+            (cut(&what, for_what), who)
+        }
+        None => (what, who),
     };
+    let rest = format!("{what} {who}");
     format!("{}  {time}{}", paint(style::FAINT, &seq), rest.trim_end())
 }
 
@@ -54,5 +71,19 @@ mod tests {
         };
         assert!(shown("agent").ends_with(" agent ada"));
         assert!(!shown("person").contains("agent"));
+    }
+
+    // W1: who it was is seen at every width.
+    #[test]
+    fn who_it_was_is_never_cut_for_what_it_was() {
+        let event = serde_json::json!({
+            "v": 1, "seq": 143, "id": "e", "time": "2026-11-01T12:00:00Z", "kind": "change_set.changes_requested",
+            "subject": {"type": "change_set", "id": "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"},
+            "request_id": null, "run_id": null, "actor": {"type": "person", "id": "ada"}, "data": {},
+            "prev_hash": "", "hash": "",
+        });
+        let event: Event = serde_json::from_value(event).unwrap();
+        let shown = [120, 80, 60].map(|width| line(&event, &TimeZone::UTC, Some(width)));
+        insta::assert_snapshot!(crate::view::plain(&shown.join("\n")), @"");
     }
 }

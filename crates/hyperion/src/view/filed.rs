@@ -78,14 +78,33 @@ fn next(detail: &RequestDetail) -> Vec<String> {
 }
 
 /// Says that nothing was filed, because the request is there already; gives the status that its end makes.
-pub(crate) fn found(found: &Request) -> (Exit, String) {
+///
+/// `what` says of work that exists in git that it was handed in before.
+pub(crate) fn found(found: &Request, what: Option<&str>) -> (Exit, String) {
     let id = short(&found.id);
-    let status = paint(style::of_status(&found.status), &found.status);
-    let said = format!(
-        "Nothing was filed: request {id} ({}) is the same, and is there already (status: {status}).",
-        visible(&found.title)
-    );
-    match of_request(found) {
+    let status = style::state(&found.status);
+    let title = visible(&found.title);
+    let said = match what {
+        Some(what) => format!("{} as request {id} ({title}, {status})", visible(what)),
+        None => {
+            format!("request {id} ({title}) is the same, and is there already (status: {status})")
+        }
+    };
+    let said = format!("Nothing was filed: {said}.");
+    let ended = of_request(found);
+    match ended {
+        None if what.is_some() => {
+            let hint = format!(
+                "`hyperion request show {id}` says how far it is; to hand it in otherwise, first `hyperion request cancel {id}`"
+            );
+            (Exit::Done, format!("{said}\n{}", super::hint(&hint)))
+        }
+        Some(exit) if what.is_some() && exit != Exit::Done => {
+            let hint = format!(
+                "`hyperion request show {id}` says what is missing; commit that, and hand it in again"
+            );
+            (exit, format!("{said}\n{}", super::hint(&hint)))
+        }
         None | Some(Exit::Done) => (
             Exit::Done,
             format!("{said}\n{}", request::how_far(&found.id)),

@@ -11,7 +11,7 @@ use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, number, prose};
 use crate::output::visible::{visible, visible_code, visible_text};
-use crate::time::{ago, duration, local};
+use crate::time::{ago, duration, local, readable};
 
 /// The most conflicting places that are shown in full.
 const HUNKS_SHOWN: usize = 20;
@@ -65,8 +65,11 @@ pub(crate) fn state(state: &QueueState, zone: &TimeZone) -> String {
 /// Says what is special about an entry.
 fn note(entry: &Entry) -> Option<String> {
     let back = entry.taken_back_by.as_deref();
-    let back = back.map(|by| format!("taken back by {}", short(by)));
-    back.or(entry.dry_run.then(|| "dry run".to_owned()))
+    let back = back.map(|by| format!("rolled back by {}", short(by)));
+    let corrected = entry.corrected_by.as_deref();
+    let corrected = corrected.map(|by| format!("corrected by {}", short_commit(by)));
+    back.or(corrected)
+        .or(entry.dry_run.then(|| "dry run".to_owned()))
 }
 
 /// Writes an entry with its evidence.
@@ -78,8 +81,8 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
     let reason = entry
         .reason
         .as_deref()
-        .map(|reason| format!(": {}", visible(reason)));
-    let status = paint(style::of_status(&entry.status), &entry.status);
+        .map(|reason| format!(": {}", visible(&readable(reason, zone))));
+    let status = style::state(&entry.status);
     text.push_str(&field(
         "status",
         &format!("{status}{}", reason.unwrap_or_default()),
@@ -122,7 +125,7 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
         text.push_str(&field("ended", &local(ended, zone)));
     }
     let checks = detail.checks.iter().map(|check| {
-        let result = paint(style::of_status(&check.result), &check.result);
+        let result = style::state(&check.result);
         format!(
             "{}: {result} in {} (hyperion run logs {})",
             visible(&check.name),
@@ -352,17 +355,17 @@ mod tests {
         ID        STATUS       REPO  TITLE                        NOTE                                      AGE  PRIORITY
         0000cccc  queued       shop  Cap the retry delay at 30 s  dry run                                   2h   medium
         0000cccc  quarantined  shop  Say two                      check "test" failed on the merged result  2h   medium
-        0000cccc  landed       shop  Say three                    taken back by 0000bbbb                    2h   medium
+        0000cccc  landed       shop  Say three                    rolled back by 0000bbbb                   2h   medium
 
         ID        STATUS       REPO  TITLE                   NOTE                    AGE
         0000cccc  queued       shop  Cap the retry delay a…  dry run                 2h
         0000cccc  quarantined  shop  Say two                 check "test" failed o…  2h
-        0000cccc  landed       shop  Say three               taken back by 0000bbbb  2h
+        0000cccc  landed       shop  Say three               rolled back by 0000bb…  2h
 
         ID        STATUS       TITLE               NOTE
         0000cccc  queued       Cap the retry del…  dry run
         0000cccc  quarantined  Say two             check "test" fai…
-        0000cccc  landed       Say three           taken back by 00…
+        0000cccc  landed       Say three           rolled back by 0…
         "#);
     }
 }

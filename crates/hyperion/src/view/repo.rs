@@ -110,18 +110,33 @@ pub(crate) fn block(repo: &Repo) -> String {
 
 /// Says that one was forgotten.
 pub(crate) fn forgotten(repo: &Repo) -> String {
-    format!(
-        "Repository {} is forgotten; what happened to it stays on record. `hyperion init {}` brings it back.",
+    let mut text = format!(
+        "Repository {} is forgotten; what happened to it stays on record. `hyperion init {}` brings it back.\n",
         visible(&repo.name),
         visible(&repo.path)
-    )
+    );
+    let remote = repo.remote.as_deref().unwrap_or_default();
+    for branch in repo.branches.iter().filter(|branch| branch.landings > 0) {
+        let landings = count(
+            usize::try_from(branch.landings).unwrap_or(usize::MAX),
+            "landing",
+        );
+        let left = format!(
+            "{landings} on {0} of it {1} not pushed, and will not be by itself: git -C {2} push {remote} {0}",
+            branch.branch,
+            if branch.landings == 1 { "is" } else { "are" },
+            repo.path
+        );
+        text.push_str(&format!("{}\n", super::warning(&left)));
+    }
+    text
 }
 
 /// Writes one with its remote.
 pub(crate) fn detail(repo: &Repo, now: Timestamp) -> String {
     let status = match repo.status.as_str() {
         "active" => String::new(),
-        other => format!(" {}", paint(style::of_status(other), other)),
+        other => format!(" {}", style::state(other)),
     };
     let name = paint(style::STRONG, &visible(&repo.name));
     let mut text = format!("Repository {name}{status}\n{}", facts(repo));

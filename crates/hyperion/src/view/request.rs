@@ -10,7 +10,7 @@ use crate::id::short;
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, prose};
 use crate::output::visible::{visible, visible_text};
-use crate::time::{ago, local};
+use crate::time::{ago, local, readable};
 
 /// The most items of each list of the brief that are shown.
 const BRIEF_SHOWN: usize = 10;
@@ -50,10 +50,10 @@ fn notes(request: &Request) -> Vec<String> {
         notes.push("dry run".to_owned());
     }
     if let Some(by) = &request.rolled_back_by {
-        notes.push(format!("taken back by {}", short(by)));
+        notes.push(format!("rolled back by {}", short(by)));
     }
     if let Some(other) = &request.rolls_back {
-        notes.push(format!("takes back {}", short(other)));
+        notes.push(format!("rolls back {}", short(other)));
     }
     notes
 }
@@ -128,7 +128,7 @@ pub(crate) fn block(detail: &RequestDetail, zone: &TimeZone) -> String {
         text.push_str(&summary::block(end, zone));
         text.push_str(&fields("work tree", stayed(detail)));
     } else {
-        text.push_str(&fields("next", next_steps(detail)));
+        text.push_str(&fields("next", told(next_steps(detail), zone)));
     }
     text
 }
@@ -144,7 +144,7 @@ pub(crate) fn result(detail: &RequestDetail, zone: &TimeZone) -> String {
         None => {
             text.push_str(&field("status", &status(&detail.request)));
             text.push_str(&fields("asks", questions(detail)));
-            text.push_str(&fields("next", next_steps(detail)));
+            text.push_str(&fields("next", told(next_steps(detail), zone)));
         }
     }
     text
@@ -183,7 +183,14 @@ fn understood(brief: &Brief, detail: &RequestDetail) -> String {
             "done when",
             new(acceptance, &|item| detail.acceptance.contains(item)),
         ),
-        ("unclear", open_questions.clone()),
+        // What was handed in with its changes leaves nothing open.
+        (
+            "unclear",
+            match detail.change_sets.is_empty() {
+                true => open_questions.clone(),
+                false => Vec::new(),
+            },
+        ),
         ("errors", errors.iter().map(error_place).collect()),
     ];
     let words = [
@@ -255,6 +262,12 @@ pub(crate) fn how_far(id: &str) -> String {
     super::hint(&format!("`hyperion request show {id}` says how far it is"))
 }
 
+/// Puts the times in sentences as people read them.
+fn told(sentences: Vec<String>, zone: &TimeZone) -> impl Iterator<Item = String> {
+    let told = sentences.into_iter();
+    told.map(|sentence| readable(&sentence, zone).into_owned())
+}
+
 /// Gives the commands that take a request further.
 pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
     let request = &detail.request;
@@ -300,7 +313,7 @@ pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
 }
 
 fn status(request: &Request) -> String {
-    let mut text = paint(style::of_status(&request.status), &request.status);
+    let mut text = style::state(&request.status);
     if request.dry_run {
         text.push_str(" (dry run)");
     }
@@ -337,7 +350,7 @@ fn step(step: &Step) -> String {
     if !depends_on.is_empty() {
         line.push_str(&format!(" (after {})", visible(&depends_on.join(", "))));
     }
-    line.push_str(&format!(": {}", paint(style::of_status(status), status)));
+    line.push_str(&format!(": {}", style::state(status)));
     if let Some(change) = change_set_id {
         line.push_str(&format!(", change {}", short(change)));
     }

@@ -44,7 +44,7 @@ pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
     let title = paint(style::STRONG, &visible(&what(run)));
     let mut text = format!("Run {}  {title}\n", short(&run.id));
     text.push_str(&field("id", &run.id));
-    let mut status = paint(style::of_status(&run.status), &run.status);
+    let mut status = style::state(&run.status);
     if let Some(reason) = &run.reason {
         status.push_str(&format!(": {}", visible(reason)));
     }

@@ -12,6 +12,8 @@ use serde::Serialize;
 use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Column, Table, fixed, prose};
+use crate::output::visible::visible;
+use crate::output::wrap::wrapped;
 use crate::time::ago;
 
 /// How many of each kind are shown.
@@ -30,6 +32,8 @@ pub(crate) struct Status {
     pub(crate) questions: Vec<Request>,
     /// Entries that go no further without a person.
     pub(crate) stuck: Vec<Entry>,
+    /// Entries that cannot land as they are, and whose files landed otherwise since.
+    pub(crate) corrected: Vec<Entry>,
     /// Entries on their way, the next first.
     pub(crate) on_the_way: Vec<Entry>,
     /// How many entries are on their way, also those that are not listed.
@@ -39,6 +43,9 @@ pub(crate) struct Status {
     pub(crate) paused: Vec<QueueState>,
     /// Since when the following is told.
     pub(crate) since: Timestamp,
+    /// Work trees that did not follow a landing, with what brings them along.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) behind: Vec<String>,
     /// Repositories whose landings are not all pushed, or that cannot follow their remote.
     pub(crate) not_pushed: Vec<Repo>,
     /// Requests that failed and left nothing in the queue.
@@ -127,7 +134,7 @@ pub(crate) fn page(
     });
     page.part(
         "Is stuck",
-        "hyperion queue show ID",
+        "hyperion queue show ID, then queue retry or queue cancel",
         [
             fixed("ENTRY"),
             fixed("STATUS"),
@@ -135,6 +142,35 @@ pub(crate) fn page(
             prose("WHY"),
         ]
         .into(),
+        rows,
+    );
+    if !status.behind.is_empty() {
+        let lines = status
+            .behind
+            .iter()
+            .map(|line| format!("- {}\n", visible(line)));
+        let lines: String = lines.collect();
+        page.text.push_str(&format!(
+            "{}\n{}\n",
+            paint(style::STRONG, "Did not follow what landed"),
+            wrapped(&lines, width)
+        ));
+    }
+    let rows = status.corrected.iter().map(|entry| {
+        vec![
+            short(&entry.id).into(),
+            (&entry.title).into(),
+            entry
+                .corrected_by
+                .as_deref()
+                .map_or("", short_commit)
+                .into(),
+        ]
+    });
+    page.part(
+        "Was corrected since",
+        "hyperion queue cancel ID clears it",
+        [fixed("ENTRY"), prose("TITLE"), fixed("LANDED AS")].into(),
         rows,
     );
     let rows: Vec<_> = super::repo::not_pushed(&status.not_pushed)

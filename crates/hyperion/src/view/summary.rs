@@ -32,16 +32,15 @@ pub(crate) fn block(summary: &Summary, zone: &TimeZone) -> String {
     } else {
         ""
     };
-    let ended = format!(
-        "{} in {}{dry}",
-        paint(style::of_status(outcome), outcome),
-        duration(*wall_ms)
-    );
+    let ended = format!("{} in {}{dry}", style::state(outcome), duration(*wall_ms));
     text.push_str(&field("outcome", &ended));
     let label = if *dry_run { "would land" } else { "landed" };
     text.push_str(&fields(label, landed.iter().map(landing)));
     text.push_str(&fields("not landed", not_landed.iter().flat_map(refusal)));
-    text.push_str(&fields("checks", checks.iter().map(check)));
+    text.push_str(&fields(
+        "checks",
+        checks.iter().map(|one| check(one, not_landed)),
+    ));
     if checks.is_empty() && !landed.is_empty() {
         text.push_str(&field(
             "checks",
@@ -126,7 +125,7 @@ fn refusal(refused: &NotLanded) -> Vec<String> {
     lines
 }
 
-fn check(check: &CheckResult) -> String {
+fn check(check: &CheckResult, not_landed: &[NotLanded]) -> String {
     let CheckResult {
         run_id,
         name,
@@ -151,8 +150,10 @@ fn check(check: &CheckResult) -> String {
         if let Some(code) = exit_code {
             line.push_str(&format!(", exit status {code}"));
         }
-        let id = short(run_id);
-        line.push_str(&format!(", output: hyperion run logs {id}"));
+        let output = format!("hyperion run logs {}", short(run_id));
+        if !not_landed.iter().any(|one| one.next.contains(&output)) {
+            line.push_str(&format!(", output: {output}"));
+        }
     }
     line
 }
@@ -232,8 +233,8 @@ mod tests {
             cost_micro_usd: 0,
             take_back: Some("hyperion rollback 0000r001".into()),
         };
-        insta::assert_snapshot!(plain(&block(&summary, &TimeZone::UTC)), @r"
-        outcome      partly_landed in 3.2 s
+        insta::assert_snapshot!(plain(&block(&summary, &TimeZone::UTC)), @"
+        outcome      partly landed in 3.2 s
         landed       ✓ T1 on main at 4f1c2d3e5a  +3 -1  src/retry.rs
         not landed   ✗ T2 (conflict): src/main.rs changed on main since 4f1c2d3e
                        next: hyperion queue show 0000e002

@@ -225,7 +225,7 @@ async fn it_tells_what_happens_until_the_end() {
         "Request 0000aaaa  Clamp the retry delay\n  status       completed\n"
     );
     assert!(
-        talk.ends_with("landed     entry 00000e01 as 4f1c2d3e5a\n"),
+        talk.ends_with("landed      entry 00000e01 as 4f1c2d3e5a\n"),
         "{talk}"
     );
     assert_eq!(talk.lines().count(), 1, "{talk}");

@@ -107,7 +107,7 @@ fn whoever_stops_waiting_stops_nothing() {
     let asked = world.ask(&change());
     let approve = ["approval", "approve", &asked.approval, "--wait"];
     let waiting = world.hyperion.start(&approve);
-    waiting.wait_for("running    check gate", SOON);
+    waiting.wait_for("running     check gate", SOON);
     waiting.interrupt();
     let stopped = waiting.wait(SOON).code(130);
     assert!(
@@ -146,7 +146,7 @@ fn an_engine_in_the_foreground_takes_over() {
     let asked = world.ask(&change());
     let approve = ["approval", "approve", &asked.approval, "--wait"];
     let waiting = world.hyperion.start(&approve);
-    waiting.wait_for("running    check gate", SOON);
+    waiting.wait_for("running     check gate", SOON);
     let background = engine_of(&world);
     world.start_engine();
     assert_eq!(engine_of(&world), world.engine().pid());

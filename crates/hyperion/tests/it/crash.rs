@@ -67,7 +67,7 @@ fn an_engine_killed_in_the_middle_of_a_check_is_made_up_for() {
     let approving = world
         .hyperion
         .start(&["approval", "approve", &asked.approval, "--wait"]);
-    approving.wait_for("running    check gate", crate::world::SOON);
+    approving.wait_for("running     check gate", crate::world::SOON);
     world.kill_engine();
     // Whoever waited takes the lock itself, ends what is left of the check, and starts it again.
     world.request_when(&asked.request, |detail| {

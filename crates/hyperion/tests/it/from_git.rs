@@ -61,7 +61,15 @@ fn a_branch_that_was_sent_back_is_its_own_new_version() {
         "Say three",
         &[("src/a.txt", &LINES.replace("two", "three"))],
     );
-    let again = items(&world.run(&hand_in).code(75).json())[0].clone();
+    let again = world
+        .run(&[&hand_in[..], &["--class", "docs", "--split"]].concat())
+        .code(75);
+    assert!(
+        again.stderr.contains("--split, --class are not used"),
+        "{}",
+        again.stderr
+    );
+    let again = items(&again.json())[0].clone();
     assert_eq!(again["id"], filed["id"]);
     world.approve(&asked(&again), 0);
     assert_eq!(
@@ -87,7 +95,7 @@ fn a_branch_is_handed_in_from_a_folder_of_it_and_lands() {
         filed.stderr
     );
     let detail = items(&filed.json())[0].clone();
-    assert_eq!(detail["title"], "Clamp");
+    assert_eq!(detail["title"], "Clamp it (+1 more)");
     world.approve(&asked(&detail), 0);
     assert_eq!(
         world.repo.show("main", "src/a.txt"),
@@ -97,12 +105,13 @@ fn a_branch_is_handed_in_from_a_folder_of_it_and_lands() {
         .run(&["request", "--branch", "fix/clamp", "--format", "json"])
         .code(0);
     assert_eq!(items(&again.json())[0]["id"], detail["id"]);
-    assert!(
-        again
-            .stderr
-            .contains("warning: fix/clamp was handed in before"),
-        "{}",
-        again.stderr
+    let id = &detail["id"].as_str().unwrap()[28..];
+    assert_eq!(
+        again.stderr.trim_end(),
+        format!(
+            "Nothing was filed: fix/clamp was handed in before as request {id} (Clamp it (+1 more), completed).\n\
+             hint: `hyperion request show {id}` says how far it is"
+        )
     );
     world.assert_sound();
 }

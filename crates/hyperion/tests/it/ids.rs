@@ -63,7 +63,7 @@ fn any_command_takes_any_id() {
     changes show request: 0 Change change  make one
     approval show request: 0 Approval approval  make one
     queue show request: 0 Entry entry  make one
-    request cancel request: 1 error: the request cannot be cancelled: some of it has landed
+    request cancel request: 1 error: request request has landed, so there is nothing to cancel
     approval reject request: 3 error: already approved by ada
     queue retry request: 1 error: its change set is landed, so there is nothing to retry
     request show change: 0 Request request  Make one
@@ -310,10 +310,45 @@ fn lists_say_what_they_leave_out() {
     let changes = world.run(&["changes", "list"]).code(0).stdout;
     let line = changes
         .lines()
-        .find(|line| line.contains("put aside"))
+        .find(|line| line.contains("quarantined"))
         .unwrap_or(&changes);
     assert!(
         line.contains("fail") && line.contains("check \"false\" failed"),
         "{changes}"
     );
+}
+
+// W1: of several ids, each error says which it is about, and what is meant instead.
+#[test]
+fn what_ended_says_what_to_do_instead_of_cancelling() {
+    let world = World::up(&[("a.txt", "one\n")]);
+    let change = |id: &str| task(id, id).create(&format!("{id}.txt"), "1\n");
+    let done = world.carry_out(&task_request("Land").task(change("lands")), 0);
+    let failed = task_request("Fail").task(change("fails").check("false"));
+    let failed = world.carry_out(&failed, 1);
+    let waits = world.ask(&task_request("Wait").task(change("waits")));
+    let id = |detail: &Value| detail["id"].as_str().unwrap().to_owned();
+    let (done, entry, failed) = (id(&done), id(&failed["entries"][0]), id(&failed));
+    let told = world.run(&["request", "cancel", &done, &failed]).code(1);
+    let known = [&done, &entry, &failed, &waits.request];
+    let names = ["done", "entry", "failed", "waits"];
+    let shown = |text: &str| {
+        let pairs = known.iter().zip(names);
+        pairs.fold(text.to_owned(), |text, (id, name)| {
+            text.replace(short(id), name)
+        })
+    };
+    insta::assert_snapshot!(shown(&told.stderr), @"
+    error: request done has landed, so there is nothing to cancel
+    hint: to undo it, roll it back with `hyperion rollback done`
+    error: request failed has failed, so there is nothing to cancel
+    hint: its change is kept for a retry; `hyperion queue cancel entry` gives that up
+    ");
+    let told = world.run(&["rollback", &waits.request]).code(3);
+    insta::assert_snapshot!(shown(&told.stderr), @r"
+    error: request waits goes on: nothing of it has landed for good
+    hint: cancel it instead with `hyperion request cancel waits`; what landed by itself is rolled back by its commit
+    ");
+    let told = world.run(&["queue", "retry", &entry, "abcd1234"]);
+    assert!(told.stderr.contains("abcd1234"), "{}", told.stderr);
 }

@@ -1,7 +1,9 @@
 //! A repository's name, place and remote, from the command line.
 
-use crate::world::World;
+use crate::world::{World, text};
 use hyperion_testkit::{RequestFile, TempRepo, task, task_request};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 
 fn makes(path: &str) -> RequestFile {
@@ -38,6 +40,20 @@ fn a_repository_is_renamed_moved_and_forgotten() {
     elsewhere.run(&["repo", "move", "web", &at(&moved)]).code(0);
     let world = World::on(world.hyperion.clone(), TempRepo::existing(&moved));
     let asked = world.ask(&makes("two.txt"));
+    let events = |repo: &str| world.list(&["events", "--repo", repo, "--limit", "1000"]);
+    let kinds = |events: &[Value]| -> BTreeSet<String> {
+        let kinds = events.iter().map(|event| text(&event["kind"]));
+        kinds.collect()
+    };
+    let of_web = kinds(&events("web"));
+    for kind in ["repo.registered", "request.submitted", "merge.landed"] {
+        assert!(of_web.contains(kind), "{kind}: {of_web:?}");
+    }
+    elsewhere.run(&["init", "--name", "other"]).code(0);
+    assert_eq!(
+        kinds(&events("other")),
+        ["repo.registered".to_owned()].into()
+    );
 
     let refused = world.run(&["repo", "forget", "web"]).code(1);
     assert!(refused.stderr.contains("1 requests"), "{}", refused.stderr);
@@ -68,7 +84,12 @@ fn what_is_not_pushed_is_told() {
     let hub = world.repo.bare_clone();
     let at = hub.path().to_str().unwrap().to_owned();
     world.repo.git(&["remote", "add", "origin", &at]);
-    world.run(&["repo", "set", "repo", "--push", "on"]).code(0);
+    let on = world.run(&["repo", "set", "repo", "--push", "on"]).code(0);
+    assert!(
+        on.stderr.contains("hyperion repo push repo"),
+        "{}",
+        on.stderr
+    );
     world.carry_out(&makes("one.txt"), 0);
     world.run(&["repo", "push", "repo"]).code(0);
     assert_eq!(hub.tip("main"), world.repo.tip("main"));
@@ -84,7 +105,24 @@ fn what_is_not_pushed_is_told() {
     assert!(status.contains("hyperion repo push repo"), "{status}");
     let listed = world.run(&["queue", "list"]).code(0);
     assert!(listed.stderr.contains(told), "{}", listed.stderr);
+    let doctor = world.run(&["doctor"]).stdout;
+    let row = doctor.lines().find(|line| line.contains("remote repo"));
+    assert!(
+        row.is_some_and(|row| row.starts_with("! warning")),
+        "{doctor}"
+    );
     fs::rename(&away, hub.path()).unwrap();
     world.run(&["repo", "push", "repo"]).code(0);
     assert_eq!(hub.tip("main"), world.repo.tip("main"));
+    world.repo.git(&["fetch", "--quiet", "origin"]);
+    let doctor = world.run(&["doctor"]).stdout;
+    let ahead = "origin, what lands is pushed; main is 0 ahead and 0 behind";
+    assert!(doctor.contains(ahead), "{doctor}");
+
+    fs::rename(hub.path(), &away).unwrap();
+    world.carry_out(&makes("three.txt"), 0);
+    world.run(&["repo", "push", "repo"]).code(1);
+    let forgotten = world.run(&["repo", "forget", "repo"]).code(0);
+    let told = "1 landing on main of it is not pushed, and will not be by itself: git -C ";
+    assert!(forgotten.stdout.contains(told), "{}", forgotten.stdout);
 }

@@ -285,3 +285,66 @@ fn what_was_sent_back_expires() {
     assert_eq!(statuses(&detail, "change_sets"), ["expired"]);
     world.assert_sound();
 }
+
+// W1, R11: a new version comes from a branch or a patch of any name; what it says besides is used, or said not to be.
+#[test]
+fn a_new_version_comes_from_a_branch_or_a_patch() {
+    let world = World::up(&[("a.txt", "one\n")]);
+    let first = world.ask(&simple());
+    send_back(&world, &first.approval, "name it less.txt");
+    world
+        .repo
+        .git(&["switch", "--quiet", "--create", "less", "main"]);
+    world.repo.commit("Say less", &[("less.txt", "less\n")]);
+    let revise = |more: &[&str]| {
+        let arguments = [
+            "request",
+            "revise",
+            &first.request,
+            "--wait",
+            "--format",
+            "json",
+        ];
+        world.run(&[&arguments[..], more].concat())
+    };
+    assert!(
+        revise(&["--branch", "less", "x.json"])
+            .code(2)
+            .stderr
+            .contains("cannot be used")
+    );
+    let two_lines = revise(&["--branch", "less", "--title", "a\nb"]).code(2);
+    assert!(
+        two_lines.stderr.contains("more than one line"),
+        "{}",
+        two_lines.stderr
+    );
+    let second = revise(&["--branch", "less", "--title", "Say less"]).code(75);
+    let detail = items(&second.json())[0].clone();
+    let change = &detail["change_sets"][1];
+    assert_eq!(change["title"], "Say less");
+    let shown = world
+        .run(&["changes", "show", &text(&change["id"]), "--against-former"])
+        .code(0);
+    assert!(
+        shown.stderr.contains("was called   say more"),
+        "{}",
+        shown.stderr
+    );
+    assert!(shown.stdout.starts_with("diff --git"), "{}", shown.stdout);
+
+    send_back(&world, &asked(&detail).approval, "say least");
+    world.request_when(&first.request, |detail| {
+        detail["change_sets"][1]["status"] == "changes_requested"
+    });
+    let patch = world
+        .repo
+        .git(&["diff", "main", "less"])
+        .replace("+less", "+least");
+    world.repo.write("least.patch", format!("{patch}\n"));
+    let patch = world.repo.path().join("least.patch");
+    let third = revise(&["--patch", patch.to_str().unwrap()]).code(75);
+    world.approve(&asked(&items(&third.json())[0]), 0);
+    assert_eq!(world.repo.show("main", "less.txt"), "least\n");
+    world.assert_sound();
+}

@@ -49,3 +49,32 @@ fn status_tells_what_waits_what_is_stuck_and_what_is_new() {
     assert_eq!(all["landed"][0]["title"], "lands");
     assert_eq!(all["engine"], true);
 }
+
+// W8: what cannot land as it is and was corrected since is shown apart, and a person clears it.
+#[test]
+fn what_was_corrected_since_is_not_stuck() {
+    let world = World::up(&[("a.txt", "one\n")]);
+    let status = || world.run(&["status"]).code(0).stdout;
+    let change = || task("T1", "add it").create("b.txt", "1\n");
+    let failed = task_request("Add it").task(change().check("false"));
+    let failed = world.carry_out(&failed, 1);
+    let shown = status();
+    let (stuck, remedy) = ("Is stuck", "queue retry or queue cancel");
+    assert!(shown.contains(stuck) && shown.contains(remedy), "{shown}");
+
+    let other = task_request("Add another").task(task("T1", "another").create("c.txt", "1\n"));
+    world.carry_out(&other, 0);
+    assert!(status().contains("Is stuck"));
+    let right = task_request("Add it right").task(change());
+    let commit = world.carry_out(&right, 0)["summary"]["landed"][0]["commit"].clone();
+    let shown = status();
+    assert!(
+        !shown.contains("Is stuck")
+            && shown.contains("Was corrected since")
+            && shown.contains(&commit.as_str().unwrap()[..10]),
+        "{shown}"
+    );
+    let entry = failed["entries"][0]["id"].as_str().unwrap();
+    world.run(&["queue", "cancel", entry]).code(0);
+    assert!(!status().contains("Was corrected since"));
+}

@@ -23,6 +23,20 @@ pub(crate) fn on_terminal(
     on_screen(world, (columns, 0), &[], command, typed)
 }
 
+/// Runs `script` and types once the question is there: `$1` is the command, `$2` the typescript, `$3` what is typed.
+///
+/// The digest stands right above the prompt.
+const TYPE_WHEN_ASKED: &str = r#"
+    rm -f "$2" "$2.seen" && mkfifo "$2.seen"
+    type_when_asked() {
+        timeout 60 tail -n +1 -F "$2" 2>/dev/null >"$2.seen" & follower=$!
+        grep -q -m1 digest <"$2.seen"
+        kill $follower
+        printf %s "$3"
+    }
+    type_when_asked "$@" | script -qefc "$1" "$2"
+"#;
+
 /// The home on a terminal of so many columns and rows (0: it does not say), with more variables.
 pub(crate) fn on_screen(
     world: &World,
@@ -37,7 +51,15 @@ pub(crate) fn on_screen(
     );
     // A file and not /dev/null, which a program with all rights might replace.
     let typescript = world.hyperion.user_home().join("typescript");
-    let script = Hyperion::new("script");
+    let place = typescript.to_str().unwrap();
+    let (program, arguments) = match typed {
+        "" => ("script", vec!["-qec", &command, place]),
+        _ => (
+            "sh",
+            vec!["-c", TYPE_WHEN_ASKED, "sh", &command, place, typed],
+        ),
+    };
+    let script = Hyperion::new(program);
     let script = variables
         .iter()
         .fold(script, |script, (name, value)| script.env(*name, *value));
@@ -48,7 +70,7 @@ pub(crate) fn on_screen(
         .env("USER", "ada")
         .env("TERM", "xterm-256color")
         .env("SHELL", "/bin/sh")
-        .run_with_input(&["-qec", &command, typescript.to_str().unwrap()], typed)
+        .run_with_input(&arguments, "")
 }
 
 /// What is left of a text when nothing paints it.

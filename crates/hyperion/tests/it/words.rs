@@ -117,15 +117,15 @@ fn the_road_in_words() {
     run(&["request", "show", &id]);
     insta::assert_snapshot!(rows, @"
     $ hyperion request ~/request.json --wait
-      filed      request #
-      planned    request #
-      running    step 1 with scripted
-      proposed   T1: change #
-      asks       T1 needs team-lead: hyperion approval show #
+      filed       request #
+      planned     request #
+      running     step 1 with scripted
+      proposed    T1: change #
+      asks        T1 needs team-lead: hyperion approval show #
     Request # waits for approval #.
     hint: hyperion approval approve #
     Request #  Clamp the retry delay
-      status       awaiting_approval
+      status       awaiting approval
       next         hyperion approval show #, then hyperion approval approve #
     [exit 75]
 
@@ -157,13 +157,13 @@ fn the_road_in_words() {
 
     $ hyperion approval approve # --reason looks right --wait
     Approved: cap the delay (approval #)
-      approved   T1 by ada
-      queued     T1
-      merged     T1 as #
-      running    check delays
-      checked    T1
-      landed     T1 as #
-      done       request #
+      approved    T1 by ada
+      queued      T1
+      merged      T1 as #
+      running     check delays
+      checked     T1
+      landed      T1 as #
+      done        request #
     Request #  Clamp the retry delay
       outcome      completed in DURATION
       landed       ✓ T1 on main at #  +1 -1  src/retry.rs
@@ -238,18 +238,18 @@ fn the_road_in_words() {
     [exit 0]
 
     $ hyperion rollback # --reason breaks the build --wait
-      filed      request #
-      planned    request #
-      running    step 1 with scripted
-      proposed   rollback: change #
-      asks       rollback needs team-lead: hyperion approval show #
-      approved   rollback by ada
-      queued     rollback
-      merged     rollback as #
-      running    check delays
-      checked    rollback
-      landed     rollback as #
-      done       request #
+      filed       request #
+      planned     request #
+      running     step 1 with scripted
+      proposed    rollback: change #
+      asks        rollback needs team-lead: hyperion approval show #
+      approved    rollback by ada
+      queued      rollback
+      merged      rollback as #
+      running     check delays
+      checked     rollback
+      landed      rollback as #
+      done        request #
     Request #  Roll back: Clamp the retry delay
       outcome      completed in DURATION
       landed       ✓ rollback on main at #  +1 -1  src/retry.rs
@@ -262,7 +262,7 @@ fn the_road_in_words() {
     $ hyperion request show #
     Request #  Clamp the retry delay
       id           #
-      status       rolled_back
+      status       rolled back
       lands on     main of repo
       work         bugfix, medium priority, agent scripted
       filed        # TIME by ada (cli)

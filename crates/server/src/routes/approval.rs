@@ -173,12 +173,14 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         | Subject::Approval(_)
         | Subject::Entry(_) => None,
     };
-    let former = match question.about {
-        Subject::ChangeSet(id) => {
-            let set = cx.store.get::<ChangeSet>(id)?;
-            set.and_then(|set| set.proposal.supersedes)
-        }
+    let set = match question.about {
+        Subject::ChangeSet(id) => cx.store.get::<ChangeSet>(id)?,
         _ => None,
+    };
+    let former = set.as_ref().and_then(|set| set.proposal.supersedes);
+    let signed_by = match &set {
+        Some(set) => hyperion_engine::change_set::signed_by(cx, set)?,
+        None => None,
     };
     let summary = document
         .as_ref()
@@ -229,6 +231,7 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         request_id: question.request.map(|id| id.to_string()),
         change_set_id: change_set,
         former_change_set_id: former.map(|id| id.to_string()),
+        signed_by,
         asked_at: approval.asked_at.to_string(),
         expires_at: question.expires_at.to_string(),
         decided_by: verdict.map(|verdict| verdict.by.to_string()),

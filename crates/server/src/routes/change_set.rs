@@ -258,6 +258,10 @@ pub(super) fn view(cx: &Cx, set: &ChangeSet, depth: Depth) -> Result<Wire, Error
         status: set.status.name().to_owned(),
         base: set.proposal.base_commit.to_string(),
         supersedes: set.proposal.supersedes.map(|id| id.to_string()),
+        signed_by: match depth {
+            Depth::Listed => None,
+            Depth::Whole => change_set::signed_by(cx, set)?,
+        },
         revise_by: set
             .revise_by
             .filter(|_| set.status == Status::ChangesRequested)

@@ -229,6 +229,7 @@ pub(super) fn view(cx: &Cx, entry: &Entry) -> Result<Wire, Error> {
             .map(|why: Quarantine| why.name().to_owned()),
         reason: paused.or_else(|| entry.reason.as_ref().map(ToString::to_string)),
         cause: cause.map(str::to_owned),
+        corrected_by: queue::corrected_by(cx, entry)?.map(|by| by.to_string()),
         taken_back_by: rollback::taken_back_by(cx, entry)?.map(|by| by.to_string()),
         enqueued_at: entry.enqueued_at.to_string(),
         ended_at: entry.ended_at.map(|at| at.to_string()),

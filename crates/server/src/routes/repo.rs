@@ -7,7 +7,7 @@ use hyperion_api::repo::{
     AgreeToCheck, ChangeRepo, Check, RegisterRepo, RemoteBranch, RemoteTrouble, Repo as Wire,
 };
 use hyperion_api::{List, Problem};
-use hyperion_engine::{Cx, Error, remote, repo};
+use hyperion_engine::{Cx, Error, queue, remote, repo};
 use hyperion_model::repo::{Cause, Repo, Status, Tracked};
 use hyperion_model::{Digest, Name};
 use hyperion_store::Filter;
@@ -136,6 +136,8 @@ fn view(cx: &Cx, repo: &Repo, created: bool) -> Wire {
             .iter()
             .map(|(name, tracked)| branch(cx, name, tracked))
             .collect(),
+        // One that cannot be read now has its own findings.
+        behind: queue::behind(cx, repo).unwrap_or_default(),
         created,
     }
 }

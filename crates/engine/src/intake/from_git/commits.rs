@@ -2,17 +2,14 @@
 
 use hyperion_api::Problem;
 use hyperion_git::{CommitInfo, Head, MergeSides, Merged, Oid, RefName};
-use hyperion_model::change_set::{self, ChangeSet};
-use hyperion_model::plan::Plan;
 use hyperion_model::request::{Request, Status};
 
-use super::words::{Said, all_of, branch_in_words};
+use super::words::{Said, all_of, title_of_all};
 use super::{At, Found, Known, Part};
 use crate::Error;
-use crate::error::oid;
 
 /// The most commits that are read for what they say, and for what of them was handed in before.
-const COMMITS_MAX: usize = 500;
+pub(super) const COMMITS_MAX: usize = 500;
 /// The most files in conflict that are named.
 const NAMED_MAX: usize = 5;
 
@@ -20,7 +17,7 @@ const NAMED_MAX: usize = 5;
 pub(super) struct Branch {
     /// What it is called.
     pub(super) name: String,
-    tip: Oid,
+    pub(super) tip: Oid,
 }
 
 /// A range of commits that was named.
@@ -55,6 +52,8 @@ enum Before {
     Nothing,
     /// It landed, up to this commit.
     Landed(Oid, Box<Request>),
+    /// Some parts of it landed, others did not.
+    Partly(Box<Request>),
     /// It was sent back, and this branch is its new version.
     SentBack(Box<Request>),
 }
@@ -66,8 +65,12 @@ impl At<'_> {
             "HEAD" | "@" => self.checked_out()?,
             name => RefName::branch(name.strip_prefix("refs/heads/").unwrap_or(name)).map_err(
                 |error| {
-                    Problem::new("input.invalid", format!("{wanted:?} is no branch: {error}"))
-                        .hint("name one as `git branch` lists it; commits go with --commits")
+                    tracing::debug!(%error, "no branch can be called so");
+                    Problem::new(
+                        "input.invalid",
+                        format!("git allows no branch that is called {wanted:?}"),
+                    )
+                    .hint("name one as `git branch` lists it; commits go with --commits")
                 },
             )?,
         };
@@ -111,6 +114,12 @@ impl At<'_> {
     /// Finds the commits that `A..B`, or one revision alone, stands for.
     pub(super) fn range(&self, wanted: &str) -> Result<Range, Error> {
         let name = format!("commits {wanted}");
+        if wanted.starts_with(['^', '-']) || wanted.contains("..^") || wanted.contains(' ') {
+            let detail = format!("{wanted:?} is no range of commits");
+            return Err(Problem::new("input.invalid", detail)
+                .hint("write A..B for what B has and A has not, or one commit alone")
+                .into());
+        }
         if wanted.contains("...") {
             let detail = format!("{wanted} is a range with three dots");
             return Err(Problem::new("input.invalid", detail)
@@ -188,24 +197,19 @@ impl At<'_> {
         })?;
         self.require_news(&what, &start, tip)?;
         match self.handed_in_before(branch, &start)? {
-            Before::Nothing => self.found(&what, &start, tip, split, &branch_in_words(name)),
-            Before::SentBack(request) => {
-                let base = oid(&request.submission.base)?;
-                let onto = self.opened.git.tree_of(&base)?;
-                let to = self.brought_over(&what, &start, tip, &onto)?;
-                let mut found = self.found(&what, &start, tip, false, &branch_in_words(name))?;
-                for part in &mut found.parts {
-                    (part.from, part.to) = (onto.clone(), to.clone());
-                }
-                found.notes.push(format!(
-                    "this is the new version of request {}, which was sent back",
-                    request.id.short()
-                ));
-                found.revises = Some(request);
+            Before::Nothing => self.found(&what, &start, tip, split),
+            Before::SentBack(request) => self.new_version(&what, &start, tip, request),
+            Before::Partly(request) => {
+                let from = match split {
+                    true => self.start_of_news(&what, &start, tip)?,
+                    false => start,
+                };
+                let mut found = self.found(&what, &from, tip, split)?;
+                found.notes.extend(self.refused_before(&request)?);
                 Ok(found)
             }
             Before::Landed(commit, request) => {
-                let mut found = self.found(&what, &commit, tip, split, &branch_in_words(name))?;
+                let mut found = self.found(&what, &commit, tip, split)?;
                 found.notes.push(format!(
                     "{name} was handed in up to {commit:.10} as request {}, which landed: this is what came after it",
                     request.id.short()
@@ -219,10 +223,10 @@ impl At<'_> {
     pub(super) fn work_in(&self, range: &Range, split: bool) -> Result<Found, Error> {
         let Range { name, start, end } = range;
         self.require_news(name, start, end)?;
-        self.found(name, start, end, split, "")
+        self.found(name, start, end, split)
     }
 
-    fn require_news(&self, what: &str, start: &Oid, end: &Oid) -> Result<(), Error> {
+    pub(super) fn require_news(&self, what: &str, start: &Oid, end: &Oid) -> Result<(), Error> {
         if start != end && !self.opened.git.is_ancestor(end, &self.tip)? {
             return Ok(());
         }
@@ -246,8 +250,8 @@ impl At<'_> {
             };
             match request.status {
                 Status::Completed => return Ok(Before::Landed(commit.clone(), request)),
-                // What is there already merges with itself.
-                Status::PartlyLanded | Status::Failed | Status::Cancelled | Status::RolledBack => {
+                Status::PartlyLanded => return Ok(Before::Partly(request)),
+                Status::Failed | Status::Cancelled | Status::RolledBack => {
                     return Ok(Before::Nothing);
                 }
                 Status::AwaitingApproval if self.is_sent_back(&request)? => {
@@ -272,28 +276,13 @@ impl At<'_> {
         Ok(Before::Nothing)
     }
 
-    /// Tells whether all of a request is one change that was sent back.
-    fn is_sent_back(&self, request: &Request) -> Result<bool, Error> {
-        let store = &self.cx.store;
-        let plan = request.plan.map(|plan| store.get::<Plan>(plan));
-        let steps = plan.transpose()?.flatten().map(|plan| plan.steps);
-        let [step] = steps.as_deref().unwrap_or_default() else {
-            return Ok(false);
-        };
-        let set = step.change_set.map(|set| store.get::<ChangeSet>(set));
-        let set = set.transpose()?.flatten();
-        Ok(!self.dry_run
-            && set.is_some_and(|set| set.status == change_set::Status::ChangesRequested))
-    }
-
     /// Puts the work from one commit to another on the branch that it lands on.
-    fn found(
+    pub(super) fn found(
         &self,
         what: &str,
         start: &Oid,
         end: &Oid,
         split: bool,
-        title: &str,
     ) -> Result<Found, Error> {
         let git = &self.opened.git;
         let target = &self.opened.repo.branch;
@@ -307,12 +296,8 @@ impl At<'_> {
             .filter(|commit| commit.parents.len() < 2)
             .map(Said::by_commit)
             .collect();
-        let (title, text) = match said.as_slice() {
-            [one] => (one.title.clone(), one.body()),
-            _ if !title.is_empty() => (title.to_owned(), all_of(&said)),
-            [first, ..] => (first.title.clone(), all_of(&said)),
-            [] => (what.to_owned(), String::new()),
-        };
+        let title = title_of_all(&said).unwrap_or_else(|| what.to_owned());
+        let text = all_of(&said);
         let mut found = Found {
             base: base.clone(),
             name: what.to_owned(),
@@ -361,7 +346,13 @@ impl At<'_> {
     }
 
     /// Makes the tree that a change between two commits comes to on another tree.
-    fn brought_over(&self, what: &str, from: &Oid, to: &Oid, onto: &Oid) -> Result<Oid, Error> {
+    pub(super) fn brought_over(
+        &self,
+        what: &str,
+        from: &Oid,
+        to: &Oid,
+        onto: &Oid,
+    ) -> Result<Oid, Error> {
         let git = &self.opened.git;
         let (from, to) = (git.tree_of(from)?, git.tree_of(to)?);
         if from == *onto {

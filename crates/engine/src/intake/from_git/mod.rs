@@ -3,6 +3,7 @@
 //! It is read here, in the registered repository, whoever asks. What it changes goes into a request like any other, on a
 //! commit of the branch that it lands on.
 
+mod again;
 mod commits;
 pub(super) mod mail;
 mod patch;
@@ -14,7 +15,7 @@ mod tests;
 use std::path::Path;
 
 use hyperion_api::from_git::{FromGit, Work};
-use hyperion_api::task_request::{self, Task, TaskRequest};
+use hyperion_api::task_request::{self, Priority, Task, TaskRequest};
 use hyperion_api::{FieldError, Problem};
 use hyperion_git::{Oid, UserRepo};
 use hyperion_model::repo::Repo;
@@ -26,7 +27,7 @@ use super::revise::revise;
 use super::submit::{Submitting, submit_request};
 use crate::change_set::changes_between;
 use crate::repo::{self, Opened};
-use crate::{Cx, Error};
+use crate::{Cx, Error, subject};
 
 /// What became of work that was handed in.
 #[derive(Debug)]
@@ -85,9 +86,19 @@ pub fn submit_from_git(
     wanted: &FromGit,
     how: &Submitting<'_>,
 ) -> Result<FiledWork, Error> {
-    let repo = repo::find(cx, wanted.repo.as_deref().unwrap_or("."), how.dir)?;
-    let opened = cx.repos.open(cx, repo.id)?;
-    let tip = opened.git.user().tip_of(&opened.branch(&repo.branch)?)?;
+    let former = match &wanted.revises {
+        Some(id) => Some(revised(cx, id)?),
+        None => None,
+    };
+    let repo = match &former {
+        Some(former) => former.submission.repo,
+        None => repo::find(cx, wanted.repo.as_deref().unwrap_or("."), how.dir)?.id,
+    };
+    let opened = cx.repos.open(cx, repo)?;
+    let tip = opened
+        .git
+        .user()
+        .tip_of(&opened.branch(&opened.repo.branch)?)?;
     let at = At {
         cx,
         opened: &opened,
@@ -95,6 +106,23 @@ pub fn submit_from_git(
         tip,
         dry_run: how.dry_run,
     };
+    if former.is_some() && how.dry_run {
+        let detail = "a new version is no dry run";
+        return Err(Problem::new("input.invalid", detail)
+            .hint("hand the branch in as a dry run of its own")
+            .into());
+    }
+    if let Some(former) = former {
+        let found = match &wanted.from {
+            Work::Branch(name) => at.work_on_again(&at.branch(name)?, former)?,
+            Work::Commits(_) => {
+                let detail = "a new version is a branch or a patch, not a range of commits";
+                return Err(Problem::new("input.invalid", detail).into());
+            }
+            Work::Patch(text) => at.patched_again(text, former)?,
+        };
+        return at.revise(wanted, found, how);
+    }
     let (key, found) = match &wanted.from {
         Work::Branch(name) => {
             let named = at.branch(name)?;
@@ -118,19 +146,10 @@ pub fn submit_from_git(
             }
         }
     };
-    let request = at.request(wanted, &found, (!how.dry_run).then_some(key))?;
-    if let (Some(former), [task]) = (&found.revises, request.tasks.as_slice()) {
-        let task = serde_json::json!({"id": task.id, "changes": task.changes});
-        let version = serde_json::json!({"tasks": [task]});
-        let bytes = serde_json::to_vec(&version).map_err(Error::Encode)?;
-        revise(cx, how.actor, former.id, &bytes).map_err(|error| in_paths(error, &request))?;
-        return Ok(FiledWork {
-            id: former.id,
-            again: false,
-            what: found.what,
-            notes: found.notes,
-        });
+    if found.revises.is_some() {
+        return at.revise(wanted, found, how);
     }
+    let request = at.request(wanted, &found, (!how.dry_run).then_some(key))?;
     let id = submit_request(cx, request.clone(), how).map_err(|error| in_paths(error, &request))?;
     Ok(FiledWork {
         id,
@@ -140,6 +159,21 @@ pub fn submit_from_git(
     })
 }
 
+/// Finds the request that a new version is handed in for.
+fn revised(cx: &Cx, id: &str) -> Result<Box<Request>, Error> {
+    let request = subject::find::<Request>(cx, id, RequestId::new)?;
+    if again::sent_back(cx, &request)?.is_some() {
+        return Ok(Box::new(request));
+    }
+    let id = request.id.short();
+    let detail = format!("request {id} is not one change that was sent back");
+    Err(Problem::new("state.illegal_move", detail)
+        .hint(format!(
+            "`hyperion request show {id}` says where it stands; a request with several tasks takes new versions as a file: hyperion request revise {id} FILE"
+        ))
+        .into())
+}
+
 fn filed_before(request: &Request, name: &str) -> FiledWork {
     FiledWork {
         id: request.id,
@@ -147,7 +181,7 @@ fn filed_before(request: &Request, name: &str) -> FiledWork {
         what: format!("{name} was handed in before"),
         notes: match request.status.is_open() {
             true => vec![format!(
-                "to hand it in otherwise, call that request off first: hyperion request cancel {}",
+                "to hand it in otherwise, cancel that request first: hyperion request cancel {}",
                 request.id.short()
             )],
             false => Vec::new(),
@@ -175,6 +209,43 @@ impl At<'_> {
     fn known(&self, key: &str) -> Result<Known, Error> {
         let Repo { id, branch, .. } = &self.opened.repo;
         known(self.cx, *id, &format!("git: {key} for {branch}"))
+    }
+
+    /// Hands work in as the new version of what was sent back.
+    fn revise(
+        &self,
+        wanted: &FromGit,
+        found: Found,
+        how: &Submitting<'_>,
+    ) -> Result<FiledWork, Error> {
+        let request = self.request(wanted, &found, None)?;
+        let former = found.revises.as_ref();
+        let task = former.map(|former| again::sent_back(self.cx, former));
+        let task = task.transpose()?.flatten();
+        let (Some(former), Some(task), [made]) = (former, task, request.tasks.as_slice()) else {
+            return Err(Error::Missing("the task that was sent back".to_owned()));
+        };
+        let mut version = serde_json::json!({"id": task, "changes": made.changes});
+        if let Some(title) = &wanted.title {
+            version["title"] = title.as_str().into();
+        }
+        let version = serde_json::json!({"tasks": [version]});
+        let bytes = serde_json::to_vec(&version).map_err(Error::Encode)?;
+        revise(self.cx, how.actor, former.id, &bytes).map_err(|error| in_paths(error, &request))?;
+        let mut notes = found.notes;
+        if wanted.revises.is_none() {
+            notes.push(format!(
+                "this is the new version of request {}, which was sent back",
+                former.id.short()
+            ));
+        }
+        notes.extend(kept_as_filed(wanted));
+        Ok(FiledWork {
+            id: former.id,
+            again: false,
+            what: found.what,
+            notes,
+        })
     }
 
     fn request(
@@ -236,6 +307,30 @@ impl At<'_> {
             tasks,
         })
     }
+}
+
+/// Names what was said of a new version and stays as the request was filed.
+fn kept_as_filed(wanted: &FromGit) -> Option<String> {
+    let said = [
+        (wanted.split, "--split"),
+        (wanted.class.is_some(), "--class"),
+        (wanted.priority != Priority::default(), "--priority"),
+        (!wanted.acceptance.is_empty(), "--accept"),
+    ];
+    let said: Vec<_> = said
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, of)| *of)
+        .collect();
+    (!said.is_empty()).then(|| {
+        format!(
+            "a new version stays one change of the request as it was filed: {} not used",
+            match said.as_slice() {
+                [one] => format!("{one} is"),
+                several => format!("{} are", several.join(", ")),
+            }
+        )
+    })
 }
 
 fn cannot_be_changes(found: &Found, part: &Part, why: &str) -> Problem {

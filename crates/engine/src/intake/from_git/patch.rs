@@ -8,10 +8,13 @@ use hyperion_api::{FieldError, Problem};
 use hyperion_git::{Oid, TreePath};
 use hyperion_patch::{Body, FileKind, FilePatch, ParseErrorKind, apply, render};
 
+use hyperion_model::request::Request;
+
 use super::mail::{self, Mail};
 use super::words::{Said, all_of};
 use super::{At, Found, Part};
 use crate::change_set::materialise;
+use crate::error::oid;
 use crate::{Error, Sizes};
 
 /// What is said of a patch that does not fit.
@@ -20,6 +23,17 @@ const REMEDY: &str = "make it again on the branch as it is now; or bring it into
 impl At<'_> {
     /// Finds what a patch, or a series of them, changes.
     pub(super) fn patched(&self, text: &str, split: bool) -> Result<Found, Error> {
+        self.patched_on(self.base_of(text)?, text, split)
+    }
+
+    /// Finds what a patch changes as the new version of a request: on the commit that this is made on.
+    pub(super) fn patched_again(&self, text: &str, request: Box<Request>) -> Result<Found, Error> {
+        let mut found = self.patched_on(oid(&request.submission.base)?, text, false)?;
+        found.revises = Some(request);
+        Ok(found)
+    }
+
+    fn patched_on(&self, base: Oid, text: &str, split: bool) -> Result<Found, Error> {
         let mut mails = mail::split(text).map_err(|why| {
             Problem::new(
                 "request.unprocessable",
@@ -27,7 +41,6 @@ impl At<'_> {
             )
             .hint("save it as `git format-patch` writes it, or commit it to a branch with `git am`")
         })?;
-        let base = self.base_of(text)?;
         // The mail in front of a series holds no patch; it speaks for all of them.
         let cover = match mails.as_slice() {
             [first, _, ..] if !holds_patch(first) => Some(mails.remove(0)),

@@ -3,11 +3,15 @@
 use hyperion_api::Problem;
 use hyperion_api::from_git::{FromGit, Work};
 use hyperion_api::task_request::TaskRequest;
-use hyperion_model::RequestId;
+use hyperion_model::approval::Approval;
+use hyperion_model::change_set::ChangeSet;
 use hyperion_model::request::{Source, Status};
+use hyperion_model::{RequestId, Subject};
+use hyperion_store::Filter;
 use hyperion_testkit::TempRepo;
 
 use super::{FiledWork, submit_from_git};
+use crate::approval::{Decision, decide};
 use crate::intake::Submitting;
 use crate::request;
 use crate::testing::{World, admin};
@@ -160,7 +164,7 @@ fn a_branch_becomes_one_change() {
         format!("branch fix/clamp-the-delay: 3 commits on {base:.10}, 1 commit behind main")
     );
     insta::assert_snapshot!(world.said(filed.id), @r"
-    Clamp the delay
+    Clamp it (+2 more)
     * Clamp it
 
     Because.
@@ -170,7 +174,7 @@ fn a_branch_becomes_one_change() {
     * Run it
 
     Co-authored-by: Ada <ada@example.com>
-    T1 []: Clamp the delay | Modify a.txt, Delete gone.txt, Create link, Rename old/name.txt -> name.txt, Create picture.bin, Create run.sh
+    T1 []: Clamp it (+2 more) | Modify a.txt, Delete gone.txt, Create link, Rename old/name.txt -> name.txt, Create picture.bin, Create run.sh
     ");
     let again = world.hand_in(&split(branch("fix/clamp-the-delay")));
     assert_eq!(
@@ -206,7 +210,7 @@ fn a_split_branch_becomes_a_task_a_commit() {
     let mut world = world();
     let filed = world.hand_in(&split(branch("fix/clamp-the-delay")));
     insta::assert_snapshot!(world.said(filed.id), @r#"
-    Clamp the delay
+    Clamp it (+2 more)
 
     T1 []: Clamp it | Modify a.txt
     T2 ["T1"]: Move things | Delete gone.txt, Rename old/name.txt -> name.txt, Create picture.bin
@@ -395,7 +399,7 @@ fn what_cannot_be_handed_in_says_why() {
     request.unprocessable: REPO has no branch nowhere
     hint: `git branch -a` lists them; one of another clone has to be fetched first
 
-    input.invalid: "a..b" is no branch: use "a..b" as the name of a branch or ref: git does not allow it
+    input.invalid: git allows no branch that is called "a..b"
     hint: name one as `git branch` lists it; commits go with --commits
 
     git.nothing: everything in branch same is on main already
@@ -457,4 +461,49 @@ fn what_is_wrong_with_a_branch_is_said_of_its_files() {
     repo.write("large.txt", format!("{large}z\n"));
     repo.commit_all("One line");
     assert!(!world.hand_in(&branch("edits")).again);
+}
+
+// R11: what landed of a split branch is not handed in again, and what was rejected is said to be.
+#[test]
+fn the_rest_of_a_split_branch_is_handed_in_alone() {
+    let mut world = world();
+    let filed = world.hand_in(&split(branch("fix/clamp-the-delay")));
+    world.settle();
+    let open = world.cx.store.list::<Approval>(&Filter::open()).unwrap();
+    for approval in open.rows {
+        let Subject::ChangeSet(set) = approval.question.about else {
+            panic!("{approval:?}")
+        };
+        let set = world.cx.store.get::<ChangeSet>(set).unwrap().unwrap();
+        let decision = match set.proposal.task.as_str() {
+            "T3" => Decision::Reject,
+            _ => Decision::Approve,
+        };
+        decide(&world.cx, &admin(), approval.id, decision, None, None).unwrap();
+    }
+    world.settle();
+    assert_eq!(world.request(filed.id).status, Status::PartlyLanded);
+    world.repo.checkout("fix/clamp-the-delay");
+    world.repo.commit("Say more", &[("more.txt", "x\n")]);
+    let rest = world.hand_in(&split(branch("fix/clamp-the-delay")));
+    let document = world.document(rest.id);
+    let titles: Vec<_> = document.tasks.iter().map(|task| &task.title).collect();
+    assert_eq!(titles, ["Run it", "Say more"]);
+    assert!(rest.notes.concat().contains("(Run it)"), "{:?}", rest.notes);
+}
+
+// R11: a new version comes from any branch or patch, on the commit that the request was made on.
+#[test]
+fn a_new_version_comes_from_git() {
+    let world = world();
+    let of = |from: FromGit, id: RequestId| FromGit {
+        revises: Some(id.to_string()),
+        ..from
+    };
+    let refused = |wanted: &FromGit| world.try_hand_in(wanted, false).unwrap_err().detail;
+    let filed = world.hand_in(&branch("fix/clamp-the-delay"));
+    let early = refused(&of(branch("fix/clamp-the-delay"), filed.id));
+    assert!(early.contains("is not one change that was sent back"));
+    let range = of(commits("main~1..main"), filed.id);
+    assert!(!refused(&range).is_empty());
 }

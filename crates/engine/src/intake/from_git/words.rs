@@ -4,6 +4,7 @@ use hyperion_git::CommitInfo;
 use hyperion_policy::without_trailers;
 
 use crate::intake::submit::title_of;
+use crate::intake::validate::MAX_TITLE_CHARS;
 
 /// The most bytes of a text that is made of commits.
 const TEXT_MAX_BYTES: usize = 16 * 1024;
@@ -96,18 +97,18 @@ fn bounded(mut text: String, said: &[Said]) -> String {
     text
 }
 
-/// Makes a title of a branch's name: `fix/clamp-the_delay` is "Clamp the delay".
-pub(super) fn branch_in_words(name: &str) -> String {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let has_letters = last.chars().any(char::is_alphabetic);
-    let words = if has_letters { last } else { name };
-    let words = words.replace(['-', '_', '/'], " ");
-    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut chars = words.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => name.to_owned(),
-    }
+/// Names several commits by the first, and counts the others.
+pub(super) fn title_of_all(said: &[Said]) -> Option<String> {
+    let first = said.first()?;
+    Some(match said.len() - 1 {
+        0 => first.title.clone(),
+        more => {
+            let more = format!(" (+{more} more)");
+            let room = MAX_TITLE_CHARS - more.chars().count();
+            let title: String = first.title.chars().take(room).collect();
+            title + &more
+        }
+    })
 }
 
 #[cfg(test)]
@@ -119,15 +120,16 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_is_named_in_words() {
-        for (name, words) in [
-            ("fix/clamp-the_delay", "Clamp the delay"),
-            ("feature", "Feature"),
-            ("issue/12", "Issue 12"),
-            ("--", "--"),
-        ] {
-            assert_eq!(branch_in_words(name), words);
-        }
+    fn several_commits_are_named_by_the_first() {
+        let all = ["Clamp\n\nBecause.", "Test it", "Say so"].map(|text| said(text, ""));
+        assert_eq!(title_of_all(&all).unwrap(), "Clamp (+2 more)");
+        assert_eq!(title_of_all(&all[..1]).unwrap(), "Clamp");
+        assert_eq!(title_of_all(&[]), None);
+        let long = ["x".repeat(MAX_TITLE_CHARS), "y".to_owned()].map(|text| said(&text, ""));
+        assert_eq!(
+            title_of_all(&long).unwrap().chars().count(),
+            MAX_TITLE_CHARS
+        );
     }
 
     #[test]

@@ -77,6 +77,9 @@ fn document(world: &World, request: RequestId) -> ChangeRequest {
         .list::<ChangeSet>(&Filter::default().request(request));
     let set = sets.unwrap().rows.remove(0);
     assert_eq!(set.proposal.agent.as_str(), "codex");
+    let document: ChangeRequest = world.cx.read_json(set.proposal.document).unwrap().unwrap();
+    let key = document.signature.map(|signature| signature.key_id);
+    assert_eq!(crate::change_set::signed_by(&world.cx, &set).unwrap(), key);
     world.cx.read_json(set.proposal.document).unwrap().unwrap()
 }
 

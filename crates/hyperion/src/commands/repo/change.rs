@@ -9,7 +9,7 @@ use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::FormatArgs;
+use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::session::Session;
 use crate::view;
@@ -184,7 +184,15 @@ pub(super) async fn set(args: SetArgs, cx: &Cx) -> anyhow::Result<Exit> {
         push: args.push.map(|push| matches!(push, Switch::On)),
         ..ChangeRepo::default()
     };
-    change(&args.repo, &wanted, &args.format, cx).await
+    let switched_on = matches!(args.push, Some(Switch::On));
+    let exit = change(&args.repo, &wanted, &args.format, cx).await?;
+    if switched_on && args.format.format == Format::Table {
+        cx.output.progress(&view::hint(&format!(
+            "what landed before goes there with the next landing, or now: hyperion repo push {}",
+            args.repo.name
+        )));
+    }
+    Ok(exit)
 }
 
 pub(super) async fn rename(args: RenameArgs, cx: &Cx) -> anyhow::Result<Exit> {

@@ -27,13 +27,14 @@ pub(super) async fn tell(
     session: &Session<'_>,
     what: &str,
     filed: &List<Filed>,
+    before: Option<&str>,
     format: Format,
 ) -> anyhow::Result<Exit> {
     let cx = session.cx();
     let output = &cx.output;
     let mut exits = Vec::new();
     for found in filed.items.iter().filter(|filed| filed.existed) {
-        let (exit, said) = view::filed::found(&found.request);
+        let (exit, said) = view::filed::found(&found.request, before);
         output.say(&said);
         exits.push(exit);
     }

@@ -6,17 +6,19 @@ use hyperion_api::from_git::{FromGit, HandedIn, Work};
 use hyperion_api::task_request::Priority;
 
 use super::source::Source;
+use crate::complete;
 use crate::context::Cx;
 use crate::failure::Failure;
+use crate::id::IdArg;
 use crate::output::visible::visible;
 use crate::session::Session;
-use crate::view::{hint, warning};
+use crate::view::hint;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Work that exists in git")]
 pub(super) struct GitArgs {
     /// Hand in a branch: everything on it that the branch it lands on does not have
-    #[arg(long, value_name = "NAME", group = "work")]
+    #[arg(long, value_name = "NAME", group = "work", add = complete::branches())]
     branch: Option<String>,
 
     /// Hand in a range of commits, or one commit alone
@@ -28,7 +30,7 @@ pub(super) struct GitArgs {
     patch: Vec<OsString>,
 
     /// What it does, in one line; the commits tell when left out
-    #[arg(long, value_name = "TEXT", requires = "work")]
+    #[arg(long, value_name = "TEXT", requires = "work", value_parser = one_line)]
     title: Option<String>,
 
     /// Make each commit, or each patch, a task of its own, one on top of the other
@@ -53,16 +55,69 @@ impl GitArgs {
             (None, None, files) => Work::Patch(read_patches(files, cx).await?),
         };
         Ok(Some(FromGit {
-            from,
             title,
             split,
-            repo: None,
-            class: None,
-            priority: Priority::default(),
-            acceptance: Vec::new(),
-            requires_approval: None,
-            atomic: false,
+            ..plain(from)
         }))
+    }
+}
+
+/// Work that exists in git and is the new version of a change that was sent back.
+#[derive(Debug, clap::Args)]
+pub(super) struct VersionArgs {
+    /// Take the new version from a branch: everything on it that the branch it lands on does not have
+    #[arg(long, value_name = "NAME", group = "version", add = complete::branches())]
+    branch: Option<String>,
+
+    /// Take it from a diff, or what `git format-patch` wrote
+    #[arg(long, value_name = "FILE|-", group = "version")]
+    patch: Option<OsString>,
+
+    /// What it does from now on, in one line; otherwise as it was filed
+    #[arg(long, value_name = "TEXT", requires = "version", value_parser = one_line)]
+    title: Option<String>,
+}
+
+impl VersionArgs {
+    /// Reads the new version of a request; none where it is given as a file.
+    pub(super) async fn read(self, id: &IdArg, cx: &Cx) -> Result<Option<FromGit>, Failure> {
+        let from = match (self.branch, self.patch) {
+            (Some(name), _) => Work::Branch(name),
+            (None, Some(file)) => Work::Patch(read_patches(&[file], cx).await?),
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(FromGit {
+            title: self.title,
+            revises: Some(id.as_str().to_owned()),
+            ..plain(from)
+        }))
+    }
+}
+
+/// Work as it is, with nothing said of it.
+fn plain(from: Work) -> FromGit {
+    FromGit {
+        from,
+        title: None,
+        split: false,
+        repo: None,
+        class: None,
+        priority: Priority::default(),
+        acceptance: Vec::new(),
+        requires_approval: None,
+        atomic: false,
+        revises: None,
+    }
+}
+
+/// Takes a title: one line that says something.
+fn one_line(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("is empty"),
+        line if line.contains(['\n', '\r']) => {
+            Err("is more than one line; say the rest in the commit's message")
+        }
+        line => Ok(line.to_owned()),
     }
 }
 
@@ -87,15 +142,15 @@ async fn read_patches(files: &[OsString], cx: &Cx) -> Result<String, Failure> {
     Ok(all)
 }
 
-/// Says what was handed in.
-pub(in crate::commands) fn tell(session: &Session<'_>, filed: &HandedIn) {
+/// Says what was handed in; gives what is to be said where nothing was filed, because it was handed in before.
+pub(in crate::commands) fn tell(session: &Session<'_>, filed: &HandedIn) -> Option<String> {
     let output = &session.cx().output;
     if filed.again {
-        output.say(&warning(&filed.what));
-    } else {
-        output.progress(&visible(&filed.what));
+        return Some(filed.what.clone());
     }
+    output.progress(&visible(&filed.what));
     for note in &filed.notes {
         output.say(&hint(note));
     }
+    None
 }

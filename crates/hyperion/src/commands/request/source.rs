@@ -143,8 +143,7 @@ fn read_file(shown: &Path, path: &Path) -> Result<Vec<u8>, Failure> {
         Err(hyperion_host::ReadError::Io { source, .. })
             if source.kind() == ErrorKind::NotFound =>
         {
-            Err(Failure::usage(format!("there is no file {named}"))
-                .hint("check the name; a sentence is given in quotes and does not end in .json"))
+            Err(Failure::usage(format!("there is no file {named}")))
         }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));

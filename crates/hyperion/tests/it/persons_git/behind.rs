@@ -57,6 +57,11 @@ fn a_work_tree_that_was_edited_in_that_very_moment_stays_and_is_brought_along() 
         assert!(shown.contains(&told), "{shown}");
     }
     assert_eq!(held.doctor(), (behind, command.to_owned()));
+    let status = world.run(&["status"]).code(0).stdout.replace(place, "REPO");
+    assert!(
+        status.contains("Did not follow what landed") && status.contains(&format!("- {told}")),
+        "{status}"
+    );
 
     // Others land meanwhile, and the person's commit undoes nothing.
     let second = held.approve(&change("second"));
