@@ -100,6 +100,44 @@ pub struct Check {
     pub digest: String,
 }
 
+/// How long each check is tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TryChecks {
+    /// In seconds, 1 to 120; 10 when absent.
+    #[serde(default)]
+    pub seconds: Option<u64>,
+}
+
+/// What came of trying a check in its sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TriedCheck {
+    /// Its name.
+    pub name: String,
+    /// `passed`, `failed`, `unfinished` (its time was over) or `not_tried`.
+    pub result: String,
+    /// Its exit status.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// Why it was not tried, or ended as it did.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// What it reached for and did not have, as far as its output tells.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// What it would ask for in `hyperion.toml`.
+    #[serde(default)]
+    pub asks: Option<String>,
+    /// What its sandbox lacked.
+    #[serde(default)]
+    pub lacks: Vec<String>,
+    /// The end of what it printed, unless it passed.
+    #[serde(default)]
+    pub output: String,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
 /// An admin's word on what a check asks for beyond what checks have on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -343,6 +343,7 @@ fn settings() -> Settings {
         retention: Duration::from_secs(86_400),
         sandbox: hyperion_engine::SandboxSettings::default(),
         supervision: hyperion_engine::Supervision::default(),
+        shim_program: "/proc/self/exe".into(),
         check_environment: vec![],
         backup: hyperion_engine::Backup::default(),
         archive_after: Duration::from_secs(30 * 86_400),

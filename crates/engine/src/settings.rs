@@ -53,6 +53,8 @@ pub struct Settings {
     pub sandbox: SandboxSettings,
     /// How runs are watched (`supervisor.*`).
     pub supervision: Supervision,
+    /// The program that watches runs: one with the command `shim`, Hyperion itself.
+    pub shim_program: PathBuf,
     /// The environment that checks run in; nothing else is inherited.
     pub check_environment: Vec<(String, String)>,
 }

@@ -77,6 +77,13 @@ pub(crate) fn admin() -> Actor {
     }
 }
 
+/// The program whose `shim` command is that of `hyperion`; cargo builds examples beside tests.
+fn shim_program() -> std::path::PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(std::path::Path::parent).unwrap();
+    folder.join("examples/engine_shim")
+}
+
 fn settings() -> Settings {
     Settings {
         default_agent: name("scripted"),
@@ -114,6 +121,7 @@ fn settings() -> Settings {
         dead_letters_after: Duration::from_secs(30 * 86_400),
         sandbox: crate::SandboxSettings::default(),
         supervision: crate::Supervision::default(),
+        shim_program: shim_program(),
         check_environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
     }
 }

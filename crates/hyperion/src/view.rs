@@ -18,6 +18,7 @@ pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod summary;
+pub(crate) mod trial;
 
 /// The column where the values of a block begin.
 const LABEL_CHARS: usize = 15;

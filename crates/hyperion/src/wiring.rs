@@ -361,6 +361,8 @@ fn engine_settings(
             processes_max: settings.sandbox.processes_max,
         },
         supervision: supervision(&settings.supervisor)?,
+        // This very file, also when another version was put in its place.
+        shim_program: PathBuf::from(format!("/proc/{}/exe", std::process::id())),
         check_environment,
     })
 }

@@ -79,7 +79,7 @@ fn lines(text: &str, is_kept: impl Fn(&&str) -> bool) -> String {
 mod tests {
     use super::*;
 
-    // S9: what signs in stays outside.
+    // X6: what signs in stays outside.
     #[test]
     fn sources_are_kept_and_what_signs_in_is_not() {
         let npmrc = "registry=https://npm.example.org/\n@team:registry = https://team.example.org\n//npm.example.org/:_authToken=s3cret\n_auth=s3cret\nhttps-proxy=http://me:s3cret@proxy:1\nregistry=https://${TOKEN}.example.org\nemail=me@example.org\n";

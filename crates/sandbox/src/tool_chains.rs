@@ -356,7 +356,7 @@ mod tests {
         lines.join("\n")
     }
 
-    // S9: the caches of tool chains are given, and the credentials that lie beside them are not.
+    // X6: the caches of tool chains are given, and the credentials that lie beside them are not.
     #[test]
     fn what_is_there_of_tool_chains_is_given_and_no_credentials() {
         let path = "/h/p/.cargo/bin:/h/p/tools/x/bin:/usr/local/bin:/usr/bin:relative";

@@ -19,6 +19,7 @@ use hyperion_model::repo::Repo;
 use hyperion_store::{Filter, Notice};
 
 use crate::error::chain;
+use crate::repo::Check;
 use crate::{Cx, Error, tool};
 
 /// Below this the disk is too full to work safely.
@@ -323,6 +324,15 @@ fn look_at(cx: &Cx, repo: &Repo) -> Result<Finding, Error> {
             format!("{detail}: landings are not checked"),
             fix,
         ));
+    }
+    let waits = |(_, check): &(&String, &Check)| {
+        !check.asks_beyond(&cx.settings).is_empty() && !opened.repo.agrees_to(check.digest())
+    };
+    if let Some((check, _)) = file.checks.iter().find(waits) {
+        let fix = format!("if it may: hyperion repo allow-check {} {check}", repo.name);
+        let detail =
+            format!("{detail}: {check:?} asks for more than checks have here, so nothing lands");
+        return Ok(finding(&name, Health::Warning, detail, Some(fix)));
     }
     Ok(finding(&name, Health::Ok, detail, None))
 }

@@ -238,7 +238,7 @@ mod tests {
     use crate::repo::{LookedAt, agree_to_check, find};
     use crate::testing::{World, admin};
 
-    // S9: what a check asks for beyond the machine's sandbox is an admin's to give, once for each check as it is written.
+    // X6: what a check asks for beyond the machine's sandbox is an admin's to give, once for each check as it is written.
     #[test]
     fn an_entry_waits_until_an_admin_agrees_to_what_a_check_asks_for() {
         let toml = "[checks]\ntest = { run = \"true\", timeout_sec = 3600 }\nnarrow = { run = \"true\", network = \"off\" }\n";

@@ -4,10 +4,10 @@ mod channel;
 mod check;
 mod jobs;
 mod log;
-#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor calls it"))]
 mod masks;
-#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor calls it"))]
+mod needs;
 mod sandbox;
+mod trial;
 
 pub use channel::{
     Refused, give_channels, let_speak, listen_for_channels, refused, serve_channels,
@@ -18,8 +18,7 @@ pub(crate) use check::{RunAction, action_for};
 pub use jobs::Jobs;
 pub use log::{Piece, read_piece, start_of_last_lines};
 pub(crate) use sandbox::sweep_homes;
-#[expect(unused_imports, reason = "the supervisor calls them")]
-pub(crate) use sandbox::{Given, Place, limits_for, remove_home, sandbox_for};
+pub use trial::try_checks;
 
 use std::path::PathBuf;
 

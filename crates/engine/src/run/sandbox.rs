@@ -244,7 +244,7 @@ mod tests {
     use super::*;
     use crate::testing::World;
 
-    // S9: a process gets its folder, the objects that git reads there, and a HOME that is nobody's; its owner gone, that goes too.
+    // X6: a process gets its folder, the objects that git reads there, and a HOME that is nobody's; its owner gone, that goes too.
     #[test]
     fn a_process_gets_its_own_folder_and_home_and_nothing_of_hyperion() {
         let mut world = World::new(&[

@@ -57,6 +57,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 .as_deref()
                 .map(|path| format!("{} ", path.display()));
             let again = format!("hyperion init {}--write-config", given.unwrap_or_default());
+            args.which.try_checks(session, &repo).await;
             cx.output.say_as_it_is(&advice(
                 &repo,
                 &again,

@@ -1,6 +1,7 @@
 //! `hyperion repo`
 
 mod change;
+mod trial;
 
 use std::path::PathBuf;
 
@@ -13,7 +14,7 @@ use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::list_args::ListArgs;
-use crate::output::FormatArgs;
+use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::session::Session;
 use crate::view;
@@ -35,6 +36,7 @@ enum Command {
     Rename(change::RenameArgs),
     Move(change::MoveArgs),
     AllowCheck(change::AllowCheckArgs),
+    TryChecks(trial::TryChecksArgs),
     Forget(change::ForgetArgs),
 }
 
@@ -74,6 +76,9 @@ pub(super) struct Which {
     /// The branch work lands on; the one checked out when absent
     #[arg(long, value_name = "BRANCH")]
     pub(super) branch: Option<String>,
+    /// Do not run its checks once in their sandbox, to see what they need; without a terminal none are run
+    #[arg(long)]
+    no_try: bool,
 }
 
 impl Which {
@@ -93,6 +98,13 @@ impl Which {
         };
         Ok(session.client().post("/api/repos", &body).await?)
     }
+
+    /// Tries the checks of the repository and says what came of it. Whoever scripts this did not ask for anything to be run.
+    pub(super) async fn try_checks(&self, session: &Session<'_>, repo: &Repo) {
+        if !self.no_try && session.cx().output.width().is_some() {
+            trial::try_and_say(session, repo).await;
+        }
+    }
 }
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
@@ -105,6 +117,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         Command::Rename(args) => change::rename(args, cx).await,
         Command::Move(args) => change::relocate(args, cx).await,
         Command::AllowCheck(args) => change::allow_check(args, cx).await,
+        Command::TryChecks(args) => trial::run(args, cx).await,
         Command::Forget(args) => change::forget(args, cx).await,
     }
 }
@@ -128,6 +141,9 @@ async fn add(args: AddArgs, cx: &Cx) -> anyhow::Result<Exit> {
         let repo = args.which.register(session).await?;
         cx.output
             .show(args.format.format, &repo, view::repo::block)?;
+        if args.format.format == Format::Table {
+            args.which.try_checks(session, &repo).await;
+        }
         Ok(Exit::Done)
     })
     .await

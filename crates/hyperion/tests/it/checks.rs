@@ -1,9 +1,10 @@
 //! Checks: main's run on the merged result, nobody removes them, and they decide nothing themselves.
 
-use crate::world::{World, text};
+use crate::world::{World, items, text};
 use hyperion_testkit::{RequestFile, TempRepo, task, task_request};
 use serde_json::{Value, json};
 use std::fs;
+use std::time::Duration;
 
 /// Name, command and result of every check that a request's summary lists.
 fn checks(detail: &Value) -> Vec<Value> {
@@ -364,4 +365,95 @@ fn a_branch_that_never_rests_is_waited_for() {
     let detail = world.request_when(&request, |detail| detail["status"] == "completed");
     assert_eq!(detail["entries"][0]["attempts"], 0);
     world.assert_sound();
+}
+
+// X6: a check that asks for more than the machine gives waits for an admin, once; what it asks for is shown from the first day on.
+#[test]
+fn a_check_that_asks_for_more_waits_until_an_admin_agrees() {
+    let toml = "[checks]\ntest = { run = \"true\", timeout_sec = 4000 }\n";
+    let world = World::unknown(TempRepo::with_files(&[("hyperion.toml", toml)]));
+    let known = world.run(&["init"]).code(0).stdout;
+    assert!(known.contains("hyperion repo allow-check"), "{known}");
+    let repo = world.json(&["repo", "show", "."]);
+    assert_eq!(repo["checks"][0]["asks"], json!(["timeout_sec = 4000"]));
+    let name = text(&repo["name"]);
+    let agreed = world.json(&["repo", "allow-check", &name, "test"]);
+    assert_eq!(agreed["checks"][0]["agreed"], true);
+    world.carry_out(
+        &task_request("More").task(task("T1", "more").create("more.txt", "more\n")),
+        0,
+    );
+    let withdrawn = world.json(&["repo", "allow-check", &name, "test", "--withdraw"]);
+    assert_eq!(withdrawn["checks"][0]["agreed"], false);
+    let unknown = world.run(&["repo", "allow-check", &name, "tests"]).code(2);
+    assert!(
+        unknown.stderr.contains("it has: test"),
+        "{}",
+        unknown.stderr
+    );
+    world.down();
+    world.assert_sound();
+}
+
+// X6, M4: checks are tried as they would run; what one reaches for is named. Without namespaces nothing runs, and the reason is said.
+#[test]
+fn checks_are_tried_in_their_sandbox() {
+    let toml = "[checks]\nfine = \"test -f hyperion.toml\"\nkey = \"cat ~/.ssh/id_test\"\n\
+                net = { run = \"echo could not resolve host: example.org; false\", network = \"off\" }\n\
+                rust = \"cargo run --quiet --offline\"\nslow = { run = \"sleep 100\", timeout_sec = 3 }\n";
+    let world = World::unknown(TempRepo::with_files(&[
+        ("hyperion.toml", toml),
+        (
+            "Cargo.toml",
+            "[package]\nname = \"small\"\nedition = \"2021\"\n[dependencies]\ndep = { path = \"dep\" }\n[workspace]\n",
+        ),
+        (
+            "src/main.rs",
+            "fn main() { println!(\"{}\", dep::NUMBER) }\n",
+        ),
+        (
+            "dep/Cargo.toml",
+            "[package]\nname = \"dep\"\nedition = \"2021\"\n",
+        ),
+        ("dep/src/lib.rs", "pub const NUMBER: u32 = 1;\n"),
+    ]));
+    let secret = world.hyperion.user_home().join(".ssh");
+    fs::create_dir_all(&secret).unwrap();
+    fs::write(secret.join("id_test"), "secret\n").unwrap();
+    world.run(&["init"]).code(0);
+    let patient = world.hyperion.clone().limit(Duration::from_secs(150));
+    let tried = patient.run(&[
+        "repo",
+        "try-checks",
+        ".",
+        "--seconds",
+        "60",
+        "--format",
+        "json",
+    ]);
+    let tried = items(&tried.code(1).json());
+    let told: Vec<_> = tried
+        .iter()
+        .map(|check| json!([check["name"], check["result"], check["needs"]]))
+        .collect();
+    if told[0][1] == "not_tried" {
+        assert!(tried[0]["why"].as_str().is_some_and(|why| !why.is_empty()));
+        return;
+    }
+    let key = format!(
+        "it reached for {}, which is kept from it",
+        secret.join("id_test").display()
+    );
+    let network = ["it reached for the network"];
+    assert_eq!(told[0], json!(["fine", "passed", json!([])]));
+    assert_eq!(told[1], json!(["key", "failed", [key]]));
+    assert_eq!(told[2], json!(["net", "failed", network]));
+    assert_eq!(
+        told[3],
+        json!(["rust", "passed", json!([])]),
+        "{:#}",
+        tried[3]
+    );
+    assert_eq!(told[4], json!(["slow", "unfinished", json!([])]));
+    world.down();
 }

@@ -65,7 +65,7 @@ fn a_repository_has_a_path_of_bounded_length() {
     ");
 }
 
-// S9: what a check has beyond the machine's sandbox is an admin's to give, once for each check, and within bounds.
+// X6: what a check has beyond the machine's sandbox is an admin's to give, once for each check, and within bounds.
 #[test]
 fn checks_are_agreed_to_by_admins_and_once() {
     let agree = |n| repo::Command::AgreeToCheck {

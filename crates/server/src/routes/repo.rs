@@ -1,13 +1,16 @@
 //! Repositories.
 
+use std::time::Duration;
+
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyperion_api::repo::{
     AgreeToCheck, ChangeRepo, Check, RegisterRepo, RemoteBranch, RemoteTrouble, Repo as Wire,
+    TriedCheck, TryChecks,
 };
 use hyperion_api::{List, Problem};
-use hyperion_engine::{Cx, Error, queue, remote, repo};
+use hyperion_engine::{Cx, Error, queue, remote, repo, run};
 use hyperion_model::repo::{Cause, Repo, Status, Tracked};
 use hyperion_model::{Digest, Name};
 use hyperion_store::Filter;
@@ -15,6 +18,10 @@ use serde::Deserialize;
 
 use crate::Server;
 use crate::answer::{Answer, blocking};
+
+/// How long a check is tried, in seconds, and at most.
+const TRIED_SEC: u64 = 10;
+const TRIED_SEC_MAX: u64 = 120;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +37,7 @@ pub(super) fn routes() -> Router<Server> {
         .route("/api/repos/{repo}/forget", post(forget))
         .route("/api/repos/{repo}/push", post(push))
         .route("/api/repos/{repo}/checks/{check}/agree", post(agree))
+        .route("/api/repos/{repo}/try-checks", post(try_checks))
 }
 
 async fn list(State(server): State<Server>, Query(All { all }): Query<All>) -> Answer<List<Wire>> {
@@ -115,6 +123,25 @@ async fn agree(
         };
         let repo = repo::agree_to_check(cx, server.actor(), &repo, looked_at, wish.agreed)?;
         Ok(view(cx, &repo, false))
+    })
+    .await
+}
+
+async fn try_checks(
+    State(server): State<Server>,
+    Path(wanted): Path<String>,
+    Json(TryChecks { seconds }): Json<TryChecks>,
+) -> Answer<List<TriedCheck>> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let repo = repo::find(cx, &wanted, None)?;
+        let seconds = seconds.unwrap_or(TRIED_SEC);
+        if !(1..=TRIED_SEC_MAX).contains(&seconds) {
+            let detail = format!("seconds is {seconds}; give 1 to {TRIED_SEC_MAX}");
+            return Err(Problem::new("input.invalid", detail).into());
+        }
+        let tried = run::try_checks(cx, &repo, Duration::from_secs(seconds))?;
+        Ok(List::whole(tried))
     })
     .await
 }

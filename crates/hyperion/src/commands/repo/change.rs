@@ -28,7 +28,7 @@ pub(super) struct RepoArg {
 
 impl RepoArg {
     /// Gives the route of the repository: by name, or by path where that is what it looks like.
-    fn route(&self, cx: &Cx) -> anyhow::Result<Route> {
+    pub(super) fn route(&self, cx: &Cx) -> anyhow::Result<Route> {
         let name = if self.name == "." || self.name.contains('/') {
             utf8(cx.current_dir().join(&self.name))?
         } else {
