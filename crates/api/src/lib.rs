@@ -13,6 +13,7 @@ pub mod client;
 pub mod doctor;
 pub mod engine;
 pub mod event;
+pub mod file_modification;
 pub mod from_git;
 pub mod list;
 pub mod policy;

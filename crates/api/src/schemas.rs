@@ -41,6 +41,10 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("queue_log.v1", schema::<crate::queue::LogRecord>()),
         ("queue_metrics.v1", schema::<crate::queue::Metrics>()),
         ("run.v1", schema::<crate::run::Run>()),
+        (
+            "file_modification.v1",
+            schema::<crate::file_modification::FileModification>(),
+        ),
         ("repo.v1", schema::<crate::repo::Repo>()),
         ("summary.v1", schema::<crate::summary::Summary>()),
         ("verification.v1", schema::<crate::audit::Verification>()),

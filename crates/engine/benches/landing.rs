@@ -345,6 +345,7 @@ fn settings() -> Settings {
         supervision: hyperion_engine::Supervision::default(),
         shim_program: "/proc/self/exe".into(),
         check_environment: vec![],
+        watch_files: false,
         backup: hyperion_engine::Backup::default(),
         archive_after: Duration::from_secs(30 * 86_400),
         dead_letters_after: Duration::from_secs(30 * 86_400),

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::change_set::CarriedOut;
+use crate::files::FileNews;
 use crate::remote::Contacts;
 use crate::repo::Pool;
 use crate::run::Jobs;
@@ -62,6 +63,8 @@ pub struct Cx {
     pub carried_out: CarriedOut,
     /// The visits to remotes.
     pub(crate) contacts: Contacts,
+    /// What is known of changes to files.
+    pub files: FileNews,
     /// The processes at work.
     pub jobs: Jobs,
     /// Whether this engine may touch the world; one that only answers questions may not.

@@ -208,6 +208,7 @@ impl Loop {
                 changed = commits.changed() => if changed.is_err() { break },
                 () = self.wake.notified() => {}
                 () = self.cx.jobs.ended() => {}
+                () = self.cx.files.changed() => {}
                 () = tokio::time::sleep(patience) => {}
             }
         }

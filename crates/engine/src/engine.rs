@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::backup::Shipper;
 use crate::cx::{Clock, Cx, Ids};
 use crate::driver::{Activity, Driver};
+use crate::files::{FileNews, Files};
 use crate::reconcile::Reconcile;
 use crate::remote::{Contacts, Remotes};
 use crate::repo::Pool;
@@ -74,6 +75,7 @@ impl Engine {
             Box::new(plan::Settle::new(part("plan")?)),
             Box::new(request::Requests::new(part("request")?)),
             Box::new(retention::Retention::new(part("retention")?)),
+            Box::new(Files::new(part("files")?)),
         ];
         let (driver, activity) = Driver::start(Arc::clone(&cx), reconcilers)?;
         let shipper = Shipper::start(Arc::clone(&cx))?;
@@ -226,6 +228,7 @@ pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
         repos: Pool::default(),
         carried_out: change_set::CarriedOut::default(),
         contacts: Contacts::default(),
+        files: FileNews::default(),
         jobs: Jobs::default(),
         works,
     };

@@ -17,6 +17,7 @@ pub mod doctor;
 mod driver;
 mod engine;
 mod error;
+pub mod files;
 pub mod intake;
 pub mod near;
 pub mod plan;

@@ -43,6 +43,8 @@ pub struct Settings {
     pub log_max_bytes: usize,
     /// How long the content of ended changes is kept (`files.backup_retention_hours`).
     pub retention: Duration,
+    /// Whether files that change are watched (`files.watch`).
+    pub watch_files: bool,
     /// Where to, and how often, is shipped (`backup.*`).
     pub backup: Backup,
     /// How long after its end a request stays in the lists (`merge.archive_after_days`).

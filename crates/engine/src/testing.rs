@@ -116,6 +116,7 @@ fn settings() -> Settings {
         check_timeout: Duration::from_secs(60),
         log_max_bytes: 1024 * 1024,
         retention: Duration::from_secs(86_400),
+        watch_files: true,
         backup: crate::Backup::default(),
         archive_after: Duration::from_secs(30 * 86_400),
         dead_letters_after: Duration::from_secs(30 * 86_400),

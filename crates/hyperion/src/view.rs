@@ -10,6 +10,7 @@ pub(crate) mod change_set;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod event;
+pub(crate) mod file_modification;
 pub(crate) mod filed;
 pub(crate) mod policy;
 pub(crate) mod queue;

@@ -339,6 +339,7 @@ fn engine_settings(
         check_timeout: Duration::from_secs(settings.checks.timeout_sec),
         log_max_bytes: whole(settings.run.log_max_mb.saturating_mul(1024)).saturating_mul(1024),
         retention: Duration::from_secs(settings.files.backup_retention_hours.saturating_mul(3600)),
+        watch_files: settings.files.watch,
         backup: hyperion_engine::Backup {
             ship_to: Some(&settings.backup.ship_to)
                 .filter(|folder| !folder.is_empty())

@@ -50,6 +50,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_keep",
         sql: include_str!("../migrations/sqlite/0002_keep.sql"),
     },
+    Migration {
+        name: "0003_file_modifications",
+        sql: include_str!("../migrations/sqlite/0003_file_modifications.sql"),
+    },
 ];
 
 /// The version of the schema this Hyperion writes.

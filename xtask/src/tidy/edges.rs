@@ -73,6 +73,7 @@ const HOUSE: &[Room] = &[
             "hyperion-git",
             "hyperion-agent",
             "hyperion-tools",
+            "hyperion-watch",
             "hyperion-sandbox",
             "hyperion-shim",
         ],
@@ -138,6 +139,11 @@ const HOUSE: &[Room] = &[
         name: "hyperion-host",
         floor: 2,
         uses: &["hyperion-fault"],
+    },
+    Room {
+        name: "hyperion-watch",
+        floor: 2,
+        uses: &[],
     },
     Room {
         name: "hyperion-api",

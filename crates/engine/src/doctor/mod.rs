@@ -17,8 +17,10 @@ use hyperion_host::{Container, free_bytes};
 use hyperion_model::entry::{Entry, Status};
 use hyperion_model::repo::Repo;
 use hyperion_store::{Filter, Notice};
+use hyperion_watch::Unwatched;
 
 use crate::error::chain;
+use crate::files::State;
 use crate::repo::Check;
 use crate::{Cx, Error, tool};
 
@@ -55,6 +57,7 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.push(sandbox::look(Path::new(SHIM_PROGRAM)));
     findings.extend(root());
     findings.extend(container());
+    findings.extend(watching(cx));
     Report {
         version: version.to_owned(),
         findings,
@@ -363,6 +366,52 @@ fn queue(cx: &Cx) -> Finding {
         return finding("queue", Health::Warning, detail, fix);
     }
     finding("queue", Health::Ok, detail, None)
+}
+
+/// Says how many folders are watched, and which are not.
+fn watching(cx: &Cx) -> Option<Finding> {
+    let name = "files";
+    let states = match cx.files.state() {
+        State::Off if cx.settings.watch_files => return None,
+        State::Off => {
+            let detail = "changes are not watched (`files.watch` is off)";
+            return Some(finding(name, Health::Ok, detail, None));
+        }
+        State::Failed(why) => {
+            let fix = "let this user watch more at once: `sysctl fs.inotify.max_user_instances` (as root, for instance `sysctl -w fs.inotify.max_user_instances=1024`)";
+            let detail = format!("changes are not watched: {why}");
+            return Some(finding(name, Health::Warning, detail, Some(fix.to_owned())));
+        }
+        State::Watching(states) => states,
+    };
+    let folders: usize = states.values().filter_map(|state| state.ok()).sum();
+    let mut unwatched = states
+        .iter()
+        .filter_map(|(root, state)| Some((root, state.err()?)));
+    let Some((root, why)) = unwatched.next() else {
+        let detail = format!("changes are watched in {folders} folders");
+        return Some(finding(name, Health::Ok, detail, None));
+    };
+    let (why, fix) = match why {
+        Unwatched::TooMany => (
+            "it has too many folders",
+            "let `.gitignore` name what is made by builds",
+        ),
+        Unwatched::Exhausted => (
+            "the kernel gives this user no more watches",
+            "raise the bound, as root: `sysctl -w fs.inotify.max_user_watches=524288`",
+        ),
+        Unwatched::Unreadable(_) => ("it cannot be read", "let this user read it"),
+    };
+    let more = match unwatched.count() {
+        0 => String::new(),
+        more => format!(", nor in {more} others"),
+    };
+    let detail = format!(
+        "changes are watched in {folders} folders, and not in {}: {why}{more}",
+        root.display()
+    );
+    Some(finding(name, Health::Warning, detail, Some(fix.to_owned())))
 }
 
 /// In a container nothing outlives the engine: its end is the end of all.

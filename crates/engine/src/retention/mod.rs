@@ -81,6 +81,7 @@ impl Retention {
         if archived.more {
             return Ok(true);
         }
+        cx.store.forget_files(now - kept)?;
         self.remove_logs(cx, before)?;
         run::sweep_homes(cx, before.into())?;
         bases::look_after(cx);

@@ -426,6 +426,15 @@ fn work_of(cx: &Cx, id: Uuid) -> PathBuf {
     works(cx).join(id.to_string()).join("work")
 }
 
+/// Gives the folder with the files of each clone, and whose clone it is.
+pub(crate) fn places(cx: &Cx) -> Vec<(PathBuf, RepoId)> {
+    let ids = ids(cx).unwrap_or_default().into_iter();
+    let of = |id| Some((work_of(cx, id), note(cx, id)?.repo));
+    ids.filter_map(of)
+        .filter(|(work, _)| work.is_dir())
+        .collect()
+}
+
 /// When a clone was used last.
 pub(super) fn used_at(cx: &Cx, id: Uuid) -> Option<SystemTime> {
     let home = at(cx, id);

@@ -37,7 +37,9 @@ use looks::Looks;
 use session::Session;
 use test_runner::{Running, Runs, Sweep};
 
-pub(crate) use clones::{bases as clone_bases, in_clones, left as clones_left};
+pub(crate) use clones::{
+    bases as clone_bases, in_clones, left as clones_left, places as clone_places,
+};
 pub use limiter::WAIT_MAX;
 
 /// The most sessions at once; the one that was idle longest gives way.

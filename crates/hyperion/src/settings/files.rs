@@ -2,13 +2,15 @@
 
 use super::{Field, Setting};
 
-/// Kept content.
+/// Kept content, and files that change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Files {
     /// How long content is kept after its change ended, in hours.
     pub(crate) backup_retention_hours: u64,
     /// The largest file that is read or shown, in megabytes.
     pub(crate) max_file_size_mb: u64,
+    /// Whether files that change are watched.
+    pub(crate) watch: bool,
 }
 
 impl Default for Files {
@@ -16,6 +18,7 @@ impl Default for Files {
         Self {
             backup_retention_hours: 24,
             max_file_size_mb: 10,
+            watch: true,
         }
     }
 }
@@ -38,5 +41,10 @@ pub(super) const SETTINGS: &[Setting] = &[
             1..=1024,
             "megabytes",
         ),
+    },
+    Setting {
+        key: "files.watch",
+        about: "Whether an engine that is up watches the files of repositories and agents' clones: what changed, and by which run, is noted, and what waits for a change goes on at once.",
+        field: Field::Switch(|settings| &mut settings.files.watch),
     },
 ];

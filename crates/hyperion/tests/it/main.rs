@@ -30,6 +30,7 @@ mod examples;
 #[cfg(feature = "fail-points")]
 mod fail_points;
 mod fidelity;
+mod files;
 mod from_git;
 mod ids;
 mod intake;

@@ -51,7 +51,7 @@ fn an_agent_works_on_files_and_what_it_did_is_on_record() {
     assert!(both.iter().all(|hash| said.contains(hash)), "{said}");
     client.leave();
     let records = Api::new(&world.hyperion)
-        .get("/api/file-modifications")
+        .get("/api/tools/records")
         .unwrap()
         .unwrap();
     let told: Vec<_> = crate::world::items(&records)

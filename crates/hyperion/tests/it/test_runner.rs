@@ -46,7 +46,7 @@ impl Project {
 
     /// How each run went, the newest first.
     fn outcomes(&self) -> Vec<String> {
-        let records = Api::new(&self.world.hyperion).get("/api/file-modifications");
+        let records = Api::new(&self.world.hyperion).get("/api/tools/records");
         let records = items(&records.unwrap().unwrap()).into_iter();
         let ours = records.filter(|record| record["server"] == "test-runner");
         ours.map(|record| record["outcome"].as_str().unwrap().to_owned())

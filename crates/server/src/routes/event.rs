@@ -11,13 +11,17 @@ use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::routing::get;
 use futures_util::Stream;
 use hyperion_api::Problem;
+use hyperion_api::file_modification::NOTICE;
 use hyperion_engine::near::{nearest, one_of};
 use hyperion_engine::{Cx, Error, audit, repo};
 use hyperion_model::event::StoredEvent;
 use hyperion_model::{RepoId, RequestId, Subject, event_kinds, request};
-use hyperion_store::{EventFilter, EventPage, Order};
+use hyperion_store::{EventFilter, EventPage, FileModification, Order};
 use serde::Deserialize;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
+use super::file_modification;
 use super::page::time;
 use crate::Server;
 use crate::answer::Refusal;
@@ -70,7 +74,10 @@ async fn feed(
         Ok(filter) => filter?,
         Err(_) => return Err(Problem::new("internal", "the call ended unexpectedly").into()),
     };
+    // Notices have no numbers and are not kept: they are for who asks for them and follows.
+    let wants_notices = query.follow && filter.kinds.iter().any(|kind| is_notice(kind));
     let reading = Reading {
+        notices: wants_notices.then(|| server.cx().files.subscribe()),
         left: query.limit.map(u64::from),
         follow: query.follow,
         commits: server.engine().cx().store.subscribe(),
@@ -110,10 +117,15 @@ fn filter(server: &Server, query: &FeedQuery, resumed: Option<u64>) -> Result<Ev
     })
 }
 
+/// Tells whether a kind means the notices of files that changed.
+fn is_notice(kind: &str) -> bool {
+    kind == NOTICE || (kind.ends_with('.') && NOTICE.starts_with(kind))
+}
+
 /// Refuses a kind that no event has; one that ends in a dot stands for all that begin with it.
 fn known(kind: &str) -> Result<&str, Problem> {
     let fits = |known: &str| known == kind || (kind.ends_with('.') && known.starts_with(kind));
-    if event_kinds().any(fits) {
+    if event_kinds().any(fits) || is_notice(kind) {
         return Ok(kind);
     }
     let (noun, verb) = kind.split_once('.').unwrap_or((kind, ""));
@@ -155,6 +167,8 @@ struct Reading {
     ready: Vec<Message>,
     left: Option<u64>,
     follow: bool,
+    /// Files that change, if the client wants to hear of them.
+    notices: Option<broadcast::Receiver<FileModification>>,
 }
 
 impl Reading {
@@ -184,6 +198,12 @@ impl Reading {
         let works = self.server.engine().works();
         tokio::select! {
             changed = self.commits.changed(), if works => changed.ok(),
+            Some(file) = next_notice(&mut self.notices) => {
+                let message = Message::default().event(NOTICE);
+                let message = message.json_data(file_modification::view(file));
+                self.ready.extend(message);
+                Some(())
+            }
             () = tokio::time::sleep(POLL), if !works => Some(()),
             () = self.server.life().closing() => None,
         }
@@ -257,6 +277,22 @@ fn of_repo(cx: &Cx, events: Vec<StoredEvent>, repo: RepoId) -> Result<Vec<Stored
         }
     }
     Ok(wanted)
+}
+
+/// Waits for the next notice, for ever where none is wanted; a reader that is too slow misses the oldest.
+async fn next_notice(
+    notices: &mut Option<broadcast::Receiver<FileModification>>,
+) -> Option<FileModification> {
+    let Some(notices) = notices else {
+        return std::future::pending().await;
+    };
+    loop {
+        match notices.recv().await {
+            Ok(file) => return Some(file),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return std::future::pending().await,
+        }
+    }
 }
 
 #[cfg(test)]

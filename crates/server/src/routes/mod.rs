@@ -7,6 +7,7 @@ mod change_set;
 mod doctor;
 mod engine;
 mod event;
+mod file_modification;
 mod page;
 mod policy;
 mod queue;
@@ -38,6 +39,7 @@ pub fn router(server: Server) -> Router {
         .merge(queue::routes())
         .merge(run::routes())
         .merge(event::routes())
+        .merge(file_modification::routes())
         .merge(audit::routes())
         .merge(doctor::routes())
         .merge(policy::routes())

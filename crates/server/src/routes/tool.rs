@@ -28,7 +28,7 @@ pub(super) fn routes() -> Router<Server> {
     Router::new()
         .route("/api/tools/sessions", post(open))
         .route("/api/tools/{server}/{tool}", post(call))
-        .route("/api/file-modifications", get(log))
+        .route("/api/tools/records", get(log))
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,9 @@
 //! Operational tables: cursors, values, the queue's log.
 
-use hyperion_model::{EntryId, Uuid};
-use hyperion_store::{QueueLogFilter, QueueRecord, StoreError, ToolRecord};
+use hyperion_model::{EntryId, RepoId, RunId, Uuid};
+use hyperion_store::{
+    FileFilter, FileModification, QueueLogFilter, QueueRecord, StoreError, ToolRecord,
+};
 use serde_json::json;
 
 use crate::world::{World, time};
@@ -121,4 +123,66 @@ fn the_tool_log_tells_changes_from_looks() {
         ..changed
     };
     assert_eq!(store.tool_log(true, 10).unwrap(), [looked, done]);
+}
+
+// M9: files that changed are listed newest first, by repository, run and time; old ones are forgotten.
+#[test]
+fn files_that_changed_are_listed_and_forgotten() {
+    let world = World::new();
+    let store = world.open();
+    let (repo, other) = (
+        RepoId::new(Uuid::from_u128(1)),
+        RepoId::new(Uuid::from_u128(2)),
+    );
+    let run = RunId::new(Uuid::from_u128(3));
+    let file = |at: i64, repo, run, path: &str| FileModification {
+        time: time(at),
+        repo,
+        run,
+        root: "/srv/web".to_owned(),
+        path: path.to_owned(),
+        kind: "created".to_owned(),
+        found_by: "watch".to_owned(),
+    };
+    let all = vec![
+        file(1, repo, None, "a"),
+        file(2, other, Some(run), "b"),
+        file(3, repo, None, &"long/".repeat(2000)),
+    ];
+    store.log_files(all.clone()).unwrap();
+    let paths = |filter: FileFilter| {
+        let found = store.file_modifications(&filter).unwrap();
+        let paths = found.iter().map(|(_, file)| file.path.len());
+        paths.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        paths(FileFilter::default()),
+        [4096, 1, 1],
+        "a long path is cut"
+    );
+    let of = FileFilter {
+        repo: Some(repo),
+        limit: 1,
+        ..FileFilter::default()
+    };
+    let (last, _) = store.file_modifications(&of).unwrap()[0].clone();
+    assert_eq!(
+        paths(FileFilter {
+            before: Some(last),
+            ..of
+        }),
+        [1]
+    );
+    let by = FileFilter {
+        run: Some(run),
+        ..FileFilter::default()
+    };
+    assert_eq!(store.file_modifications(&by).unwrap()[0].1, all[1]);
+    let since = FileFilter {
+        since: Some(time(2)),
+        ..FileFilter::default()
+    };
+    assert_eq!(paths(since).len(), 2);
+    assert_eq!(store.forget_files(time(3)).unwrap(), 2);
+    assert_eq!(paths(FileFilter::default()), [4096]);
 }

@@ -86,7 +86,7 @@ impl Agent {
 
 /// What the log says of changes: none may be left open, and none may be unknown, for nobody else was at these files.
 fn outcomes(scene: &Scene) -> Vec<String> {
-    let log = scene.api.get("/api/file-modifications?limit=200");
+    let log = scene.api.get("/api/tools/records?limit=200");
     let log = log.unwrap().unwrap();
     let outcomes = log["items"].as_array().unwrap().iter();
     outcomes.map(|record| text(&record["outcome"])).collect()
