@@ -2,8 +2,8 @@
 
 mod backup;
 mod history;
-mod sandbox;
 mod remotes;
+mod sandbox;
 mod secrets;
 
 pub use history::mend;
