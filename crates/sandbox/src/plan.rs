@@ -189,8 +189,18 @@ pub(crate) fn plan(
             continue;
         }
         if let Some(lower) = draft.resolve(&cache.path) {
-            let upper = cache.upper.clone();
-            draft.add(lower.clone(), Rank::Cache, What::Overlay { lower, upper });
+            let what = match look.kind(&lower) {
+                Some(Kind::Folder) => What::Overlay {
+                    lower: lower.clone(),
+                    upper: cache.upper.clone(),
+                },
+                // Overlays are of folders.
+                _ => What::Bind {
+                    from: lower.clone(),
+                    access: Access::Read,
+                },
+            };
+            draft.add(lower, Rank::Cache, what);
         }
     }
     for path in write {

@@ -159,14 +159,15 @@ fn what_is_below_a_private_home_is_seen_and_nothing_else_of_it() {
             ),
             cache("/home/me/.npm", None, &[]),
             cache("/home/me/.absent", None, &[]),
+            cache("/data/file", None, &[]),
         ],
         masks: paths(&["/home/me/.ssh"]),
         ..Sandbox::default()
     };
-    let more = "d /home\nd /home/me\nd /home/me/.ssh\nd /home/me/src\nd /home/me/src/lane\nl /home/me/.cargo /data/cargo\nd /data\nd /data/cargo\nf /data/cargo/credentials.toml\nd /home/me/.npm";
+    let more = "d /home\nd /home/me\nd /home/me/.ssh\nd /home/me/src\nd /home/me/src/lane\nl /home/me/.cargo /data/cargo\nd /data\nf /data/file\nd /data/cargo\nf /data/cargo/credentials.toml\nd /home/me/.npm";
     assert_eq!(
         drawn(&wish, &FACTS, more),
-        "Overlay /data/cargo + /state/up\nEmptyFile /data/cargo/credentials.toml\nMemory /home/me\nLink /home/me/.cargo -> /data/cargo\nOverlay /home/me/.npm\nWrite /home/me/src/lane"
+        "Overlay /data/cargo + /state/up\nEmptyFile /data/cargo/credentials.toml\nRead /data/file\nMemory /home/me\nLink /home/me/.cargo -> /data/cargo\nOverlay /home/me/.npm\nWrite /home/me/src/lane"
     );
 }
 
