@@ -250,18 +250,18 @@ mod tests {
         ];
         let now = "2026-11-01T14:30:00Z".parse().unwrap();
         let at = |width| plain(&landings(&list, now, &TimeZone::UTC, width));
-        insta::assert_snapshot!([None, Some(80), Some(60)].map(at).join("\n"), @r"
-        COMMIT      REQUEST   REPO  TITLE                        NOTE                    AGE  APPROVED BY  ASKED BY  LANDED               CHECKS  ENTRY
-        a008c07b1d  0000aaaa  shop  Cap the retry delay at 30 s  taken back by 0000bbbb  2h   policy       ada       2026-11-01 12:00:00  1       0000cccc
-        a008c07b1d  0000aaaa  shop  Say two                                              2h   policy       ada       2026-11-01 12:00:00  1       0000cccc
+        insta::assert_snapshot!([None, Some(80), Some(60)].map(at).join("\n"), @"
+        COMMIT      REQUEST   TITLE                        NOTE                     APPROVED BY  REPO  AGE  ASKED BY  LANDED               CHECKS  ENTRY
+        a008c07b1d  0000aaaa  Cap the retry delay at 30 s  rolled back by 0000bbbb  policy       shop  2h   ada       2026-11-01 12:00:00  1       0000cccc
+        a008c07b1d  0000aaaa  Say two                                               policy       shop  2h   ada       2026-11-01 12:00:00  1       0000cccc
 
-        COMMIT      REQUEST   REPO  TITLE                    NOTE                    AGE
-        a008c07b1d  0000aaaa  shop  Cap the retry delay at…  taken back by 0000bbbb  2h
-        a008c07b1d  0000aaaa  shop  Say two                                          2h
+        COMMIT      REQUEST   TITLE                NOTE                APPROVED BY  REPO
+        a008c07b1d  0000aaaa  Cap the retry dela…  rolled back by 00…  policy       shop
+        a008c07b1d  0000aaaa  Say two                                  policy       shop
 
-        COMMIT      REQUEST   TITLE               NOTE
-        a008c07b1d  0000aaaa  Cap the retry del…  taken back by 000…
-        a008c07b1d  0000aaaa  Say two
+        COMMIT      REQUEST   TITLE         NOTE         APPROVED BY
+        a008c07b1d  0000aaaa  Cap the ret…  rolled bac…  policy
+        a008c07b1d  0000aaaa  Say two                    policy
         ");
     }
 }

@@ -84,6 +84,10 @@ mod tests {
         });
         let event: Event = serde_json::from_value(event).unwrap();
         let shown = [120, 80, 60].map(|width| line(&event, &TimeZone::UTC, Some(width)));
-        insta::assert_snapshot!(crate::view::plain(&shown.join("\n")), @"");
+        insta::assert_snapshot!(crate::view::plain(&shown.join("\n")), @"
+        143  2026-11-01 12:00:00  change_set.changes_requested change_set 9e0f1a2b  ada
+        143  12:00:00  change_set.changes_requested change_set 9e0f1a2b  ada
+        143  12:00:00  change_set.changes_requested change_s… ada
+        ");
     }
 }

@@ -99,7 +99,7 @@ fn any_command_takes_any_id() {
     let (_, commit) = &ids[4];
     world.run(&["rollback", commit, "--wait"]).code(0);
     let history = world.run(&["history"]).code(0).stdout;
-    assert!(history.contains("taken back by"), "{history}");
+    assert!(history.contains("rolled back by"), "{history}");
     let again = world.run(&["rollback", &ids[2].1]).code(3);
     assert!(
         again.stderr.contains("rolled back already"),

@@ -341,9 +341,9 @@ fn a_new_version_comes_from_a_branch_or_a_patch() {
         .repo
         .git(&["diff", "main", "less"])
         .replace("+less", "+least");
-    world.repo.write("least.patch", format!("{patch}\n"));
-    let patch = world.repo.path().join("least.patch");
-    let third = revise(&["--patch", patch.to_str().unwrap()]).code(75);
+    let file = world.hyperion.user_home().join("least.patch");
+    std::fs::write(&file, format!("{patch}\n")).unwrap();
+    let third = revise(&["--patch", file.to_str().unwrap()]).code(75);
     world.approve(&asked(&items(&third.json())[0]), 0);
     assert_eq!(world.repo.show("main", "less.txt"), "least\n");
     world.assert_sound();

@@ -143,7 +143,11 @@ fn read_file(shown: &Path, path: &Path) -> Result<Vec<u8>, Failure> {
         Err(hyperion_host::ReadError::Io { source, .. })
             if source.kind() == ErrorKind::NotFound =>
         {
-            Err(Failure::usage(format!("there is no file {named}")))
+            let hint = match is_named_as_file(shown) {
+                true => "check the name; a sentence is given in quotes and does not end in .json",
+                false => "check the name",
+            };
+            Err(Failure::usage(format!("there is no file {named}")).hint(hint))
         }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
