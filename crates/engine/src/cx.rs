@@ -15,7 +15,7 @@ use crate::change_set::CarriedOut;
 use crate::files::FileNews;
 use crate::remote::Contacts;
 use crate::repo::Pool;
-use crate::run::Jobs;
+use crate::run::{Jobs, Places, Supervisor};
 use crate::{Error, Settings};
 
 /// Tells the time: the machine's, or in tests one that stands still.
@@ -65,8 +65,12 @@ pub struct Cx {
     pub(crate) contacts: Contacts,
     /// What is known of changes to files.
     pub files: FileNews,
-    /// The processes at work.
+    /// What is at work.
     pub jobs: Jobs,
+    /// Watches the processes of runs.
+    pub supervisor: Supervisor,
+    /// Where the outputs of runs were read last.
+    pub(crate) places: Places,
     /// Whether this engine may touch the world; one that only answers questions may not.
     pub works: bool,
 }

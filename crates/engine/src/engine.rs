@@ -17,11 +17,11 @@ use crate::files::{FileNews, Files};
 use crate::reconcile::Reconcile;
 use crate::remote::{Contacts, Remotes};
 use crate::repo::Pool;
-use crate::run::Jobs;
+use crate::run::{Jobs, Places, Supervisor};
 use crate::tool::Tools;
 use crate::{Error, Settings, approval, change_set, intake, plan, queue, request, retention, run};
 
-/// How long processes get to end when the engine leaves.
+/// How long threads get to end when the engine leaves.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an engine is made of; all of it comes from outside.
@@ -68,7 +68,7 @@ impl Engine {
             Box::new(plan::Dispatch::new(part("dispatch")?)),
             Box::new(change_set::Assess::new(part("policy")?)),
             Box::new(approval::Approvals::new(part("approval")?)),
-            Box::new(run::Checks::new(part("check")?)),
+            Box::new(run::Runs::new(part("check")?)),
             // Before the queue: what others pushed is brought in before candidates are made.
             Box::new(Remotes::new(part("remote")?)),
             Box::new(queue::Queue::new(part("queue")?)),
@@ -179,13 +179,15 @@ impl Engine {
         }
     }
 
-    /// Stops after what it is doing now, and ends the processes it started.
+    /// Stops after what it is doing now. The processes of runs go on without it.
     pub fn stop(&self) {
         if let Some(driver) = &self.driver {
             driver.stop();
             if !self.cx.jobs.stop(PATIENCE) {
-                tracing::warn!("some checks did not end in time; the next engine ends them");
+                tracing::warn!("some threads did not end in time");
             }
+            // Processes go on; the next engine watches them.
+            self.cx.supervisor.leave();
         }
         self.tools.stop();
         // Last: what was committed until now is shipped.
@@ -230,6 +232,8 @@ pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
         contacts: Contacts::default(),
         files: FileNews::default(),
         jobs: Jobs::default(),
+        supervisor: Supervisor::new()?,
+        places: Places::default(),
         works,
     };
     if works {

@@ -209,7 +209,15 @@ impl World {
         for _ in 0..200 {
             let mut worked = false;
             for reconciler in &mut self.others {
-                worked |= reconciler.reconcile(&self.cx).unwrap() == Progress::Worked;
+                match reconciler.reconcile(&self.cx).unwrap() {
+                    Progress::Worked => worked = true,
+                    // A shim that is about to end, or to answer: time passes for it alone.
+                    Progress::Delayed { .. } => {
+                        std::thread::park_timeout(Duration::from_millis(10));
+                        worked = true;
+                    }
+                    Progress::Idle { .. } => {}
+                }
             }
             if !worked {
                 return;
@@ -222,6 +230,7 @@ impl World {
     pub(crate) fn settle(&mut self) {
         for _ in 0..2000 {
             let before = self.cx.store.last_seq().unwrap();
+            let jobs_before = self.cx.jobs.count();
             self.settle_others();
             match self.queue.reconcile(&self.cx).unwrap() {
                 Progress::Worked => {}
@@ -240,7 +249,8 @@ impl World {
                     runtime.block_on(waiting);
                 }
                 // A check may have ended while it was looked at; the driver looks again, too.
-                Progress::Idle { .. } if self.cx.store.last_seq().unwrap() != before => {}
+                Progress::Idle { .. }
+                    if jobs_before > 0 || self.cx.store.last_seq().unwrap() != before => {}
                 Progress::Idle { .. } => return,
             }
         }
@@ -282,7 +292,7 @@ fn others() -> Vec<Box<dyn Reconcile>> {
         Box::new(plan::Dispatch::new(name("dispatch"))),
         Box::new(change_set::Assess::new(name("policy"))),
         Box::new(approvals::Approvals::new(name("approval"))),
-        Box::new(run::Checks::new(name("check"))),
+        Box::new(run::Runs::new(name("check"))),
         Box::new(plan::Settle::new(name("plan"))),
         Box::new(request::Requests::new(name("request"))),
     ]
@@ -325,7 +335,9 @@ fn open(
             wall: clock.clone(),
             jumped_ms: Arc::clone(jumped_ms),
         }),
-        ids: Arc::new(TestIds(std::sync::Mutex::new(IdSource::new(start)))),
+        ids: Arc::new(TestIds(std::sync::Mutex::new(IdSource::of_this_process(
+            start,
+        )))),
         settings: settings(),
         redactor: Redactor::default(),
         git: git.unwrap(),

@@ -67,26 +67,7 @@ impl Lane {
         store: &RepoStore,
         commit: &Oid,
     ) -> Result<Self, LaneError> {
-        create_private_dir(lanes).map_err(GitError::io(lanes))?;
-        let folder = lanes.join(slot.to_string());
-        if fs::symlink_metadata(&folder).is_ok_and(|metadata| !metadata.is_dir()) {
-            remove_any(&folder)?;
-        }
-        create_private_dir(&folder).map_err(GitError::io(&folder))?;
-        let lock = folder.join("lock");
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&lock)
-            .map_err(GitError::io(&lock))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LaneError::Busy { slot }),
-            Err(TryLockError::Error(source)) => {
-                return Err(GitError::Io { path: lock, source }.into());
-            }
-        }
+        let (folder, file) = take(lanes, slot)?;
         let place = Place {
             store,
             git: folder.join("git"),
@@ -110,6 +91,16 @@ impl Lane {
         })
     }
 
+    /// Takes a lane as it is: a check that outlived its engine is at work in it, on this commit.
+    pub fn retake(lanes: &Path, slot: u16, commit: &Oid) -> Result<Self, LaneError> {
+        let (_, file) = take(lanes, slot)?;
+        Ok(Self {
+            work: Self::folder_of(lanes, slot),
+            commit: commit.clone(),
+            _lock: file,
+        })
+    }
+
     /// Tells which folder a lane's files are in, also while nobody has it.
     #[must_use]
     pub fn folder_of(lanes: &Path, slot: u16) -> PathBuf {
@@ -126,6 +117,28 @@ impl Lane {
     #[must_use]
     pub fn commit(&self) -> &Oid {
         &self.commit
+    }
+}
+
+/// Takes the lock of a lane; gives the lane's folder.
+fn take(lanes: &Path, slot: u16) -> Result<(PathBuf, File), LaneError> {
+    create_private_dir(lanes).map_err(GitError::io(lanes))?;
+    let folder = lanes.join(slot.to_string());
+    if fs::symlink_metadata(&folder).is_ok_and(|metadata| !metadata.is_dir()) {
+        remove_any(&folder)?;
+    }
+    create_private_dir(&folder).map_err(GitError::io(&folder))?;
+    let lock = folder.join("lock");
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&lock)
+        .map_err(GitError::io(&lock))?;
+    match file.try_lock() {
+        Ok(()) => Ok((folder, file)),
+        Err(TryLockError::WouldBlock) => Err(LaneError::Busy { slot }),
+        Err(TryLockError::Error(source)) => Err(GitError::Io { path: lock, source }.into()),
     }
 }
 

@@ -7,6 +7,7 @@
 //! - Nothing here reads the environment or the wall clock: where things are comes in as [`Surroundings`].
 //! - Everything captured is bounded, every wait has a deadline.
 
+mod bell;
 mod beneath;
 mod cancel;
 mod confine;
@@ -27,6 +28,7 @@ mod process;
 mod run;
 mod wait;
 
+pub use bell::{Bell, wait_any};
 pub use beneath::{BeneathError, Expect, Found, Kind, Listed, Root, Settled};
 pub use cancel::CancelFlag;
 pub use confine::{RUN_VARIABLE, confine_this_thread, descends_from_run, is_confined};

@@ -21,6 +21,15 @@ impl IdSource {
         }
     }
 
+    /// The same for a test that starts processes, which are known by the id of their run: no other test's have it.
+    pub fn of_this_process(seed: u16) -> Self {
+        let first = u64::from(std::process::id() & 0x3fff_ffff) << 32;
+        Self {
+            seed: seed & 0x0fff,
+            count: Arc::new(AtomicU64::new(first)),
+        }
+    }
+
     /// Gives the next id.
     pub fn uuid(&self) -> Uuid {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;

@@ -121,9 +121,24 @@ impl Hyperion {
         Running::start(&mut self.command(arguments), None)
     }
 
-    /// The processes that run in this home now, whoever started them.
+    /// The processes of the program that run in this home now, whoever started them.
     pub fn processes(&self) -> Vec<u32> {
-        self.world.processes()
+        self.world.processes(Which::Program)
+    }
+
+    /// The processes of this home's runs, and their shims.
+    pub fn run_processes(&self) -> Vec<u32> {
+        self.world.processes(Which::Runs)
+    }
+
+    /// Kills the shims of runs, as a person or the kernel may do.
+    pub fn kill_shims(&self) {
+        for pid in self.run_processes() {
+            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if words.split(|&byte| byte == 0).nth(1) == Some(b"shim") {
+                kill_now(pid);
+            }
+        }
     }
 
     /// Prepares a command in this home, for a test that starts it in a way of its own.
@@ -252,10 +267,10 @@ impl World {
     /// Finds them by their environment, which a process keeps whoever its parent is.
     ///
     /// None are found only when every process could be looked at: one in the middle of `execve` shows no environment.
-    fn processes(&self) -> Vec<u32> {
+    fn processes(&self, which: Which) -> Vec<u32> {
         let deadline = Instant::now() + EXECVE_LIMIT;
         loop {
-            let looked = self.look_at_processes();
+            let looked = self.look_at_processes(which);
             if !looked.found.is_empty() || !looked.changing || Instant::now() > deadline {
                 return looked.found;
             }
@@ -263,8 +278,20 @@ impl World {
         }
     }
 
-    fn look_at_processes(&self) -> Looked {
-        let home = format!("HYPERION_HOME={}", self.top().join("hyperion").display());
+    fn look_at_processes(&self, which: Which) -> Looked {
+        let runs = self.top().join("hyperion/runs");
+        let marks = match which {
+            Which::Program => vec![format!(
+                "HYPERION_HOME={}",
+                self.top().join("hyperion").display()
+            )],
+            Which::Runs => {
+                let ids = fs::read_dir(&runs).into_iter().flatten().flatten();
+                ids.map(|run| format!("HYPERION_RUN_ID={}", run.file_name().display()))
+                    .collect()
+            }
+        };
+        let runs = runs.as_os_str().as_encoded_bytes();
         let mut looked = Looked::default();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -275,7 +302,13 @@ impl World {
                 continue;
             };
             let mut variables = environment.split(|&byte| byte == 0);
-            if variables.any(|variable| variable == home.as_bytes()) {
+            let is_marked =
+                variables.any(|variable| marks.iter().any(|mark| mark.as_bytes() == variable));
+            // A shim has no environment, but it is told its folder.
+            let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let mut words = words.split(|&byte| byte == 0).skip(1);
+            let is_shim = words.next() == Some(b"shim") && words.any(|word| word.starts_with(runs));
+            if is_marked || (is_shim && which == Which::Runs) {
                 looked.found.push(pid);
             } else {
                 looked.changing |= !has_all_of(&entry.path(), &environment);
@@ -283,6 +316,13 @@ impl World {
         }
         looked
     }
+}
+
+/// Which processes are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Program,
+    Runs,
 }
 
 /// What one look at all processes came to.
@@ -317,19 +357,22 @@ impl Drop for World {
         // Again until none is left: a killed process takes a moment, and may have forked in its last.
         let deadline = Instant::now() + LAST_KILL_LIMIT;
         loop {
-            let left = self.processes();
+            let mut left = self.processes(Which::Program);
+            left.extend(self.processes(Which::Runs));
             if left.is_empty() || Instant::now() > deadline {
                 break;
             }
-            for pid in left {
-                if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
-                    // It may have ended by itself since.
-                    let _ = kill_process(pid, Signal::KILL);
-                }
-            }
+            left.into_iter().for_each(kill_now);
             std::thread::yield_now();
         }
         keep_if_failed(&mut self.0);
+    }
+}
+
+fn kill_now(pid: u32) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        // It may have ended by itself since.
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 

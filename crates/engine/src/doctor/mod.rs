@@ -32,9 +32,6 @@ const LOW_FREE_BYTES: u64 = 1024 * 1024 * 1024;
 /// An agent's clone that was not used for so long was left.
 const CLONE_LEFT_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
-/// The program that starts shims: this one, whatever has been put in its place since.
-const SHIM_PROGRAM: &str = "/proc/self/exe";
-
 /// What to do about a damaged structure.
 const RESTORE: &str = "no work is done while it is damaged: keep a copy of the home, then restore the latest backup; `hyperion audit verify` shows how far the damage goes";
 /// What to do about a damaged log file.
@@ -54,7 +51,7 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.push(queue(cx));
     findings.extend(clones(cx));
     findings.extend(backup::look(cx));
-    findings.push(sandbox::look(Path::new(SHIM_PROGRAM)));
+    findings.push(sandbox::look(&cx.settings.shim_program));
     findings.extend(root());
     findings.extend(container());
     findings.extend(watching(cx));

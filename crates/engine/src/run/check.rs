@@ -1,42 +1,37 @@
-//! Checks: commands that run on a candidate, in a lane of their own, each in a thread of its own.
+//! Checks: commands that run on a candidate, in a lane of their own.
 //!
-//! A check's process belongs to this engine. When the engine dies, the next one ends what is left
-//! of the process and calls the run lost; the queue then starts another. A check only reads the
-//! candidate, so running it twice does no harm.
+//! A thread brings the lane to the candidate and starts the check's shim. From then on the supervisor watches it, and it needs no
+//! engine: one that outlives its engine is watched by the next one, which takes the lane again before it prepares any.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyperion_fault::{Point, reached};
 use hyperion_git::{Lane, LaneError};
-use hyperion_host::{
-    CancelFlag, Exit, Launch, Limits, Logged, ProcessMark, confine_this_thread, create_private_dir,
-    kill_group, kill_marked, run_logged,
-};
-use hyperion_model::entry::{self, Entry};
-use hyperion_model::plan::{self, Plan, step};
-use hyperion_model::run::{self, Ending, Process, Run, Status, Work};
-use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
+use hyperion_host::{CancelFlag, confine_this_thread, create_private_dir};
+use hyperion_model::entry::Entry;
+use hyperion_model::run::{self, Run, Work};
+use hyperion_model::{Command, Name, ShortText};
 use hyperion_sandbox::{Level, Network};
-use hyperion_store::{Filter, StoreError};
+use hyperion_shim::{
+    HeartbeatFrom, Spec, StartError, Stdin, VERSION, read_spec, start, write_spec,
+};
+use hyperion_store::StoreError;
 use serde::{Deserialize, Serialize};
 
-use super::{end_of, lane_of, lanes, log_path};
+use super::sandbox::{Place, limits_for, sandbox_for};
+use super::supervise::Watched;
+use super::{folder_of, give_channels, lane_of, lanes};
 use crate::error::{chain, oid};
-use crate::read_facts::ReadFacts;
-use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error, Settings, repo};
-
-/// The most bytes of a check's output that its record keeps; the log has the rest.
-const TAIL_BYTES: usize = 16 * 1024;
 
 /// How often a check looks whether its lane is free.
 const LANE_LOOK: Duration = Duration::from_millis(100);
 
-/// The signals by which people and machines end what is at work: SIGHUP, SIGINT, SIGTERM.
-const HUNG_UP: [i32; 3] = [1, 2, 15];
+/// How long a check has to end after SIGTERM before it is killed.
+const GRACE_MS: u64 = 1000;
 
-/// By which variable the processes of a check, or of a run of a tool, are known, also after their engine died.
+/// By which variable the processes of a run are known, also after their engine died.
 pub(crate) const RUN_MARK: &str = hyperion_host::RUN_VARIABLE;
 
 /// What a check runs.
@@ -84,262 +79,204 @@ impl CheckSpec {
     }
 }
 
-/// Starts checks, ends those that nobody wants any more, and finds lost ones.
-pub(crate) struct Checks {
-    name: Name,
-    /// Whether it was looked for processes that a dead engine had started.
-    swept: bool,
-}
-
-impl Checks {
-    pub(crate) const fn new(name: Name) -> Self {
-        Self { name, swept: false }
-    }
-
-    /// Ends what a dead engine left running of these checks. Those that it had recorded are known by their pid; the
-    /// others, and what left its process group, by the run's id in their environment.
-    fn sweep(&mut self, open: &[Run]) {
-        if self.swept {
-            return;
-        }
-        self.swept = true;
-        let runs: Vec<_> = open
-            .iter()
-            .filter(|run| matches!(run.work, Work::Check { .. }))
-            .map(|run| run.id.to_string())
-            .collect();
-        if runs.is_empty() {
-            return;
-        }
-        match kill_marked(RUN_MARK, &runs) {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!("what is left of a dead engine's checks does not end"),
-            Err(error) => {
-                tracing::warn!(%error, "could not look what is left of a dead engine's checks");
-            }
-        }
-    }
-
-    fn start(&self, cx: &Arc<Cx>, run: &Run) -> Result<(), Error> {
-        let cancel = CancelFlag::new().map_err(|source| Error::Io {
-            what: "a pipe".to_owned(),
-            source,
-        })?;
-        cx.jobs.add(run.id, cancel.clone());
-        let job = Job {
-            cx: Arc::clone(cx),
-            run: run.clone(),
-            cancel,
-            name: self.name.clone(),
-        };
-        let started = std::thread::Builder::new()
-            .name(format!("check-{}", run.id.short()))
-            .spawn(move || job.work());
-        if let Err(source) = started {
-            cx.jobs.remove(run.id);
-            return Err(Error::Io {
-                what: "a thread for a check".to_owned(),
-                source,
-            });
-        }
-        Ok(())
-    }
-
-    /// Ends what is left of a process whose engine died, and says so.
-    fn lose(&self, cx: &Cx, run: &Run) -> Result<(), Error> {
-        if let Some(Process {
-            pid,
-            start_ticks,
-            boot_id,
-        }) = &run.process
-        {
-            let mark = ProcessMark {
-                pid: *pid,
-                start_ticks: *start_ticks,
-                boot_id: boot_id.as_str().to_owned(),
-            };
-            if let Err(error) = kill_group(&mark) {
-                tracing::warn!(run = %run.id, %error, "could not end what is left of a check");
-            }
-        }
-        reached(Point::CheckKilled);
-        let reason = ShortText::cut(match run.work {
-            Work::Check { .. } => "the engine ended while it ran",
-            Work::Agent { .. } | Work::Command { .. } => "nobody waits for it any more",
-        });
-        let lose = run::Command::Lose { reason };
-        cx.execute(
-            cx.stamp(&self.name),
-            vec![Command::Run(run.id, lose)],
-            vec![],
-        )?;
-        reached(Point::CheckLost);
-        Ok(())
-    }
-}
-
-impl Reconcile for Checks {
-    fn name(&self) -> &'static str {
-        "check"
-    }
-
-    fn reconcile(&mut self, cx: &Arc<Cx>) -> Result<Progress, Error> {
-        // Not begun over and over while nothing can be recorded: a failed pass is followed by a pause.
-        if let Some(error) = cx.jobs.take_unrecorded() {
-            return Err(error);
-        }
-        let mut worked = false;
-        let active = cx.jobs.ids();
-        let open = cx.store.open_rows::<Run>(&Filter::open())?.rows;
-        self.sweep(&open);
-        for run in open {
-            match action_for(cx, &run, active.contains(&run.id))? {
-                RunAction::Leave => {}
-                RunAction::Cancel => cx.jobs.cancel(run.id),
-                RunAction::Start => {
-                    self.start(cx, &run)?;
-                    worked = true;
-                }
-                RunAction::Lose => {
-                    self.lose(cx, &run)?;
-                    worked = true;
-                }
-            }
-        }
-        Ok(Progress::worked(worked))
-    }
-}
-
-/// What is to be done about an open run.
-pub(crate) enum RunAction {
-    /// Nothing.
-    Leave,
-    /// Its process is ended: nobody waits for it any more.
-    Cancel,
-    /// A thread is started for it.
-    Start,
-    /// Nobody works at it any more, and nobody will.
-    Lose,
-}
-
-/// Says what is to be done about an open run; `active` when it has a thread in this engine.
-pub(crate) fn action_for(
-    facts: &impl ReadFacts,
-    run: &Run,
-    active: bool,
-) -> Result<RunAction, Error> {
-    let entry = match run.work {
-        Work::Check { entry, .. } => entry,
-        Work::Command { .. } => return Ok(RunAction::Leave),
-        // Work inside the engine: the plan's own reconciler carries it out, as long as its step waits for it.
-        Work::Agent { plan, step, .. } => {
-            let plan = facts.get::<Plan>(plan)?;
-            let step = plan
-                .as_ref()
-                .filter(|plan| plan.status == plan::Status::Active)
-                .and_then(|plan| plan.step(step));
-            let waits = step.is_some_and(|step| {
-                step.status == step::Status::InProgress
-                    && step.run == Some(run.id)
-                    && step.change_set.is_none()
-            });
-            return Ok(if waits {
-                RunAction::Leave
-            } else {
-                RunAction::Lose
-            });
-        }
+/// Prepares a check and starts it, in a thread of its own.
+pub(super) fn begin(cx: &Arc<Cx>, part: &Name, run: &Run) -> Result<(), Error> {
+    let cancel = CancelFlag::new().map_err(|source| Error::Io {
+        what: "a pipe".to_owned(),
+        source,
+    })?;
+    cx.jobs.add(run.id, cancel.clone());
+    let job = Job {
+        cx: Arc::clone(cx),
+        run: run.clone(),
+        cancel,
+        part: part.clone(),
     };
-    let wanted = facts
-        .get::<Entry>(entry)?
-        .is_some_and(|entry| entry.status == entry::Status::Checking);
-    Ok(match (active, run.status, wanted) {
-        (true, _, false) => RunAction::Cancel,
-        (true, _, true) => RunAction::Leave,
-        (false, Status::Starting, true) => RunAction::Start,
-        (
-            false,
-            Status::Starting
-            | Status::Running
-            | Status::Paused
-            | Status::Stalled
-            | Status::Parked
-            | Status::Uncertain
-            | Status::Finished
-            | Status::Failed
-            | Status::Killed
-            | Status::Lost,
-            _,
-        ) => RunAction::Lose,
+    let started = std::thread::Builder::new()
+        .name(format!("check-{}", run.id.short()))
+        .spawn(move || job.work());
+    started.map(drop).map_err(|source| {
+        cx.jobs.remove(run.id);
+        Error::Io {
+            what: "a thread for a check".to_owned(),
+            source,
+        }
     })
 }
 
-/// One check at work.
+/// Takes the lane of a check again that outlived its engine; none where another one has it, which shares it then.
+pub(super) fn retake_lane(cx: &Cx, run: &Run) -> Result<Option<Lane>, Error> {
+    let Some(entry) = entry_of(cx, run)? else {
+        return Ok(None);
+    };
+    let Some(candidate) = &entry.candidate else {
+        return Ok(None);
+    };
+    let opened = cx.repos.open(cx, entry.admission.repo)?;
+    let slot = lane_of(&opened, &entry.admission.branch);
+    match Lane::retake(&lanes(cx, &opened), slot, &oid(&candidate.commit)?) {
+        Ok(lane) => Ok(Some(lane)),
+        Err(LaneError::Busy { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn entry_of(cx: &Cx, run: &Run) -> Result<Option<Entry>, Error> {
+    match run.work {
+        Work::Check { entry, .. } => Ok(cx.store.get::<Entry>(entry)?),
+        Work::Agent { .. } | Work::Command { .. } => Ok(None),
+    }
+}
+
+/// One check on its way.
 struct Job {
     cx: Arc<Cx>,
     run: Run,
     cancel: CancelFlag,
-    name: Name,
+    part: Name,
 }
 
 impl Job {
     fn work(self) {
-        let id = self.run.id;
-        match self.check() {
-            Ok(ended) => {
-                reached(Point::CheckEnded);
-                let (command, blobs) = ended.into_command();
-                self.commit(command, blobs);
-                reached(Point::CheckRecorded);
+        let watched = match self.start() {
+            Ok(Some(watched)) => self.cx.supervisor.watch(&self.cx, watched),
+            // Called off; the reconciler says what becomes of it, or the next engine starts it.
+            Ok(None) => {
+                self.cx.jobs.remove(self.run.id);
+                return;
             }
-            // Not the check's verdict but our own failure to run it.
-            Err(error) => {
-                let reason = ShortText::cut(&chain(&error));
-                self.commit(run::Command::Lose { reason }, vec![]);
-            }
+            Err(error) => Err(error),
+        };
+        // Not the check's verdict but our own failure to run it.
+        if let Err(error) = watched {
+            let reason = ShortText::cut(&chain(&error));
+            self.lose(reason);
+            self.cx.jobs.remove(self.run.id);
         }
-        self.cx.jobs.remove(id);
     }
 
-    fn commit(&self, command: run::Command, blobs: Vec<NewBlob>) {
-        let stamp = self.cx.stamp(&self.name);
-        let id: RunId = self.run.id;
-        if let Err(error) = self
+    fn lose(&self, reason: ShortText) {
+        let lose = Command::Run(self.run.id, run::Command::Lose { reason });
+        match self
             .cx
-            .execute(stamp, vec![Command::Run(id, command)], blobs)
+            .execute(self.cx.stamp(&self.part), vec![lose], vec![])
         {
-            // The reconciler says so, and then finds the run without a thread.
-            tracing::error!(run = %id, %error, "could not record how a check went");
             // A refusal is an answer: somebody else said what became of it.
-            if !matches!(error, Error::Store(StoreError::Refused { .. })) {
+            Ok(_) | Err(Error::Store(StoreError::Refused { .. })) => {}
+            // The reconciler says so, and then finds the run without a thread.
+            Err(error) => {
+                tracing::error!(run = %self.run.id, %error, "could not record that a check was lost");
                 self.cx.jobs.note_unrecorded(error);
             }
         }
     }
 
-    fn check(&self) -> Result<Ended, Error> {
+    /// Starts the check; none when it was called off before.
+    fn start(&self) -> Result<Option<Watched>, Error> {
         let cx = &self.cx;
-        let Work::Check { entry, .. } = self.run.work else {
-            return Err(Error::Missing(format!(
-                "the entry that run {} checks",
-                self.run.id
-            )));
+        let check: CheckSpec = cx.require_json(self.run.spec)?;
+        let Some(lane) = self.prepare()? else {
+            return Ok(None);
         };
-        let spec: CheckSpec = cx.require_json(self.run.spec)?;
-        let entry = cx
-            .store
-            .get::<Entry>(entry)?
-            .ok_or_else(|| Error::Missing(format!("queue entry {entry}")))?;
-        let candidate = entry
-            .candidate
-            .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))?;
-        let opened = cx.repos.open(cx, entry.admission.repo)?;
+        reached(Point::LanePrepared);
+        if self.cancel.is_cancelled() {
+            return Ok(None);
+        }
+        let folder = folder_of(cx, self.run.id);
+        let failed = |source| Error::Io {
+            what: folder.display().to_string(),
+            source,
+        };
+        match write_spec(&folder, &self.spec(&check, &lane)?) {
+            Ok(()) => {}
+            // Of an engine that died right after.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(failed(source)),
+        }
+        match start(&cx.settings.shim_program, &folder) {
+            // Started by an engine that died right after: there is one shim, whoever started it.
+            Ok(_) | Err(StartError::StartedBefore { .. }) => {}
+            Err(error) => return Err(Error::Missing(chain(&error))),
+        }
+        reached(Point::CheckStarted);
+        let spec = read_spec(&folder).map_err(failed)?;
+        let watched = Watched::attach(cx, &self.part, &self.run, &folder, &spec, Some(lane));
+        match watched {
+            Ok(watched) => Ok(Some(watched)),
+            // It is over already, or does not answer: the reconciler looks into its folder.
+            Err(error) => {
+                tracing::debug!(run = %self.run.id, %error, "a check could not be watched at once");
+                Ok(None)
+            }
+        }
+    }
+
+    fn spec(&self, check: &CheckSpec, lane: &Lane) -> Result<Spec, Error> {
+        let cx = &self.cx;
+        let given = sandbox_for(
+            cx,
+            &Place {
+                folder: lane.path(),
+                is_persons: false,
+                owner: self.run.id.uuid(),
+                level: check.sandbox,
+                network: check.network,
+            },
+        )?;
+        let mut env = given.environment;
+        env.push(("CI".to_owned(), "true".to_owned()));
+        let mut spec = Spec {
+            version: VERSION,
+            run: self.run.id.to_string(),
+            token: None,
+            argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), check.command.clone()],
+            cwd: lane.path().to_path_buf(),
+            env,
+            umask: None,
+            stdin: Stdin::Null,
+            terminal: None,
+            sandbox: given.sandbox,
+            limits: limits_for(cx, Some(check.timeout(&cx.settings))),
+            background: true,
+            heartbeat: HeartbeatFrom::Nobody,
+            grace_ms: GRACE_MS,
+            channels: Vec::new(),
+            channel_socket: None,
+        };
+        give_channels(cx, &mut spec)?;
+        Ok(spec)
+    }
+
+    /// Brings a lane to the candidate; none when the check was called off while it waited for one.
+    fn prepare(&self) -> Result<Option<Lane>, Error> {
         // What a change brings along may run, but never decide anything. That begins with the lane: an earlier check could
-        // reach what git reads there. This thread starts nothing else.
+        // reach what git reads there. The thread that may gain no privileges does nothing else: a shim that it started would take
+        // clients that may not, either.
+        std::thread::scope(|scope| {
+            let prepared = std::thread::Builder::new()
+                .name(format!("lane-{}", self.run.id.short()))
+                .spawn_scoped(scope, || self.prepare_confined());
+            let prepared = prepared.map_err(|source| Error::Io {
+                what: "a thread for a lane".to_owned(),
+                source,
+            })?;
+            let panicked = || Error::Missing("the end of a thread that prepares a lane".to_owned());
+            prepared.join().map_err(|_| panicked())?
+        })
+    }
+
+    fn prepare_confined(&self) -> Result<Option<Lane>, Error> {
+        let cx = &self.cx;
         confine_this_thread().map_err(|source| Error::Io {
             what: "no-new-privileges".to_owned(),
             source,
         })?;
+        let entry = entry_of(cx, &self.run)?
+            .ok_or_else(|| Error::Missing(format!("the entry that run {} checks", self.run.id)))?;
+        let candidate = entry
+            .candidate
+            .ok_or_else(|| Error::Missing(format!("the candidate of queue entry {}", entry.id)))?;
+        let opened = cx.repos.open(cx, entry.admission.repo)?;
         let lanes = lanes(cx, &opened);
         create_private_dir(&lanes).map_err(|source| Error::Io {
             what: lanes.display().to_string(),
@@ -347,143 +284,20 @@ impl Job {
         })?;
         let slot = lane_of(&opened, &entry.admission.branch);
         let commit = oid(&candidate.commit)?;
-        let lane = loop {
+        loop {
             match Lane::prepare(&lanes, slot, &opened.git, &commit) {
                 // Of a branch that shares it, or of a check that was called off and is ending: its turn comes.
-                Err(LaneError::Busy { .. }) if !self.waits_in_vain()? => {}
-                prepared => break prepared?,
-            }
-        };
-        reached(Point::LanePrepared);
-        let logged = self.run_in(&lane, &spec)?;
-        Ok(self.ending(&logged))
-    }
-
-    /// Waits a moment for a lane; says whether the check was called off meanwhile.
-    fn waits_in_vain(&self) -> Result<bool, Error> {
-        let waited = self.cancel.wait(LANE_LOOK);
-        waited.map_err(|source| Error::Io {
-            what: "a pipe".to_owned(),
-            source,
-        })
-    }
-
-    fn run_in(&self, lane: &Lane, spec: &CheckSpec) -> Result<Logged, Error> {
-        let cx = &self.cx;
-        let log = log_path(cx, self.run.id);
-        let folder = log.parent().unwrap_or(&log);
-        create_private_dir(folder).map_err(|source| Error::Io {
-            what: folder.display().to_string(),
-            source,
-        })?;
-        let mut launch = Launch::new("/bin/sh", lane.path()).args(["-c", spec.command.as_str()]);
-        for (name, value) in &cx.settings.check_environment {
-            launch = launch.env(name, value);
-        }
-        launch = launch
-            .env(RUN_MARK, self.run.id.to_string())
-            .env("CI", "true");
-        let limits = Limits {
-            wall: spec.timeout(&cx.settings),
-            output_max: cx.settings.log_max_bytes,
-        };
-        let began = |mark: &ProcessMark| {
-            reached(Point::CheckSpawned);
-            let boot_id = Name::new(mark.boot_id.as_str()).unwrap_or_else(|_| cx.boot_id.clone());
-            let process = Process {
-                pid: mark.pid,
-                start_ticks: mark.start_ticks,
-                boot_id,
-            };
-            self.commit(
-                run::Command::Begin {
-                    process: Some(process),
-                },
-                vec![],
-            );
-            reached(Point::CheckBegun);
-        };
-        Ok(run_logged(&launch, &limits, &log, &self.cancel, began)?)
-    }
-
-    fn ending(&self, logged: &Logged) -> Ended {
-        let seconds = self.cx.settings.check_timeout.as_secs();
-        let (kind, exit_code, reason) = match logged.exit {
-            Exit::Code(0) => (Kind::Finish, Some(0), None),
-            Exit::Code(code) => (
-                Kind::Fail,
-                Some(code),
-                Some(format!("it exited with {code}")),
-            ),
-            // Somebody hung up on it (Ctrl-C on the engine's terminal, a shutdown): that says nothing of the change.
-            Exit::Signal(signal) if HUNG_UP.contains(&signal) => (
-                Kind::Lose,
-                None,
-                Some(format!("signal {signal} ended it from outside")),
-            ),
-            Exit::Signal(signal) => (Kind::Fail, None, Some(format!("signal {signal} ended it"))),
-            Exit::TimedOut => (
-                Kind::Kill,
-                None,
-                Some(format!(
-                    "it took longer than {seconds} s (setting checks.timeout_sec)"
-                )),
-            ),
-            Exit::Cancelled => (
-                Kind::Lose,
-                None,
-                Some("nobody waits for it any more".to_owned()),
-            ),
-        };
-        // The log has it as it was written.
-        let tail = end_of(&self.cx.redactor, &logged.tail, TAIL_BYTES);
-        let blob = NewBlob::new(tail.as_bytes());
-        Ended {
-            kind,
-            exit_code,
-            reason: reason.as_deref().map(ShortText::cut),
-            blob,
-        }
-    }
-}
-
-enum Kind {
-    Finish,
-    Fail,
-    Kill,
-    Lose,
-}
-
-struct Ended {
-    kind: Kind,
-    exit_code: Option<i32>,
-    reason: Option<ShortText>,
-    blob: NewBlob,
-}
-
-impl Ended {
-    fn into_command(self) -> (run::Command, Vec<NewBlob>) {
-        let Self {
-            kind,
-            exit_code,
-            reason,
-            blob,
-        } = self;
-        let ending = Ending {
-            exit_code,
-            reason,
-            result: Some(blob.digest),
-            ..Ending::default()
-        };
-        match kind {
-            Kind::Finish => (run::Command::Finish(ending), vec![blob]),
-            Kind::Fail => (run::Command::Fail(ending), vec![blob]),
-            Kind::Kill => (run::Command::Kill(ending), vec![blob]),
-            Kind::Lose => {
-                let reason = ending
-                    .reason
-                    .unwrap_or_else(|| ShortText::cut("it was lost"));
-                (run::Command::Lose { reason }, vec![])
+                Err(LaneError::Busy { .. }) => {
+                    let waited = self.cancel.wait(LANE_LOOK);
+                    let called_off = waited.map_err(|source| Error::Io {
+                        what: "a pipe".to_owned(),
+                        source,
+                    })?;
+                    if called_off {
+                        return Ok(None);
+                    }
+                }
+                prepared => return Ok(Some(prepared?)),
             }
         }
     }

@@ -6,6 +6,7 @@
 use hyperion_model::run::Run;
 use hyperion_policy::Redactor;
 
+use super::spooled::Part;
 use super::{BEFORE_BYTES, raw_from, raw_size};
 use crate::{Cx, Error};
 
@@ -30,15 +31,16 @@ pub struct Piece {
 /// The run has to be read before, so that of one that ended nothing is missed.
 pub fn read_piece(cx: &Cx, run: &Run, from: u64) -> Result<Option<Piece>, Error> {
     let before = from.min(BEFORE_BYTES);
-    let Some((bytes, size)) = raw_from(cx, run, from - before, before + PIECE_BYTES)? else {
+    let Some(Part { bytes, is_last }) = raw_from(cx, run, from - before, before + PIECE_BYTES)?
+    else {
         return Ok(None);
     };
     let before = usize::try_from(before).unwrap_or(usize::MAX);
     let (before, new) = bytes.split_at(before.min(bytes.len()));
-    let is_last = !run.status.is_open() && from.saturating_add(new.len() as u64) >= size;
-    let (text, used) = piece(&cx.redactor, before, new, PIECE_BYTES as usize, is_last);
+    let is_end = is_last && !run.status.is_open();
+    let (text, used) = piece(&cx.redactor, before, new, PIECE_BYTES as usize, is_end);
     let next = from.saturating_add(used as u64);
-    let more = used > 0 && next < size;
+    let more = used > 0 && (used < new.len() || !is_last);
     Ok(Some(Piece { text, next, more }))
 }
 
@@ -46,7 +48,7 @@ pub fn read_piece(cx: &Cx, run: &Run, from: u64) -> Result<Option<Piece>, Error>
 pub fn start_of_last_lines(cx: &Cx, run: &Run, lines: u32) -> Result<u64, Error> {
     let size = raw_size(cx, run)?;
     let start = size.saturating_sub(TAIL_BYTES);
-    let Some((bytes, _)) = raw_from(cx, run, start, size - start)? else {
+    let Some(Part { bytes, .. }) = raw_from(cx, run, start, size - start)? else {
         return Ok(0);
     };
     // The line end that the output ends with begins no line.

@@ -1,23 +1,34 @@
 //! Runs: the processes at work, and what becomes of them.
 
+mod act;
 mod channel;
 mod check;
+mod ending;
 mod jobs;
+mod life;
 mod log;
 mod masks;
 mod needs;
+mod reconcile;
 mod sandbox;
+mod spooled;
+mod supervise;
+#[cfg(test)]
+mod supervise_tests;
 mod trial;
 
+pub use act::{pause, resume, stop};
 pub use channel::{
     Refused, give_channels, let_speak, listen_for_channels, refused, serve_channels,
 };
-pub(crate) use check::{CheckSpec, Checks, RUN_MARK};
-#[cfg(test)]
-pub(crate) use check::{RunAction, action_for};
+pub(crate) use check::{CheckSpec, RUN_MARK};
 pub use jobs::Jobs;
 pub use log::{Piece, read_piece, start_of_last_lines};
+pub(crate) use reconcile::Runs;
+#[cfg(test)]
+pub(crate) use reconcile::{Left, RunAction, action_for};
 pub(crate) use sandbox::sweep_homes;
+pub use supervise::{Beat, FENCE, Supervisor};
 pub use trial::try_checks;
 
 use std::path::PathBuf;
@@ -26,12 +37,13 @@ use hyperion_model::run::Run;
 use hyperion_model::{Digest, Name, RunId};
 use hyperion_policy::Redactor;
 
+use self::spooled::Part;
 use crate::repo::Opened;
 use crate::{Cx, Error};
 
-/// Gives the file that a run's output goes to.
-pub fn log_path(cx: &Cx, id: RunId) -> PathBuf {
-    cx.home.runs().join(id.to_string()).join("output.log")
+/// Gives the folder of a run: what it is, what it wrote, how it ended.
+pub fn folder_of(cx: &Cx, id: RunId) -> PathBuf {
+    cx.home.runs().join(id.to_string())
 }
 
 /// How many lanes a repository has besides that of its own branch.
@@ -100,54 +112,101 @@ pub fn read_log(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(String, bo
 }
 
 fn read_raw(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(Vec<u8>, bool)>, Error> {
-    let start = raw_size(cx, run)?.saturating_sub(max_bytes);
+    let size = raw_size(cx, run)?;
+    let start = size.saturating_sub(max_bytes);
     let read = raw_from(cx, run, start, max_bytes)?;
-    Ok(read.map(|(bytes, _)| (bytes, start > 0)))
+    Ok(read.map(|part| (part.bytes, start > 0)))
 }
 
 /// Gives how many bytes of a run's output there are.
 fn raw_size(cx: &Cx, run: &Run) -> Result<u64, Error> {
-    Ok(raw_from(cx, run, 0, 0)?.map_or(0, |(_, size)| size))
+    Ok(match Kept::of(cx, run)? {
+        Kept::Spool(folder) => spooled::size(&folder)?,
+        Kept::Bytes(bytes) => bytes.len() as u64,
+        Kept::Nothing => 0,
+    })
 }
 
-/// Reads a run's output as it was written, from a byte on, and says how many bytes there are in all; none while there is none.
-fn raw_from(
-    cx: &Cx,
-    run: &Run,
-    start: u64,
-    max_bytes: u64,
-) -> Result<Option<(Vec<u8>, u64)>, Error> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-
-    let path = log_path(cx, run.id);
-    let failed = |source| Error::Io {
-        what: path.display().to_string(),
-        source,
-    };
-    let mut file = match std::fs::File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            // Scripted agents and runs whose log was purged: the record keeps the end.
-            let kept = run
-                .result
-                .map(|digest| cx.store.blob(digest))
-                .transpose()?
-                .flatten();
-            return Ok(kept.map(|bytes| {
-                let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-                let part = &bytes[index(start)..index(start.saturating_add(max_bytes))];
-                (part.to_vec(), bytes.len() as u64)
-            }));
+/// Reads a run's output as it was written, from a byte on; none while there is none.
+fn raw_from(cx: &Cx, run: &Run, start: u64, max_bytes: u64) -> Result<Option<Part>, Error> {
+    Ok(match Kept::of(cx, run)? {
+        Kept::Spool(folder) => {
+            let known = cx.places.find(run.id);
+            let (part, place) = spooled::part(&folder, start, max_bytes, known)?;
+            cx.places.note(run.id, place);
+            Some(part)
         }
-        Err(error) => return Err(failed(error)),
-    };
-    let size = file.metadata().map_err(failed)?.len();
-    file.seek(SeekFrom::Start(start)).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(max_bytes)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    Ok(Some((bytes, size)))
+        Kept::Bytes(bytes) => {
+            let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            let end = start.saturating_add(max_bytes);
+            Some(Part {
+                bytes: bytes[index(start)..index(end)].to_vec(),
+                is_last: end >= bytes.len() as u64,
+            })
+        }
+        Kept::Nothing => None,
+    })
+}
+
+/// Where a run's output is.
+enum Kept {
+    /// In the spool of its shim, in this folder.
+    Spool(PathBuf),
+    /// In a log of the time before there were shims, or in its record: that of work inside the engine, or after its folder was purged.
+    Bytes(Vec<u8>),
+    Nothing,
+}
+
+impl Kept {
+    fn of(cx: &Cx, run: &Run) -> Result<Self, Error> {
+        let folder = folder_of(cx, run.id);
+        if folder.join("spool").is_dir() {
+            return Ok(Self::Spool(folder));
+        }
+        let log = folder.join("output.log");
+        match std::fs::read(&log) {
+            Ok(bytes) => return Ok(Self::Bytes(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(Error::Io {
+                    what: log.display().to_string(),
+                    source,
+                });
+            }
+        }
+        let kept = run.result.map(|digest| cx.store.blob(digest));
+        Ok(kept
+            .transpose()?
+            .flatten()
+            .map_or(Self::Nothing, Self::Bytes))
+    }
+}
+
+/// Where outputs were read last, so that whoever reads on does not begin at the beginning.
+#[derive(Default)]
+pub(crate) struct Places(std::sync::Mutex<std::collections::HashMap<RunId, spooled::Place>>);
+
+impl Places {
+    /// The most outputs whose places are kept.
+    const MAX: usize = 256;
+
+    fn find(&self, id: RunId) -> spooled::Place {
+        self.lock().get(&id).copied().unwrap_or_default()
+    }
+
+    fn note(&self, id: RunId, place: spooled::Place) {
+        let mut places = self.lock();
+        if places.len() >= Self::MAX {
+            places.clear();
+        }
+        places.insert(id, place);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<RunId, spooled::Place>> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// Says what a run works at, in one line.

@@ -23,6 +23,7 @@ use crate::approval::reconciler::{self, Seen};
 use crate::plan::{ready, settle};
 use crate::request::progress::{self, Next};
 use crate::rollback;
+use crate::run::{Left, RunAction, action_for};
 
 /// What an engine knows, and loses when it dies.
 pub(super) struct Engine {
@@ -585,29 +586,37 @@ impl World {
         met.map(|command| Pending::new("approval", "meet a deadline", vec![command]))
     }
 
-    /// What watches runs: starts checks, and calls lost what nobody works at.
+    /// What watches runs: starts checks, takes over those that outlived their engine, and calls lost those whose shim is gone.
     fn checks(&mut self, engine: &mut Engine) -> Result<bool, Pending> {
+        let has_shim = self.dice.chance(50);
         for run in self.facts.open::<Run>() {
             let job = engine.jobs.iter_mut().find(|job| job.run == run.id);
-            match crate::run::action_for(&self.facts, run, job.is_some()).unwrap() {
-                crate::run::RunAction::Leave => {}
-                crate::run::RunAction::Cancel => {
+            let left = || {
+                Ok(match run.status {
+                    run::Status::Starting => Left::Nothing,
+                    _ if has_shim => Left::Live,
+                    _ => Left::Dead("its shim was killed".to_owned()),
+                })
+            };
+            let action = action_for(&self.facts, run, job.is_some(), self.now, left);
+            match action.unwrap() {
+                RunAction::Ask(asked) => {
                     if let Some(job) = job {
-                        job.cancelled = true;
+                        job.cancelled |= asked.stop;
                     }
                 }
-                crate::run::RunAction::Start => {
+                action @ (RunAction::Start | RunAction::Adopt) => {
                     let run = run.id;
                     engine.jobs.push(Job {
                         run,
-                        began: false,
+                        began: action == RunAction::Adopt,
                         cancelled: false,
                     });
                     return Ok(true);
                 }
-                crate::run::RunAction::Lose => {
+                RunAction::Lose(reason) | RunAction::Abandon(reason) => {
                     let lose = run::Command::Lose {
-                        reason: text("the engine ended while it ran"),
+                        reason: text(&reason),
                     };
                     return Err(Pending::new(
                         "check",
@@ -615,6 +624,10 @@ impl World {
                         vec![Command::Run(run.id, lose)],
                     ));
                 }
+                RunAction::Leave
+                | RunAction::LookAgain
+                | RunAction::Record(_)
+                | RunAction::Kill(_) => {}
             }
         }
         Ok(false)

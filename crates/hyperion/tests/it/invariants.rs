@@ -80,11 +80,9 @@ impl World {
     /// Collects what is wrong with a home at rest, whose engine is down.
     pub(crate) fn violations(&self, began_at: &str, said: &Acknowledged) -> Vec<String> {
         let mut found = vec![];
-        if !eventually(LAST_PROCESSES, || self.hyperion.processes().is_empty()) {
-            found.push(format!(
-                "processes are left: {:?}",
-                self.hyperion.processes()
-            ));
+        let left = || [self.hyperion.processes(), self.hyperion.run_processes()].concat();
+        if !eventually(LAST_PROCESSES, || left().is_empty()) {
+            found.push(format!("processes are left: {:?}", left()));
         }
         let store = self.store();
         found.extend(record_is_whole(&store));

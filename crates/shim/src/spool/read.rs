@@ -38,6 +38,12 @@ pub(crate) fn end(folder: &Path) -> io::Result<Option<Ended>> {
     })
 }
 
+/// The number of the frame before the newest segment: where to begin for who wants to know what happens now, not what did.
+pub fn near_end(folder: &Path) -> io::Result<u64> {
+    let newest = Reader::new(folder, 0).segments()?.pop();
+    Ok(newest.map_or(0, |first| first.saturating_sub(1)))
+}
+
 /// A place in the spool of a run.
 #[derive(Debug)]
 pub struct Reader {

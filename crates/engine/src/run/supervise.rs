@@ -1,0 +1,402 @@
+//! The supervisor: one thread that watches the shims of all runs.
+//!
+//! It reads what they spool, records that a run has begun, and looks after its signs of life. A run's end is not its business: when a
+//! shim hangs up, the reconciler finds in the run's folder how it went, as it does after a restart.
+
+use std::collections::HashMap;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use hyperion_fault::{Point, reached};
+use hyperion_git::Lane;
+use hyperion_host::{Bell, ProcessMark, wait_any};
+use hyperion_model::run::{self, Process, Run, Status, Work};
+use hyperion_model::{Command, Name, RunId, Time};
+use hyperion_shim::{AttachError, Attachment, Body, Control, Frame, Spec, spool};
+use hyperion_store::StoreError;
+
+use super::jobs::Asked;
+use super::life::Life;
+use crate::{Cx, Error, OnStall};
+
+/// The fence of every client of this home's shims: the engine, which holds the home's lock, and the terminals of people.
+pub const FENCE: u64 = 1;
+
+/// How much of what a run spooled is read before the others have their turn.
+const TURN_BYTES: usize = 1024 * 1024;
+/// How long the thread sleeps when nothing is due.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// What a run last said of itself on its socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    /// When.
+    pub at: Time,
+    /// How much of it is done, in percent.
+    pub progress: Option<u8>,
+    /// What it is doing.
+    pub action: Option<String>,
+}
+
+/// The way to the thread.
+pub struct Supervisor {
+    inbox: Arc<Inbox>,
+}
+
+struct Inbox {
+    orders: Mutex<Vec<Order>>,
+    beats: Mutex<HashMap<RunId, Beat>>,
+    /// The lanes of checks whose shims hung up: others get them when nothing is left of the check.
+    lanes: Mutex<HashMap<RunId, Lane>>,
+    is_running: AtomicBool,
+    bell: Bell,
+}
+
+enum Order {
+    Watch(Box<Watched>),
+    Ask(RunId, Asked),
+    Leave,
+}
+
+impl Supervisor {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let bell = Bell::new().map_err(|source| Error::Io {
+            what: "a descriptor for the supervisor".to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            inbox: Arc::new(Inbox {
+                orders: Mutex::default(),
+                beats: Mutex::default(),
+                lanes: Mutex::default(),
+                is_running: AtomicBool::new(false),
+                bell,
+            }),
+        })
+    }
+
+    /// Gives what a run last said of itself on its socket; none of one that said nothing, or is not at work.
+    pub fn beat(&self, id: RunId) -> Option<Beat> {
+        locked(&self.inbox.beats).get(&id).cloned()
+    }
+
+    /// Watches a run from now on.
+    pub(super) fn watch(&self, cx: &Arc<Cx>, watched: Watched) -> Result<(), Error> {
+        cx.jobs.watch(watched.run);
+        self.order(Order::Watch(Box::new(watched)));
+        if self.inbox.is_running.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let (inbox, weak) = (Arc::clone(&self.inbox), Arc::downgrade(cx));
+        let started = std::thread::Builder::new()
+            .name("supervisor".to_owned())
+            .spawn(move || watch_all(&inbox, &weak));
+        started.map(drop).map_err(|source| {
+            self.inbox.is_running.store(false, Ordering::SeqCst);
+            Error::Io {
+                what: "the supervisor's thread".to_owned(),
+                source,
+            }
+        })
+    }
+
+    /// Lets go of what a run had that is over.
+    pub(super) fn release(&self, id: RunId) {
+        locked(&self.inbox.lanes).remove(&id);
+    }
+
+    /// Passes on what is asked of a run.
+    pub(super) fn ask(&self, id: RunId, asked: Asked) {
+        self.order(Order::Ask(id, asked));
+    }
+
+    /// Leaves every run alone: it goes on without this engine.
+    pub(crate) fn leave(&self) {
+        self.order(Order::Leave);
+    }
+
+    fn order(&self, order: Order) {
+        locked(&self.inbox.orders).push(order);
+        self.inbox.bell.ring();
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The thread.
+fn watch_all(inbox: &Inbox, cx: &Weak<Cx>) {
+    let mut all: Vec<Watched> = Vec::new();
+    loop {
+        inbox.bell.silence();
+        let patience = {
+            let Some(cx) = cx.upgrade() else { return };
+            for order in std::mem::take(&mut *locked(&inbox.orders)) {
+                match order {
+                    Order::Watch(watched) => all.push(*watched),
+                    Order::Ask(id, asked) => {
+                        if let Some(watched) = all.iter_mut().find(|watched| watched.run == id) {
+                            watched.ask(asked);
+                        }
+                    }
+                    Order::Leave => return,
+                }
+            }
+            all.retain_mut(|watched| watched.stays(&cx, inbox));
+            let now = Instant::now();
+            let due = all.iter().filter_map(|watched| watched.due(now)).min();
+            due.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
+        };
+        let mut descriptors = vec![inbox.bell.as_fd()];
+        descriptors.extend(all.iter().map(|watched| watched.attachment.fd()));
+        let ready = match wait_any(&descriptors, patience) {
+            Ok(ready) => ready,
+            Err(error) => {
+                tracing::error!(%error, "the supervisor cannot wait for the shims of runs");
+                return;
+            }
+        };
+        for (watched, is_ready) in all.iter_mut().zip(ready.into_iter().skip(1)) {
+            watched.is_ready |= is_ready;
+        }
+    }
+}
+
+/// A run whose shim is watched.
+pub(super) struct Watched {
+    run: RunId,
+    part: Name,
+    attachment: Attachment,
+    /// Whether there may be something to read.
+    is_ready: bool,
+    /// Whether its beginning is recorded.
+    has_begun: bool,
+    is_check: bool,
+    is_paused: bool,
+    grace_ms: u64,
+    life: Life,
+    /// Where it is a check: no other one gets it meanwhile.
+    lane: Option<Lane>,
+}
+
+impl Watched {
+    /// Attaches to the shim of a run.
+    pub(super) fn attach(
+        cx: &Cx,
+        part: &Name,
+        run: &Run,
+        folder: &Path,
+        spec: &Spec,
+        lane: Option<Lane>,
+    ) -> Result<Self, AttachError> {
+        // Its beginning is recorded: what it wrote until now says nothing any more.
+        let after = match run.status {
+            Status::Starting => 0,
+            _ => spool::near_end(folder)?,
+        };
+        let patience = cx.settings.supervision.stall_after;
+        let patience = patience.max(2 * cx.settings.supervision.heartbeat_interval);
+        let life = Life::new(spec.heartbeat, patience, Instant::now(), cx.now());
+        let mut watched = Self {
+            run: run.id,
+            part: part.clone(),
+            attachment: Attachment::open(folder, FENCE, after)?,
+            is_ready: true,
+            has_begun: run.status != Status::Starting,
+            is_check: matches!(run.work, Work::Check { .. }),
+            is_paused: run.status == Status::Paused,
+            grace_ms: spec.grace_ms,
+            life: life.stalled(run.status == Status::Stalled),
+            lane,
+        };
+        if run.status != Status::Starting {
+            // The engine that recorded this may have died before it did it.
+            let control = match run.status {
+                Status::Paused => Control::Pause,
+                _ => Control::Resume,
+            };
+            watched.tell(control);
+        }
+        Ok(watched)
+    }
+
+    fn tell(&mut self, control: Control) {
+        if let Err(error) = self.attachment.send(control) {
+            tracing::warn!(run = %self.run, %error, "could not tell a run's shim what to do");
+        }
+    }
+
+    fn ask(&mut self, asked: Asked) {
+        if asked.pause != self.is_paused {
+            self.is_paused = asked.pause;
+            self.tell(match asked.pause {
+                true => Control::Pause,
+                false => Control::Resume,
+            });
+            self.life.wait_anew(Instant::now());
+        }
+        if asked.stop {
+            self.tell(Control::Stop {
+                grace_ms: self.grace_ms,
+            });
+        }
+    }
+
+    /// How long until something has to be done without anybody saying so.
+    fn due(&self, now: Instant) -> Option<Duration> {
+        if self.is_ready || self.attachment.has_unsent() {
+            return Some(if self.is_ready {
+                Duration::ZERO
+            } else {
+                Duration::from_millis(100)
+            });
+        }
+        self.life.left(now).filter(|_| !self.is_paused)
+    }
+
+    /// Does what is to be done now; tells whether the shim is still there.
+    fn stays(&mut self, cx: &Arc<Cx>, inbox: &Inbox) -> bool {
+        let now = Instant::now();
+        if self.attachment.has_unsent() {
+            let _ = self.attachment.flush();
+        }
+        let went_well = match self.is_ready {
+            true => self.read(cx, inbox, now),
+            false => Ok(true),
+        };
+        let late = self.life.left(now) == Some(Duration::ZERO) && !self.is_paused;
+        let went_well = match went_well {
+            Ok(true) if late => self.stall(cx, now).map(|()| true),
+            other => other,
+        };
+        let stays = went_well.unwrap_or_else(|error| {
+            tracing::error!(run = %self.run, error = crate::error::chain(&error), "could not watch a run");
+            // The reconciler says so, and watches it again.
+            cx.jobs.note_unrecorded(error);
+            false
+        });
+        if !stays {
+            locked(&inbox.beats).remove(&self.run);
+            if let Some(lane) = self.lane.take() {
+                locked(&inbox.lanes).insert(self.run, lane);
+            }
+            cx.jobs.remove(self.run);
+        }
+        stays
+    }
+
+    /// Reads what came; tells whether more can come.
+    fn read(&mut self, cx: &Arc<Cx>, inbox: &Inbox, now: Instant) -> Result<bool, Error> {
+        let frames = self.attachment.frames(TURN_BYTES);
+        let frames = frames.map_err(|source| Error::Io {
+            what: format!("the output of run {}", self.run),
+            source,
+        })?;
+        self.is_ready = !frames.is_empty();
+        for Frame { body, .. } in &frames {
+            match body {
+                Body::Started(mark) => self.begin(cx, mark)?,
+                Body::Said(message) => note_beat(inbox, self.run, message, cx),
+                Body::Output(..) | Body::Gap(_) | Body::Ended(_) => {}
+            }
+        }
+        let cpu_ms = self.attachment.news().cpu_ms;
+        if self.life.is_sign(&frames, cpu_ms) && self.life.seen(now, cx.now()) {
+            self.commit(cx, run::Command::Recover)?;
+        }
+        Ok(self.is_ready || !self.attachment.is_over())
+    }
+
+    fn begin(&mut self, cx: &Cx, mark: &str) -> Result<(), Error> {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return Ok(());
+        }
+        if self.is_check {
+            reached(Point::CheckSpawned);
+        }
+        let mark: Option<ProcessMark> = mark.parse().ok();
+        let process = mark.map(|mark| Process {
+            pid: mark.pid,
+            start_ticks: mark.start_ticks,
+            boot_id: Name::new(mark.boot_id).unwrap_or_else(|_| cx.boot_id.clone()),
+        });
+        self.commit(cx, run::Command::Begin { process })?;
+        if self.is_check {
+            reached(Point::CheckBegun);
+        }
+        Ok(())
+    }
+
+    fn stall(&mut self, cx: &Cx, now: Instant) -> Result<(), Error> {
+        let last_seen = self.life.last_seen();
+        if self.life.stall(now) {
+            tracing::warn!(run = %self.run, %last_seen, "a run gives no sign of life");
+            self.commit(cx, run::Command::Stall { last_seen })?;
+        }
+        if cx.settings.supervision.on_stall != OnStall::Warn {
+            self.tell(Control::Stop {
+                grace_ms: self.grace_ms,
+            });
+        }
+        Ok(())
+    }
+
+    /// Records something. A refusal is an answer: somebody else said what became of the run.
+    fn commit(&self, cx: &Cx, command: run::Command) -> Result<(), Error> {
+        let commands = vec![Command::Run(self.run, command)];
+        match cx.execute(cx.stamp(&self.part), commands, vec![]) {
+            Ok(_) | Err(Error::Store(StoreError::Refused { .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Notes what a run said of itself; anything else that it says on its socket is for others.
+fn note_beat(inbox: &Inbox, run: RunId, message: &[u8], cx: &Cx) {
+    #[derive(serde::Deserialize)]
+    struct Message {
+        method: String,
+        #[serde(default)]
+        params: Params,
+    }
+    #[derive(Default, serde::Deserialize)]
+    struct Params {
+        progress: Option<f64>,
+        action: Option<String>,
+    }
+    let Ok(message) = serde_json::from_slice::<Message>(message) else {
+        return;
+    };
+    if message.method != "heartbeat" {
+        return;
+    }
+    let action = message.params.action.map(|action| {
+        let line: String = action.chars().take(200).collect();
+        cx.redactor.redact(&line).into_owned()
+    });
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is between 0 and 100"
+    )]
+    let progress = message
+        .params
+        .progress
+        .map(|done| done.clamp(0.0, 100.0) as u8);
+    let beat = Beat {
+        at: cx.now(),
+        progress,
+        action,
+    };
+    locked(&inbox.beats).insert(run, beat);
+}
