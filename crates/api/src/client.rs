@@ -17,7 +17,7 @@ use crate::problem::Problem;
 mod sse;
 mod unix;
 
-pub use sse::EventStream;
+pub use sse::{EventStream, LogStream, Messages};
 pub use unix::UnixTransport;
 
 /// The most bytes of an answer that is read as a whole.
@@ -160,6 +160,12 @@ impl Client {
         Ok(EventStream::new(answer.into_body()))
     }
 
+    /// Follows what a run writes; ends when the run has ended or the engine leaves.
+    pub async fn log(&self, path: &str) -> Result<LogStream, ClientError> {
+        let answer = self.send(Method::GET, path, Bytes::new()).await?;
+        Ok(LogStream::new(answer.into_body()))
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -208,11 +214,11 @@ impl Client {
     }
 }
 
-/// One event of the feed, or the comment that keeps the line open.
+/// One event of a feed, or the comment that keeps the line open.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FeedItem {
+pub enum FeedItem<T = Event> {
     /// Something happened.
-    Event(Box<Event>),
+    Event(Box<T>),
     /// Nothing happened for a while.
     KeepAlive,
 }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::queue::FoundError;
+
 /// One supervised piece of work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
@@ -50,6 +52,21 @@ pub struct Run {
     pub sandbox: Option<Sandbox>,
     /// How long it took, or has taken.
     pub duration_ms: u64,
+    /// What it failed of, by its output; where one run is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_error: Option<FoundError>,
+    /// Hosts that it asked for and was refused, the latest last; where one run is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_hosts: Vec<RefusedHost>,
+}
+
+/// A host that a run was kept from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RefusedHost {
+    /// Its name and port, as the run asked for it; redacted.
+    pub host: String,
+    /// How often.
+    pub times: u64,
 }
 
 /// What the processes of a run used.
@@ -107,4 +124,127 @@ pub struct Log {
     /// Whether the run has ended.
     #[serde(default)]
     pub ended: bool,
+}
+
+/// What `POST /api/runs` takes: a command that a person wants to be run under supervision. The call registers it and lays out its folder;
+/// whoever called then starts its shim there, so that the command has that process's limits, priority and control group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRun {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The folder it starts in.
+    pub cwd: String,
+    /// Its whole environment, as pairs of name and value.
+    pub env: Vec<(String, String)>,
+    /// What lists call it; else the command line.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The repository it belongs to, by name.
+    #[serde(default)]
+    pub repo: Option<String>,
+    /// Whether the caller sends it what it reads; else it reads nothing.
+    #[serde(default)]
+    pub reads: bool,
+    /// The size of the terminal it gets, as rows and columns; else it gets pipes.
+    #[serde(default)]
+    pub terminal: Option<(u16, u16)>,
+    /// off, partial or full.
+    #[serde(default)]
+    pub sandbox: SandboxLevel,
+    /// off, listed or on.
+    #[serde(default)]
+    pub network: NetworkLevel,
+    /// output, cpu, socket or nobody.
+    #[serde(default)]
+    pub heartbeat_from: HeartbeatFrom,
+    /// Whether others go first at CPU and disk.
+    #[serde(default)]
+    pub background: bool,
+    /// How long it may take.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+}
+
+/// How much of the machine a command sees.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxLevel {
+    /// Everything that its user sees.
+    #[default]
+    Off,
+    /// No files but the system's and its own folder.
+    Partial,
+    /// Nothing else exists.
+    Full,
+}
+
+/// What a command reaches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkLevel {
+    /// Loopback alone.
+    Off,
+    /// The hosts that the settings list.
+    Listed,
+    /// Whatever the machine reaches.
+    #[default]
+    On,
+}
+
+/// What counts as a sign of life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HeartbeatFrom {
+    /// What it writes.
+    Output,
+    /// The CPU time it uses.
+    Cpu,
+    /// What it says on the run's socket.
+    Socket,
+    /// None is expected.
+    #[default]
+    Nobody,
+}
+
+/// One item of `GET /api/runs/{id}/log?follow=true&after=SEQ`, with its secrets masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogItem {
+    /// Its number: `after=` this one goes on behind it.
+    pub seq: u64,
+    /// When it was written, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// What it is.
+    #[serde(flatten)]
+    pub body: LogBody,
+}
+
+/// What an item of a log is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "stream", rename_all = "snake_case")]
+pub enum LogBody {
+    /// Standard output, or the terminal.
+    Out {
+        /// What it wrote.
+        text: String,
+    },
+    /// Standard error.
+    Err {
+        /// What it wrote.
+        text: String,
+    },
+    /// Output that was not kept.
+    Gap {
+        /// How much of it.
+        bytes: u64,
+    },
+    /// The run has ended; nothing follows.
+    Ended {
+        /// How.
+        status: String,
+        /// The exit status of its process.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+    },
 }

@@ -165,7 +165,7 @@ fn anywhere(variables: &Variables) -> Variables {
 }
 
 /// This program's file; where it was replaced or removed meanwhile, what is still there of it.
-fn program() -> anyhow::Result<PathBuf> {
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
     let named = std::env::current_exe().context("find this program's file")?;
     Ok(if named.exists() {
         named

@@ -62,6 +62,7 @@ enum Command {
     Propose(commands::propose::Args),
     Approval(commands::approval::Args),
     Changes(commands::changes::Args),
+    Exec(commands::exec::Args),
     Run(commands::run::Args),
     Queue(commands::queue::Args),
     QueueMetrics(commands::queue_metrics::Args),
@@ -99,7 +100,7 @@ impl Cli {
     pub(crate) const fn stops_by_itself(&self) -> bool {
         matches!(
             self.command,
-            Some(Command::Up(_) | Command::Drain(_) | Command::Engine(_))
+            Some(Command::Up(_) | Command::Drain(_) | Command::Engine(_) | Command::Exec(_))
         )
     }
 }
@@ -123,6 +124,7 @@ async fn carry_out(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
         Command::Propose(args) => commands::propose::run(args, cx).await,
         Command::Approval(args) => commands::approval::run(args, cx).await,
         Command::Changes(args) => commands::changes::run(args, cx).await,
+        Command::Exec(args) => commands::exec::run(args, cx).await,
         Command::Run(args) => commands::run::run(args, cx).await,
         Command::Queue(args) => commands::queue::run(args, cx).await,
         Command::QueueMetrics(args) => commands::queue_metrics::run(args, cx).await,

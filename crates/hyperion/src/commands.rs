@@ -12,6 +12,7 @@ pub(crate) mod down;
 pub(crate) mod drain;
 pub(crate) mod engine;
 pub(crate) mod events;
+pub(crate) mod exec;
 pub(crate) mod file_modifications;
 pub(crate) mod generate;
 pub(crate) mod history;

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hyperion_host::{Locations, Surroundings, effective_uid};
 use jiff::tz::TimeZone;
@@ -26,6 +27,8 @@ pub(crate) struct Cx {
     /// The requests whose end counts as that of this command.
     set_going: Mutex<Vec<String>>,
     watched: Mutex<Ends>,
+    /// The status of a command that was run for the person, which becomes this one's.
+    passed_on: OnceLock<u8>,
 }
 
 impl Cx {
@@ -44,6 +47,7 @@ impl Cx {
             kept: Mutex::new(None),
             set_going: Mutex::new(Vec::new()),
             watched: Mutex::new(Ends::default()),
+            passed_on: OnceLock::new(),
         }
     }
 
@@ -181,6 +185,19 @@ impl Cx {
         match exit {
             Exit::Done => watched.exit(),
             exit => exit,
+        }
+    }
+
+    /// Ends with the status of the command that was run, whatever it means there.
+    pub(crate) fn passes_on(&self, code: u8) {
+        let _ = self.passed_on.set(code);
+    }
+
+    /// Gives the status to end with.
+    pub(crate) fn exit_code(&self, exit: Exit) -> ExitCode {
+        match self.passed_on.get() {
+            Some(code) if exit == Exit::Done => ExitCode::from(*code),
+            _ => exit.into(),
         }
     }
 

@@ -26,6 +26,12 @@ pub(crate) enum Exit {
     Waiting = 75,
     /// The time to decide ran out, or somebody called it off.
     Expired = 76,
+    /// `exec` itself failed.
+    ExecFailed = 125,
+    /// `exec` could not run the command.
+    CommandCannotRun = 126,
+    /// `exec` did not find the command.
+    CommandNotFound = 127,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -41,6 +47,12 @@ pub(crate) const MEANINGS: &[(Exit, &str)] = &[
     (Exit::Unavailable, "a needed service is unavailable"),
     (Exit::Waiting, "it waits for a person"),
     (Exit::Expired, "expired or cancelled"),
+    (Exit::ExecFailed, "`exec` itself failed"),
+    (
+        Exit::CommandCannotRun,
+        "the command of `exec` cannot be run",
+    ),
+    (Exit::CommandNotFound, "the command of `exec` was not found"),
     (Exit::Interrupted, "interrupted"),
 ];
 

@@ -145,6 +145,13 @@ impl Failure {
         }
     }
 
+    /// Gives it another exit status.
+    #[must_use]
+    pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Gives the exit status.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
@@ -189,9 +196,14 @@ impl Failure {
             Exit::Refused => "policy.refused",
             Exit::NotFound => "subject.not_found",
             Exit::Unavailable => "engine.unavailable",
-            Exit::Done | Exit::Failed | Exit::Waiting | Exit::Expired | Exit::Interrupted => {
-                "internal"
-            }
+            Exit::Done
+            | Exit::Failed
+            | Exit::Waiting
+            | Exit::Expired
+            | Exit::ExecFailed
+            | Exit::CommandCannotRun
+            | Exit::CommandNotFound
+            | Exit::Interrupted => "internal",
         };
         let details = self.details.iter().map(|detail| FieldError {
             pointer: String::new(),

@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     let output = Output::of_process(cli.global.color, wishes, cli.global.quiet);
     let output = Arc::new(output.with_pager(pager));
     match start(cli, &output, variables) {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         Err(error) => complain(&Failure::of(&error), as_json, &output),
     }
 }
@@ -94,7 +94,7 @@ fn complain(failure: &Failure, as_json: bool, output: &Output) -> ExitCode {
     failure.exit().into()
 }
 
-fn start(cli: Cli, output: &Arc<Output>, variables: Variables) -> anyhow::Result<Exit> {
+fn start(cli: Cli, output: &Arc<Output>, variables: Variables) -> anyhow::Result<ExitCode> {
     hyperion_fault::check().map_err(|wrong| Failure::new(Exit::Usage, wrong))?;
     let log = variables.get("HYPERION_LOG");
     if cli.is_engine() {
@@ -122,7 +122,7 @@ fn start(cli: Cli, output: &Arc<Output>, variables: Variables) -> anyhow::Result
             let what = format!("failed to write the output: {error}");
             Err(Failure::new(Exit::Unavailable, what).into())
         }
-        None => Ok(exit),
+        None => Ok(cx.exit_code(exit)),
     }
 }
 

@@ -185,6 +185,11 @@ impl Output {
         }
     }
 
+    /// Whether one line can be written again and again.
+    pub(crate) const fn can_rewrite(&self) -> bool {
+        self.can_rewrite
+    }
+
     /// Shows a line of progress until something else is written; false where that cannot be done.
     pub(crate) fn progress_for_now(&self, line: &str) -> bool {
         let Some(width) = self.stderr.width().filter(|_| self.can_rewrite) else {

@@ -19,6 +19,7 @@ use crate::route::Route;
 use crate::time::{clock, duration};
 
 mod ended;
+mod last_line;
 mod running;
 
 pub(crate) use ended::Ends;
@@ -140,6 +141,9 @@ impl Progress {
             output.progress_at(TEXT_COLUMN, &format!("{time}  {line}"));
             self.running.told(now);
         }
+        if output.can_rewrite() {
+            self.running.watch(client);
+        }
         self.tick(output);
     }
 
@@ -150,9 +154,12 @@ impl Progress {
             return;
         };
         let line = |time: &str, verb: &str| format!("{time}  {verb:<VERB_CHARS$} {words}");
-        if !output.progress_for_now(&line(&" ".repeat(TIME_CHARS), "running"))
-            && self.running.is_silent(now)
-        {
+        let mut shown = line(&" ".repeat(TIME_CHARS), "running");
+        // What the terminal has no room for is cut off.
+        if let Some(last) = self.running.last_line() {
+            shown.push_str(&format!("  {}", paint(style::FAINT, &visible(&last))));
+        }
+        if !output.progress_for_now(&shown) && self.running.is_silent(now) {
             let time = self.time(now, || clock_now(&self.zone));
             output.progress_at(TEXT_COLUMN, &line(&time, "still"));
             self.running.told(now);

@@ -1,30 +1,44 @@
-//! Reads the feed: [Server-Sent Events], one JSON event in each `data` field.
+//! Reads feeds: [Server-Sent Events], one JSON value in each `data` field.
 //!
 //! [Server-Sent Events]: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
+use std::marker::PhantomData;
+
 use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
 
 use super::{Body, ClientError, FeedItem, TransportError};
+use crate::event::Event;
+use crate::run::LogItem;
 
+/// What is said of a stream that cannot be read.
+const STREAM: &str = "a call for a stream";
 /// The most bytes one message of the feed may have.
 const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The feed, message by message.
-pub struct EventStream {
+pub type EventStream = Messages<Event>;
+/// What a run writes, item by item.
+pub type LogStream = Messages<LogItem>;
+
+/// Messages from an engine, each of them JSON of this type.
+pub struct Messages<T> {
     body: Body,
     buffer: Vec<u8>,
+    of: PhantomData<fn() -> T>,
 }
 
-impl EventStream {
+impl<T: DeserializeOwned> Messages<T> {
     pub(super) const fn new(body: Body) -> Self {
         Self {
             body,
             buffer: Vec::new(),
+            of: PhantomData,
         }
     }
 
-    /// Waits for the next message; none when the engine ended the feed.
-    pub async fn next(&mut self) -> Result<Option<FeedItem>, ClientError> {
+    /// Waits for the next message; none when the engine ended the stream.
+    pub async fn next(&mut self) -> Result<Option<FeedItem<T>>, ClientError> {
         loop {
             if let Some(end) = find_blank_line(&self.buffer) {
                 let message: Vec<u8> = self.buffer.drain(..end).collect();
@@ -35,7 +49,7 @@ impl EventStream {
             }
             if self.buffer.len() > MAX_MESSAGE_BYTES {
                 return Err(ClientError::TooLarge {
-                    call: "GET /api/events".into(),
+                    call: STREAM.into(),
                 });
             }
             match self.body.frame().await {
@@ -59,7 +73,7 @@ fn find_blank_line(buffer: &[u8]) -> Option<usize> {
         .map(|at| at + 2)
 }
 
-fn read_message(message: &[u8]) -> Result<Option<FeedItem>, ClientError> {
+fn read_message<T: DeserializeOwned>(message: &[u8]) -> Result<Option<FeedItem<T>>, ClientError> {
     let text = String::from_utf8_lossy(message);
     let data: String = text
         .lines()
@@ -74,7 +88,7 @@ fn read_message(message: &[u8]) -> Result<Option<FeedItem>, ClientError> {
     serde_json::from_str(&data)
         .map(|event| Some(FeedItem::Event(Box::new(event))))
         .map_err(|source| ClientError::Decode {
-            call: "GET /api/events".into(),
+            call: STREAM.into(),
             source,
         })
 }
@@ -88,10 +102,10 @@ mod tests {
         assert_eq!(find_blank_line(b"data: {}\n"), None);
         assert_eq!(find_blank_line(b"data: {}\n\ndata"), Some(10));
         assert_eq!(
-            read_message(b": still here\n\n").unwrap(),
+            read_message::<Event>(b": still here\n\n").unwrap(),
             Some(FeedItem::KeepAlive)
         );
-        assert_eq!(read_message(b"retry: 5\n\n").unwrap(), None);
-        assert!(read_message(b"data: {\n\n").is_err());
+        assert_eq!(read_message::<Event>(b"retry: 5\n\n").unwrap(), None);
+        assert!(read_message::<Event>(b"data: {\n\n").is_err());
     }
 }

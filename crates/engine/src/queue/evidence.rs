@@ -144,22 +144,11 @@ fn errors_of(cx: &Cx, opened: &Opened, entry: &Entry, run: &Run) -> Result<Vec<F
         folder: lane.to_str(),
         tree: tree.as_ref(),
     });
-    let told = analysis.errors.into_iter().take(MAX_ERRORS).map(|error| {
-        let (path, line, column) = match error.place {
-            Some(place) => (Some(place.file), place.line, place.column),
-            None => (None, None, None),
-        };
-        FoundError {
-            kind: error.kind.name().to_owned(),
-            message: error.message,
-            path,
-            line,
-            column,
-            error_code: error.code,
-            test: error.test,
-            advice: error.advice.map(|advice| advice.what),
-        }
-    });
+    let told = analysis
+        .errors
+        .into_iter()
+        .take(MAX_ERRORS)
+        .map(run::told_of);
     Ok(told.collect())
 }
 

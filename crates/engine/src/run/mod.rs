@@ -3,13 +3,17 @@
 mod act;
 mod channel;
 mod check;
+mod command;
 mod ending;
+mod first_error;
+mod follow;
 mod jobs;
 mod life;
 mod log;
 mod masks;
 mod needs;
 mod reconcile;
+mod refused;
 mod sandbox;
 mod spooled;
 mod supervise;
@@ -22,11 +26,16 @@ pub use channel::{
     Refused, give_channels, let_speak, listen_for_channels, refused, serve_channels,
 };
 pub(crate) use check::{CheckSpec, RUN_MARK};
+pub use command::register;
+pub use first_error::first_error;
+pub(crate) use first_error::told_of;
+pub use follow::{Follow, Read};
 pub use jobs::Jobs;
 pub use log::{Piece, read_piece, start_of_last_lines};
 pub(crate) use reconcile::Runs;
 #[cfg(test)]
 pub(crate) use reconcile::{Left, RunAction, action_for};
+pub use refused::refused_hosts;
 pub(crate) use sandbox::sweep_homes;
 pub use supervise::{Beat, FENCE, Supervisor};
 pub use trial::try_checks;

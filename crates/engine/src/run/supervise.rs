@@ -202,7 +202,7 @@ impl Watched {
         // Its beginning is recorded: what it wrote until now says nothing any more.
         let after = match run.status {
             Status::Starting => 0,
-            _ => spool::near_end(folder)?,
+            _ => spool::near_end(folder, 1)?,
         };
         let patience = cx.settings.supervision.stall_after;
         let patience = patience.max(2 * cx.settings.supervision.heartbeat_interval);

@@ -1,30 +1,24 @@
 //! `hyperion run`
 
-use std::time::Duration;
-
 use clap::Subcommand;
-use hyperion_api::ClientError;
 use hyperion_api::list::List;
-use hyperion_api::run::{Log, Run};
+use hyperion_api::run::Run;
 
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
-use crate::id::{IdArg, short};
+use crate::id::IdArg;
 use crate::list_args::{ArchivedArg, ListArgs};
 use crate::output::FormatArgs;
 use crate::output::style::wire_name;
 use crate::output::visible::visible_text;
 use crate::route::Route;
-use crate::session::Session;
+use crate::several::{Shown, each};
 use crate::view;
 
-/// How often it is looked whether there is more.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The most lines of the end that `--tail` takes.
-const MAX_TAIL: i64 = 100_000;
+mod logs;
 
-/// See the work of agents and checks, and what they wrote
+/// See what agents, checks and commands do and wrote, and end it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -35,10 +29,13 @@ pub(crate) struct Args {
 enum Command {
     List(RunListArgs),
     Show(ShowArgs),
-    Logs(LogsArgs),
+    Logs(logs::Args),
+    Stop(StopArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
 }
 
-/// List runs of agents and checks, newest first
+/// List runs of agents, checks and commands, newest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion run list --request 1a2b3c4d
@@ -67,29 +64,53 @@ struct ShowArgs {
     format: FormatArgs,
 }
 
-/// Print what a run wrote, without secrets
+/// End runs, and all that they started
 ///
-/// With --follow it goes on until the run ends.
+/// They get SIGTERM, and those still there after their time of grace are killed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  hyperion run logs 1a2b3c4d
-  hyperion run logs 1a2b3c4d --tail 50 --follow")]
-struct LogsArgs {
-    /// The run
-    id: IdArg,
-    /// Go on with what it writes until it ends
-    #[arg(long, short)]
-    follow: bool,
-    /// Only its last lines
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=MAX_TAIL))]
-    tail: Option<u32>,
+  hyperion run stop 1a2b3c4d
+  hyperion run stop 1a2b3c4d 5e6f7a8b --format json")]
+struct StopArgs {
+    #[command(flatten)]
+    runs: RunsArgs,
+}
+
+/// Have runs stand still until they are resumed
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion run pause 1a2b3c4d")]
+struct PauseArgs {
+    #[command(flatten)]
+    runs: RunsArgs,
+}
+
+/// Have paused runs go on
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion run resume 1a2b3c4d")]
+struct ResumeArgs {
+    #[command(flatten)]
+    runs: RunsArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunsArgs {
+    /// The runs
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<IdArg>,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
         Command::List(args) => list(args, cx).await,
         Command::Show(args) => show(args, cx).await,
-        Command::Logs(args) => logs(args, cx).await,
+        Command::Logs(args) => logs::run(args, cx).await,
+        Command::Stop(args) => steer(args.runs, "stop", cx).await,
+        Command::Pause(args) => steer(args.runs, "pause", cx).await,
+        Command::Resume(args) => steer(args.runs, "resume", cx).await,
     }
 }
 
@@ -122,57 +143,19 @@ async fn show(args: ShowArgs, cx: &Cx) -> anyhow::Result<Exit> {
     .await
 }
 
-async fn logs(args: LogsArgs, cx: &Cx) -> anyhow::Result<Exit> {
-    cx.with(Access::Read, async |session| {
-        let route = Route::new("/api/runs").segment(args.id.as_str()).segment("log");
-        let mut from = None;
-        loop {
-            let piece = match (from, args.tail) {
-                (None, Some(lines)) => route.clone().query("tail_lines", lines.to_string()),
-                (from, _) => route.clone().query("from", from.unwrap_or(0).to_string()),
-            };
-            let log: Log = match session.client().get(piece.as_str()).await {
-                // The engine left; another one, or the database itself, has what comes.
-                Err(ClientError::Transport(_)) if args.follow => {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                    session.reopen().await?;
-                    continue;
-                }
-                answer => answer?,
-            };
-            write(cx, &log.text);
-            from = log.next;
-            if cx.output.is_closed() || (!log.more && (log.ended || !args.follow)) {
-                return Ok(Exit::Done);
-            }
-            if !log.more {
-                if !is_worked_on(session).await {
-                    let id = short(args.id.as_str());
-                    cx.output.say(&view::hint(&format!(
-                        "no engine is at work, so run {id} stands still: `hyperion drain` carries the work on"
-                    )));
-                    return Ok(Exit::Waiting);
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        }
+/// Asks the same of several runs, and says of each how it stands.
+async fn steer(args: RunsArgs, verb: &str, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Change, async |session| {
+        let (_, exit) = each(&args.ids, args.format.format, cx, async |id| {
+            let route = Route::new("/api/runs").segment(id.as_str()).segment(verb);
+            let run: Run = session.client().post(route.as_str(), &()).await?;
+            Ok(Shown {
+                text: view::run::line(&run),
+                value: run,
+            })
+        })
+        .await?;
+        Ok(exit)
     })
     .await
-}
-
-/// A terminal is not steered by what a run wrote; a file or a program gets it as it is.
-fn write(cx: &Cx, text: &str) {
-    if cx.output.width().is_some() {
-        cx.output.data(&visible_text(text));
-    } else {
-        cx.output.data(text);
-    }
-}
-
-/// Whether there is an engine; one that is just leaving or coming is asked again.
-async fn is_worked_on(session: &Session<'_>) -> bool {
-    match session.health().await {
-        Ok(health) => health.engine,
-        Err(_) => true,
-    }
 }

@@ -8,6 +8,7 @@ use hyperion_api::list::List;
 use hyperion_api::queue::{Entry, Metrics};
 use hyperion_api::repo::Repo;
 use hyperion_api::request::Request;
+use hyperion_api::run::{Log, Run};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
@@ -18,7 +19,7 @@ use crate::route::Route;
 use crate::standing::Standing as _;
 use crate::time::Since;
 use crate::view;
-use crate::view::status::{SHOWN, Status};
+use crate::view::status::{Running, SHOWN, Status};
 
 /// How far back the first look goes.
 const FIRST_LOOK_HOURS: i64 = 24;
@@ -65,6 +66,11 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             .await
             .is_ok_and(|health| health.engine && health.pid != std::process::id());
         let mut status = look(session.client(), engine, since).await?;
+        if view::status::shows_last_lines(cx.output.width()) {
+            for running in status.running.iter_mut().take(SHOWN) {
+                running.last_line = last_line(session.client(), &running.run.id).await;
+            }
+        }
         if !engine && args.format.format == Format::Table {
             status.on_the_way[..].interrupt();
         }
@@ -115,7 +121,14 @@ async fn look(client: &Client, engine: bool, since: Timestamp) -> anyhow::Result
         let mut branches = repo.branches.iter();
         branches.any(|branch| branch.trouble.is_some() || branch.landings > 0)
     });
+    let running: Vec<Run> = some(client, Route::new("/api/runs").query("open", "true")).await?;
+    let running = running.into_iter();
+    let running = running.map(|run| Running {
+        run,
+        last_line: None,
+    });
     Ok(Status {
+        running: running.collect(),
         engine,
         behind,
         not_pushed: repos.items,
@@ -146,6 +159,15 @@ async fn some<T: DeserializeOwned>(client: &Client, route: Route) -> anyhow::Res
     let route = route.query("limit", (SHOWN + 1).to_string());
     let list: List<T> = client.get(route.as_str()).await?;
     Ok(list.items)
+}
+
+/// Reads the last line that a run wrote; what it writes is not worth failing for.
+async fn last_line(client: &Client, run: &str) -> Option<String> {
+    let route = Route::new("/api/runs").segment(run).segment("log");
+    let route = route.query("tail_lines", "1");
+    let log: Log = client.get(route.as_str()).await.ok()?;
+    let line = log.text.lines().rfind(|line| !line.trim().is_empty())?;
+    Some(line.trim_end().to_owned())
 }
 
 /// Reads when the person looked last; the note may be lost at any time, and then a day is told.

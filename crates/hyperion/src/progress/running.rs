@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use hyperion_api::Client;
 use hyperion_api::event::Event;
 
+use super::last_line::LastLine;
 use crate::time::duration;
 
 /// How often a pipe hears that a check still runs.
@@ -23,6 +25,7 @@ pub(super) struct Running {
 struct Check {
     name: String,
     since: Instant,
+    last_line: Option<LastLine>,
 }
 
 impl Running {
@@ -41,6 +44,7 @@ impl Running {
                 let check = Check {
                     name: name(),
                     since: now,
+                    last_line: None,
                 };
                 self.checks.insert(run.clone(), check);
             }
@@ -49,6 +53,21 @@ impl Running {
             }
             _ => {}
         }
+    }
+
+    /// Follows what those that are named write, from here on.
+    pub(super) fn watch(&mut self, client: &Client) {
+        for (run, check) in self.checks.iter_mut().take(NAMED_MAX) {
+            let watch = || LastLine::watch(run, client.clone());
+            check.last_line.get_or_insert_with(watch);
+        }
+    }
+
+    /// Gives the last line of the first of them that wrote something.
+    pub(super) fn last_line(&self) -> Option<String> {
+        let lines = self.checks.values().take(NAMED_MAX);
+        let mut lines = lines.filter_map(|check| check.last_line.as_ref()?.get());
+        lines.next()
     }
 
     /// Notes that something was told.

@@ -151,7 +151,7 @@ pub(crate) fn restored(restored: &Restored, is_elsewhere: bool, zone: &TimeZone)
     text
 }
 
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
     let mut unit = 0;
     let mut whole = bytes;

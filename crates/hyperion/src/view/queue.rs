@@ -168,7 +168,7 @@ fn why(evidence: &Evidence) -> String {
     text
 }
 
-fn found(error: &FoundError) -> String {
+pub(super) fn found(error: &FoundError) -> String {
     let place = error.path.as_deref().map(|path| {
         let numbers = [error.line, error.column];
         let numbers: String = numbers.iter().flatten().map(|n| format!(":{n}")).collect();

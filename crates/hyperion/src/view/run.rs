@@ -1,10 +1,12 @@
-//! Runs of agents and checks.
+//! Runs of agents, checks and commands.
 
-use hyperion_api::run::Run;
+use hyperion_api::queue::FoundError;
+use hyperion_api::run::{Run, Sandbox, Usage};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::field;
+use super::backup::size;
+use super::{field, fields};
 use crate::id::short;
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, number, prose};
@@ -60,12 +62,29 @@ pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
     if let Some(pid) = run.pid {
         text.push_str(&field("process", &pid.to_string()));
     }
+    if let Some(by) = &run.stopped_by {
+        text.push_str(&field("stopped by", &visible(by)));
+    }
     let started = run.started_at.as_ref().unwrap_or(&run.created_at);
     text.push_str(&field("started", &local(started, zone)));
     if let Some(ended) = &run.ended_at {
         text.push_str(&field("ended", &local(ended, zone)));
     }
     text.push_str(&field("took", &duration(run.duration_ms)));
+    if let Some(usage) = &run.usage {
+        text.push_str(&used(usage));
+    }
+    if let Some(sandbox) = &run.sandbox {
+        text.push_str(&had(sandbox));
+    }
+    let refused = run.refused_hosts.iter().map(|refused| {
+        let host = visible(&refused.host);
+        match refused.times {
+            1 => host.into_owned(),
+            times => format!("{host}, {times} times"),
+        }
+    });
+    text.push_str(&fields("refused hosts", refused));
     let follow = if run.ended_at.is_none() {
         " --follow"
     } else {
@@ -73,11 +92,82 @@ pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
     };
     let logs = format!("hyperion run logs {}{follow}", short(&run.id));
     text.push_str(&field("output", &logs));
+    if let Some(error) = &run.first_error {
+        text.push_str(&format!("\n{}\n", first_error(error)));
+    }
     text
 }
 
+/// Writes a run in one line.
+pub(crate) fn line(run: &Run) -> String {
+    let status = match &run.stopped_by {
+        Some(_) if run.ended_at.is_none() => "is being stopped".to_owned(),
+        _ => format!("is {}", paint(style::of_status(&run.status), &run.status)),
+    };
+    format!("Run {} {status}: {}\n", short(&run.id), visible(&what(run)))
+}
+
+/// Says what a run failed of.
+pub(crate) fn first_error(error: &FoundError) -> String {
+    let told = super::queue::found(error);
+    let told = told.trim();
+    format!("{} {told}", paint(style::BAD, "first error:"))
+}
+
+/// Writes what the processes of a run used.
+fn used(usage: &Usage) -> String {
+    let cpu = format!(
+        "{} CPU, {} memory at most",
+        duration(usage.cpu_ms),
+        size(usage.memory_peak_kb.saturating_mul(1024))
+    );
+    let mut text = field("used", &cpu);
+    let disks = [(usage.read_bytes, "read"), (usage.written_bytes, "written")];
+    let disks = disks.into_iter().filter(|(bytes, _)| *bytes > 0);
+    let disks: Vec<_> = disks
+        .map(|(bytes, what)| format!("{} {what}", size(bytes)))
+        .collect();
+    text.push_str(&field("disks", &disks.join(", ")));
+    let wrote = match usage.dropped_bytes {
+        0 => size(usage.output_bytes),
+        dropped => format!(
+            "{}, of which {} were not kept",
+            size(usage.output_bytes),
+            size(dropped)
+        ),
+    };
+    text.push_str(&field("wrote", &wrote));
+    text
+}
+
+/// Writes what kept a run from the rest of the machine, and what was missing.
+fn had(sandbox: &Sandbox) -> String {
+    let layers: Vec<_> = sandbox
+        .layers
+        .iter()
+        .map(|layer| layer_name(layer))
+        .collect();
+    let mut level = sandbox.level.clone();
+    if !layers.is_empty() {
+        level.push_str(&format!(" ({})", layers.join(", ")));
+    }
+    let mut text = field("sandbox", &visible(&level));
+    text.push_str(&field("network", &visible(&sandbox.network)));
+    let lacks = sandbox.lacks.iter().map(|lack| {
+        let layer = paint(style::WAITS, &layer_name(&lack.layer));
+        format!("{layer}: {}", visible(&lack.why))
+    });
+    text.push_str(&fields("went without", lacks));
+    text
+}
+
+/// Names a layer of the sandbox, given by its wire name.
+pub(crate) fn layer_name(layer: &str) -> String {
+    layer.replace('_', " ")
+}
+
 /// Says what a run is: the kind, its name, and what it works at.
-fn what(run: &Run) -> String {
+pub(crate) fn what(run: &Run) -> String {
     let mut text = run.kind.clone();
     // A check without a name of its own is named by its command.
     if !run.name.is_empty() && run.name != run.title {
@@ -115,6 +205,8 @@ mod tests {
             usage: None,
             sandbox: None,
             duration_ms: 2_000,
+            first_error: None,
+            refused_hosts: Vec::new(),
         }
     }
 

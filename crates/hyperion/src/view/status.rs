@@ -5,6 +5,7 @@ use hyperion_api::change_set::ChangeSet;
 use hyperion_api::queue::{Entry, QueueState};
 use hyperion_api::repo::Repo;
 use hyperion_api::request::Request;
+use hyperion_api::run::Run;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -14,10 +15,12 @@ use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Column, Table, fixed, prose};
 use crate::output::visible::visible;
 use crate::output::wrap::wrapped;
-use crate::time::ago;
+use crate::time::{ago, duration};
 
 /// How many of each kind are shown.
 pub(crate) const SHOWN: usize = 10;
+/// How many columns a terminal needs to show the last line of each run.
+const WIDE: usize = 100;
 
 /// All that a person looks for first.
 #[derive(Debug, Serialize)]
@@ -38,6 +41,8 @@ pub(crate) struct Status {
     pub(crate) on_the_way: Vec<Entry>,
     /// How many entries are on their way, also those that are not listed.
     pub(crate) queue_depth: u64,
+    /// What runs now.
+    pub(crate) running: Vec<Running>,
     /// Queues that a person stopped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) paused: Vec<QueueState>,
@@ -52,6 +57,17 @@ pub(crate) struct Status {
     pub(crate) failed: Vec<Request>,
     /// Entries that landed.
     pub(crate) landed: Vec<Entry>,
+}
+
+/// A run that is at work.
+#[derive(Debug, Serialize)]
+pub(crate) struct Running {
+    /// The run.
+    #[serde(flatten)]
+    pub(crate) run: Run,
+    /// The last line that it wrote, where there is room to show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_line: Option<String>,
 }
 
 /// Writes all of it; where there is nothing of a kind, one line for all such.
@@ -222,6 +238,24 @@ pub(crate) fn page(
         .into(),
         rows,
     );
+    let rows = status.running.iter().map(|running| {
+        let Running { run, last_line } = running;
+        let mut row: Vec<Cell> = vec![
+            short(&run.id).into(),
+            Cell::status(&run.status),
+            super::run::what(run).into(),
+            duration(run.duration_ms).into(),
+        ];
+        if shows_last_lines(width) {
+            row.push(last_line.as_deref().unwrap_or_default().into());
+        }
+        row
+    });
+    let mut columns = vec![fixed("RUN"), fixed("STATUS"), prose("WHAT"), fixed("FOR")];
+    if shows_last_lines(width) {
+        columns.push(prose("LAST LINE"));
+    }
+    page.part("Runs now", "hyperion run list", columns, rows);
     let rows = status.landed.iter().map(|entry| {
         vec![
             entry.commit.as_deref().map_or("", short_commit).into(),
@@ -252,6 +286,11 @@ pub(crate) fn page(
         "No engine is up; the next command that changes something starts one.\n"
     });
     page.text
+}
+
+/// Whether the terminal has room for the last line of each run.
+pub(crate) fn shows_last_lines(width: Option<usize>) -> bool {
+    width.is_some_and(|width| width >= WIDE)
 }
 
 struct Page {

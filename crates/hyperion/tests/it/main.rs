@@ -27,6 +27,7 @@ mod displaced;
 mod doctor;
 mod dry_run;
 mod examples;
+mod exec;
 #[cfg(feature = "fail-points")]
 mod fail_points;
 mod fidelity;

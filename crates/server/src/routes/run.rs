@@ -1,22 +1,27 @@
 //! Runs.
 
-use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use hyperion_api::run::{Log, Run as Wire, Sandbox, Usage};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hyperion_api::run::{Log, NewRun, Run as Wire, Sandbox, Usage};
 use hyperion_api::{List, Problem};
 use hyperion_engine::{Cx, Error, run};
-use hyperion_model::RunId;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::plan::Plan;
 use hyperion_model::run::{self as model, Run, Work};
+use hyperion_model::{Actor, RunId};
 use serde::Deserialize;
 
 use super::page::{self, ListQuery, states};
 use crate::Server;
-use crate::answer::{Answer, blocking};
-use crate::subject::find;
+use crate::answer::{Answer, Refusal, blocking};
+use crate::subject::{find, find_to};
+use stream::{Only, Wanted};
+
+mod stream;
 
 /// How much of a log is shown unless asked otherwise.
 const DEFAULT_TAIL_KB: u64 = 64;
@@ -25,9 +30,12 @@ const MAX_TAIL_KB: u64 = 4096;
 
 pub(super) fn routes() -> Router<Server> {
     Router::new()
-        .route("/api/runs", get(list))
+        .route("/api/runs", get(list).post(register))
         .route("/api/runs/{id}", get(show))
         .route("/api/runs/{id}/log", get(log))
+        .route("/api/runs/{id}/stop", post(stop))
+        .route("/api/runs/{id}/pause", post(pause))
+        .route("/api/runs/{id}/resume", post(resume))
 }
 
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
@@ -41,7 +49,47 @@ async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> A
 
 async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wire> {
     blocking(server, move |server| {
-        view(server.cx(), &find::<Run>(server.cx(), &id, RunId::new)?)
+        let cx = server.cx();
+        let found = find::<Run>(cx, &id, RunId::new)?;
+        Ok(Wire {
+            first_error: run::first_error(cx, &found)?,
+            refused_hosts: run::refused_hosts(cx, &found)?,
+            ..view(cx, &found)?
+        })
+    })
+    .await
+}
+
+async fn register(State(server): State<Server>, Json(wish): Json<NewRun>) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        view(cx, &run::register(cx, server.actor(), &wish)?)
+    })
+    .await
+}
+
+async fn stop(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wire> {
+    steer(server, id, "stop", run::stop).await
+}
+
+async fn pause(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wire> {
+    steer(server, id, "pause", run::pause).await
+}
+
+async fn resume(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wire> {
+    steer(server, id, "resume", run::resume).await
+}
+
+async fn steer(
+    server: Server,
+    id: String,
+    verb: &'static str,
+    act: fn(&Cx, &Actor, RunId) -> Result<Run, Error>,
+) -> Answer<Wire> {
+    blocking(server, move |server| {
+        let cx = server.cx();
+        let found = find_to::<Run>(verb, cx, &id, RunId::new)?;
+        view(cx, &act(cx, server.actor(), found.id)?)
     })
     .await
 }
@@ -55,13 +103,41 @@ struct Part {
     tail_lines: Option<u32>,
     /// A piece of it: from this byte on.
     from: Option<u64>,
+    /// As a stream: behind the item with this number.
+    after: Option<u64>,
+    /// As a stream: until the run ends.
+    follow: Option<bool>,
+    /// As a stream: only standard output, or only standard error.
+    stream: Option<Only>,
 }
 
 async fn log(
     State(server): State<Server>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Query(part): Query<Part>,
-) -> Answer<Log> {
+) -> Result<Response, Refusal> {
+    if part.after.is_none() && part.follow.is_none() && part.stream.is_none() {
+        return Ok(piece(server, id, part).await?.into_response());
+    }
+    if part.tail_kb.is_some() || part.from.is_some() {
+        let detail = "`tail_kb` and `from` give a piece; a stream takes `tail_lines` or `after`";
+        return Err(Problem::new("input.invalid", detail).into());
+    }
+    let resumed = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.parse().ok());
+    let after = resumed.or(part.after);
+    let wanted = Wanted {
+        after: after.unwrap_or(0),
+        tail_lines: part.tail_lines.filter(|_| after.is_none()),
+        follow: part.follow.unwrap_or(false),
+        only: part.stream,
+    };
+    stream::stream(server, id, wanted).await
+}
+
+async fn piece(server: Server, id: String, part: Part) -> Answer<Log> {
     blocking(server, move |server| {
         let cx = server.cx();
         let found = find::<Run>(cx, &id, RunId::new)?;
@@ -71,6 +147,7 @@ async fn log(
                 tail_kb,
                 tail_lines: None,
                 from: None,
+                ..
             } => {
                 let max = tail_kb.unwrap_or(DEFAULT_TAIL_KB).clamp(1, MAX_TAIL_KB) * 1024;
                 let read = run::read_log(cx, &found, max)?;
@@ -87,11 +164,13 @@ async fn log(
                 tail_kb: None,
                 tail_lines: Some(lines),
                 from: None,
+                ..
             } => run::start_of_last_lines(cx, &found, lines)?,
             Part {
                 tail_kb: None,
                 tail_lines: None,
                 from: Some(from),
+                ..
             } => from,
             _ => {
                 let detail = "give one of `tail_kb`, `tail_lines` and `from`";
@@ -177,6 +256,8 @@ fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
             .map(|had| sandbox(cx, had))
             .transpose()?,
         duration_ms: u64::try_from(ended.duration_since(began).as_millis()).unwrap_or(0),
+        first_error: None,
+        refused_hosts: Vec::new(),
     })
 }
 

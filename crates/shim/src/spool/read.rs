@@ -38,10 +38,27 @@ pub(crate) fn end(folder: &Path) -> io::Result<Option<Ended>> {
     })
 }
 
-/// The number of the frame before the newest segment: where to begin for who wants to know what happens now, not what did.
-pub fn near_end(folder: &Path) -> io::Result<u64> {
-    let newest = Reader::new(folder, 0).segments()?.pop();
-    Ok(newest.map_or(0, |first| first.saturating_sub(1)))
+/// Whether a run has a spool.
+#[must_use]
+pub fn exists(folder: &Path) -> bool {
+    folder.join(FOLDER).is_dir()
+}
+
+/// Finds a frame before the end after which there are at least so many bytes of frames, if there are so many at all.
+pub fn near_end(folder: &Path, bytes: u64) -> io::Result<u64> {
+    let mut found = 0;
+    for first_seq in Reader::new(folder, 0).segments()?.into_iter().rev() {
+        let size = match fs::metadata(path_of(&folder.join(FOLDER), first_seq)) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        found += size;
+        if found >= bytes {
+            return Ok(first_seq.saturating_sub(1));
+        }
+    }
+    Ok(0)
 }
 
 /// A place in the spool of a run.

@@ -1,0 +1,292 @@
+//! `hyperion exec`
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::os::unix::net::UnixStream;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hyperion_api::run::{HeartbeatFrom, NetworkLevel, NewRun, Run, SandboxLevel};
+use hyperion_host::Home;
+use hyperion_sandbox::Layer;
+use hyperion_shim::{End, Ended};
+use jiff::SignedDuration;
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::background::program;
+use crate::connection::Access;
+use crate::context::Cx;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::id::short;
+use crate::output::visible::visible;
+use crate::view;
+use relay::{Outcome, Relay};
+use terminal::Terminal;
+
+mod relay;
+mod terminal;
+
+/// The status of a command that took too long, as of `timeout`.
+const TIMED_OUT: u8 = 124;
+/// The status of a command that a limit or a person ended: as if by SIGKILL, or by SIGTERM.
+const KILLED: u8 = 137;
+/// See [`KILLED`].
+const STOPPED: u8 = 143;
+/// Added to the number of the signal that ended a command, as shells do.
+const BY_SIGNAL: i32 = 128;
+/// The signals that are passed on or acted upon.
+const SIGNALS: [SignalKind; 7] = [
+    SignalKind::interrupt(),
+    SignalKind::terminate(),
+    SignalKind::hangup(),
+    SignalKind::quit(),
+    SignalKind::user_defined1(),
+    SignalKind::user_defined2(),
+    SignalKind::window_change(),
+];
+/// Those for which tokio has no name.
+const JOB_CONTROL: [Signal; 2] = [Signal::TSTP, Signal::CONT];
+
+/// Run a command that outlives its engine, with its output kept
+///
+/// The command behaves as without `hyperion exec`: keys, signals, input and output pass through, and its exit status is this command's. It
+/// is listed by `hyperion run list`, its output is kept, and it can be watched and stopped from anywhere. What fails before it starts exits 125,
+/// a command that cannot be run 126, one that is not found 127, and one that took longer than --timeout 124.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion exec -- npm test
+  hyperion exec --sandbox full --network off -- ./untrusted.sh
+  hyperion exec --background --title nightly --timeout 2h -- make bench")]
+pub(crate) struct Args {
+    /// What it sees of this machine: off (all that you see), partial or full (this folder and the system)
+    #[arg(long, value_name = "LEVEL", default_value = "off", value_parser = level::<SandboxLevel>)]
+    sandbox: SandboxLevel,
+    /// What it reaches: off (loopback alone), listed (hosts that the settings list) or on
+    #[arg(long, value_name = "LEVEL", default_value = "on", value_parser = level::<NetworkLevel>)]
+    network: NetworkLevel,
+    /// What counts as a sign of life: output, cpu, socket or nobody
+    #[arg(long, value_name = "WHAT", default_value = "nobody", value_parser = level::<HeartbeatFrom>)]
+    heartbeat_from: HeartbeatFrom,
+    /// What lists call it, instead of the command line
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// Print its id and return; it runs on, and others go first at CPU and disk
+    #[arg(long)]
+    background: bool,
+    /// End it after so long: 30s, 5m, 2h
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Limit>,
+    /// The repository it belongs to
+    #[arg(long, value_name = "NAME")]
+    repo: Option<String>,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// Reads a level by its name on the wire.
+fn level<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_value(text.into())
+}
+
+/// How long a command may take.
+#[derive(Debug, Clone, Copy)]
+struct Limit(Duration);
+
+impl FromStr for Limit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let seconds = text.parse::<u32>().ok();
+        let limit = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let parsed =
+            limit.or_else(|| Duration::try_from(text.parse::<SignedDuration>().ok()?).ok());
+        let limit = parsed.filter(|limit| !limit.is_zero());
+        limit
+            .map(Self)
+            .ok_or("is not how long something takes: give 30s, 5m or 2h")
+    }
+}
+
+pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
+    // What goes wrong here must not look like the command's own status.
+    carry_out(args, cx)
+        .await
+        .map_err(|error| Failure::of(&error).with_exit(Exit::ExecFailed).into())
+}
+
+async fn carry_out(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
+    let background = args.background;
+    let terminal = (!background).then(Terminal::of_process).flatten();
+    let wish = wish(args, cx, terminal.is_some())?;
+    let reads = wish.reads;
+    cx.with(Access::Change, async |session| {
+        // From here on they are the command's.
+        let signals = listen().context("listen for signals")?;
+        let run: Run = session.client().post("/api/runs", &wish).await?;
+        let home = Home::open(session.locations())?.context("find the home that took the run")?;
+        let folder = home.runs().join(&run.id);
+        let (program, starting) = (program()?, folder.clone());
+        let started = tokio::task::spawn_blocking(move || {
+            hyperion_shim::start(&program, &starting)?;
+            if background {
+                return anyhow::Ok(None);
+            }
+            let relay = Relay::new(starting, signals, terminal, reads);
+            Ok(Some(relay.run().context("watch the command")?))
+        });
+        match started.await.context("watch the command")?? {
+            None => {
+                cx.output.data(&format!("{}\n", run.id));
+                let id = short(&run.id);
+                let hint = format!("`hyperion run logs {id} --follow` shows what it writes");
+                cx.output.say(&view::hint(&hint));
+                Ok(Exit::Done)
+            }
+            Some(outcome) => end(cx, &run, outcome),
+        }
+    })
+    .await
+}
+
+/// Names a layer of the sandbox.
+fn layer(layer: Layer) -> String {
+    let name = serde_json::to_value(layer);
+    let name = name.ok().and_then(|name| Some(name.as_str()?.to_owned()));
+    view::run::layer_name(&name.unwrap_or_default())
+}
+
+/// What is asked of the engine.
+fn wish(args: Args, cx: &Cx, has_terminal: bool) -> anyhow::Result<NewRun> {
+    let text = |word: OsString| {
+        word.into_string().map_err(|word| {
+            let word = word.to_string_lossy();
+            Failure::usage(format!("the argument {word:?} is not UTF-8"))
+                .hint("put what it names where its name is UTF-8, or call the command without `hyperion exec`")
+        })
+    };
+    let argv: Result<Vec<_>, _> = args.command.into_iter().map(text).collect();
+    let cwd = text(cx.current_dir().as_os_str().to_owned())?;
+    let mut env = Vec::new();
+    for (name, value) in cx.variables().iter() {
+        match (name.to_str(), value.to_str()) {
+            (Some(name), Some(value)) => env.push((name.to_owned(), value.to_owned())),
+            _ => cx.output.say(&view::warning(&format!(
+                "the variable {} is not UTF-8, and is left out",
+                visible(&name.to_string_lossy())
+            ))),
+        }
+    }
+    let timeout = args.timeout.map(|Limit(limit)| limit.as_millis());
+    let size = has_terminal.then(terminal::size);
+    Ok(NewRun {
+        argv: argv?,
+        cwd,
+        env,
+        title: args.title,
+        repo: args.repo,
+        reads: !args.background && (has_terminal || has_input()),
+        terminal: size.map(|size| (size.rows, size.cols)),
+        sandbox: args.sandbox,
+        network: args.network,
+        heartbeat_from: args.heartbeat_from,
+        background: args.background,
+        timeout_ms: timeout.map(|limit| u64::try_from(limit).unwrap_or(u64::MAX)),
+    })
+}
+
+/// Whether there is something to read: neither closed nor `/dev/null`.
+fn has_input() -> bool {
+    let stat = |fd: std::os::fd::BorrowedFd<'_>| rustix::fs::fstat(fd).ok();
+    let null = std::fs::File::open("/dev/null").ok();
+    let null = null.and_then(|null| rustix::fs::fstat(&null).ok());
+    let own = stat(std::os::fd::AsFd::as_fd(&io::stdin()));
+    own.is_some_and(|own| {
+        null.is_none_or(|null| (own.st_dev, own.st_ino) != (null.st_dev, null.st_ino))
+    })
+}
+
+/// Listens for signals from here on; each that comes is a byte with its number.
+fn listen() -> io::Result<UnixStream> {
+    let (reader, writer) = UnixStream::pair()?;
+    writer.set_nonblocking(true)?;
+    let kinds = SIGNALS.into_iter();
+    let kinds = kinds.chain(JOB_CONTROL.map(|signal| SignalKind::from_raw(signal.as_raw())));
+    for kind in kinds {
+        let mut coming = signal(kind)?;
+        let mut writer = writer.try_clone()?;
+        tokio::spawn(async move {
+            while coming.recv().await.is_some() {
+                // Where so many wait already, one more tells nothing new.
+                let number = u8::try_from(kind.as_raw_value()).unwrap_or(0);
+                let _ = writer.write(&[number]);
+            }
+        });
+    }
+    Ok(reader)
+}
+
+/// Says what the person has to know beyond the status, and gives the command's own status on.
+fn end(cx: &Cx, run: &Run, outcome: Outcome) -> anyhow::Result<Exit> {
+    let id = short(&run.id);
+    let (ended, lost) = match outcome {
+        Outcome::Ended { ended, lost } => (ended, lost),
+        Outcome::Lost => {
+            let what = format!(
+                "run {id} is lost: the process that kept it was killed, and the command with it"
+            );
+            let failure = Failure::new(Exit::ExecFailed, what);
+            return Err(failure
+                .hint(format!("`hyperion run logs {id}` has what it wrote"))
+                .into());
+        }
+    };
+    if lost > 0 {
+        cx.output.say(&view::warning(&format!(
+            "{lost} bytes of output were not kept, and are missing above (setting run.log_max_mb)"
+        )));
+    }
+    let Ended { end, had, .. } = *ended;
+    for lack in &had.lacks {
+        cx.output.say(&view::warning(&format!(
+            "run {id} went without {}: {}",
+            layer(lack.layer),
+            visible(&lack.why)
+        )));
+    }
+    let code = match end {
+        End::Exited { code } => u8::try_from(code & 0xff).unwrap_or(u8::MAX),
+        End::Signalled { signal } => u8::try_from(BY_SIGNAL + signal).unwrap_or(u8::MAX),
+        End::Limit { limit } if limit == "wall" => {
+            cx.output.say(&view::warning(&format!(
+                "run {id} took longer than --timeout, and was ended"
+            )));
+            TIMED_OUT
+        }
+        End::Limit { limit } => {
+            cx.output.say(&view::warning(&format!(
+                "run {id} was ended: it reached its limit of {limit}"
+            )));
+            KILLED
+        }
+        End::Stopped => {
+            cx.output
+                .say(&view::warning(&format!("run {id} was stopped")));
+            STOPPED
+        }
+        End::NotStarted { code, why } => {
+            let exit = match code {
+                127 => Exit::CommandNotFound,
+                126 => Exit::CommandCannotRun,
+                _ => Exit::ExecFailed,
+            };
+            cx.output.say(&Failure::new(exit, why).render());
+            return Ok(exit);
+        }
+    };
+    cx.passes_on(code);
+    Ok(Exit::Done)
+}
