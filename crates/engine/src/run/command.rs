@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hyperion_api::run::{HeartbeatFrom, NetworkLevel, NewRun, SandboxLevel};
 use hyperion_api::{FieldError, Problem};
+use hyperion_host::{create_private_dir, remove_tree};
 use hyperion_model::run::{self, Run, Work};
 use hyperion_model::{Actor, Command, LineageId, NewBlob, RunId, ShortText};
 use hyperion_sandbox::{Level, Limits, Network, Sandbox};
@@ -58,14 +59,18 @@ pub fn register(cx: &Cx, actor: &Actor, wish: &NewRun) -> Result<Run, Error> {
     };
     // First the folder: whoever finds the run finds what it is. Without the run nobody ever looks into the folder.
     let folder = cx.home.runs().join(id.to_string());
-    write_spec(&folder, &spec(cx, id, &folder, wish)).map_err(|source| Error::Io {
+    let spec = spec(cx, id, &folder, wish);
+    let home = spec.sandbox.home.as_deref();
+    let laid_out = home.map_or(Ok(()), create_private_dir);
+    let laid_out = laid_out.and_then(|()| write_spec(&folder, &spec));
+    laid_out.map_err(|source| Error::Io {
         what: folder.display().to_string(),
         source,
     })?;
     let commands = vec![Command::Run(id, start)];
     if let Err(error) = cx.execute(cx.stamp_person(actor), commands, vec![blob]) {
         // What cannot be removed now is swept up with other folders that belong to no run.
-        let _ = hyperion_host::remove_tree(&folder);
+        let _ = remove_tree(&folder);
         return Err(error);
     }
     let run = cx.store.get::<Run>(id)?;

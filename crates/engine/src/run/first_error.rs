@@ -39,6 +39,9 @@ pub fn first_error(cx: &Cx, run: &Run) -> Result<Option<FoundError>, Error> {
     let Some((output, _)) = read_log(cx, run, MAX_READ_BYTES)? else {
         return Ok(None);
     };
+    if output.trim().is_empty() {
+        return Ok(None);
+    }
     let told: Told = cx.read_json(run.spec).ok().flatten().unwrap_or_default();
     let analysis = hyperion_analyze::output(&hyperion_analyze::Output {
         bytes: output.as_bytes(),

@@ -172,6 +172,26 @@ fn one_in_the_background_is_steered_from_elsewhere() {
     assert!(again.stderr.contains("killed"), "{}", again.stderr);
 }
 
+// S9: in a sandbox it works in its folder and has a HOME of its own; where the machine gives none, that is said.
+#[test]
+fn a_sandbox_leaves_its_folder_and_a_home_of_its_own() {
+    let world = world();
+    std::fs::write(world.hyperion.user_home().join("secret"), "mine\n").unwrap();
+    let script = "echo new > made.txt; ls -A $HOME; cat $HOME/secret 2>/dev/null; true";
+    let done = world
+        .run(&exec(&["--sandbox", "full", "--network", "off"], script))
+        .code(0);
+    let made = std::fs::read_to_string(world.repo.path().join("made.txt")).unwrap();
+    assert_eq!(made, "new\n");
+    let run = text(&ended(&world)["id"]);
+    let had = world.json(&["run", "show", &run])["sandbox"].clone();
+    if had["level"] == "full" {
+        assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", ""));
+    } else {
+        assert!(done.stderr.contains("went without"), "{had:#}");
+    }
+}
+
 // The first cause is pinned at the end of what a failed run wrote.
 #[test]
 fn the_first_error_is_told_last() {

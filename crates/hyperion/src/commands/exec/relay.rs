@@ -1,7 +1,7 @@
 //! Between a person's streams and the shim that owns their command: output here, keys and signals there.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -366,20 +366,22 @@ impl Relay {
     fn take_signals(&mut self) -> io::Result<()> {
         let mut came = [0; 64];
         let count = self.signals.read(&mut came)?;
-        for signal in &came[..count] {
-            match Signal::from_named_raw(i32::from(*signal)) {
-                Some(Signal::WINCH) => self.resize(),
-                Some(Signal::CONT) => self.go_on(),
-                Some(Signal::TSTP) => {
-                    self.send(Control::Pause);
-                    self.rest();
-                    self.send(Control::Resume);
-                }
-                Some(signal) => self.send(Control::Signal(signal.as_raw())),
-                None => {}
-            }
-        }
+        came[..count].iter().for_each(|number| self.heed(*number));
         Ok(())
+    }
+
+    fn heed(&mut self, number: u8) {
+        match Signal::from_named_raw(number.into()) {
+            Some(Signal::WINCH) => self.resize(),
+            Some(Signal::CONT) => self.go_on(),
+            Some(Signal::TSTP) => {
+                self.send(Control::Pause);
+                self.rest();
+                self.send(Control::Resume);
+            }
+            Some(signal) => self.send(Control::Signal(signal.as_raw())),
+            None => {}
+        }
     }
 
     fn resize(&mut self) {
@@ -420,9 +422,20 @@ impl Relay {
         if let Some(terminal) = &mut self.terminal {
             terminal.restore();
         }
-        let _ = io::stdout().flush();
         terminal::stop_here();
+        // The system may stop the other threads first: what tells that it is over is that somebody continued this process.
+        let (mut number, mut others) = ([0], Vec::new());
+        let go_on = Signal::CONT.as_raw();
+        while let Ok(1) = self.signals.read(&mut number) {
+            if i32::from(number[0]) == go_on {
+                break;
+            }
+            others.push(number[0]);
+        }
         self.go_on();
+        let stop = Signal::TSTP.as_raw();
+        others.retain(|number| i32::from(*number) != stop);
+        others.into_iter().for_each(|number| self.heed(number));
     }
 
     fn send(&mut self, control: Control) {
