@@ -1,5 +1,7 @@
 //! The shim itself: one thread, one loop over everything that it owns.
 
+mod finish;
+
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -19,7 +21,7 @@ use crate::control::{Control, News, Received, receive};
 use crate::ending::{Ending, Step};
 use crate::folder::{READY, TAKEN, claim, read_spec};
 use crate::frame::Body;
-use crate::inside::{MESSAGE_MAX, Order, Report, end_of, failed};
+use crate::inside::{MESSAGE_MAX, Order, Report, failed};
 use crate::program::{Ends, Leader};
 use crate::record::{EndedFile, Recorder, shortened};
 use crate::socket::RunSocket;
@@ -37,10 +39,6 @@ const FIRST_SAMPLES: [Duration; 3] = [
     Duration::from_millis(150),
 ];
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
-/// How often the run's socket is looked at once nobody is left to write to it.
-const LAST_TURNS: u32 = 16;
-/// How long output is waited for that somebody outside of the run may still write.
-const DRAIN_MAX: Duration = Duration::from_secs(1);
 
 /// What the loop waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -537,91 +535,6 @@ impl Shim {
             memory_kb: self.sample.memory_kb,
             paused: self.ending.is_paused(),
         });
-    }
-
-    /// Ends what is left, keeps the last output, and says how it went.
-    fn finish(mut self) -> (Recorder, Clients, Ended) {
-        // What it reported before it ended is still to be heard.
-        while self.leader.connection.is_some() && self.status.is_some() && self.end.is_none() {
-            self.hear_leader();
-        }
-        let (status, _) = tree::kill_all(self.leader.pid);
-        let status = self.status.or(status);
-        self.ends.stdin = None;
-        self.theirs.clear();
-        self.drain();
-        // What was said without waiting for an answer.
-        for _ in 0..LAST_TURNS {
-            self.serve_inside(&[Source::RunSocket(PollFlags::IN)], Instant::now());
-        }
-        let turned_away = self.run_socket.as_ref().map_or(0, RunSocket::turned_away);
-        if turned_away > 0 {
-            let said = crate::rpc::turned_away(turned_away);
-            self.recorder.record(Instant::now(), Body::Said(said));
-        }
-        let by_itself = match (self.end, status) {
-            (Some(end), _) => end,
-            (None, Some(_)) if self.had.is_none() => {
-                failed("the first process ended before it was inside".to_owned())
-            }
-            (None, Some(status)) => end_of(status),
-            (None, None) => failed("nobody knows how it ended".to_owned()),
-        };
-        let end = match self.ending.end(by_itself) {
-            End::NotStarted { code, why } => End::NotStarted {
-                code,
-                why: shortened(why),
-            },
-            end => end,
-        };
-        let (output_bytes, dropped_bytes) = self.recorder.counts();
-        let (read_bytes, written_bytes) = tree::disk_bytes_of_children();
-        let wall_ms = self.began.elapsed().as_millis();
-        let ended = Ended {
-            end,
-            usage: Usage {
-                cpu_ms: tree::sample(std::process::id(), None).cpu_ms,
-                memory_peak_kb: self.memory_peak_kb,
-                read_bytes,
-                written_bytes,
-                wall_ms: u64::try_from(wall_ms).unwrap_or(u64::MAX),
-            },
-            had: self.had.unwrap_or(self.outer.had),
-            output_bytes,
-            dropped_bytes,
-        };
-        self.recorder.close(ended.clone());
-        (self.recorder, self.clients, ended)
-    }
-
-    /// Reads what is left of the output: to its end, or for a while where somebody outside of the run still has it open.
-    fn drain(&mut self) {
-        let mut deadline = Instant::now() + DRAIN_MAX;
-        while self.recorder.is_full() || !self.ends.outputs.is_empty() && Instant::now() < deadline
-        {
-            let (fds, until) = match self.recorder.retry_at() {
-                Some(at) if self.recorder.is_full() => (&[][..], at),
-                _ => (&self.ends.outputs[..], deadline),
-            };
-            let mut polled: Vec<PollFd<'_>> = fds
-                .iter()
-                .map(|(_, fd)| PollFd::new(fd, PollFlags::IN))
-                .collect();
-            let left = until.saturating_duration_since(Instant::now());
-            let is_ready = poll(&mut polled, Some(&timespec(left))).is_ok();
-            let places = polled.iter().enumerate().rev();
-            let ready: Vec<usize> = places
-                .filter(|(_, fd)| is_ready && !fd.revents().is_empty())
-                .map(|(at, _)| at)
-                .collect();
-            for at in ready {
-                self.read_output(at);
-            }
-            if self.recorder.is_full() {
-                deadline = Instant::now() + DRAIN_MAX;
-            }
-            self.recorder.retry(Instant::now());
-        }
     }
 }
 
