@@ -65,8 +65,6 @@ pub struct Run {
 pub struct RefusedHost {
     /// Its name and port, as the run asked for it; redacted.
     pub host: String,
-    /// How often.
-    pub times: u64,
 }
 
 /// What the processes of a run used.

@@ -53,8 +53,6 @@ pub struct Settings {
     pub dead_letters_after: Duration,
     /// What processes may see, reach and use (`sandbox.*`).
     pub sandbox: SandboxSettings,
-    /// The program that watches runs: one with the command `shim`, Hyperion itself.
-    pub shim_program: PathBuf,
     /// How runs are watched (`supervisor.*`).
     pub supervision: Supervision,
     /// The program that watches runs: one with the command `shim`, Hyperion itself.

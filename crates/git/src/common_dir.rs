@@ -32,6 +32,9 @@ pub fn around(folder: &Path) -> Option<Around> {
     })
 }
 
+/// The most linked work trees of a repository that are looked at.
+const LINKED_MAX: usize = 1000;
+
 /// The most folders of objects that a repository borrows from, directly or not.
 const BORROWED_MAX: usize = 32;
 
@@ -52,6 +55,7 @@ pub fn borrowed_objects(common_dir: &Path) -> Vec<PathBuf> {
             let path = objects.join(OsStr::from_bytes(&unquoted(line)));
             if let Ok(path) = path.canonicalize()
                 && !known.contains(&path)
+                && is_of_objects(&path)
                 && known.len() <= BORROWED_MAX
             {
                 known.push(path);
@@ -59,6 +63,25 @@ pub fn borrowed_objects(common_dir: &Path) -> Vec<PathBuf> {
         }
     }
     known.split_off(1)
+}
+
+/// Whether a folder holds objects of git: somebody may have named another one to have it read.
+fn is_of_objects(folder: &Path) -> bool {
+    folder.join("pack").is_dir() || folder.join("info").is_dir()
+}
+
+/// Finds the git folder that a linked work tree shares with others, if that folder knows the work tree as well: what stands in the work
+/// tree alone may have been put there.
+#[must_use]
+pub fn shared_and_linked(top: &Path) -> Option<PathBuf> {
+    let around = around(top).filter(|around| !around.common_dir.starts_with(&around.top))?;
+    let own = around.top.join(".git");
+    let linked = fs::read_dir(around.common_dir.join("worktrees")).ok()?;
+    let knows = |entry: fs::DirEntry| {
+        named_in(&entry.path().join("gitdir"), b"").is_some_and(|path| path == own)
+    };
+    let is_known = linked.take(LINKED_MAX).flatten().any(knows);
+    is_known.then_some(around.common_dir)
 }
 
 /// Reads a line that may be quoted.
@@ -125,13 +148,19 @@ mod tests {
     fn borrowed_objects_are_found_through_all_who_lend() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
-        for path in ["a/objects/info", "b/objects/info", "c \" d", "e"] {
+        for path in [
+            "a/objects/info",
+            "b/objects/info",
+            "c \" d/pack",
+            "e/pack",
+            "keys",
+        ] {
             fs::create_dir_all(root.join(path)).unwrap();
         }
         let quoted = crate::store::quoted(&root.join("c \" d"));
         let quoted = String::from_utf8(quoted).unwrap();
         let alternates = format!(
-            "# theirs\n../../b/objects\n\"{}/e\"\n{}/gone\n",
+            "# theirs\n../../b/objects\n\"{}/e\"\n{}/gone\n../../keys\n",
             root.display(),
             root.display()
         );

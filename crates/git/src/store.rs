@@ -162,7 +162,9 @@ impl RepoStore {
         self.scratch().join(format!("object-{number}"))
     }
 
-    pub(crate) fn git_dir(&self) -> PathBuf {
+    /// The bare git folder of our own.
+    #[must_use]
+    pub fn git_dir(&self) -> PathBuf {
         self.own.join("git")
     }
 

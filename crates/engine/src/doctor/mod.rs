@@ -8,7 +8,6 @@ mod secrets;
 
 pub use history::mend;
 
-use std::path::Path;
 use std::time::Duration;
 
 use hyperion_api::doctor::{Finding, Health, Report};

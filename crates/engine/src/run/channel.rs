@@ -25,6 +25,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::folder_of;
 use crate::{Cx, Error};
 
 /// The name of the socket in the home.
@@ -44,7 +45,7 @@ const SECRET_BYTES: usize = 32;
 
 /// Something that a run wanted to reach and may not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
+pub(super) struct Refused {
     /// When it was tried first.
     pub time: Time,
     /// What, and why not.
@@ -130,12 +131,8 @@ pub async fn serve_channels(cx: Arc<Cx>, listener: StdListener) -> io::Result<In
 }
 
 /// Gives what a run wanted to reach and may not, the first attempt first.
-pub fn refused(cx: &Cx, run: RunId) -> io::Result<Vec<Refused>> {
+pub(super) fn refused(cx: &Cx, run: RunId) -> io::Result<Vec<Refused>> {
     read_refused(&folder_of(cx, run))
-}
-
-fn folder_of(cx: &Cx, run: RunId) -> PathBuf {
-    cx.home.runs().join(run.to_string())
 }
 
 fn read_refused(folder: &Path) -> io::Result<Vec<Refused>> {

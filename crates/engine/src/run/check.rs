@@ -213,11 +213,15 @@ impl Job {
 
     fn spec(&self, check: &CheckSpec, lane: &Lane) -> Result<Spec, Error> {
         let cx = &self.cx;
+        let entry = entry_of(cx, &self.run)?
+            .ok_or_else(|| Error::Missing(format!("the entry that run {} checks", self.run.id)))?;
+        let git_dir = cx.repos.open(cx, entry.admission.repo)?.git.git_dir();
         let given = sandbox_for(
             cx,
             &Place {
                 folder: lane.path(),
                 is_persons: false,
+                objects: Some(&git_dir),
                 owner: self.run.id.uuid(),
                 level: check.sandbox,
                 network: check.network,

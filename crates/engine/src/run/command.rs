@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use hyperion_api::run::{HeartbeatFrom, NetworkLevel, NewRun, SandboxLevel};
 use hyperion_api::{FieldError, Problem};
-use hyperion_host::{create_private_dir, remove_tree};
+use hyperion_host::remove_tree;
 use hyperion_model::run::{self, Run, Work};
 use hyperion_model::{Actor, Command, LineageId, NewBlob, RunId, ShortText};
-use hyperion_sandbox::{Level, Limits, Network, Sandbox};
+use hyperion_sandbox::{Level, Limits, Network};
 use hyperion_shim::{Size, Spec, Stdin, VERSION, write_spec};
 use serde_json::json;
 
+use super::sandbox::{Place, sandbox_for};
+use super::{folder_of, give_channels, let_speak};
 use crate::{Cx, Error};
 
 /// The most words of a command line.
@@ -33,6 +35,7 @@ pub fn register(cx: &Cx, actor: &Actor, wish: &NewRun) -> Result<Run, Error> {
         return Err(Problem::new("input.invalid", detail).errors(wrong).into());
     }
     let id = cx.id(RunId::new);
+    let lineage = cx.id(LineageId::new);
     let line = line(&wish.argv);
     let title = cx.redactor.redact(wish.title.as_ref().unwrap_or(&line));
     let name = wish.argv.first().map(Path::new);
@@ -48,7 +51,7 @@ pub fn register(cx: &Cx, actor: &Actor, wish: &NewRun) -> Result<Run, Error> {
     let blob = NewBlob::new(told.to_string().as_bytes());
     let start = run::Command::Start {
         id,
-        lineage: cx.id(LineageId::new),
+        lineage,
         incarnation: 1,
         request: None,
         work: Work::Command {
@@ -58,12 +61,9 @@ pub fn register(cx: &Cx, actor: &Actor, wish: &NewRun) -> Result<Run, Error> {
         spec: blob.digest,
     };
     // First the folder: whoever finds the run finds what it is. Without the run nobody ever looks into the folder.
-    let folder = cx.home.runs().join(id.to_string());
-    let spec = spec(cx, id, &folder, wish);
-    let home = spec.sandbox.home.as_deref();
-    let laid_out = home.map_or(Ok(()), create_private_dir);
-    let laid_out = laid_out.and_then(|()| write_spec(&folder, &spec));
-    laid_out.map_err(|source| Error::Io {
+    let folder = folder_of(cx, id);
+    let spec = spec(cx, (id, lineage), &folder, wish)?;
+    write_spec(&folder, &spec).map_err(|source| Error::Io {
         what: folder.display().to_string(),
         source,
     })?;
@@ -151,19 +151,44 @@ fn line(argv: &[String]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn spec(cx: &Cx, id: RunId, folder: &Path, wish: &NewRun) -> Spec {
+fn spec(
+    cx: &Cx,
+    (id, lineage): (RunId, LineageId),
+    folder: &Path,
+    wish: &NewRun,
+) -> Result<Spec, Error> {
+    let cwd = PathBuf::from(&wish.cwd);
+    let given = sandbox_for(
+        cx,
+        &Place {
+            folder: &cwd,
+            is_persons: true,
+            objects: None,
+            owner: lineage.uuid(),
+            level: match wish.sandbox {
+                SandboxLevel::Off => Level::Off,
+                SandboxLevel::Partial => Level::Partial,
+                SandboxLevel::Full => Level::Full,
+            },
+            network: match wish.network {
+                NetworkLevel::Off => Network::Off,
+                NetworkLevel::Listed => Network::Listed,
+                NetworkLevel::On => Network::On,
+            },
+        },
+    )?;
     let env = wish.env.iter();
     let env: Vec<_> = env
         .filter(|(name, _)| !NOT_PASSED_ON.contains(&name.as_str()))
         .cloned()
         .collect();
-    Spec {
+    let mut spec = Spec {
         version: VERSION,
         run: id.to_string(),
         token: None,
         argv: wish.argv.clone(),
-        cwd: PathBuf::from(&wish.cwd),
-        sandbox: sandbox(folder, wish, &env),
+        cwd,
+        sandbox: given.sandbox,
         env,
         umask: None,
         stdin: match wish.reads {
@@ -186,35 +211,10 @@ fn spec(cx: &Cx, id: RunId, folder: &Path, wish: &NewRun) -> Spec {
         grace_ms: GRACE_MS,
         channels: Vec::new(),
         channel_socket: None,
-    }
-}
-
-/// What the command may see: its folder, its programs, and a HOME of its own.
-fn sandbox(folder: &Path, wish: &NewRun, env: &[(String, String)]) -> Sandbox {
-    let of = |name: &str| {
-        let found = env.iter().rev().find(|(known, _)| known == name);
-        found.map(|(_, value)| PathBuf::from(value))
     };
-    let level = match wish.sandbox {
-        SandboxLevel::Off => Level::Off,
-        SandboxLevel::Partial => Level::Partial,
-        SandboxLevel::Full => Level::Full,
-    };
-    let path = of("PATH").unwrap_or_default();
-    let programs = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
-    Sandbox {
-        level,
-        network: match wish.network {
-            NetworkLevel::Off => Network::Off,
-            NetworkLevel::Listed => Network::Listed,
-            NetworkLevel::On => Network::On,
-        },
-        read: programs.collect(),
-        write: vec![PathBuf::from(&wish.cwd)],
-        home: (level == Level::Full).then(|| folder.join("home")),
-        person_home: of("HOME").filter(|home| home.is_absolute()),
-        ..Sandbox::default()
-    }
+    give_channels(cx, &mut spec)?;
+    let_speak(folder, &mut spec)?;
+    Ok(spec)
 }
 
 #[cfg(test)]

@@ -22,9 +22,7 @@ mod supervise_tests;
 mod trial;
 
 pub use act::{pause, resume, stop};
-pub use channel::{
-    Refused, give_channels, let_speak, listen_for_channels, refused, serve_channels,
-};
+pub use channel::{give_channels, let_speak, listen_for_channels, serve_channels};
 pub(crate) use check::{CheckSpec, RUN_MARK};
 pub use command::register;
 pub use first_error::first_error;

@@ -9,7 +9,7 @@ use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, step};
 use hyperion_model::run::{self, Run, Status, Work};
 use hyperion_model::{Command, Name, NewBlob, RunId, ShortText, Time};
-use hyperion_shim::{AttachError, Ended, Found, Spec, look, read_spec, write_spec};
+use hyperion_shim::{AttachError, Ended, Found, look, read_spec, write_spec};
 use hyperion_store::{Filter, StoreError};
 
 use super::check::{self, CheckSpec, RUN_MARK, retake_lane};
@@ -17,7 +17,7 @@ use super::ending::{self, Verdict};
 use super::jobs::Asked;
 use super::sandbox::remove_home;
 use super::supervise::Watched;
-use super::{end_of, folder_of, spooled};
+use super::{end_of, folder_of, let_speak, spooled};
 use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
 use crate::{Cx, Error, OnOrphan, OnStall};
@@ -232,17 +232,16 @@ fn withdraw(cx: &Cx, run: &Run) -> Result<bool, Error> {
 fn next_incarnation(cx: &Cx, run: &Run) -> Result<(RunId, run::Command), Error> {
     let id = cx.id(RunId::new);
     let (from, to) = (folder_of(cx, run.id), folder_of(cx, id));
-    let copied = read_spec(&from).and_then(|spec| {
-        let again = Spec {
-            run: id.to_string(),
-            ..spec
-        };
-        write_spec(&to, &again)
-    });
-    copied.map_err(|source| Error::Io {
+    let failed = |source| Error::Io {
         what: to.display().to_string(),
         source,
-    })?;
+    };
+    let mut spec = read_spec(&from).map_err(failed)?;
+    spec.run = id.to_string();
+    if spec.token.is_some() {
+        let_speak(&to, &mut spec)?;
+    }
+    write_spec(&to, &spec).map_err(failed)?;
     let start = run::Command::Start {
         id,
         lineage: run.lineage,

@@ -38,6 +38,8 @@ pub(crate) struct Place<'a> {
     pub(crate) folder: &'a Path,
     /// Whether that folder is a person's, with files that they keep from everybody.
     pub(crate) is_persons: bool,
+    /// The git folder of ours whose objects are read there: what stands in `folder` may be the work of an earlier process.
+    pub(crate) objects: Option<&'a Path>,
     /// Whose HOME it gets.
     pub(crate) owner: Uuid,
     /// How much of the machine it is kept from.
@@ -77,14 +79,12 @@ pub(crate) fn sandbox_for(cx: &Cx, place: &Place<'_>) -> Result<Given, Error> {
     used.map_err(failed(&own))?;
     let mut write = vec![place.folder.to_path_buf()];
     let mut read = Vec::new();
-    if let Some(around) = hyperion_git::around(place.folder) {
-        // Of a linked work tree, git's folder is elsewhere, and a clone may borrow the objects of others.
-        read.extend(hyperion_git::borrowed_objects(&around.common_dir));
-        let is_elsewhere = !around.common_dir.starts_with(place.folder);
-        match place.is_persons {
-            true if is_elsewhere => write.push(around.common_dir),
-            _ => {}
-        }
+    if let Some(git) = place.objects {
+        read.push(git.join("objects"));
+        read.extend(hyperion_git::borrowed_objects(git));
+    }
+    if place.is_persons {
+        write.extend(hyperion_git::shared_and_linked(place.folder));
     }
     let hidden = [cx.home.path().to_path_buf(), cx.home.cache().to_path_buf()];
     let given = given(environment, &hidden, &own, (read, write), &|path| {
@@ -272,6 +272,7 @@ mod tests {
         let place = Place {
             folder: world.repo.path(),
             is_persons: true,
+            objects: None,
             owner,
             level: Level::Full,
             network: Network::Off,

@@ -95,17 +95,30 @@ fn try_each(
         }
         // Made anew for each: one must not see what another left.
         let lane = prepare(cx, opened, tip)?;
-        tried.push(try_one(cx, lane.path(), check, time)?);
+        tried.push(try_one(
+            cx,
+            &opened.git.git_dir(),
+            lane.path(),
+            check,
+            time,
+        )?);
     }
     Ok(tried)
 }
 
-fn try_one(cx: &Cx, lane: &Path, check: &CheckSpec, time: Duration) -> Result<TriedCheck, Error> {
+fn try_one(
+    cx: &Cx,
+    git: &Path,
+    lane: &Path,
+    check: &CheckSpec,
+    time: Duration,
+) -> Result<TriedCheck, Error> {
     let id = cx.ids.next();
     let folder = cx.home.runs().join(id.to_string());
     let place = Place {
         folder: lane,
         is_persons: false,
+        objects: Some(git),
         owner: id,
         level: check.sandbox,
         network: check.network,

@@ -11,7 +11,6 @@ use crate::id::IdArg;
 use crate::list_args::{ArchivedArg, ListArgs};
 use crate::output::FormatArgs;
 use crate::output::style::wire_name;
-use crate::output::visible::visible_text;
 use crate::route::Route;
 use crate::several::{Shown, each};
 use crate::view;

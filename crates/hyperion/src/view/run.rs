@@ -77,13 +77,8 @@ pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
     if let Some(sandbox) = &run.sandbox {
         text.push_str(&had(sandbox));
     }
-    let refused = run.refused_hosts.iter().map(|refused| {
-        let host = visible(&refused.host);
-        match refused.times {
-            1 => host.into_owned(),
-            times => format!("{host}, {times} times"),
-        }
-    });
+    let refused = run.refused_hosts.iter();
+    let refused = refused.map(|refused| visible(&refused.host).into_owned());
     text.push_str(&fields("refused hosts", refused));
     let follow = if run.ended_at.is_none() {
         " --follow"

@@ -52,14 +52,13 @@ pub(crate) fn block(repo: &Repo, tried: &[TriedCheck]) -> String {
         let command = known.map_or("...", |check| check.command.as_str());
         let command = serde_json::to_string(command).unwrap_or_default();
         text.push_str("\nWhat a check needs it asks for in hyperion.toml; to what is more than checks have here an admin agrees:\n");
-        text.push_str(&visible(&format!(
-            "  {name} = {{ run = {command}, {asks} }}"
-        )));
-        text.push_str(&visible(&format!(
-            "\n  hyperion repo allow-check {} {name}",
-            repo.name
-        )));
-        text.push('\n');
+        let lines = [
+            format!("{name} = {{ run = {command}, {asks} }}"),
+            format!("hyperion repo allow-check {} {name}", repo.name),
+        ];
+        for line in lines {
+            text.push_str(&format!("  {}\n", visible(&line)));
+        }
     }
     text
 }

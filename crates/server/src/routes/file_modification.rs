@@ -43,7 +43,8 @@ async fn list(State(server): State<Server>, Query(wanted): Query<Wanted>) -> Ans
             let detail = format!("limit is {limit}; give 1 to {MAX_LIMIT}");
             return Err(Problem::new("input.invalid", detail).into());
         }
-        let before = wanted.cursor.map(|cursor| cursor.parse()).transpose();
+        let before = wanted.cursor.map(|cursor| cursor.parse::<i64>());
+        let before = before.transpose();
         let before = before.map_err(|_| {
             Problem::new(
                 "input.invalid",
