@@ -138,9 +138,6 @@ pub struct NewRun {
     /// What lists call it; else the command line.
     #[serde(default)]
     pub title: Option<String>,
-    /// The repository it belongs to, by name.
-    #[serde(default)]
-    pub repo: Option<String>,
     /// Whether the caller sends it what it reads; else it reads nothing.
     #[serde(default)]
     pub reads: bool,

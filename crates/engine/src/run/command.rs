@@ -108,6 +108,14 @@ fn check(wish: &NewRun) -> Vec<FieldError> {
     } else if !cwd.is_dir() {
         add("/cwd", format!("there is no folder {:?}", wish.cwd));
     }
+    let home = wish.env.iter().rev().find(|(name, _)| name == "HOME");
+    if let Some((_, home)) = home
+        && wish.sandbox != SandboxLevel::Off
+        && Path::new(home).starts_with(cwd)
+    {
+        let detail = "it holds your HOME, which a sandbox keeps from the command: start it in a folder of its own";
+        add("/cwd", detail.to_owned());
+    }
     let is_name = |name: &str| !name.is_empty() && !name.contains(['=', '\0']);
     if let Some((name, _)) = wish
         .env

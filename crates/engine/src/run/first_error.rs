@@ -1,5 +1,6 @@
 //! What a run failed of, by its output.
 
+use hyperion_analyze::ErrorKind;
 use hyperion_api::queue::FoundError;
 use hyperion_model::run::{Run, Status};
 use hyperion_shim::{End, Found, look};
@@ -50,7 +51,10 @@ pub fn first_error(cx: &Cx, run: &Run) -> Result<Option<FoundError>, Error> {
         folder: told.cwd.as_deref(),
         tree: None,
     });
-    Ok(analysis.errors.into_iter().next().map(told_of))
+    let first = analysis.errors.into_iter().next();
+    // A last line that tells of nothing known is no cause.
+    let first = first.filter(|error| error.kind != ErrorKind::Unknown || error.place.is_some());
+    Ok(first.map(told_of))
 }
 
 /// Says it as the API does.

@@ -79,9 +79,6 @@ pub(crate) struct Args {
     /// End it after so long: 30s, 5m, 2h
     #[arg(long, value_name = "TIME")]
     timeout: Option<Limit>,
-    /// The repository it belongs to
-    #[arg(long, value_name = "NAME")]
-    repo: Option<String>,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -187,7 +184,6 @@ fn wish(args: Args, cx: &Cx, has_terminal: bool) -> anyhow::Result<NewRun> {
         cwd,
         env,
         title: args.title,
-        repo: args.repo,
         reads: !args.background && (has_terminal || has_input()),
         terminal: size.map(|size| (size.rows, size.cols)),
         sandbox: args.sandbox,

@@ -89,6 +89,11 @@ async fn steer(
     blocking(server, move |server| {
         let cx = server.cx();
         let found = find_to::<Run>(verb, cx, &id, RunId::new)?;
+        if !found.status.is_open() {
+            let (id, status) = (found.id.short(), found.status.name());
+            let detail = format!("run {id} has ended: it is {status}");
+            return Err(Problem::new("state.illegal_move", detail).into());
+        }
         view(cx, &act(cx, server.actor(), found.id)?)
     })
     .await
