@@ -1,7 +1,7 @@
 //! The engine in the background: a command starts it and ends; it works on, and leaves when nobody needs it.
 
 use crate::api::Api;
-use crate::world::{SOON, World, text};
+use crate::world::{CHECKS_SEE_HOME, SOON, World, text};
 use hyperion_testkit::{Hyperion, RequestFile, TempRepo, eventually, task, task_request};
 use std::fs;
 
@@ -15,6 +15,9 @@ const GATE: &[(&str, &str)] = &[(
 #[track_caller]
 fn world(files: &[(&str, &str)]) -> World {
     let world = World::unknown(TempRepo::with_files(files));
+    for (key, value) in CHECKS_SEE_HOME {
+        world.run(&["config", "set", key, value]).code(0);
+    }
     world.run(&["init"]).code(0);
     world
 }

@@ -112,7 +112,7 @@ fn a_task_adds_checks_and_takes_none_away() {
 fn a_failed_check_is_quarantined_with_its_output_and_can_be_retried() {
     let check = "echo looking; echo 'the door is shut' >&2; test -f \\\"$HOME/open\\\"";
     let config = format!("[checks]\ndoor = \"{check}\"\n");
-    let world = World::up(&[("hyperion.toml", &config)]);
+    let world = World::up_with_home(&[("hyperion.toml", &config)]);
     let before = world.repo.tip("main");
     let request = task_request("Go in")
         .class("feature")
@@ -238,7 +238,7 @@ hyperion=\"$(cat \"$HOME/program\")\"
 \"$hyperion\" approval approve \"$(cat \"$HOME/victim\")\" && echo 'it let me'
 exit 1
 ";
-    let world = World::up(&[
+    let world = World::up_with_home(&[
         ("hyperion.toml", "[checks]\nattack = \"sh attack.sh\"\n"),
         ("attack.sh", script),
     ]);
@@ -298,7 +298,7 @@ fn begin(world: &World, change: &RequestFile) -> String {
 // M4: a lane that is busy is waited for, and nobody's attempt; other branches have lanes of their own.
 #[test]
 fn a_busy_lane_is_waited_for() {
-    let world = World::up(&[("a.txt", "one\n")]);
+    let world = World::up_with_home(&[("a.txt", "one\n")]);
     let signs = tempfile::tempdir().unwrap();
     let sign = |name: &str| signs.path().join(name).display().to_string();
     let begin_on = |branch: &str, check: &str| {
@@ -339,7 +339,7 @@ fn a_busy_lane_is_waited_for() {
 // M9: a branch that moves whenever a check ends is waited for, and the entry says so.
 #[test]
 fn a_branch_that_never_rests_is_waited_for() {
-    let world = World::up(&[("a.txt", "one\n")]);
+    let world = World::up_with_home(&[("a.txt", "one\n")]);
     let signs = tempfile::tempdir().unwrap();
     let restless = signs.path().join("restless");
     fs::write(&restless, "").unwrap();

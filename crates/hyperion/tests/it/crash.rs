@@ -61,7 +61,7 @@ fn let_happen(world: &World, events: u64) {
 #[test]
 fn an_engine_killed_in_the_middle_of_a_check_is_made_up_for() {
     let check = "[checks]\ngate = \"echo $$ >> \\\"$HOME/pids\\\"; until test -f \\\"$HOME/go\\\"; do sleep 0.05; done\"\n";
-    let mut world = World::up(&[("hyperion.toml", check)]);
+    let mut world = World::up_with_home(&[("hyperion.toml", check)]);
     let home = world.hyperion.user_home();
     let asked = world.ask(&makes("a"));
     let approving = world

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 fn checked(check: &str) -> World {
     let config = format!("[checks]\ndoor = \"{check}\"\n");
-    World::up(&[("hyperion.toml", &config)])
+    World::up_with_home(&[("hyperion.toml", &config)])
 }
 
 fn go_in() -> RequestFile {

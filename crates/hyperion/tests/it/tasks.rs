@@ -213,7 +213,7 @@ fn an_atomic_request_that_fails_a_check_lands_nothing() {
 #[test]
 fn the_urgent_goes_first_among_those_that_wait() {
     let check = "[checks]\ngate = \"until test -f \\\"$HOME/go\\\"; do sleep 0.05; done\"\n";
-    let world = World::up(&[("hyperion.toml", check)]);
+    let world = World::up_with_home(&[("hyperion.toml", check)]);
     let home = world.hyperion.user_home();
     let make = |name: &str, priority: &str| {
         task_request(name)

@@ -19,6 +19,9 @@ pub(crate) struct World {
     pub(crate) repo: TempRepo,
 }
 
+/// For tests whose checks look for a file in the test's HOME, which no sandbox shows them.
+pub(crate) const CHECKS_SEE_HOME: &[(&str, &str)] = &[("sandbox.checks", "off")];
+
 /// A request that waits for a decision.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -73,6 +76,12 @@ impl World {
     #[track_caller]
     pub(crate) fn up(files: &[(&str, &str)]) -> Self {
         Self::up_with(TempRepo::with_files(files), &[])
+    }
+
+    /// Knows a repository with these files, with an engine up whose checks see the HOME of the test.
+    #[track_caller]
+    pub(crate) fn up_with_home(files: &[(&str, &str)]) -> Self {
+        Self::up_with(TempRepo::with_files(files), CHECKS_SEE_HOME)
     }
 
     /// Knows this repository, with an engine up under these settings.

@@ -2,7 +2,7 @@
 
 use super::scene::{At, Scene};
 use crate::api::NoAnswer;
-use crate::world::text;
+use crate::world::{CHECKS_SEE_HOME, text};
 use hyperion_fault::Point;
 use hyperion_testkit::{RequestFile, task, task_request};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn a_kill_while_somebody_takes_back_or_calls_off_or_tries_again_loses_nothing() 
         .map(|(path, text)| (path.as_str(), text.as_str()))
         .collect();
     files.push(("hyperion.toml", gate));
-    let mut scene = Scene::new(&files, &[]);
+    let mut scene = Scene::new(&files, CHECKS_SEE_HOME);
     for (round, at) in POINTS.iter().enumerate() {
         let act = |scene: &mut Scene| match at.0 {
             Point::RequestCalledOff => call_off(scene, round),
