@@ -87,6 +87,8 @@ pub const BLOBS: &str = "blobs";
 pub const REPOS: &str = "repos";
 /// Where the output of runs is, in a home and in a backup.
 const RUNS: &str = "runs";
+/// What a run was started with, in its folder: its environment may hold secrets, so no backup has it.
+const RUN_SPEC: &str = "spec.json";
 /// The settings, in a home and in a backup.
 const CONFIG: &str = "config.toml";
 /// Where the segments of a base are.

@@ -14,8 +14,8 @@ use hyperion_store::{Filter, Snapshot, StoreError};
 use crate::copy::{Copier, Earlier};
 use crate::manifest::{Manifest, RepoEntry};
 use crate::{
-    BLOBS, CONFIG, DATABASE, Error, InClones, REPOS, RUNS, Source, find, io, stamp, unusable,
-    verify,
+    BLOBS, CONFIG, DATABASE, Error, InClones, REPOS, RUN_SPEC, RUNS, Source, find, io, stamp,
+    unusable, verify,
 };
 
 /// After this long a half-made backup is nobody's any more.
@@ -137,7 +137,7 @@ fn fill(
     let repos = copy_repos(cx, &mut copier, progress)?;
     copier.take(&cx.home().config(), Path::new(CONFIG))?;
     if options.logs {
-        copy_tree(&cx.home().runs(), Path::new(RUNS), &mut copier)?;
+        copy_runs(&cx.home().runs(), Path::new(RUNS), &mut copier)?;
     }
     let in_clones = cx.in_clones();
     let Copier { files, linked, .. } = copier;
@@ -260,7 +260,7 @@ fn copy_repos(
     Ok(entries)
 }
 
-fn copy_tree(from: &Path, below: &Path, copier: &mut Copier<'_>) -> Result<(), Error> {
+fn copy_runs(from: &Path, below: &Path, copier: &mut Copier<'_>) -> Result<(), Error> {
     let entries = match fs::read_dir(from) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -271,8 +271,8 @@ fn copy_tree(from: &Path, below: &Path, copier: &mut Copier<'_>) -> Result<(), E
         let kind = entry.file_type().map_err(io(from))?;
         let path = below.join(entry.file_name());
         if kind.is_dir() {
-            copy_tree(&entry.path(), &path, copier)?;
-        } else if kind.is_file() {
+            copy_runs(&entry.path(), &path, copier)?;
+        } else if kind.is_file() && entry.file_name() != RUN_SPEC {
             copier.take(&entry.path(), &path)?;
         }
     }

@@ -14,13 +14,14 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fd::{AsRawFd as _, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mkdirat, openat, symlinkat};
 use rustix::io::Errno;
-use rustix_mounts::mount::{
-    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, mount_recursive_bind,
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change,
     mount_remount, unmount,
 };
-use rustix_mounts::thread::{UnshareFlags, unshare};
+use rustix::thread::UnshareFlags;
 
 use crate::mount_table::parse_mounts;
+use crate::namespaces::unshare;
 use crate::plan::{Access, Kind, Look, Mount, What, deepest};
 
 /// Where the new root is built; everything of the old one was opened before.
@@ -250,7 +251,7 @@ fn memory(target: &Path, options: &CStr) -> io::Result<()> {
 }
 
 fn bind(source: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
-    Ok(mount_recursive_bind(by_number(source), by_number(target))?)
+    Ok(mount_bind_recursive(by_number(source), by_number(target))?)
 }
 
 struct Builder {

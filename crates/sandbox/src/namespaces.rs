@@ -4,16 +4,24 @@ use std::fs;
 use std::io;
 
 use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::thread::{
-    CapabilitySet, capabilities, configure_capability_in_ambient_set, set_capabilities,
+    CapabilitySet, UnshareFlags, capabilities, configure_capability_in_ambient_set,
+    set_capabilities,
 };
 
-use rustix_mounts::io::Errno;
-use rustix_mounts::thread::{UnshareFlags, unshare};
-
 use crate::spec::{Had, Lack, Layer};
+
+/// Takes this thread into new namespaces.
+#[expect(
+    deprecated,
+    reason = "it is unsafe only where tables of descriptors are unshared, which nobody here does"
+)]
+pub(crate) fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {
+    rustix::thread::unshare(flags)
+}
 
 /// Leaves namespaces behind. What is not given is said.
 pub(crate) fn unshare_all(had: &mut Had, layers: &[Layer]) {

@@ -233,18 +233,19 @@ fn a_branch_that_moved_under_a_landing_is_merged_with() {
 // M1: an entry whose engine died before the landing goes back to the queue and is tried again.
 #[test]
 fn an_entry_left_half_way_is_tried_again() {
-    for status in [Status::Merging, Status::Checking, Status::Ready] {
+    // A check outlives its engine, so its entry is gone on with.
+    for (status, attempts) in [
+        (Status::Merging, 1),
+        (Status::Checking, 0),
+        (Status::Ready, 1),
+    ] {
         let mut world = World::new(&[("a.txt", "one\n")]);
         let id = world.file(&change("Say two", "two\n"));
         bring_to(&mut world, status);
         world.restart();
         world.settle();
         assert_landed_once(&world, id, "Say two");
-        assert_eq!(
-            world.entries()[0].attempts,
-            1,
-            "{status} counts as one attempt"
-        );
+        assert_eq!(world.entries()[0].attempts, attempts, "{status}");
     }
 }
 

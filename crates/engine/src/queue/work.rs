@@ -122,7 +122,8 @@ impl Queue {
         Ok(Progress::Idle { wake_at: renew_at })
     }
 
-    /// Keeps the lease of an entry; an entry that another engine left half-way goes back to the queue.
+    /// Keeps the lease of an entry. What another engine left half-way is gone on with where its processes or the world may have gone on, too; else it
+    /// goes back to the queue.
     pub(super) fn hold(&mut self, cx: &Cx, entry: &Entry) -> Result<bool, Error> {
         let now = cx.now();
         if let Some(lease) = self.leases.get(&entry.id) {
@@ -139,8 +140,8 @@ impl Queue {
                 cx.store.release(&ended)?;
             }
         }
-        if entry.status == Status::Dispatching {
-            // The world may have changed already: this is finished or undone, never started over.
+        if matches!(entry.status, Status::Checking | Status::Dispatching) {
+            // A check outlives its engine. A landing is finished or undone, never started over: the branch may have moved already.
             let lease = cx.store.lease(
                 &resource(entry.id),
                 cx.instance.as_str(),

@@ -184,7 +184,7 @@ impl World {
             return Ok(Some(false));
         };
         engine.leases.insert(entry.id, lease);
-        if entry.status == Status::Dispatching {
+        if matches!(entry.status, Status::Checking | Status::Dispatching) {
             return Ok(Some(true));
         }
         Err(self.release(engine, entry))

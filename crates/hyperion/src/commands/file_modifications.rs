@@ -12,7 +12,7 @@ use crate::list_args::{ListArgs, RepoArg};
 use crate::route::Route;
 use crate::view;
 
-/// See which files changed beneath repositories and agents' clones, and by which run
+/// See which files changed, and by which run
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -110,8 +110,16 @@ impl Ward {
     fn finding(&mut self, finding: &Value, home: &Path) {
         let of = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
         // Landings that damage took out of the log differ from run to run; a test of their own looks at them.
-        let usual = ["sandbox", "user", "disk", "backup", "landings"]
-            .contains(&of("name").as_str())
+        let usual = [
+            "sandbox",
+            "container",
+            "files",
+            "user",
+            "disk",
+            "backup",
+            "landings",
+        ]
+        .contains(&of("name").as_str())
             || of("detail").starts_with("in the home, at ");
         if of("health") != "ok" && !usual {
             self.say(

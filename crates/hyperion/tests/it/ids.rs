@@ -229,7 +229,8 @@ fn the_shell_completes_ids() {
     assert!(!nowhere.hyperion.home().exists());
 }
 
-// W1, W8: while no engine is up, nothing is said to run; for programs the states are as they are kept.
+// W1, W8: while no engine is up, nothing of the queue is said to run, and the check that outlived it is; for programs the states are as they
+// are kept.
 #[test]
 fn nothing_runs_while_no_engine_is_up() {
     let mut world = World::up(&[("a.txt", "a\n")]);
@@ -251,7 +252,6 @@ fn nothing_runs_while_no_engine_is_up() {
         &["request", "list"],
         &["request", "show", &asked.request],
         &["queue-metrics"],
-        &["status"],
     ] {
         let shown = world.run(command).code(0);
         for word in ["checking", "running", "in_progress"] {
@@ -259,6 +259,10 @@ fn nothing_runs_while_no_engine_is_up() {
         }
         assert!(shown.stdout.contains("interrupted"), "{}", shown.stdout);
     }
+    let status = world.run(&["status"]).code(0).stdout;
+    let (queue, runs) = status.split_once("Runs now").unwrap();
+    assert!(queue.contains("interrupted"), "{status}");
+    assert!(runs.contains("check: sleep 100"), "{status}");
     let kept = world.list(&["queue", "list"]);
     assert!(
         kept.iter().any(|entry| entry["status"] == "checking"),

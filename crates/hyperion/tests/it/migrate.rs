@@ -21,7 +21,7 @@ fn in_the_world_of_v0(script: &str, more: &[(&str, &str)]) -> Option<Finished> {
         cp -r "$FILES"/. /srv/hyperion/home
         tar -C /srv/hyperion -xzf "$REST"
         chmod 700 /srv/hyperion/home
-        export HOME=/srv/hyperion/user HYPERION_HOME=/srv/hyperion/home XDG_RUNTIME_DIR=/srv/hyperion
+        export HOME=/srv/hyperion/user HYPERION_HOME=/srv/hyperion/home XDG_RUNTIME_DIR=/srv/hyperion HYPERION_SANDBOX__CHECKS=off
         git config --global user.name Ada && git config --global user.email ada@example.com
         cd /srv/hyperion/repo
         touch "$HOME/fast"

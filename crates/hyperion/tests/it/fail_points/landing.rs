@@ -139,7 +139,10 @@ fn a_kill_while_a_work_tree_follows_leaves_it_whole() {
 #[test]
 fn a_kill_while_a_dead_engine_is_made_up_for_is_made_up_for() {
     let slow = "[checks]\nwaits = 'until test -f \"$HOME/go\"; do sleep 0.05; done'\n";
-    let mut scene = Scene::new(&[("hyperion.toml", slow), ("count.txt", "none\n")], CHECKS_SEE_HOME);
+    let mut scene = Scene::new(
+        &[("hyperion.toml", slow), ("count.txt", "none\n")],
+        CHECKS_SEE_HOME,
+    );
     let go = scene.world.hyperion.user_home().join("go");
     for (round, at) in LEFT_HALF_WAY.iter().enumerate() {
         let _ = fs::remove_file(&go);
@@ -221,7 +224,10 @@ fn a_kill_while_an_edited_work_tree_stays_behind_leaves_it_whole() {
 #[test]
 fn a_kill_between_a_check_and_its_record_starts_no_second_one() {
     let check = "[checks]\nwaits = 'echo $$ >> \"$HOME/pids\"; until test -f \"$HOME/go\"; do sleep 0.05; done'\n";
-    let mut scene = Scene::new(&[("hyperion.toml", check), ("count.txt", "none\n")], CHECKS_SEE_HOME);
+    let mut scene = Scene::new(
+        &[("hyperion.toml", check), ("count.txt", "none\n")],
+        CHECKS_SEE_HOME,
+    );
     let home = scene.world.hyperion.user_home();
     let pids = || {
         let pids = fs::read_to_string(home.join("pids")).unwrap_or_default();
