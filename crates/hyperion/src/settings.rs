@@ -190,7 +190,7 @@ mod tests {
         run.log_max_mb = 1024
         files.backup_retention_hours = 24
         files.max_file_size_mb = 10
-    files.watch = true
+        files.watch = true
         backup.ship_to = ""
         backup.ship_every_sec = 10
         backup.keep_days = 14

@@ -78,7 +78,7 @@ fn an_engine_of_today_goes_on_where_version_0_died() {
         "Wait for a person\nGo slowly\n",
     );
     insta::assert_snapshot!(said, @r"
-    error: failed to read the database: its schema is version 2, this Hyperion needs 3
+    error: failed to read the database: its schema is version 2, this Hyperion needs 4
     hint: run `hyperion up` (or any command that changes something) once: it migrates the database, after copying it
     looking: 69
     approving: 0
