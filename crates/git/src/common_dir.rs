@@ -84,6 +84,19 @@ pub fn shared_and_linked(top: &Path) -> Option<PathBuf> {
     is_known.then_some(around.common_dir)
 }
 
+/// Lists what makes git run programs, as far as it is there: whoever may write it has the person's next command of git run theirs.
+#[must_use]
+pub fn run_by_git(folder: &Path) -> Vec<PathBuf> {
+    let Some(around) = around(folder) else {
+        return Vec::new();
+    };
+    ["hooks", "config", "config.worktree", "info/attributes"]
+        .iter()
+        .map(|name| around.common_dir.join(name))
+        .filter(|path| path.exists())
+        .collect()
+}
+
 /// Reads a line that may be quoted.
 fn unquoted(line: &[u8]) -> Vec<u8> {
     let inner = line

@@ -59,7 +59,7 @@ pub use checkout::{
 };
 pub use clone::{AgentClone, CLONE_BRANCHES_MAX, CloneError, FileState};
 pub use commit::{CommitInfo, NewCommit, Signature, strip_trailers, with_trailers};
-pub use common_dir::{Around, around, borrowed_objects, shared_and_linked};
+pub use common_dir::{Around, around, borrowed_objects, run_by_git, shared_and_linked};
 pub use edit::{Content, EditError, TreeDraft, TreeEdit};
 pub use error::GitError;
 pub use folder::{FolderFile, FolderScan, check_folder, complete_folder};

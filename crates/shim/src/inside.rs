@@ -16,8 +16,9 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getrlimit, ioctl_tiocsctty, nice,
-    set_parent_process_death_signal, setrlimit, setsid, umask, wait,
+    DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getrlimit,
+    ioctl_tiocsctty, nice, set_dumpable_behavior, set_parent_process_death_signal, setrlimit,
+    setsid, umask, wait,
 };
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +157,9 @@ fn start(
     if !is_first_of_all() {
         return Err(not_started(&launch.become_it(stdin, stdout, stderr)));
     }
+    // The program is the same user: it must not take our descriptors, or be us by a debugger. What we start is as any other again.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|error| failed(format!("keep the first process to itself: {error}")))?;
     let pid = launch
         .start_child(stdin, Some(stdout), Some(stderr))
         .map_err(|error| not_started(&error))?;

@@ -92,6 +92,8 @@ struct Shim {
 
 /// Owns the run in a folder, from its start to its end. What went wrong before it was owned is told to whoever started this.
 pub(crate) fn own(folder: &Path) -> io::Result<()> {
+    // Whatever whoever started this had open stays out of the run.
+    close_fds::set_fds_cloexec(3, &[]);
     let were_confined = rustix::thread::no_new_privs()?;
     hyperion_host::confine_this_thread()?;
     leave_session();
@@ -471,8 +473,10 @@ impl Shim {
                     self.end = Some(failed(format!("tell the first process: {error}")));
                 }
             }
-            Some(Report::Inside(had)) => self.had = Some(had),
-            Some(Report::Started) => self.note_start(),
+            // Once, and before anything of the program's runs.
+            Some(Report::Inside(had)) if self.had.is_none() => self.had = Some(had),
+            Some(Report::Started) if !self.is_started => self.note_start(),
+            Some(Report::Inside(_) | Report::Started) => {}
             Some(Report::NotStarted(end) | Report::Ended(end)) => self.end = Some(end),
             // It became the program, or it died.
             None => {

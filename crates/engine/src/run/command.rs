@@ -29,7 +29,8 @@ const NOT_PASSED_ON: [&str; 3] = ["HYPERION_TOKEN", "HYPERION_URL", "HYPERION_RU
 
 /// Registers a command, and lays out the folder in which its shim is to be started.
 pub fn register(cx: &Cx, actor: &Actor, wish: &NewRun) -> Result<Run, Error> {
-    let wrong = check(wish);
+    let mut wrong = check(wish);
+    wrong.extend(kept_from_sandboxes(cx, wish));
     if !wrong.is_empty() {
         let detail = "the command cannot be run as it is described";
         return Err(Problem::new("input.invalid", detail).errors(wrong).into());
@@ -108,14 +109,6 @@ fn check(wish: &NewRun) -> Vec<FieldError> {
     } else if !cwd.is_dir() {
         add("/cwd", format!("there is no folder {:?}", wish.cwd));
     }
-    let home = wish.env.iter().rev().find(|(name, _)| name == "HOME");
-    if let Some((_, home)) = home
-        && wish.sandbox != SandboxLevel::Off
-        && Path::new(home).starts_with(cwd)
-    {
-        let detail = "it holds your HOME, which a sandbox keeps from the command: start it in a folder of its own";
-        add("/cwd", detail.to_owned());
-    }
     let is_name = |name: &str| !name.is_empty() && !name.contains(['=', '\0']);
     if let Some((name, _)) = wish
         .env
@@ -144,6 +137,35 @@ fn check(wish: &NewRun) -> Vec<FieldError> {
         );
     }
     wrong
+}
+
+/// Refuses a folder whose files a sandbox would have to give and to keep away at once, whatever it is called.
+fn kept_from_sandboxes(cx: &Cx, wish: &NewRun) -> Option<FieldError> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if wish.sandbox == SandboxLevel::Off {
+        return None;
+    }
+    let cwd = real(Path::new(&wish.cwd));
+    let own = [cx.home.path(), cx.home.cache()].map(real);
+    let home = wish.env.iter().rev().find(|(name, _)| name == "HOME");
+    let home = home.map(|(_, home)| real(Path::new(home)));
+    let what = if own
+        .iter()
+        .any(|own| own.starts_with(&cwd) || cwd.starts_with(own))
+    {
+        "Hyperion's own folders"
+    } else if home.is_some_and(|home| home.starts_with(&cwd)) {
+        "your HOME"
+    } else {
+        return None;
+    };
+    Some(FieldError {
+        pointer: "/cwd".to_owned(),
+        detail: format!(
+            "the folder {} has to do with {what}, which a sandbox keeps from the command: start it in a folder of its own",
+            wish.cwd
+        ),
+    })
 }
 
 /// The command line as a shell reads it.

@@ -80,7 +80,10 @@ pub(crate) fn needs(output: &str, ran: &Ran<'_>) -> Needs {
     for line in output.lines() {
         let lower = line.to_lowercase();
         if NO_FILE.iter().any(|word| lower.contains(word)) {
-            paths.extend(line.split(is_no_path).filter_map(|word| missed(word, ran)));
+            // The program that speaks comes first.
+            let words = line.split(is_no_path).filter(|word| !word.is_empty());
+            let said = words.skip_while(|word| word.ends_with(':'));
+            paths.extend(said.filter_map(|word| missed(word, ran)));
         }
     }
     if !paths.is_empty() {

@@ -85,6 +85,7 @@ pub(crate) fn sandbox_for(cx: &Cx, place: &Place<'_>) -> Result<Given, Error> {
     }
     if place.is_persons {
         write.extend(hyperion_git::shared_and_linked(place.folder));
+        read.extend(hyperion_git::run_by_git(place.folder));
     }
     let hidden = [cx.home.path().to_path_buf(), cx.home.cache().to_path_buf()];
     let given = given(environment, &hidden, &own, (read, write), &|path| {

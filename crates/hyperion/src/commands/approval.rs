@@ -186,6 +186,13 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             if comment.trim().is_empty() {
                 return Err(Failure::usage("say what should be different").into());
             }
+            if let Ok(other) = comment.parse::<IdArg>() {
+                let what = format!(
+                    "{} looks like another id, and one is sent back at a time: say what should be different in words",
+                    other.as_str()
+                );
+                return Err(Failure::usage(what).into());
+            }
             let body = Decide {
                 comment: Some(comment),
                 ..Decide::default()
@@ -301,7 +308,7 @@ async fn decide(
                 let value = decide(id).await?;
                 if let (true, Some(request)) = (value.changes_requested, &value.request_id) {
                     hints.push(format!(
-                        "hyperion request revise {} FILE hands a new version in",
+                        "hyperion request revise {} FILE (or --branch NAME) hands a new version in",
                         short(request)
                     ));
                 }

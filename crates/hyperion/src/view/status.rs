@@ -117,7 +117,7 @@ pub(crate) fn page(
     });
     page.part(
         "Was sent back",
-        "hyperion request revise ID FILE",
+        "hyperion request revise ID FILE|--branch NAME",
         [
             fixed("REQUEST"),
             fixed("TASK"),

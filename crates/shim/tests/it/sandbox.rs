@@ -96,3 +96,29 @@ fn pids_of(run: &str) -> Vec<String> {
     pids.map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect()
 }
+
+// X6: the first process inside is the shim's; a program that could be it would say how it ended itself.
+#[test]
+fn the_first_process_inside_is_out_of_the_programs_reach() {
+    let work = tempfile::tempdir().unwrap();
+    let text = "cat /proc/self/environ >/dev/null && echo own; cat /proc/1/environ >/dev/null && echo other; exit 3";
+    let run = Run::start(&inside(text, work.path()));
+    let ended = run.ended();
+    assert_eq!(ended.end, End::Exited { code: 3 });
+    if ended.had.layers.contains(&Layer::PidNamespace) {
+        assert_eq!(run.text(Stream::Out), "own\n");
+    }
+}
+
+// X6: what somebody had open who started the shim is not the program's.
+#[test]
+fn descriptors_of_whoever_starts_a_run_stay_outside() {
+    let secret = std::fs::File::open("/etc/hostname").unwrap();
+    // A number that the shell, by which it is started, cannot name.
+    let passed_on = rustix::io::fcntl_dupfd_cloexec(&secret, 50).unwrap();
+    rustix::io::fcntl_setfd(&passed_on, rustix::io::FdFlags::empty()).unwrap();
+    let run = Run::start(&script("ls /proc/self/fd | wc -l"));
+    assert_eq!(run.ended().end, End::Exited { code: 0 });
+    // The three usual ones, and that of `ls` itself.
+    assert_eq!(run.text(Stream::Out).trim(), "4");
+}
