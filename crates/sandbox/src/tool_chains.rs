@@ -128,7 +128,7 @@ const TOOL_CHAINS: &[ToolChain] = &[
     ToolChain(Home(".local/share/mise"), ALL, &[]),
     ToolChain(Home(".nix-profile"), ALL, &[]),
     ToolChain(At("/nix"), ALL, &[]),
-    ToolChain(At("/home/linuxbrew/.linuxbrew"), ALL, &[]),
+    ToolChain(At(concat!("/home/", "linuxbrew/.linuxbrew")), ALL, &[]),
     ToolChain(At("/snap"), ALL, &[]),
 ];
 

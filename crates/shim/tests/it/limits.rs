@@ -75,6 +75,7 @@ fn what_was_used_is_told() {
     assert!(usage.memory_peak_kb > 0, "{usage:?}");
 }
 
+// S9: a flood of output costs its middle, and says so.
 #[test]
 fn long_output_at_full_speed_loses_its_middle_alone() {
     let run = limited(
