@@ -326,7 +326,7 @@ mod tests {
             let is_above = |there: &&str| Path::new(there).starts_with(path);
             there
                 .iter()
-                .any(|there| path == Path::new(there) || is_above(&there))
+                .any(|there| path == Path::new(there) || is_above(there))
         };
         let machine = Machine {
             home: Some(Path::new("/h/p")),
