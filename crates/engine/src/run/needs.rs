@@ -82,8 +82,9 @@ pub(crate) fn needs(output: &str, ran: &Ran<'_>) -> Needs {
         if NO_FILE.iter().any(|word| lower.contains(word)) {
             // The program that speaks comes first.
             let words = line.split(is_no_path).filter(|word| !word.is_empty());
-            let said = words.skip_while(|word| word.ends_with(':'));
-            paths.extend(said.filter_map(|word| missed(word, ran)));
+            let mut words = words.peekable();
+            let _ = words.next_if(|word| word.ends_with(':'));
+            paths.extend(words.filter_map(|word| missed(word, ran)));
         }
     }
     if !paths.is_empty() {
@@ -137,7 +138,7 @@ mod tests {
             cat: /h/p/.foo/key: No such file or directory\n\
             open '/var/lib/x': Permission denied\n\
             Error: ENOENT: no such file or directory, open '/c/lanes/1/work/gone'\n\
-            sh: 1: /h/p/other: not found\n\
+            /var/lib/x/sh: 1: ./other: not found\n\
             reading /h/p/.foo/fine\n";
         insta::assert_snapshot!(needs(output, &ran(Network::Off)).told.join("\n"), @r#"
         it reached for the network
