@@ -12,11 +12,6 @@ use std::time::Instant;
 use crate::launch::{Launch, SpawnError};
 use crate::wait::{Interest, ReadStep, read_step, set_nonblocking, wait_ready};
 
-/// Closes what a shell or a build may have left open for this process: a lock, a pipe that somebody waits for.
-///
-/// The system passes on what was not opened by us, and only a shell can be told to close it.
-const CLOSED: &str = "exec \"$0\" \"$@\" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
-
 /// A process that was started to stay.
 #[derive(Debug)]
 pub struct Detached {
@@ -60,12 +55,9 @@ impl Detached {
             .open(log);
         // A disk on which nothing can be written has to be told by the process itself.
         let stderr = file.map_or_else(|_| Stdio::null(), Stdio::from);
-        let mut closing = Launch::new("/bin/sh", &launch.cwd).args(["-c", CLOSED]);
-        closing.env.clone_from(&launch.env);
-        let closing = closing
-            .arg(&launch.program)
-            .args(launch.args.iter().cloned());
-        let mut child = closing.spawn_in_our_group(Stdio::null(), Stdio::piped(), stderr)?;
+        // What a shell or a build left open for this process would be passed on: a lock, a pipe that somebody waits for.
+        close_fds::set_fds_cloexec_threadsafe(3, &[]);
+        let mut child = launch.spawn_in_our_group(Stdio::null(), Stdio::piped(), stderr)?;
         let (pid, stdout) = (child.id(), child.stdout.take());
         let stdout = stdout.ok_or_else(|| launch.watch_error(io::ErrorKind::BrokenPipe.into()))?;
         let stdout = OwnedFd::from(stdout);

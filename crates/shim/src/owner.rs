@@ -92,8 +92,6 @@ struct Shim {
 
 /// Owns the run in a folder, from its start to its end. What went wrong before it was owned is told to whoever started this.
 pub(crate) fn own(folder: &Path) -> io::Result<()> {
-    // Whatever whoever started this had open stays out of the run.
-    close_fds::set_fds_cloexec(3, &[]);
     let were_confined = rustix::thread::no_new_privs()?;
     hyperion_host::confine_this_thread()?;
     leave_session();

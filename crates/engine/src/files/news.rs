@@ -239,7 +239,7 @@ pub(super) fn folder_of(cx: &Cx, run: RunId) -> Option<PathBuf> {
 
 /// Where a run's spec is: written once, before anything of it starts.
 pub(super) fn spec_of(cx: &Cx, run: RunId) -> PathBuf {
-    cx.home.runs().join(run.to_string()).join("spec.json")
+    crate::run::folder_of(cx, run).join("spec.json")
 }
 
 /// Names the run at work beneath a root, if there is exactly one.

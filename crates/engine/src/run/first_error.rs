@@ -6,7 +6,7 @@ use hyperion_model::run::{Run, Status};
 use hyperion_shim::{End, Found, look};
 use serde::Deserialize;
 
-use super::read_log;
+use super::{folder_of, read_log};
 use crate::{Cx, Error};
 
 /// How much of the output is read.
@@ -25,7 +25,7 @@ struct Told {
 pub fn first_error(cx: &Cx, run: &Run) -> Result<Option<FoundError>, Error> {
     let exit_code = match run.status {
         Status::Failed | Status::Killed => run.exit_code,
-        status if status.is_open() => match look(&cx.home.runs().join(run.id.to_string())) {
+        status if status.is_open() => match look(&folder_of(cx, run.id)) {
             // It has ended, and the engine has not put that on record yet.
             Ok(Found::Ended(ended)) => match ended.end {
                 End::Exited { code: 0 } => return Ok(None),

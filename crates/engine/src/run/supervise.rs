@@ -163,6 +163,13 @@ fn watch_all(inbox: &Inbox, cx: &Weak<Cx>) {
             Ok(ready) => ready,
             Err(error) => {
                 tracing::error!(%error, "the supervisor cannot wait for the shims of runs");
+                // The next thread watches them: the reconciler finds them without one.
+                inbox.is_running.store(false, Ordering::SeqCst);
+                if let Some(cx) = cx.upgrade() {
+                    for watched in &mut all {
+                        watched.let_go(&cx, inbox);
+                    }
+                }
                 return;
             }
         };
@@ -286,13 +293,18 @@ impl Watched {
             false
         });
         if !stays {
-            locked(&inbox.beats).remove(&self.run);
-            if let Some(lane) = self.lane.take() {
-                locked(&inbox.lanes).insert(self.run, lane);
-            }
-            cx.jobs.remove(self.run);
+            self.let_go(cx, inbox);
         }
         stays
+    }
+
+    /// Gives the run back to the reconciler.
+    fn let_go(&mut self, cx: &Cx, inbox: &Inbox) {
+        locked(&inbox.beats).remove(&self.run);
+        if let Some(lane) = self.lane.take() {
+            locked(&inbox.lanes).insert(self.run, lane);
+        }
+        cx.jobs.remove(self.run);
     }
 
     /// Reads what came; tells whether more can come.

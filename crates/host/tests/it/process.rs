@@ -1,9 +1,20 @@
 use std::time::Duration;
 
 use hyperion_host::{
-    CancelFlag, Exit, Killed, Launch, Limits, ProcessMark, await_marked, boot_id, is_alive,
-    kill_group, kill_marked, run_logged,
+    CancelFlag, Exit, KeepLimits, KeptRun, Killed, Launch, ProcessMark, SpawnError, Streams,
+    await_marked, boot_id, is_alive, kill_group, kill_marked, run_kept,
 };
+
+/// Runs it for a minute at most, and lets somebody hear which process it is.
+fn run(launch: &Launch, on_started: impl FnOnce(&ProcessMark)) -> Result<KeptRun, SpawnError> {
+    let limits = KeepLimits {
+        wall: Duration::from_secs(60),
+        head_max: 1000,
+        tail_max: 1000,
+    };
+    let cancel = CancelFlag::new().unwrap();
+    run_kept(launch, &limits, Streams::Together, &cancel, on_started)
+}
 
 #[test]
 fn this_process_is_alive_and_another_start_of_its_number_is_not() {
@@ -30,25 +41,14 @@ fn this_process_is_alive_and_another_start_of_its_number_is_not() {
 
 #[test]
 fn a_group_is_killed_by_the_mark_of_its_leader() {
-    let dir = tempfile::tempdir().unwrap();
     let launch = Launch::new("/bin/sh", "/")
         .args(["-c", "sleep 100; true"])
         .env("PATH", "/usr/bin:/bin");
-    let limits = Limits {
-        wall: Duration::from_secs(20),
-        output_max: 1000,
-    };
     let mut seen = None;
-    let result = run_logged(
-        &launch,
-        &limits,
-        &dir.path().join("log"),
-        &CancelFlag::new().unwrap(),
-        |mark| {
-            assert_eq!(kill_group(mark).unwrap(), Killed::Signalled);
-            seen = Some(mark.clone());
-        },
-    )
+    let result = run(&launch, |mark| {
+        assert_eq!(kill_group(mark).unwrap(), Killed::Signalled);
+        seen = Some(mark.clone());
+    })
     .unwrap();
     assert_eq!(result.exit, Exit::Signal(9));
     assert_eq!(kill_group(&seen.unwrap()).unwrap(), Killed::Gone);
@@ -64,25 +64,15 @@ fn a_process_is_found_by_its_mark_while_it_changes_its_program() {
     let launch = Launch::new("/bin/sh", "/")
         .args([script.to_str().unwrap()])
         .env("HYPERION_TEST_MARK", &mark);
-    let limits = Limits {
-        wall: Duration::from_secs(60),
-        output_max: 1000,
-    };
     let name = "HYPERION_TEST_MARK";
     let marks = [mark];
-    let ended = run_logged(
-        &launch,
-        &limits,
-        &dir.path().join("log"),
-        &CancelFlag::new().unwrap(),
-        |_| {
-            for look in 0..300 {
-                let gone = await_marked(name, &marks, Duration::ZERO).unwrap();
-                assert!(!gone, "it was not seen by look {look}");
-            }
-            assert!(kill_marked(name, &marks).unwrap());
-        },
-    );
+    let ended = run(&launch, |_| {
+        for look in 0..300 {
+            let gone = await_marked(name, &marks, Duration::ZERO).unwrap();
+            assert!(!gone, "it was not seen by look {look}");
+        }
+        assert!(kill_marked(name, &marks).unwrap());
+    });
     assert_eq!(ended.unwrap().exit, Exit::Signal(9));
 }
 
@@ -102,18 +92,7 @@ fn processes_are_ended_by_a_mark_in_their_environment() {
         .args(["-c", &script])
         .env("PATH", "/usr/bin:/bin")
         .env("HYPERION_TEST_MARK", &mark);
-    let limits = Limits {
-        wall: Duration::from_secs(20),
-        output_max: 1000,
-    };
-    run_logged(
-        &launch,
-        &limits,
-        &dir.path().join("log"),
-        &CancelFlag::new().unwrap(),
-        |_| {},
-    )
-    .unwrap();
+    run(&launch, |_| {}).unwrap();
     let name = "HYPERION_TEST_MARK";
     assert!(
         !await_marked(name, &marks, Duration::ZERO).unwrap(),

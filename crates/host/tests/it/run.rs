@@ -1,9 +1,8 @@
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hyperion_host::{
-    CancelFlag, Exit, Input, LOG_TAIL_BYTES, Launch, Limits, SpawnError, is_alive, run, run_logged,
-    run_to_file,
+    CancelFlag, Exit, Input, KeepLimits, Launch, Limits, SpawnError, Streams, is_alive, run,
+    run_kept, run_to_file,
 };
 
 const LIMITS: Limits = Limits {
@@ -127,84 +126,20 @@ fn files_carry_input_and_output() {
     assert_eq!(std::fs::read(&to).unwrap(), b"through a file");
 }
 
-fn logged(script: &str, limits: &Limits, log: &Path) -> hyperion_host::Logged {
-    run_logged(
-        &shell(script),
-        limits,
-        log,
-        &CancelFlag::new().unwrap(),
-        |_| {},
-    )
-    .unwrap()
-}
-
-// I1: captured, bounded in memory, the log on disk.
-#[test]
-fn a_log_has_both_outputs_in_order_and_is_private() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("log");
-    let result = logged("echo one; echo two >&2; echo three; exit 7", &LIMITS, &log);
-    assert_eq!(result.exit, Exit::Code(7));
-    assert_eq!(std::fs::read_to_string(&log).unwrap(), "one\ntwo\nthree\n");
-    assert_eq!(result.tail, b"one\ntwo\nthree\n");
-    assert_eq!((result.output_bytes, result.dropped_bytes), (14, 0));
-    assert_eq!(
-        std::fs::metadata(&log).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-}
-
-#[test]
-fn a_log_at_its_limit_keeps_both_ends() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("log");
-    let limits = Limits {
-        output_max: LOG_TAIL_BYTES + 4,
-        ..LIMITS
-    };
-    let result = logged(
-        "printf head; head -c 1000000 /dev/zero | tr '\\0' x; printf tail",
-        &limits,
-        &log,
-    );
-    let text = std::fs::read_to_string(&log).unwrap();
-    let dropped = 4 + 1_000_000 + 4 - 4 - LOG_TAIL_BYTES;
-    assert_eq!(result.dropped_bytes as usize, dropped);
-    assert!(
-        text.starts_with(&format!(
-            "head\n[hyperion: {dropped} bytes dropped here]\nxx"
-        )),
-        "{}",
-        &text[..80]
-    );
-    assert!(text.ends_with("xxtail"));
-    assert_eq!(result.tail.len(), LOG_TAIL_BYTES);
-}
-
-#[test]
-fn a_log_just_over_its_head_loses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("log");
-    let limits = Limits {
-        output_max: LOG_TAIL_BYTES + 4,
-        ..LIMITS
-    };
-    let result = logged("printf head; printf middle; printf tail", &limits, &log);
-    assert_eq!(std::fs::read_to_string(&log).unwrap(), "headmiddletail");
-    assert_eq!(result.dropped_bytes, 0);
-}
-
 #[test]
 fn a_cancelled_run_ends_and_its_mark_is_known_before() {
-    let dir = tempfile::tempdir().unwrap();
     let cancel = CancelFlag::new().unwrap();
     let raised = cancel.clone();
     let mut seen = None;
-    let result = run_logged(
+    let limits = KeepLimits {
+        wall: LIMITS.wall,
+        head_max: LIMITS.output_max,
+        tail_max: 0,
+    };
+    let result = run_kept(
         &shell("sleep 100"),
-        &LIMITS,
-        &dir.path().join("log"),
+        &limits,
+        Streams::Together,
         &cancel,
         |mark| {
             assert!(is_alive(mark));
