@@ -84,15 +84,13 @@ pub fn shared_and_linked(top: &Path) -> Option<PathBuf> {
     is_known.then_some(around.common_dir)
 }
 
-/// Lists what makes git run programs, as far as it is there: whoever may write it has the person's next command of git run theirs.
+/// Lists what makes git run programs, as far as it is there in a git folder: whoever may write it has the person's next command of git run
+/// theirs.
 #[must_use]
-pub fn run_by_git(folder: &Path) -> Vec<PathBuf> {
-    let Some(around) = around(folder) else {
-        return Vec::new();
-    };
-    ["hooks", "config", "config.worktree", "info/attributes"]
+pub fn run_by_git(git_dir: &Path) -> Vec<PathBuf> {
+    ["hooks", "config", "config.worktree"]
         .iter()
-        .map(|name| around.common_dir.join(name))
+        .map(|name| git_dir.join(name))
         .filter(|path| path.exists())
         .collect()
 }

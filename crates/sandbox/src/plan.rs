@@ -411,6 +411,14 @@ impl Draft<'_> {
 
     /// Leaves out what says nothing new.
     fn finish(self) -> Result<Vec<Mount>, EnterError> {
+        let is_read =
+            |what: &What| matches!(what, What::Bind { access, .. } if *access == Access::Read);
+        let read: Vec<PathBuf> = self
+            .entries
+            .iter()
+            .filter(|(_, (_, what))| is_read(what))
+            .map(|(at, _)| at.clone())
+            .collect();
         let mut kept: BTreeMap<PathBuf, What> = BTreeMap::new();
         for (at, (_, what)) in self.entries {
             let above = at
@@ -430,7 +438,9 @@ impl Draft<'_> {
                     let held = above.map(|(_, what)| what);
                     let same =
                         matches!(held, Some(What::Bind { access: held, .. }) if held == access);
-                    !(as_it_is && same && *from == at)
+                    // A folder that is no mount could be renamed, and another one put in the place of what is only read in it.
+                    let holds = read.iter().any(|path| *path != at && path.starts_with(&at));
+                    !(as_it_is && same && *from == at) || (holds && *access == Access::Write)
                 }
                 _ => true,
             };

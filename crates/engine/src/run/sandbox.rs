@@ -84,8 +84,20 @@ pub(crate) fn sandbox_for(cx: &Cx, place: &Place<'_>) -> Result<Given, Error> {
         read.extend(hyperion_git::borrowed_objects(git));
     }
     if place.is_persons {
-        write.extend(hyperion_git::shared_and_linked(place.folder));
-        read.extend(hyperion_git::run_by_git(place.folder));
+        let own = place.folder.join(".git");
+        // What a file there says alone may have been put there by an earlier run.
+        let git_dir = match fs::symlink_metadata(&own) {
+            Ok(metadata) if metadata.is_dir() => Some(own),
+            Ok(metadata) if metadata.is_file() => {
+                read.push(own);
+                hyperion_git::shared_and_linked(place.folder)
+            }
+            _ => None,
+        };
+        if let Some(git_dir) = git_dir {
+            read.extend(hyperion_git::run_by_git(&git_dir));
+            write.push(git_dir);
+        }
     }
     let hidden = [cx.home.path().to_path_buf(), cx.home.cache().to_path_buf()];
     let given = given(environment, &hidden, &own, (read, write), &|path| {
@@ -245,6 +257,28 @@ mod tests {
     use super::*;
     use crate::testing::World;
 
+    // X6: a `.git` that an earlier run may have put there gives nothing of what it names.
+    #[test]
+    fn a_git_file_that_nobody_knows_gives_nothing() {
+        let world = World::new(&[("a.txt", "one\n")]);
+        let top = tempfile::tempdir().unwrap();
+        let secret = tempfile::tempdir().unwrap();
+        fs::write(secret.path().join("config"), "token\n").unwrap();
+        let text = format!("gitdir: {}\n", secret.path().display());
+        fs::write(top.path().join(".git"), text).unwrap();
+        let place = Place {
+            folder: top.path(),
+            is_persons: true,
+            objects: None,
+            owner: world.cx.ids.next(),
+            level: Level::Full,
+            network: Network::Off,
+        };
+        let Given { sandbox, .. } = sandbox_for(&world.cx, &place).unwrap();
+        let is_secret = |path: &PathBuf| path.starts_with(secret.path());
+        assert!(!sandbox.read.iter().chain(&sandbox.write).any(is_secret));
+    }
+
     // X6: a process gets its folder, the objects that git reads there, and a HOME that is nobody's; its owner gone, that goes too.
     #[test]
     fn a_process_gets_its_own_folder_and_home_and_nothing_of_hyperion() {
@@ -283,7 +317,13 @@ mod tests {
             environment,
         } = sandbox_for(cx, &place).unwrap();
         let own = home_of(cx, owner);
-        assert_eq!(sandbox.write, [world.repo.path()]);
+        let git = world.repo.path().join(".git");
+        assert_eq!(
+            sandbox.write,
+            [world.repo.path().to_path_buf(), git.clone()]
+        );
+        assert!(sandbox.read.contains(&git.join("config")));
+        assert!(!sandbox.read.contains(&git));
         assert_eq!(sandbox.home, Some(own.join("home")));
         assert_eq!(sandbox.person_home.as_deref(), Some(person.path()));
         let given = fs::read_to_string(own.join("home/.npmrc")).unwrap();

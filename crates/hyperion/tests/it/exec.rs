@@ -192,6 +192,25 @@ fn a_sandbox_leaves_its_folder_and_a_home_of_its_own() {
     }
 }
 
+// X6: a command in a sandbox works with the repository, and makes git run nothing later.
+#[test]
+fn a_sandbox_keeps_a_command_from_what_git_runs() {
+    let world = world();
+    let script = "git add -A; git -c user.name=a -c user.email=a@b commit -q --allow-empty -m made; \
+                  echo x >> .git/config; echo x > .git/hooks/post-commit; mv .git away; git config core.pager x";
+    let hooks = world.repo.path().join(".git/hooks");
+    std::fs::create_dir_all(&hooks).unwrap();
+    let before = world.repo.git(&["config", "--list", "--local"]);
+    world.run(&exec(&["--sandbox", "full", "--network", "off"], script));
+    let run = text(&ended(&world)["id"]);
+    if world.json(&["run", "show", &run])["sandbox"]["level"] == "full" {
+        assert_eq!(world.repo.subjects("main")[0], "made");
+        assert_eq!(world.repo.git(&["config", "--list", "--local"]), before);
+        assert!(!hooks.join("post-commit").exists());
+        assert!(!world.repo.path().join("away").exists());
+    }
+}
+
 // The first cause is pinned at the end of what a failed run wrote.
 #[test]
 fn the_first_error_is_told_last() {

@@ -171,6 +171,21 @@ fn what_is_below_a_private_home_is_seen_and_nothing_else_of_it() {
     );
 }
 
+// X6: what is only read in a folder that is written cannot be replaced by way of a folder around it.
+#[test]
+fn a_folder_that_holds_what_is_only_read_is_a_mount_of_its_own() {
+    let wish = Sandbox {
+        read: paths(&["/work/.git/config"]),
+        write: paths(&["/work", "/work/.git", "/work/src"]),
+        ..Sandbox::default()
+    };
+    let more = "d /work\nd /work/src\nd /work/.git\nf /work/.git/config";
+    assert_eq!(
+        drawn(&wish, &FACTS, more),
+        "Write /work\nWrite /work/.git\nRead /work/.git/config"
+    );
+}
+
 #[test]
 fn a_wish_that_cannot_be_right_is_refused_by_its_field() {
     let of = |wish: &Sandbox| drawn(wish, &FACTS, "l /loop /loop\nl /all /");

@@ -260,7 +260,11 @@ fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
             .as_ref()
             .map(|had| sandbox(cx, had))
             .transpose()?,
-        duration_ms: u64::try_from(ended.duration_since(began).as_millis()).unwrap_or(0),
+        // What its shim measured: its end may have been put on record later.
+        duration_ms: run.usage.map_or_else(
+            || u64::try_from(ended.duration_since(began).as_millis()).unwrap_or(0),
+            |usage| usage.wall_ms,
+        ),
         first_error: None,
         refused_hosts: Vec::new(),
     })
