@@ -4,6 +4,7 @@
 //! home's Unix socket, whose peers are checked; text that people read goes through the redactor.
 
 mod answer;
+mod caller;
 mod life;
 mod routes;
 mod seat;

@@ -7,20 +7,20 @@ use hyperion_model::Actor;
 
 use crate::Life;
 
-/// An engine, and who speaks to it.
+/// An engine, and whose it is.
 #[derive(Clone)]
 pub struct Server {
     engine: Arc<Engine>,
-    actor: Actor,
+    owner: Actor,
     life: Arc<Life>,
 }
 
 impl Server {
     /// Serves an engine to its home's owner; feeds end when its life does.
-    pub const fn new(engine: Arc<Engine>, actor: Actor, life: Arc<Life>) -> Self {
+    pub const fn new(engine: Arc<Engine>, owner: Actor, life: Arc<Life>) -> Self {
         Self {
             engine,
-            actor,
+            owner,
             life,
         }
     }
@@ -37,8 +37,8 @@ impl Server {
         self.engine.cx()
     }
 
-    pub(crate) const fn actor(&self) -> &Actor {
-        &self.actor
+    pub(crate) const fn owner(&self) -> &Actor {
+        &self.owner
     }
 
     pub(crate) fn version(&self) -> &'static str {

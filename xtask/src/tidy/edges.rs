@@ -54,6 +54,7 @@ const HOUSE: &[Room] = &[
             "hyperion-store",
             "hyperion-host",
             "hyperion-engine",
+            "hyperion-identity",
         ],
     },
     Room {
@@ -68,7 +69,10 @@ const HOUSE: &[Room] = &[
             "hyperion-backup",
             "hyperion-store",
             "hyperion-egress",
+            "hyperion-gateway",
             "hyperion-host",
+            "hyperion-identity",
+            "hyperion-notify",
             "hyperion-fault",
             "hyperion-git",
             "hyperion-agent",
@@ -129,6 +133,21 @@ const HOUSE: &[Room] = &[
         name: "hyperion-store",
         floor: 2,
         uses: &["hyperion-fault", "hyperion-model", "hyperion-policy"],
+    },
+    Room {
+        name: "hyperion-gateway",
+        floor: 2,
+        uses: &[],
+    },
+    Room {
+        name: "hyperion-identity",
+        floor: 1,
+        uses: &["hyperion-model"],
+    },
+    Room {
+        name: "hyperion-notify",
+        floor: 3,
+        uses: &["hyperion-host"],
     },
     Room {
         name: "hyperion-egress",

@@ -16,6 +16,7 @@ use hyperion_model::{ApprovalId, Digest, Subject};
 use super::page::{self, ListQuery, states};
 use crate::Server;
 use crate::answer::{Answer, blocking};
+use crate::caller::Caller;
 use crate::subject::{find, find_to};
 
 pub(super) fn routes() -> Router<Server> {
@@ -57,6 +58,7 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Ap
 /// Shows all of a question to whoever may decide it, and records that they were shown it.
 async fn unmasked(
     State(server): State<Server>,
+    caller: Caller,
     Path(id): Path<String>,
     Json(LookAtWhole { digest }): Json<LookAtWhole>,
 ) -> Answer<ApprovalDetail> {
@@ -64,7 +66,7 @@ async fn unmasked(
         let cx = server.cx();
         let found = find::<Approval>(cx, &id, ApprovalId::new)?;
         let digest = parse(digest.as_deref())?;
-        let (found, document) = approval::look_at_whole(cx, server.actor(), found.id, digest)?;
+        let (found, document) = approval::look_at_whole(cx, caller.actor(), found.id, digest)?;
         let lines_masked = document.masked(&cx.redactor).lines_masked;
         let mut wire = view(cx, &found)?;
         wire.checks = document.checks;
@@ -100,24 +102,36 @@ fn parse(digest: Option<&str>) -> Result<Option<Digest>, Problem> {
     digest.map_err(|error| Problem::new("input.invalid", error.to_string()))
 }
 
-async fn approve(server: State<Server>, id: Path<String>, body: Json<Decide>) -> Answer<Wire> {
-    decide(server, id, body, Decision::Approve).await
+async fn approve(
+    server: State<Server>,
+    caller: Caller,
+    id: Path<String>,
+    body: Json<Decide>,
+) -> Answer<Wire> {
+    decide(server, caller, id, body, Decision::Approve).await
 }
 
-async fn reject(server: State<Server>, id: Path<String>, body: Json<Decide>) -> Answer<Wire> {
-    decide(server, id, body, Decision::Reject).await
+async fn reject(
+    server: State<Server>,
+    caller: Caller,
+    id: Path<String>,
+    body: Json<Decide>,
+) -> Answer<Wire> {
+    decide(server, caller, id, body, Decision::Reject).await
 }
 
 async fn request_changes(
     server: State<Server>,
+    caller: Caller,
     id: Path<String>,
     body: Json<Decide>,
 ) -> Answer<Wire> {
-    decide(server, id, body, Decision::RequestChanges).await
+    decide(server, caller, id, body, Decision::RequestChanges).await
 }
 
 async fn decide(
     State(server): State<Server>,
+    caller: Caller,
     Path(id): Path<String>,
     Json(body): Json<Decide>,
     decision: Decision,
@@ -132,7 +146,7 @@ async fn decide(
         let found = find_to::<Approval>(verb, cx, &id, ApprovalId::new)?;
         let digest = parse(body.digest.as_deref())?;
         let said = body.comment.as_deref().or(body.reason.as_deref());
-        approval::decide(cx, server.actor(), found.id, decision, said, digest)?;
+        approval::decide(cx, caller.actor(), found.id, decision, said, digest)?;
         again(cx, found.id)
     })
     .await
@@ -140,13 +154,14 @@ async fn decide(
 
 async fn cancel(
     State(server): State<Server>,
+    caller: Caller,
     Path(id): Path<String>,
     Json(body): Json<Decide>,
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
         let found = find_to::<Approval>("cancel", cx, &id, ApprovalId::new)?;
-        approval::cancel(cx, server.actor(), found.id, body.reason.as_deref())?;
+        approval::cancel(cx, caller.actor(), found.id, body.reason.as_deref())?;
         again(cx, found.id)
     })
     .await

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::request::{Accepted, handed_in, unread};
 use crate::Server;
 use crate::answer::blocking;
+use crate::caller::Caller;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,13 +38,14 @@ pub(super) fn routes() -> Router<Server> {
 
 async fn submit(
     State(server): State<Server>,
+    caller: Caller,
     Query(filing): Query<Filing>,
     body: Result<Bytes, BytesRejection>,
 ) -> Accepted<HandedIn> {
     let body = body.map_err(|rejection| unread(&rejection))?;
     let filed = blocking(server, move |server| {
         let how = intake::Submitting {
-            actor: server.actor(),
+            actor: caller.actor(),
             dir: filing.dir.as_deref().map(FsPath::new),
             dry_run: filing.dry_run,
             source: filing.source.unwrap_or(Source::Http),

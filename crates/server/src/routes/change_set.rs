@@ -24,6 +24,7 @@ use super::page::{self, ListQuery, states};
 use super::repo;
 use crate::Server;
 use crate::answer::{Answer, blocking};
+use crate::caller::Caller;
 use crate::subject::{find, find_to, missing};
 
 /// How much of a change set is shown.
@@ -137,6 +138,7 @@ fn against_former(cx: &Cx, set: &ChangeSet) -> Result<Diff, Error> {
 
 async fn decide(
     State(server): State<Server>,
+    caller: Caller,
     Path((id, item)): Path<(String, String)>,
     Json(DecideItem { status, hunks }): Json<DecideItem>,
 ) -> Answer<Wire> {
@@ -145,7 +147,7 @@ async fn decide(
         let set = find::<ChangeSet>(cx, &id, ChangeSetId::new)?;
         let item = item_of(&set, &item)?;
         let accept = status == ItemDecision::Accepted;
-        decide_item(cx, server.actor(), set.id, item, accept, hunks.as_deref())?;
+        decide_item(cx, caller.actor(), set.id, item, accept, hunks.as_deref())?;
         again(cx, set.id)
     })
     .await
@@ -182,19 +184,24 @@ fn item_of(set: &ChangeSet, text: &str) -> Result<ItemId, Error> {
 
 use hyperion_model::change_set as item_model;
 
-async fn accept_all(server: State<Server>, id: Path<String>) -> Answer<Wire> {
-    all(server, id, true).await
+async fn accept_all(server: State<Server>, caller: Caller, id: Path<String>) -> Answer<Wire> {
+    all(server, caller, id, true).await
 }
 
-async fn reject_all(server: State<Server>, id: Path<String>) -> Answer<Wire> {
-    all(server, id, false).await
+async fn reject_all(server: State<Server>, caller: Caller, id: Path<String>) -> Answer<Wire> {
+    all(server, caller, id, false).await
 }
 
-async fn all(State(server): State<Server>, Path(id): Path<String>, accept: bool) -> Answer<Wire> {
+async fn all(
+    State(server): State<Server>,
+    caller: Caller,
+    Path(id): Path<String>,
+    accept: bool,
+) -> Answer<Wire> {
     blocking(server, move |server| {
         let verb = if accept { "accept" } else { "reject" };
         let set = find_to::<ChangeSet>(verb, server.cx(), &id, ChangeSetId::new)?;
-        decide_all(server.cx(), server.actor(), set.id, accept)?;
+        decide_all(server.cx(), caller.actor(), set.id, accept)?;
         again(server.cx(), set.id)
     })
     .await

@@ -26,6 +26,7 @@ use hyperion_engine::Error;
 
 use crate::Server;
 use crate::answer::Refusal;
+use crate::caller::identify;
 
 /// Gives every route over an engine.
 pub fn router(server: Server) -> Router {
@@ -49,6 +50,10 @@ pub fn router(server: Server) -> Router {
             hyperion_engine::intake::MAX_BYTES + 1024,
         ))
         .layer(axum::middleware::map_response(crate::answer::as_problem))
+        .layer(axum::middleware::from_fn_with_state(
+            server.clone(),
+            identify,
+        ))
         .layer(axum::middleware::from_fn_with_state(
             server.clone(),
             at_home,

@@ -24,6 +24,7 @@ use serde::Deserialize;
 use super::page::{self, ListQuery, states};
 use crate::Server;
 use crate::answer::{Answer, blocking};
+use crate::caller::Caller;
 use crate::subject::{find, find_to, missing};
 
 /// How much of the log the metrics look at.
@@ -96,13 +97,14 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<En
 
 async fn retry(
     State(server): State<Server>,
+    caller: Caller,
     Path(id): Path<String>,
     Json(_): Json<Because>,
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
         let entry = find_to::<Entry>("retry", cx, &id, EntryId::new)?;
-        queue::retry(cx, server.actor(), entry.id)?;
+        queue::retry(cx, caller.actor(), entry.id)?;
         again(cx, entry.id)
     })
     .await
@@ -110,13 +112,14 @@ async fn retry(
 
 async fn cancel(
     State(server): State<Server>,
+    caller: Caller,
     Path(id): Path<String>,
     Json(Because { reason }): Json<Because>,
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
         let entry = find_to::<Entry>("cancel", cx, &id, EntryId::new)?;
-        queue::cancel(cx, server.actor(), entry.id, reason.as_deref())?;
+        queue::cancel(cx, caller.actor(), entry.id, reason.as_deref())?;
         again(cx, entry.id)
     })
     .await
@@ -146,10 +149,11 @@ fn queue_state(cx: &Cx, repo: &Repo) -> Result<QueueState, Error> {
 
 async fn pause(
     State(server): State<Server>,
+    caller: Caller,
     Json(PauseQueue { repo, dir, reason }): Json<PauseQueue>,
 ) -> Answer<QueueState> {
     blocking(server, move |server| {
-        let (cx, actor) = (server.cx(), server.actor());
+        let (cx, actor) = (server.cx(), caller.actor());
         let id = hyperion_engine::repo::find(cx, &repo, dir.as_deref().map(FsPath::new))?.id;
         queue_state(cx, &queue::paused::pause(cx, actor, id, reason.as_deref())?)
     })
@@ -158,10 +162,11 @@ async fn pause(
 
 async fn resume(
     State(server): State<Server>,
+    caller: Caller,
     Json(PauseQueue { repo, dir, .. }): Json<PauseQueue>,
 ) -> Answer<QueueState> {
     blocking(server, move |server| {
-        let (cx, actor) = (server.cx(), server.actor());
+        let (cx, actor) = (server.cx(), caller.actor());
         let id = hyperion_engine::repo::find(cx, &repo, dir.as_deref().map(FsPath::new))?.id;
         queue_state(cx, &queue::paused::resume(cx, actor, id)?)
     })

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use crate::Server;
 use crate::answer::{Answer, blocking};
+use crate::caller::Caller;
 
 /// How long a check is tried, in seconds, and at most.
 const TRIED_SEC: u64 = 10;
@@ -54,9 +55,13 @@ async fn list(State(server): State<Server>, Query(All { all }): Query<All>) -> A
     .await
 }
 
-async fn register(State(server): State<Server>, Json(wanted): Json<RegisterRepo>) -> Answer<Wire> {
+async fn register(
+    State(server): State<Server>,
+    caller: Caller,
+    Json(wanted): Json<RegisterRepo>,
+) -> Answer<Wire> {
     blocking(server, move |server| {
-        let (repo, created) = repo::register(server.cx(), server.actor(), &wanted)?;
+        let (repo, created) = repo::register(server.cx(), caller.actor(), &wanted)?;
         Ok(view(server.cx(), &repo, created))
     })
     .await
@@ -72,33 +77,42 @@ async fn show(State(server): State<Server>, Path(wanted): Path<String>) -> Answe
 
 async fn change(
     State(server): State<Server>,
+    caller: Caller,
     Path(wanted): Path<String>,
     Json(change): Json<ChangeRepo>,
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
         let repo = repo::find(cx, &wanted, None)?;
-        let repo = repo::change(cx, server.actor(), &repo, &change)?;
+        let repo = repo::change(cx, caller.actor(), &repo, &change)?;
         Ok(view(cx, &repo, false))
     })
     .await
 }
 
-async fn forget(State(server): State<Server>, Path(wanted): Path<String>) -> Answer<Wire> {
+async fn forget(
+    State(server): State<Server>,
+    caller: Caller,
+    Path(wanted): Path<String>,
+) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
         let repo = repo::find(cx, &wanted, None)?;
-        let repo = repo::forget(cx, server.actor(), &repo)?;
+        let repo = repo::forget(cx, caller.actor(), &repo)?;
         Ok(view(cx, &repo, false))
     })
     .await
 }
 
-async fn push(State(server): State<Server>, Path(wanted): Path<String>) -> Answer<Wire> {
+async fn push(
+    State(server): State<Server>,
+    caller: Caller,
+    Path(wanted): Path<String>,
+) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
         let repo = repo::find(cx, &wanted, None)?;
-        let repo = repo::push(cx, server.actor(), &repo)?;
+        let repo = repo::push(cx, caller.actor(), &repo)?;
         Ok(view(cx, &repo, false))
     })
     .await
@@ -106,6 +120,7 @@ async fn push(State(server): State<Server>, Path(wanted): Path<String>) -> Answe
 
 async fn agree(
     State(server): State<Server>,
+    caller: Caller,
     Path((wanted, check)): Path<(String, String)>,
     Json(wish): Json<AgreeToCheck>,
 ) -> Answer<Wire> {
@@ -121,7 +136,7 @@ async fn agree(
             branch: wish.branch.as_deref(),
             digest,
         };
-        let repo = repo::agree_to_check(cx, server.actor(), &repo, looked_at, wish.agreed)?;
+        let repo = repo::agree_to_check(cx, caller.actor(), &repo, looked_at, wish.agreed)?;
         Ok(view(cx, &repo, false))
     })
     .await

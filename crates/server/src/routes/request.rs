@@ -32,6 +32,7 @@ use super::page::{self, ListQuery, states};
 use super::{approval, change_set, queue, repo};
 use crate::Server;
 use crate::answer::{Answer, Refusal, blocking};
+use crate::caller::Caller;
 use crate::subject::{find, find_to, missing};
 
 #[derive(Debug, Deserialize)]
@@ -70,12 +71,13 @@ pub(super) fn routes() -> Router<Server> {
 
 async fn submit(
     State(server): State<Server>,
+    caller: Caller,
     Query(filing): Query<Filing>,
     body: Result<Bytes, BytesRejection>,
 ) -> Accepted<List<Filed>> {
     let body = body.map_err(|rejection| unread(&rejection))?;
     let filed = blocking(server, move |server| {
-        let how = how(server, &filing);
+        let how = how(&caller, &filing);
         let filed = intake::submit_or_find(server.cx(), &body, &how)?;
         views(server.cx(), &filed)
     });
@@ -94,11 +96,12 @@ pub(super) fn unread(rejection: &BytesRejection) -> Problem {
 
 async fn submit_text(
     State(server): State<Server>,
+    caller: Caller,
     Query(filing): Query<Filing>,
     Json(AnswerBody { text }): Json<AnswerBody>,
 ) -> Accepted<List<Filed>> {
     let filed = blocking(server, move |server| {
-        let id = intake::submit_text(server.cx(), &text, &how(server, &filing))?;
+        let id = intake::submit_text(server.cx(), &text, &how(&caller, &filing))?;
         let filed = intake::Filed { id, existed: false };
         views(server.cx(), &[filed])
     });
@@ -107,6 +110,7 @@ async fn submit_text(
 
 async fn submit_from_git(
     State(server): State<Server>,
+    caller: Caller,
     Query(filing): Query<Filing>,
     Json(wanted): Json<FromGit>,
 ) -> Accepted<HandedIn> {
@@ -115,7 +119,7 @@ async fn submit_from_git(
             let detail = "`given` is for requests that are written out; say it in the body";
             return Err(Problem::new("input.invalid", detail).into());
         }
-        let filed = intake::submit_from_git(server.cx(), &wanted, &how(server, &filing))?;
+        let filed = intake::submit_from_git(server.cx(), &wanted, &how(&caller, &filing))?;
         handed_in(server.cx(), filed)
     });
     filed.await.map(|filed| (StatusCode::ACCEPTED, filed))
@@ -135,9 +139,9 @@ pub(super) fn handed_in(cx: &Cx, filed: intake::FiledWork) -> Result<HandedIn, E
     })
 }
 
-fn how<'a>(server: &'a Server, filing: &'a Filing) -> intake::Submitting<'a> {
+fn how<'a>(caller: &'a Caller, filing: &'a Filing) -> intake::Submitting<'a> {
     intake::Submitting {
-        actor: server.actor(),
+        actor: caller.actor(),
         dir: filing.dir.as_deref().map(FsPath::new),
         dry_run: filing.dry_run,
         source: filing.source.unwrap_or(Source::Http),
@@ -190,12 +194,13 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Re
 
 async fn answer(
     State(server): State<Server>,
+    caller: Caller,
     Path(id): Path<String>,
     Json(AnswerBody { text }): Json<AnswerBody>,
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let request = find::<Request>(server.cx(), &id, RequestId::new)?;
-        intake::answer(server.cx(), server.actor(), request.id, &text)?;
+        intake::answer(server.cx(), caller.actor(), request.id, &text)?;
         again(server.cx(), request.id)
     })
     .await
@@ -203,6 +208,7 @@ async fn answer(
 
 async fn revise(
     State(server): State<Server>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Accepted<Wire> {
@@ -210,7 +216,7 @@ async fn revise(
     let revised = blocking(server, move |server| {
         let cx = server.cx();
         let request = find::<Request>(cx, &id, RequestId::new)?;
-        intake::revise(cx, server.actor(), request.id, &body)?;
+        intake::revise(cx, caller.actor(), request.id, &body)?;
         again(cx, request.id)
     });
     revised.await.map(|request| (StatusCode::ACCEPTED, request))
@@ -218,12 +224,13 @@ async fn revise(
 
 async fn cancel(
     State(server): State<Server>,
+    caller: Caller,
     Path(id): Path<String>,
     Json(Because { reason }): Json<Because>,
 ) -> Answer<Wire> {
     blocking(server, move |server| {
         let request = find_to::<Request>("cancel", server.cx(), &id, RequestId::new)?;
-        request::cancel(server.cx(), server.actor(), request.id, reason.as_deref())?;
+        request::cancel(server.cx(), caller.actor(), request.id, reason.as_deref())?;
         again(server.cx(), request.id)
     })
     .await
@@ -231,6 +238,7 @@ async fn cancel(
 
 async fn roll_back(
     State(server): State<Server>,
+    caller: Caller,
     Path(id): Path<String>,
     Query(Filing { source, .. }): Query<Filing>,
     Json(Because { reason }): Json<Because>,
@@ -238,7 +246,7 @@ async fn roll_back(
     let filed = blocking(server, move |server| {
         let cx = server.cx();
         let what = What::named(cx, &id)?;
-        let actor = server.actor();
+        let actor = caller.actor();
         let source = source.unwrap_or(Source::Http);
         let id = rollback::roll_back(cx, actor, what, reason.as_deref(), source)?;
         again(cx, id)

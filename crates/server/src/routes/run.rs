@@ -18,6 +18,7 @@ use serde::Deserialize;
 use super::page::{self, ListQuery, states};
 use crate::Server;
 use crate::answer::{Answer, Refusal, blocking};
+use crate::caller::Caller;
 use crate::subject::{find, find_to};
 use stream::{Only, Wanted};
 
@@ -60,28 +61,45 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wi
     .await
 }
 
-async fn register(State(server): State<Server>, Json(wish): Json<NewRun>) -> Answer<Wire> {
+async fn register(
+    State(server): State<Server>,
+    caller: Caller,
+    Json(wish): Json<NewRun>,
+) -> Answer<Wire> {
     blocking(server, move |server| {
         let cx = server.cx();
-        view(cx, &run::register(cx, server.actor(), &wish)?)
+        view(cx, &run::register(cx, caller.actor(), &wish)?)
     })
     .await
 }
 
-async fn stop(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wire> {
-    steer(server, id, "stop", run::stop).await
+async fn stop(
+    State(server): State<Server>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Wire> {
+    steer(server, caller, id, "stop", run::stop).await
 }
 
-async fn pause(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wire> {
-    steer(server, id, "pause", run::pause).await
+async fn pause(
+    State(server): State<Server>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Wire> {
+    steer(server, caller, id, "pause", run::pause).await
 }
 
-async fn resume(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wire> {
-    steer(server, id, "resume", run::resume).await
+async fn resume(
+    State(server): State<Server>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Wire> {
+    steer(server, caller, id, "resume", run::resume).await
 }
 
 async fn steer(
     server: Server,
+    caller: Caller,
     id: String,
     verb: &'static str,
     act: fn(&Cx, &Actor, RunId) -> Result<Run, Error>,
@@ -94,7 +112,7 @@ async fn steer(
             let detail = format!("run {id} has ended: it is {status}");
             return Err(Problem::new("state.illegal_move", detail).into());
         }
-        view(cx, &act(cx, server.actor(), found.id)?)
+        view(cx, &act(cx, caller.actor(), found.id)?)
     })
     .await
 }

@@ -1,0 +1,1 @@
+//! Tells people of what happened, on their desktop or by a webhook.
