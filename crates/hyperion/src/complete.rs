@@ -158,7 +158,7 @@ async fn look<T: DeserializeOwned>(route: &Route) -> anyhow::Result<Vec<T>> {
         Arc::new(output),
         variables.clone(),
         current_dir,
-        TimeZone::UTC,
+        Some(TimeZone::UTC),
     );
     let settings = settings::load(&cx.config_path()?, variables).0.settings;
     let locations = cx.locations()?;

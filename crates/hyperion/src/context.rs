@@ -22,7 +22,8 @@ pub(crate) struct Cx {
     pub(crate) output: Arc<Output>,
     variables: Variables,
     current_dir: PathBuf,
-    zone: TimeZone,
+    /// Found when it is first needed: that takes longer than most commands do.
+    zone: OnceLock<TimeZone>,
     kept: Mutex<Option<String>>,
     /// The requests whose end counts as that of this command.
     set_going: Mutex<Vec<String>>,
@@ -33,17 +34,19 @@ pub(crate) struct Cx {
 
 impl Cx {
     /// Puts together what `main` took down.
+    ///
+    /// Without a zone it is the machine's.
     pub(crate) fn new(
         output: Arc<Output>,
         variables: Variables,
         current_dir: PathBuf,
-        zone: TimeZone,
+        zone: Option<TimeZone>,
     ) -> Self {
         Self {
             output,
             variables,
             current_dir,
-            zone,
+            zone: zone.map_or_else(OnceLock::new, OnceLock::from),
             kept: Mutex::new(None),
             set_going: Mutex::new(Vec::new()),
             watched: Mutex::new(Ends::default()),
@@ -57,8 +60,8 @@ impl Cx {
     }
 
     /// Where the person is.
-    pub(crate) const fn zone(&self) -> &TimeZone {
-        &self.zone
+    pub(crate) fn zone(&self) -> &TimeZone {
+        self.zone.get_or_init(TimeZone::system)
     }
 
     /// The time.
@@ -68,7 +71,7 @@ impl Cx {
 
     /// The time where the person is.
     pub(crate) fn now_here(&self) -> Zoned {
-        self.now().to_zoned(self.zone.clone())
+        self.now().to_zoned(self.zone().clone())
     }
 
     /// Finds the home.
@@ -228,7 +231,12 @@ mod tests {
             ("another's", Exit::Done, Exit::Done),
         ] {
             let output = Arc::new(Output::of_streams(std::io::sink(), std::io::sink()));
-            let cx = Cx::new(output, Variables::default(), "/".into(), TimeZone::UTC);
+            let cx = Cx::new(
+                output,
+                Variables::default(),
+                "/".into(),
+                Some(TimeZone::UTC),
+            );
             cx.sets_going(["mine".to_owned()]);
             cx.watched(Ends::of_one(watched, Exit::Conflict));
             assert_eq!(cx.settle(exit), expected, "{watched}");

@@ -111,8 +111,7 @@ fn start(cli: Cli, output: &Arc<Output>, variables: Variables) -> anyhow::Result
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let zone = jiff::tz::TimeZone::system();
-    let cx = Cx::new(Arc::clone(output), variables, current_dir, zone);
+    let cx = Cx::new(Arc::clone(output), variables, current_dir, None);
     let result = runtime.block_on(interruptible(cli, &cx));
     // A thread that waits for a line of input would hold the process for ever.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);

@@ -176,7 +176,7 @@ async fn waited(script: Script, format: Format) -> (Exit, String, String) {
         Arc::new(output),
         variables,
         home.path().to_path_buf(),
-        jiff::tz::TimeZone::UTC,
+        Some(jiff::tz::TimeZone::UTC),
     );
     let socket = home.path().join("socket");
     let ids = [REQUEST.to_owned()];

@@ -321,7 +321,7 @@ mod tests {
             Arc::new(Output::of_streams(std::io::sink(), std::io::sink())),
             Variables::new([("PATH".into(), path)]),
             around.to_path_buf(),
-            TimeZone::UTC,
+            Some(TimeZone::UTC),
         );
         let place = Place::make(Some(&folder.path().join("demo")), &cx).unwrap();
         let copy = Shell::new(&place, &cx).and_then(|shell| make(shell, named, around));

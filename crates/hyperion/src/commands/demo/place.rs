@@ -109,7 +109,7 @@ impl Place {
             Arc::clone(&cx.output),
             self.variables(cx.variables()),
             self.copy(),
-            cx.zone().clone(),
+            Some(cx.zone().clone()),
         )
     }
 
