@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| hyperion_engine::intake::fuzzed::task_request(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hyperion_intake::fuzzed::task_request(data));

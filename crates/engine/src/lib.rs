@@ -19,7 +19,6 @@ mod engine;
 mod error;
 pub mod files;
 pub mod intake;
-pub mod near;
 pub mod plan;
 pub mod queue;
 mod read_facts;
@@ -31,7 +30,9 @@ pub mod retention;
 pub mod rollback;
 pub mod run;
 mod settings;
+// Outside of `src`, for it is tests alone; in here, for it makes the decisions that only the engine sees.
 #[cfg(test)]
+#[path = "../tests/simulate/mod.rs"]
 mod simulate;
 pub mod subject;
 #[cfg(test)]
@@ -43,7 +44,6 @@ pub use cx::{Clock, Cx, Ids};
 pub use driver::Activity;
 pub use engine::{Engine, Parts};
 pub use error::{Error, MissingFact};
+pub use hyperion_intake::{Sizes, near};
 pub use reconcile::{Progress, Reconcile};
-pub use settings::{
-    Backup, OnOrphan, OnStall, SandboxSettings, Settings, Sizes, Supervision, ToolLimits,
-};
+pub use settings::{Backup, OnOrphan, OnStall, SandboxSettings, Settings, Supervision, ToolLimits};

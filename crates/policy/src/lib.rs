@@ -39,7 +39,7 @@ pub use command::{CommandRule, RuleVerdict, Shape, judge_argv, judge_command};
 pub use commit::{judge_commit, judge_push};
 pub use invisible::is_invisible;
 pub use judgement::{Judgement, Reason};
-pub use message::{MessageFinding, commit_message, without_trailers};
+pub use message::{MessageFinding, commit_message, commit_subject, without_trailers};
 pub use path::{Access, Inside, PathJudgement, judge_path};
 pub use path_set::{Anchor, Case, PathSet};
 pub use permit::{Action, ActionKind, Basis, DecisionId, Permit, Purpose, Refused, permit};

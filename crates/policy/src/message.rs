@@ -112,6 +112,22 @@ pub fn commit_message(text: &str) -> Result<(), Vec<MessageFinding>> {
     }
 }
 
+/// Makes the subject of a commit out of a title: one line of at most [`MAX_SUBJECT_CHARS`] characters.
+pub fn commit_subject(title: &str) -> String {
+    let line: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = if line.is_empty() {
+        "Land a change".to_owned()
+    } else {
+        line
+    };
+    if line.chars().count() <= MAX_SUBJECT_CHARS {
+        return line;
+    }
+    let mut cut: String = line.chars().take(MAX_SUBJECT_CHARS - 1).collect();
+    cut.push('…');
+    cut
+}
+
 /// Takes lines out that only Hyperion itself may write, and control characters with them.
 pub fn without_trailers(text: &str) -> String {
     let clean: String = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -188,6 +204,14 @@ mod tests {
         line 6 has the control character '\u{202e}'; remove it
         "#
         );
+    }
+
+    #[test]
+    fn a_subject_is_one_line_of_bounded_length() {
+        assert_eq!(commit_subject("  cap the\n delay "), "cap the delay");
+        assert_eq!(commit_subject(""), "Land a change");
+        let long = commit_subject(&"x".repeat(300));
+        assert_eq!(long.chars().count(), MAX_SUBJECT_CHARS);
     }
 
     // Decisions §3.3: `Hyperion-*` lines are stripped from agents' text.

@@ -9,6 +9,7 @@
 
 pub mod filesystem;
 pub mod test_runner;
+pub mod words;
 
 mod text;
 mod walk;

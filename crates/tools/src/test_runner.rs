@@ -23,6 +23,7 @@ mod node;
 mod plan;
 mod python;
 mod reading;
+mod reports;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ mod tests;
 pub use argument::{File, Pattern, Wanted};
 pub use plan::{Plan, Program, ReportAt, Step, plan, shown};
 pub use reading::{Ended, Left, Read, read};
+pub use reports::{BOUNDS, Bounds, Found, Reports};
 pub use seen::Seen;
 
 /// What a project's tools are asked to do.

@@ -72,6 +72,7 @@ const HOUSE: &[Room] = &[
             "hyperion-gateway",
             "hyperion-host",
             "hyperion-identity",
+            "hyperion-intake",
             "hyperion-notify",
             "hyperion-fault",
             "hyperion-git",
@@ -153,6 +154,17 @@ const HOUSE: &[Room] = &[
         name: "hyperion-egress",
         floor: 2,
         uses: &[],
+    },
+    Room {
+        name: "hyperion-intake",
+        floor: 2,
+        uses: &[
+            "hyperion-analyze",
+            "hyperion-api",
+            "hyperion-model",
+            "hyperion-patch",
+            "hyperion-policy",
+        ],
     },
     Room {
         name: "hyperion-host",

@@ -2,32 +2,22 @@
 //!
 //! Filing is all or nothing: every request of a file is read, checked against itself, against the
 //! limits and against the repository (each change is really applied to its base, in memory)
-//! before the first one is filed.
+//! before the first one is filed. What of this needs no repository is in `hyperion-intake`.
 
 mod answers;
-mod brief;
-pub(crate) mod change;
-mod draft;
 mod dry_apply;
-mod errors;
 mod from_git;
 mod from_outside;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
-mod json;
 mod known;
-mod ownership;
-mod parse;
 mod place;
 mod reconciler;
 mod revise;
-mod secret;
-mod shape;
-mod signature;
 mod submit;
-mod task;
-mod validate;
-mod version;
+
+pub(crate) use hyperion_intake::change;
+use hyperion_intake::{brief, draft, errors, json, parse, secret, signature, validate, version};
 
 pub(crate) use answers::tasks_with_answers;
 pub use answers::{answer, answers, questions};

@@ -405,6 +405,7 @@ fn limits(cx: &Cx) -> Limits {
         max_tasks: cx.settings.max_steps.min(hyperion_model::plan::MAX_STEPS),
         sizes: cx.settings.sizes,
         default_agent: cx.settings.default_agent.clone(),
+        agents: hyperion_agent::BUILT_IN,
     }
 }
 

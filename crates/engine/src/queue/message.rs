@@ -11,8 +11,6 @@ use hyperion_model::request::Request;
 
 use crate::{Cx, Error};
 
-/// The most characters of a subject.
-const MAX_SUBJECT_CHARS: usize = 100;
 /// The most characters of the text below it.
 const MAX_BODY_CHARS: usize = 4000;
 
@@ -29,7 +27,7 @@ pub(super) fn compose(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Stri
             .map(|request| request.summary),
         _ => document.as_ref().map(|document| document.title.clone()),
     };
-    let subject = subject(&cx.redactor.redact(&title.unwrap_or_default()));
+    let subject = hyperion_policy::commit_subject(&cx.redactor.redact(&title.unwrap_or_default()));
     let body: String = document
         .map(|document| body(document, sets))
         .unwrap_or_default();
@@ -70,22 +68,6 @@ fn body(document: TaskRequest, sets: &[ChangeSet]) -> String {
     }
 }
 
-/// Makes one line of at most [`MAX_SUBJECT_CHARS`] characters.
-pub(crate) fn subject(title: &str) -> String {
-    let line: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = if line.is_empty() {
-        "Land a change".to_owned()
-    } else {
-        line
-    };
-    if line.chars().count() <= MAX_SUBJECT_CHARS {
-        return line;
-    }
-    let mut cut: String = line.chars().take(MAX_SUBJECT_CHARS - 1).collect();
-    cut.push('…');
-    cut
-}
-
 /// Gives the trailers without the `Hyperion-` that each name gets.
 fn trailers(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Vec<(String, String)>, Error> {
     let mut trailers = vec![("Request".to_owned(), entry.admission.request.to_string())];
@@ -114,16 +96,4 @@ fn trailers(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Vec<(String, S
     ));
     trailers.dedup();
     Ok(trailers)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subject_is_one_line_of_bounded_length() {
-        assert_eq!(subject("  cap the\n delay "), "cap the delay");
-        assert_eq!(subject(""), "Land a change");
-        assert_eq!(subject(&"x".repeat(300)).chars().count(), MAX_SUBJECT_CHARS);
-    }
 }

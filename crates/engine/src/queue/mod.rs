@@ -38,7 +38,6 @@ mod work;
 
 pub use corrected::corrected_by;
 pub use evidence::read as evidence;
-pub(crate) use message::subject;
 pub use order::{AGEING, next};
 pub use retry::{cancel, retry};
 pub use stayed::{behind, stayed};

@@ -2,8 +2,6 @@
 //!
 //! Architecture invariant: no tool decides an approval, and none shows a repository that the session is not bound to.
 
-mod words;
-
 use std::sync::Arc;
 
 use hyperion_api::Problem;
@@ -16,11 +14,12 @@ use hyperion_model::plan::Plan;
 use hyperion_model::request::Request;
 use hyperion_model::{GitId, RepoId, ShortText, Uuid};
 use hyperion_store::Filter;
+use hyperion_tools::words;
 use serde_json::Value;
 
 use super::call::{Done, answer, read};
 use super::clones::{Clones, OpenClone, branch_name};
-use super::git::{CloneCall, RequestText, hand_in, handed_in_words};
+use super::git::{CloneCall, RequestText, hand_in};
 use super::oversee::Oversight;
 use crate::{Cx, Error, request};
 
@@ -39,19 +38,19 @@ pub(super) fn make(
     Ok(match oversight.tool {
         "plan" => answer(
             plan(cx, repo, &read(parameters)?).map_err(Problem::from),
-            words::plan,
+            words::control::plan,
         ),
         "queue" => answer(
             queue(cx, repo, &read(parameters)?).map_err(Problem::from),
-            words::queue,
+            words::control::queue,
         ),
         "approval" => answer(
             approval(cx, repo, &read(parameters)?).map_err(Problem::from),
-            words::approval,
+            words::control::approval,
         ),
         "propose" => answer(
             propose(clones, oversight, repo, read(parameters)?).map_err(Problem::from),
-            handed_in_words,
+            words::git::handed_in,
         ),
         other => Err(Problem::new("internal", format!("{other} is not wired"))),
     })

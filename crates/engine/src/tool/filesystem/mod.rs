@@ -1,9 +1,8 @@
 //! The filesystem server: files beneath the folder that the session is bound to.
 
-mod words;
-
 use hyperion_api::Problem;
 use hyperion_api::tool::filesystem as wire;
+use hyperion_tools::words::filesystem as words;
 use hyperion_tools::{Limits, Place, filesystem};
 use serde_json::Value;
 

@@ -9,7 +9,6 @@ mod hand_in;
 mod look;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::sync::MutexGuard;
 
@@ -17,6 +16,7 @@ use hyperion_api::Problem;
 use hyperion_api::tool::git as wire;
 use hyperion_git::{Oid, TreePath};
 use hyperion_policy::{Access, Judgement, Rules, judge_path};
+use hyperion_tools::words::git as words;
 use serde_json::Value;
 
 use super::call::{Done, answer, read};
@@ -26,7 +26,6 @@ use crate::repo::Opened;
 use crate::{Cx, Error};
 
 pub(super) use hand_in::{RequestText, hand_in};
-pub(super) use words::handed_in as handed_in_words;
 
 /// One call in one clone.
 pub(super) struct CloneCall<'a> {

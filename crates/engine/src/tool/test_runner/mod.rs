@@ -4,18 +4,17 @@
 //! which they are ended with it, wherever they went, and after a crash by the next engine; and "no new privileges", so that
 //! none of them decides anything.
 
-mod reports;
 mod runs;
 mod sweep;
 #[cfg(test)]
 mod tests;
-mod words;
 mod work;
 
 use hyperion_api::Problem;
 use hyperion_api::tool::test_runner as wire;
 use hyperion_host::CancelFlag;
 use hyperion_tools::test_runner::{Seen, Verb, Wanted};
+use hyperion_tools::words::test_runner as words;
 use hyperion_tools::{Limits, Place};
 use serde_json::Value;
 

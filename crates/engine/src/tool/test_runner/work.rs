@@ -12,11 +12,11 @@ use hyperion_host::{
 };
 use hyperion_tools::Place;
 use hyperion_tools::test_runner::{
-    Ended, Left, Plan, Program, ReportAt, Seen, Step, Verb, Wanted, plan, read, shown,
+    BOUNDS, Ended, Found, Left, Plan, Program, ReportAt, Reports, Seen, Step, Verb, Wanted, plan,
+    read, shown,
 };
 
 use super::super::oversee::Oversight;
-use super::reports::{BOUNDS, Found, Reports};
 use super::{Running, runs, sweep};
 use crate::run::RUN_MARK;
 use crate::{Cx, Error};

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::test_runner::shown;
 use hyperion_api::tool::test_runner::{Counts, Failure, Outcome, Run, RunResult};
-use hyperion_tools::test_runner::shown;
 
-pub(super) fn told(result: &RunResult) -> String {
+/// Tells how the runs of a call went.
+pub fn told(result: &RunResult) -> String {
     let mut text = result.summary.clone();
     text.push('\n');
     for run in &result.runs {

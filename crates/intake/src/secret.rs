@@ -6,10 +6,10 @@
 use hyperion_api::task_request::TaskRequest;
 use hyperion_policy::Redactor;
 
-use super::errors::Errors;
+use crate::errors::Errors;
 
 /// Checks everything in a request that names something; `at` is its pointer.
-pub(super) fn check(request: &TaskRequest, redactor: &Redactor, at: &str, errors: &mut Errors) {
+pub fn check(request: &TaskRequest, redactor: &Redactor, at: &str, errors: &mut Errors) {
     let mut name = |text: &str, pointer: String| {
         if redactor.redact(text) != text {
             errors.push(

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use hyperion_api::tool::control::{ApprovalResult, PlanResult, QueueResult};
 
-pub(super) fn plan(plan: &PlanResult) -> String {
+/// Tells of a plan and its steps.
+pub fn plan(plan: &PlanResult) -> String {
     let mut text = format!(
         "Request {} is {}: {}\n",
         plan.request, plan.status, plan.title
@@ -30,7 +31,8 @@ pub(super) fn plan(plan: &PlanResult) -> String {
     text
 }
 
-pub(super) fn queue(queue: &QueueResult) -> String {
+/// Tells what is in the queue.
+pub fn queue(queue: &QueueResult) -> String {
     let mut text = String::new();
     for entry in &queue.entries {
         let _ = write!(
@@ -52,7 +54,8 @@ pub(super) fn queue(queue: &QueueResult) -> String {
     text
 }
 
-pub(super) fn approval(approval: &ApprovalResult) -> String {
+/// Tells how an approval stands.
+pub fn approval(approval: &ApprovalResult) -> String {
     let mut text = format!("Request {} is {}.\n", approval.request, approval.status);
     for question in &approval.questions {
         let _ = write!(

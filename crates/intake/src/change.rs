@@ -7,14 +7,14 @@ use hyperion_api::task_request::{Change, Encoding, Operation};
 use hyperion_model::{Digest, RepoPath};
 use hyperion_patch::{FileKind, FilePatch};
 
-use super::errors::Errors;
 use crate::Sizes;
+use crate::errors::Errors;
 
 /// The most changes one task may carry.
-pub(crate) const MAX_CHANGES: usize = hyperion_model::change_set::MAX_ITEMS;
+pub const MAX_CHANGES: usize = hyperion_model::change_set::MAX_ITEMS;
 
 /// Checks every change of a task; `at` is the task's pointer.
-pub(super) fn check_all(changes: &[Change], at: &str, sizes: &Sizes, errors: &mut Errors) {
+pub(crate) fn check_all(changes: &[Change], at: &str, sizes: &Sizes, errors: &mut Errors) {
     if changes.len() > MAX_CHANGES {
         errors.push(
             format!("{at}/changes"),
@@ -183,7 +183,7 @@ fn check_patch(change: &Change, patch: &str, at: &str, sizes: &Sizes, errors: &m
 }
 
 /// Reads a patch of exactly one file.
-pub(crate) fn read_patch(patch: &str) -> Result<FilePatch, String> {
+pub fn read_patch(patch: &str) -> Result<FilePatch, String> {
     // Models, and people who paste, often lose the very last newline.
     let mut bytes = patch.as_bytes().to_vec();
     if !bytes.ends_with(b"\n") {
@@ -255,7 +255,7 @@ fn described(old: Option<&str>, new: Option<&str>) -> String {
 }
 
 /// Gives the mode a patch sets; the mode on git's `index` line only says what the file was.
-pub(crate) fn changed_mode(file: &FilePatch) -> Option<u32> {
+pub fn changed_mode(file: &FilePatch) -> Option<u32> {
     file.new_mode.filter(|new| file.old_mode != Some(*new))
 }
 
@@ -270,7 +270,7 @@ const fn name(operation: Operation) -> &'static str {
 }
 
 /// Gives the bytes that `content` stands for.
-pub(crate) fn decode(content: &str, encoding: Encoding) -> Result<Vec<u8>, String> {
+pub fn decode(content: &str, encoding: Encoding) -> Result<Vec<u8>, String> {
     match encoding {
         Encoding::Utf8 => Ok(content.as_bytes().to_vec()),
         Encoding::Base64 => base64::engine::general_purpose::STANDARD
@@ -282,7 +282,7 @@ pub(crate) fn decode(content: &str, encoding: Encoding) -> Result<Vec<u8>, Strin
 }
 
 /// Reads a git mode; only plain files, executables and symbolic links can be written.
-pub(crate) fn parse_mode(mode: &str) -> Option<u32> {
+pub fn parse_mode(mode: &str) -> Option<u32> {
     match mode {
         "100644" => Some(0o100_644),
         "100755" => Some(0o100_755),

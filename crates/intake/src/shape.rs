@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::errors::Errors;
+use crate::errors::Errors;
 use crate::near::{nearest, one_of};
 
 /// The most characters of a value that are shown.
@@ -14,7 +14,7 @@ const SHOWN_CHARS: usize = 40;
 const MAX_DEPTH: usize = 16;
 
 /// Notes everything in a value that does not fit a schema; `root` has what the schema refers to, `at` is the value's pointer.
-pub(super) fn check(root: &Value, schema: &Value, at: &str, value: &Value, errors: &mut Errors) {
+pub(crate) fn check(root: &Value, schema: &Value, at: &str, value: &Value, errors: &mut Errors) {
     Walk { root, errors }.value(schema, at, value, MAX_DEPTH);
 }
 
@@ -220,6 +220,6 @@ fn cut(text: &str) -> String {
 }
 
 /// Escapes a key for a JSON pointer (RFC 6901 §3).
-pub(super) fn escape(key: &str) -> String {
+pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }

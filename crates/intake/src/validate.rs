@@ -5,13 +5,12 @@ use hyperion_model::facts::{Class, Priority};
 use hyperion_model::request::Source;
 use hyperion_model::{Name, RepoPath};
 
-use super::draft::Draft;
-use super::errors::Errors;
-use super::parse::Parsed;
-use super::task;
 use crate::Sizes;
+use crate::draft::Draft;
+use crate::errors::Errors;
 use crate::near::one_of;
-use crate::queue::subject;
+use crate::parse::Parsed;
+use crate::task;
 
 /// What a request may not pass.
 #[derive(Debug, Clone)]
@@ -22,12 +21,14 @@ pub struct Limits {
     pub sizes: Sizes,
     /// Which agent works when none is named.
     pub default_agent: Name,
+    /// The agents that there are.
+    pub agents: &'static [&'static str],
 }
 
 /// The most characters of a title.
-pub(super) const MAX_TITLE_CHARS: usize = 200;
+pub const MAX_TITLE_CHARS: usize = 200;
 /// The most bytes of a description, of a task's instructions, or of a part of the error context.
-pub(super) const MAX_TEXT_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// The most lines of an acceptance list.
 const MAX_ACCEPTANCE: usize = 50;
 /// The most characters of one line of an acceptance list, or of a check's command.
@@ -171,7 +172,7 @@ fn check_texts(request: &TaskRequest, at: &str, errors: &mut Errors) {
 }
 
 /// Checks a line that stands in lists, commits and questions.
-pub(super) fn check_title(title: &str, pointer: String, rest: &str, errors: &mut Errors) {
+pub(crate) fn check_title(title: &str, pointer: String, rest: &str, errors: &mut Errors) {
     let chars = title.trim().chars().count();
     if chars > MAX_TITLE_CHARS {
         errors.push(
@@ -185,7 +186,9 @@ pub(super) fn check_title(title: &str, pointer: String, rest: &str, errors: &mut
             pointer,
             format!("has the control character {found:?}; write one plain line"),
         );
-    } else if let Err(wrong) = hyperion_policy::commit_message(&subject(title)) {
+    } else if let Err(wrong) =
+        hyperion_policy::commit_message(&hyperion_policy::commit_subject(title))
+    {
         let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
         errors.push(
             pointer,
@@ -195,7 +198,7 @@ pub(super) fn check_title(title: &str, pointer: String, rest: &str, errors: &mut
 }
 
 /// Checks a text of several lines.
-pub(super) fn check_text(text: &str, pointer: String, errors: &mut Errors) {
+pub(crate) fn check_text(text: &str, pointer: String, errors: &mut Errors) {
     if text.len() > MAX_TEXT_BYTES {
         errors.push(
             pointer,
@@ -209,7 +212,8 @@ pub(super) fn check_text(text: &str, pointer: String, errors: &mut Errors) {
     }
 }
 
-pub(super) fn check_lines(lines: &[String], at: &str, errors: &mut Errors) {
+/// Checks lines of a list, as of checks: none is empty, long, or several.
+pub fn check_lines(lines: &[String], at: &str, errors: &mut Errors) {
     for (index, line) in lines.iter().enumerate() {
         let pointer = format!("{at}/{index}");
         let chars = line.chars().count();
@@ -251,7 +255,7 @@ fn check_agent(request: &TaskRequest, at: &str, limits: &Limits, errors: &mut Er
             " (the setting `agent.default`, or HYPERION_AGENT, names it)",
         ),
     };
-    let known = hyperion_agent::BUILT_IN;
+    let known = limits.agents;
     match Name::new(wanted) {
         Ok(name) if known.contains(&wanted) => name,
         Ok(_) | Err(_) => {

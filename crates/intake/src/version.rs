@@ -7,22 +7,24 @@ use hyperion_model::request::Request;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::errors::Errors;
-use super::json::Strict;
-use super::parse::{in_words, not_json, pointer, text_of};
+use crate::errors::Errors;
+use crate::json::Strict;
+use crate::parse::{in_words, not_json, pointer, text_of};
 
 /// What to write, for whoever wrote something else.
-pub(super) const HINT: &str = "a new version is {\"tasks\": [{\"id\": …, \"changes\": […]}]}, or a task request or change request \
+pub const HINT: &str = "a new version is {\"tasks\": [{\"id\": …, \"changes\": […]}]}, or a task request or change request \
                     (`hyperion generate schemas --out DIR` writes their shapes)";
 
 /// A task of a new version as it was read, and where it stands in what was read.
-pub(super) struct Given {
-    pub(super) pointer: String,
-    pub(super) fields: Map<String, Value>,
+pub struct Given {
+    /// Its place.
+    pub pointer: String,
+    /// Its fields, as they were written.
+    pub fields: Map<String, Value>,
 }
 
 /// Reads a value as it is meant, or says where it is not that.
-pub(super) fn read_as<T: DeserializeOwned>(at: &str, value: Value) -> Result<T, FieldError> {
+pub fn read_as<T: DeserializeOwned>(at: &str, value: Value) -> Result<T, FieldError> {
     serde_path_to_error::deserialize(value).map_err(|error| FieldError {
         pointer: pointer(at, error.path()),
         detail: in_words(&error.into_inner()),
@@ -30,11 +32,7 @@ pub(super) fn read_as<T: DeserializeOwned>(at: &str, value: Value) -> Result<T, 
 }
 
 /// Reads the tasks of a new version, whatever of the shapes it has.
-pub(super) fn read(
-    bytes: &[u8],
-    request: &Request,
-    filed: &TaskRequest,
-) -> Result<Vec<Given>, Problem> {
+pub fn read(bytes: &[u8], request: &Request, filed: &TaskRequest) -> Result<Vec<Given>, Problem> {
     let text = text_of(bytes)?;
     let Strict(value) = serde_json::from_str(text).map_err(|error| not_json(&error).hint(HINT))?;
     let given = given(value, request, filed).map_err(|error| {

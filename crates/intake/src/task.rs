@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use hyperion_api::task_request::Task;
 use hyperion_model::{RepoPath, TaskId};
 
-use super::change;
-use super::draft::DraftTask;
-use super::errors::Errors;
-use super::ownership::Owned;
-use super::validate::{Limits, check_lines, check_text, check_title};
+use crate::change;
+use crate::draft::DraftTask;
+use crate::errors::Errors;
+use crate::ownership::Owned;
+use crate::validate::{Limits, check_lines, check_text, check_title};
 
 /// The most checks one task may add.
 const MAX_CHECKS: usize = 20;
@@ -19,7 +19,7 @@ const MAX_OWNS: usize = 200;
 const MAX_WILD_OWNS: usize = 500;
 
 /// Checks every task; gives those that nothing is wrong with, each after those it depends on.
-pub(super) fn check_all(
+pub(crate) fn check_all(
     tasks: &[Task],
     at: &str,
     limits: &Limits,

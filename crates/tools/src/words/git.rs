@@ -12,7 +12,8 @@ const NAMED_MAX: usize = 200;
 /// How much of an id a text names.
 const ID_CHARS: usize = 12;
 
-pub(super) fn status(status: &StatusResult) -> String {
+/// Tells what differs from the last commit.
+pub fn status(status: &StatusResult) -> String {
     let mut text = format!(
         "On {} at {:.ID_CHARS$}; the files are in {}. Work lands on {}.\n",
         status.branch, status.head, status.folder, status.target
@@ -52,7 +53,8 @@ pub(super) fn status(status: &StatusResult) -> String {
     text
 }
 
-pub(super) fn diff(diff: &DiffResult) -> String {
+/// Gives a diff, and what is left out of it.
+pub fn diff(diff: &DiffResult) -> String {
     let mut text = String::new();
     if diff.files.is_empty() && diff.left_out.is_empty() {
         text.push_str("Nothing differs.\n");
@@ -75,7 +77,8 @@ pub(super) fn diff(diff: &DiffResult) -> String {
     text
 }
 
-pub(super) fn log(log: &LogResult) -> String {
+/// Lists commits.
+pub fn log(log: &LogResult) -> String {
     let mut text = format!("{}:\n", log.branch);
     for commit in &log.commits {
         let mark = if commit.own { "*" } else { " " };
@@ -91,11 +94,13 @@ pub(super) fn log(log: &LogResult) -> String {
     text
 }
 
-pub(super) fn switched(switched: &BranchResult) -> String {
+/// Tells on which branch the work goes on.
+pub fn switched(switched: &BranchResult) -> String {
     format!("On {} at {:.ID_CHARS$}.", switched.branch, switched.head)
 }
 
-pub(super) fn added(added: &AddResult) -> String {
+/// Tells what will be committed.
+pub fn added(added: &AddResult) -> String {
     let mut text = format!("Added {} files.\n", added.count);
     for path in added.added.iter().take(NAMED_MAX) {
         let _ = writeln!(text, "{path}");
@@ -112,14 +117,16 @@ pub(super) fn added(added: &AddResult) -> String {
     text
 }
 
-pub(super) fn committed(made: &CommitResult) -> String {
+/// Tells of a commit that was made.
+pub fn committed(made: &CommitResult) -> String {
     format!(
         "Committed {:.ID_CHARS$} on {}: {} ({} files). `push` hands the branch in.",
         made.commit, made.branch, made.subject, made.files
     )
 }
 
-pub(super) fn reset(reset: &ResetResult) -> String {
+/// Tells of a file that is as it was.
+pub fn reset(reset: &ResetResult) -> String {
     if reset.restored {
         format!("{} is as it was committed.", reset.path)
     } else {
@@ -130,7 +137,8 @@ pub(super) fn reset(reset: &ResetResult) -> String {
     }
 }
 
-pub(in crate::tool) fn handed_in(handed: &HandedIn) -> String {
+/// Tells which request a branch became.
+pub fn handed_in(handed: &HandedIn) -> String {
     let again = if handed.again {
         "was handed in before"
     } else {

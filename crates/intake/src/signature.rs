@@ -29,7 +29,7 @@ impl SigningKey {
 }
 
 /// Gives the text that is signed: the document without its signature, as canonical JSON.
-pub(super) fn signed_text(document: &Value) -> String {
+pub fn signed_text(document: &Value) -> String {
     let mut document = document.clone();
     if let Some(fields) = document.as_object_mut() {
         fields.remove("signature");
@@ -38,7 +38,7 @@ pub(super) fn signed_text(document: &Value) -> String {
 }
 
 /// Checks a signature; the error is the field that is wrong, and what of it.
-pub(super) fn check(
+pub fn check(
     document: &Value,
     signature: &change_request::Signature,
     keys: &[SigningKey],

@@ -6,7 +6,7 @@ use hyperion_api::request::{Brief, ErrorPlace};
 use hyperion_api::task_request::TaskRequest;
 use serde::{Deserialize, Serialize};
 
-use super::draft::DraftTask;
+use crate::draft::DraftTask;
 
 /// The most errors a brief lists.
 const MAX_ERROR_PLACES: usize = 20;
@@ -19,7 +19,7 @@ pub struct Questions {
 }
 
 /// Writes the brief: what the request's own words say.
-pub(super) fn engineer(request: &TaskRequest, answers: &[String]) -> Brief {
+pub fn engineer(request: &TaskRequest, answers: &[String]) -> Brief {
     let description = without_trailers(&request.description);
     let mut text = format!("{}\n{description}", request.title);
     if let Some(context) = &request.error_context {
@@ -101,7 +101,7 @@ fn error_places(text: &str, names: Vec<String>) -> Vec<ErrorPlace> {
 }
 
 /// Says what has to be answered before anything can be done; empty when work can begin.
-pub(super) fn questions(tasks: &[DraftTask], brief: &Brief) -> Vec<String> {
+pub fn questions(tasks: &[DraftTask], brief: &Brief) -> Vec<String> {
     let without: Vec<_> = tasks
         .iter()
         .filter(|task| task.changes.is_empty())

@@ -5,9 +5,9 @@ use hyperion_api::{FieldError, Problem, schemas};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::errors::Errors;
-use super::json::Strict;
-use super::shape::{self, escape};
+use crate::errors::Errors;
+use crate::json::Strict;
+use crate::shape::{self, escape};
 
 /// The most bytes one file of requests may have.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -29,7 +29,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Parsed>, Problem> {
 }
 
 /// Reads requests, and gives each the fields that it does not have; one that says otherwise is an error.
-pub(super) fn parse_with(bytes: &[u8], given: &Map<String, Value>) -> Result<Vec<Parsed>, Problem> {
+pub fn parse_with(bytes: &[u8], given: &Map<String, Value>) -> Result<Vec<Parsed>, Problem> {
     let text = text_of(bytes)?;
     let values = read_values(text)?;
     if values.is_empty() {
@@ -59,7 +59,7 @@ pub(super) fn parse_with(bytes: &[u8], given: &Map<String, Value>) -> Result<Vec
 }
 
 /// Reads a file's text, which must not be empty.
-pub(super) fn text_of(bytes: &[u8]) -> Result<&str, Problem> {
+pub fn text_of(bytes: &[u8]) -> Result<&str, Problem> {
     if bytes.len() > MAX_BYTES {
         let detail = format!("the input is larger than {} MiB", MAX_BYTES / 1024 / 1024);
         return Err(Problem::new("request.too_large", detail).hint("split it into several files"));
@@ -135,7 +135,8 @@ fn number(values: Vec<Value>) -> Vec<(String, Value)> {
         .collect()
 }
 
-pub(super) fn not_json(error: &serde_json::Error) -> Problem {
+/// Says what is wrong with a text that is not JSON, and what to do.
+pub fn not_json(error: &serde_json::Error) -> Problem {
     use serde_json::error::Category;
     let (what, hint) = match error.classify() {
         Category::Eof => (
@@ -179,7 +180,7 @@ fn read_request(at: &str, value: &Value, errors: &mut Errors) -> Option<TaskRequ
 }
 
 /// Finds a task that says who made its edits: only a change request does, whose signature is checked.
-pub(super) fn claimed(tasks: &[Task]) -> Option<(String, String)> {
+pub fn claimed(tasks: &[Task]) -> Option<(String, String)> {
     let at = tasks.iter().position(|task| task.made_by.is_some())?;
     let detail =
         "is noted by Hyperion; leave it out, or hand the change in with `hyperion propose`";
@@ -187,7 +188,7 @@ pub(super) fn claimed(tasks: &[Task]) -> Option<(String, String)> {
 }
 
 /// Says what is wrong with a value in words of JSON, where the library's are those of Rust.
-pub(super) fn in_words(error: &serde_json::Error) -> String {
+pub fn in_words(error: &serde_json::Error) -> String {
     error
         .to_string()
         .replacen("unknown variant ", "unknown value ", 1)
@@ -195,7 +196,7 @@ pub(super) fn in_words(error: &serde_json::Error) -> String {
 }
 
 /// Reads a value, or notes everything that is wrong with its shape; `schema` is a part of a task request's.
-pub(super) fn read_shape<T: DeserializeOwned>(
+pub fn read_shape<T: DeserializeOwned>(
     schema: &Value,
     at: &str,
     value: &Value,
@@ -216,7 +217,7 @@ pub(super) fn read_shape<T: DeserializeOwned>(
 }
 
 /// Writes a path as a JSON pointer below another one.
-pub(super) fn pointer(at: &str, path: &serde_path_to_error::Path) -> String {
+pub fn pointer(at: &str, path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
         .fold(at.to_owned(), |at, segment| match segment {

@@ -28,7 +28,8 @@ impl Errors {
         &self.listed
     }
 
-    pub(super) fn push(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    /// Adds an error at a place.
+    pub fn push(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.total += 1;
         if self.listed.len() < MAX_LISTED {
             self.listed.push(FieldError {
@@ -38,14 +39,15 @@ impl Errors {
         }
     }
 
-    pub(super) fn extend(&mut self, other: Self) {
+    /// Adds what else is wrong.
+    pub fn extend(&mut self, other: Self) {
         self.total += other.total;
         self.listed.extend(other.listed);
         self.listed.truncate(MAX_LISTED);
     }
 
     /// Makes the answer to whoever sent the file.
-    pub(super) fn into_problem(self, code: &str) -> Problem {
+    pub fn into_problem(self, code: &str) -> Problem {
         let detail = match self.listed.as_slice() {
             [one] if self.total == 1 => one_line(one),
             listed if listed.len() < self.total => format!(
@@ -60,7 +62,7 @@ impl Errors {
 }
 
 /// Writes an error with its place, where it has one.
-pub(super) fn one_line(FieldError { pointer, detail }: &FieldError) -> String {
+pub fn one_line(FieldError { pointer, detail }: &FieldError) -> String {
     if pointer.is_empty() {
         detail.clone()
     } else {

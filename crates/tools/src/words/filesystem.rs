@@ -7,7 +7,8 @@ use hyperion_api::tool::filesystem::{
     WriteResult,
 };
 
-pub(super) fn read_file(read: &ReadFileResult) -> String {
+/// Gives the lines of a file, numbered.
+pub fn read_file(read: &ReadFileResult) -> String {
     let mut head = read.path.clone();
     if read.encoding == Encoding::Base64 {
         let _ = write!(head, ", {} bytes in base64", read.bytes);
@@ -36,7 +37,8 @@ pub(super) fn read_file(read: &ReadFileResult) -> String {
     format!("{head}\n{}", read.content)
 }
 
-pub(super) fn written(written: &WriteResult) -> String {
+/// Tells of a file that was written.
+pub fn written(written: &WriteResult) -> String {
     let what = if written.created { "Made" } else { "Changed" };
     format!(
         "{what} {}: {} bytes, {} lines, sha256 {}",
@@ -44,14 +46,16 @@ pub(super) fn written(written: &WriteResult) -> String {
     )
 }
 
-pub(super) fn deleted(deleted: &DeleteResult) -> String {
+/// Tells of a file that was deleted.
+pub fn deleted(deleted: &DeleteResult) -> String {
     format!(
         "Deleted {}; it held sha256 {}",
         deleted.path, deleted.sha256
     )
 }
 
-pub(super) fn listed(listed: &ListResult) -> String {
+/// Lists the entries of a folder.
+pub fn listed(listed: &ListResult) -> String {
     let mut text = String::new();
     for entry in &listed.entries {
         let mark = match entry.kind {
@@ -75,7 +79,8 @@ pub(super) fn listed(listed: &ListResult) -> String {
     text
 }
 
-pub(super) fn found(found: &SearchResult) -> String {
+/// Lists the matches of a search.
+pub fn found(found: &SearchResult) -> String {
     let mut text = String::new();
     for one in &found.matches {
         match (one.line, one.column, &one.text) {

@@ -6,7 +6,10 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::{Map, Number, Value};
 
 /// A value whose objects have every key once.
-pub(super) struct Strict(pub(super) Value);
+pub struct Strict(
+    /// The value.
+    pub Value,
+);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

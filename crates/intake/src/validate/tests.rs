@@ -3,7 +3,10 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::Sizes;
-use crate::intake::{Draft, Errors, Limits, Parsed, parse, validate};
+use crate::draft::Draft;
+use crate::errors::Errors;
+use crate::parse::{Parsed, parse};
+use crate::validate::{Limits, validate};
 
 fn limits() -> Limits {
     Limits {
@@ -14,6 +17,7 @@ fn limits() -> Limits {
             max_file_bytes: 10_000,
         },
         default_agent: Name::new("scripted").unwrap(),
+        agents: &["scripted"],
     }
 }
 
@@ -332,7 +336,7 @@ proptest! {
     #[test]
     fn strict_reading_reads_the_same(value in any_request()) {
         let text = value.to_string();
-        let strict: super::super::json::Strict = serde_json::from_str(&text).unwrap();
+        let strict: crate::json::Strict = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(strict.0, value);
     }
 }

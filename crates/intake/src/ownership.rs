@@ -11,7 +11,7 @@ const SHOWN_CHARS: usize = 100;
 
 /// A pattern of paths that a task may change: `*` stays within a folder, `**` goes down.
 #[derive(Debug, Clone)]
-pub(super) struct Owned {
+pub(crate) struct Owned {
     text: String,
     kind: Kind,
 }
@@ -38,7 +38,7 @@ enum Part {
 
 impl Owned {
     /// Reads a glob as a person wrote it.
-    pub(super) fn glob(glob: &str) -> Result<Self, String> {
+    pub(crate) fn glob(glob: &str) -> Result<Self, String> {
         if let Some(defect) = defect(glob) {
             let shown: String = glob.chars().take(SHOWN_CHARS).collect();
             return Err(format!("{shown:?} {defect}"));
@@ -62,7 +62,7 @@ impl Owned {
     }
 
     /// Owns exactly one path.
-    pub(super) fn path(path: &str) -> Self {
+    pub(crate) fn path(path: &str) -> Self {
         Self {
             text: path.to_owned(),
             kind: Kind::Path,
@@ -70,12 +70,12 @@ impl Owned {
     }
 
     /// Gives the glob or the path as it was written.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Tells whether it may stand for several paths.
-    pub(super) const fn is_wild(&self) -> bool {
+    pub(crate) const fn is_wild(&self) -> bool {
         match self.kind {
             Kind::Path => false,
             Kind::Glob { .. } => true,
@@ -83,7 +83,7 @@ impl Owned {
     }
 
     /// Tells whether a path is owned.
-    pub(super) fn owns(&self, path: &str) -> bool {
+    pub(crate) fn owns(&self, path: &str) -> bool {
         match &self.kind {
             Kind::Path => self.text == path,
             Kind::Glob {
@@ -93,7 +93,7 @@ impl Owned {
     }
 
     /// Tells whether both could own the same path; when in doubt they could.
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         match (&self.kind, &other.kind) {
             (Kind::Path, _) => other.owns(&self.text),
             (_, Kind::Path) => self.owns(&other.text),

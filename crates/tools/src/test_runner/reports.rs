@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use hyperion_host::{Kind, Root};
-use hyperion_tools::filesystem::sha256;
+
+use crate::filesystem::sha256;
 
 /// How much is read of the reports of a run.
-pub(super) const BOUNDS: Bounds = Bounds {
+pub const BOUNDS: Bounds = Bounds {
     each_bytes: 16 * 1024 * 1024,
     all_bytes: 64 * 1024 * 1024,
     count: 5_000,
@@ -14,36 +15,39 @@ pub(super) const BOUNDS: Bounds = Bounds {
 };
 
 /// The most that is read.
-pub(super) struct Bounds {
+pub struct Bounds {
     /// Of one report.
-    pub(super) each_bytes: u64,
+    pub each_bytes: u64,
     /// Of all of them.
-    pub(super) all_bytes: u64,
+    pub all_bytes: u64,
     /// Reports.
-    pub(super) count: usize,
+    pub count: usize,
     /// Folders at the project's top, which are looked into.
-    pub(super) folders: usize,
+    pub folders: usize,
 }
 
-/// Reports by their paths, and whether these are all there are.
+/// What was found of reports.
 #[derive(Debug, PartialEq)]
-pub(super) struct Found<T> {
-    pub(super) reports: BTreeMap<String, T>,
-    pub(super) all: bool,
+pub struct Found<T> {
+    /// By their paths in the root.
+    pub reports: BTreeMap<String, T>,
+    /// Whether these are all there are.
+    pub all: bool,
 }
 
 /// Where a tool leaves its reports: in the root, and in the folders at its top.
-pub(super) struct Reports<'a> {
-    pub(super) root: &'a Root,
+pub struct Reports<'a> {
+    /// The project.
+    pub root: &'a Root,
     /// The folder, in either.
-    pub(super) folder: &'a str,
+    pub folder: &'a str,
     /// How their names begin.
-    pub(super) begins: &'a str,
+    pub begins: &'a str,
 }
 
 impl Reports<'_> {
     /// The hash of each that is there.
-    pub(super) fn hashes(&self, bounds: &Bounds) -> Found<String> {
+    pub fn hashes(&self, bounds: &Bounds) -> Found<String> {
         let (top, more) = self.root.list("", bounds.folders).unwrap_or_default();
         let modules = top.into_iter();
         let modules = modules.filter(|entry| entry.kind == Kind::Folder && entry.nameable);
@@ -81,11 +85,7 @@ impl Reports<'_> {
     }
 
     /// What is new since, or has another content.
-    pub(super) fn since(
-        &self,
-        before: &BTreeMap<String, String>,
-        bounds: &Bounds,
-    ) -> Found<Vec<u8>> {
+    pub fn since(&self, before: &BTreeMap<String, String>, bounds: &Bounds) -> Found<Vec<u8>> {
         let Found { reports, all } = self.hashes(bounds);
         let mut found = Found {
             reports: BTreeMap::new(),
