@@ -10,9 +10,9 @@ use crate::queue::FoundError;
 pub struct Run {
     /// Its id.
     pub id: String,
-    /// agent, check or command.
+    /// agent, check, command or tool.
     pub kind: String,
-    /// The agent, the name of the check, or the program.
+    /// The agent, the name of the check, the program, or the tool.
     #[serde(default)]
     pub name: String,
     /// What it works at, in one line: the step's title, or the command.

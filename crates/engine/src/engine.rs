@@ -181,6 +181,8 @@ impl Engine {
 
     /// Stops after what it is doing now. The processes of runs go on without it.
     pub fn stop(&self) {
+        // Before the supervisor leaves, which ends their programs.
+        self.tools.stop();
         if let Some(driver) = &self.driver {
             driver.stop();
             if !self.cx.jobs.stop(PATIENCE) {
@@ -189,7 +191,6 @@ impl Engine {
             // Processes go on; the next engine watches them.
             self.cx.supervisor.leave();
         }
-        self.tools.stop();
         // Last: what was committed until now is shipped.
         if let Some(shipper) = &self.shipper {
             shipper.stop();

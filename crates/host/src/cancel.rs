@@ -1,7 +1,7 @@
 //! Asking a wait in another thread to stop.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -53,6 +53,12 @@ impl CancelFlag {
     pub fn wait(&self, time: Duration) -> io::Result<bool> {
         wait_ready(&[(&self.shared.bell, Interest::Read)], deadline_after(time))?;
         Ok(self.is_cancelled())
+    }
+
+    /// Readable once it is raised.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.bell.as_fd()
     }
 
     pub(crate) fn bell(&self) -> &OwnedFd {

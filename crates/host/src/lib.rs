@@ -17,7 +17,6 @@ mod copy;
 mod detached;
 mod files;
 mod home;
-mod kept;
 mod launch;
 mod locations;
 mod marked;
@@ -40,7 +39,6 @@ pub use files::{
     remove_tree, sync_filesystem, write_atomic,
 };
 pub use home::{Claim, ContentHold, Home, HomeError, HomeLock, LockError};
-pub use kept::{KeepLimits, Kept, KeptRun, Streams, run_kept};
 pub use launch::{Input, Launch, SpawnError};
 pub use locations::{Locations, LocationsError, SOCKET_PATH_MAX, Surroundings};
 pub use marked::{await_marked, kill_marked};

@@ -131,12 +131,12 @@ pub fn run_to_file(launch: &Launch, limits: &Limits, output: &Path) -> Result<Ou
 }
 
 /// Takes output as it comes.
-pub(crate) trait Sink {
+trait Sink {
     fn take(&mut self, bytes: &[u8]);
 }
 
 /// Chooses the child's standard input, and what has to be fed into it.
-pub(crate) fn stdin_of(launch: &Launch) -> Result<(Stdio, &[u8]), SpawnError> {
+fn stdin_of(launch: &Launch) -> Result<(Stdio, &[u8]), SpawnError> {
     match &launch.input {
         Input::Null => Ok((Stdio::null(), &[])),
         Input::Bytes(bytes) => Ok((Stdio::piped(), bytes)),
@@ -151,7 +151,7 @@ pub(crate) fn stdin_of(launch: &Launch) -> Result<(Stdio, &[u8]), SpawnError> {
 }
 
 /// A started process with our ends of its pipes.
-pub(crate) struct Watched<'a> {
+struct Watched<'a> {
     leader: GroupLeader,
     started: Instant,
     stdin: Option<OwnedFd>,
@@ -161,7 +161,7 @@ pub(crate) struct Watched<'a> {
 }
 
 impl<'a> Watched<'a> {
-    pub(crate) fn adopt(
+    fn adopt(
         launch: &Launch,
         mut child: std::process::Child,
         feed: &'a [u8],
@@ -184,22 +184,7 @@ impl<'a> Watched<'a> {
         })
     }
 
-    /// Takes a pipe that both outputs were given.
-    pub(crate) fn with_merged_output(
-        mut self,
-        launch: &Launch,
-        pipe: OwnedFd,
-    ) -> Result<Self, SpawnError> {
-        set_nonblocking(&pipe).map_err(|source| launch.watch_error(source))?;
-        self.stdout = Some(pipe);
-        Ok(self)
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.leader.pid()
-    }
-
-    pub(crate) fn finish(
+    fn finish(
         mut self,
         launch: &Launch,
         wall: Duration,
@@ -377,7 +362,7 @@ impl Sink for Capture {
 }
 
 /// For a stream that is not ours to keep.
-pub(crate) struct Discard;
+struct Discard;
 
 impl Sink for Discard {
     fn take(&mut self, _bytes: &[u8]) {}

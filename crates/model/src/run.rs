@@ -78,6 +78,13 @@ pub enum Work {
         /// Who asked for it.
         asked_by: Actor,
     },
+    /// A program that a tool's call runs, and that ends with the call; the blob of its spec has its title.
+    Tool {
+        /// The tool.
+        tool: ShortText,
+        /// Who called it.
+        asked_by: Actor,
+    },
 }
 
 impl Work {
@@ -87,6 +94,7 @@ impl Work {
             Work::Agent { .. } => "agent",
             Work::Check { .. } => "check",
             Work::Command { .. } => "command",
+            Work::Tool { .. } => "tool",
         }
     }
 
@@ -94,7 +102,7 @@ impl Work {
         match self {
             Work::Agent { plan, .. } => Some(plan.uuid()),
             Work::Check { entry, .. } => Some(entry.uuid()),
-            Work::Command { .. } => None,
+            Work::Command { .. } | Work::Tool { .. } => None,
         }
     }
 }

@@ -18,6 +18,7 @@ mod argument;
 mod cargo;
 mod go;
 mod jvm;
+mod kept;
 mod make;
 mod node;
 mod plan;
@@ -29,6 +30,7 @@ mod seen;
 mod tests;
 
 pub use argument::{File, Pattern, Wanted};
+pub use kept::Keeper;
 pub use plan::{Plan, Program, ReportAt, Step, plan, shown};
 pub use reading::{Ended, Left, Read, read};
 pub use reports::{BOUNDS, Bounds, Found, Reports};

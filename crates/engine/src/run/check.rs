@@ -124,7 +124,7 @@ pub(super) fn retake_lane(cx: &Cx, run: &Run) -> Result<Option<Lane>, Error> {
 fn entry_of(cx: &Cx, run: &Run) -> Result<Option<Entry>, Error> {
     match run.work {
         Work::Check { entry, .. } => Ok(cx.store.get::<Entry>(entry)?),
-        Work::Agent { .. } | Work::Command { .. } => Ok(None),
+        Work::Agent { .. } | Work::Command { .. } | Work::Tool { .. } => Ok(None),
     }
 }
 

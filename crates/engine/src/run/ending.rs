@@ -43,6 +43,9 @@ pub(super) fn verdict(run: &Run, end: &End, timeout: &str, rules: &Supervision) 
                 "it gave no sign of life for {} s (setting supervisor.stall_after_sec)",
                 rules.stall_after.as_secs()
             )),
+            None if matches!(run.work, Work::Tool { .. }) => {
+                Verdict::Kill("the call that waited for it was called off".to_owned())
+            }
             None => Verdict::Lose("nobody waits for it any more".to_owned()),
         },
         // A check whose shell does not start says nothing of the change, either.

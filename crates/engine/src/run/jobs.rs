@@ -67,6 +67,15 @@ impl Jobs {
         self.ended.notify_one();
     }
 
+    /// Waits until a run is not at work here any more.
+    pub(super) fn wait(&self, id: RunId) {
+        let active = self.lock();
+        let waited = self
+            .changed
+            .wait_while(active, |active| active.contains_key(&id));
+        drop(waited);
+    }
+
     /// Notes what is asked of a run; tells whether its process has to be told. A thread is cancelled where its end is asked for.
     pub(super) fn ask(&self, id: RunId, asked: Asked) -> bool {
         match self.lock().get_mut(&id) {

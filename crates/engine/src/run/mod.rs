@@ -19,6 +19,7 @@ mod spooled;
 mod supervise;
 #[cfg(test)]
 mod supervise_tests;
+mod tool;
 mod trial;
 
 pub use act::{pause, resume, stop};
@@ -34,8 +35,9 @@ pub(crate) use reconcile::Runs;
 #[cfg(test)]
 pub(crate) use reconcile::{Left, RunAction, action_for};
 pub use refused::refused_hosts;
-pub(crate) use sandbox::sweep_homes;
+pub(crate) use sandbox::{Place, sweep_homes};
 pub use supervise::{Beat, FENCE, Supervisor};
+pub(crate) use tool::{Program, each_output, run_to_end};
 pub use trial::try_checks;
 
 use std::path::PathBuf;

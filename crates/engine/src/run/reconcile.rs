@@ -58,7 +58,9 @@ impl Runs {
             }
             RunAction::Start => match run.work {
                 Work::Check { .. } => check::begin(cx, &self.part, run)?,
-                Work::Agent { .. } | Work::Command { .. } => return self.start_again(cx, run),
+                Work::Agent { .. } | Work::Command { .. } | Work::Tool { .. } => {
+                    return self.start_again(cx, run);
+                }
             },
             RunAction::Adopt => return self.adopt(cx, run),
             RunAction::Record(ended) => self.record(cx, run, &ended)?,
@@ -117,7 +119,7 @@ impl Runs {
                 tracing::warn!(run = %run.id, error = crate::error::chain(&error), "could not take the lane of a check again");
                 None
             }),
-            Work::Agent { .. } | Work::Command { .. } => None,
+            Work::Agent { .. } | Work::Command { .. } | Work::Tool { .. } => None,
         };
         match Watched::attach(cx, &self.part, run, &folder, &spec, lane) {
             Ok(watched) => {
@@ -378,6 +380,7 @@ pub(crate) fn action_for(
     left: impl FnOnce() -> Result<Left, Error>,
 ) -> Result<RunAction, Error> {
     const UNWANTED: &str = "nobody waits for it any more";
+    const CALL_GONE: &str = "the call that waited for it is gone";
     // Nobody but a person may touch those, or start them again.
     if matches!(run.status, Status::Parked | Status::Uncertain) {
         return Ok(RunAction::Leave);
@@ -386,7 +389,7 @@ pub(crate) fn action_for(
         Work::Check { entry, .. } => facts
             .get::<Entry>(entry)?
             .is_some_and(|entry| entry.status == entry::Status::Checking),
-        Work::Command { .. } => true,
+        Work::Command { .. } | Work::Tool { .. } => true,
         // Work inside the engine: the plan's own reconciler carries it out, as long as its step waits for it.
         Work::Agent { plan, step, .. } => {
             let plan = facts.get::<Plan>(plan)?;
@@ -411,7 +414,9 @@ pub(crate) fn action_for(
             pause: run.status == Status::Paused,
         }));
     }
+    let is_of_a_call = matches!(run.work, Work::Tool { .. });
     Ok(match left()? {
+        Left::Live if is_of_a_call => RunAction::Lose(CALL_GONE.to_owned()),
         Left::Live => RunAction::Adopt,
         Left::Orphan => {
             RunAction::Lose("it outlived its engine (setting supervisor.on_orphan)".to_owned())
@@ -421,6 +426,7 @@ pub(crate) fn action_for(
         Left::Nothing => match (&run.stop, &run.work) {
             (Some(stop), _) => RunAction::Kill(format!("{} stopped it", stop.by)),
             (None, _) if !is_wanted => RunAction::Abandon(UNWANTED.to_owned()),
+            (None, Work::Tool { .. }) => RunAction::Abandon(CALL_GONE.to_owned()),
             (None, Work::Command { .. }) if run.incarnation == 1 => {
                 match now < run.created_at + START_MAX {
                     true => RunAction::LookAgain,

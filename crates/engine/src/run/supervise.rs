@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use hyperion_fault::{Point, reached};
 use hyperion_git::Lane;
-use hyperion_host::{Bell, ProcessMark, wait_any};
+use hyperion_host::{Bell, CancelFlag, ProcessMark, wait_any};
 use hyperion_model::run::{self, Process, Run, Status, Work};
 use hyperion_model::{Command, Name, RunId, Time};
 use hyperion_shim::{AttachError, Attachment, Body, Control, Frame, Spec, spool};
@@ -149,7 +149,8 @@ fn watch_all(inbox: &Inbox, cx: &Weak<Cx>) {
                             watched.ask(asked);
                         }
                     }
-                    Order::Leave => return,
+                    // A call must not wait for what nobody watches any more.
+                    Order::Leave => return all.iter_mut().for_each(|all| all.let_go(&cx, inbox)),
                 }
             }
             all.retain_mut(|watched| watched.stays(&cx, inbox));
@@ -159,6 +160,8 @@ fn watch_all(inbox: &Inbox, cx: &Weak<Cx>) {
         };
         let mut descriptors = vec![inbox.bell.as_fd()];
         descriptors.extend(all.iter().map(|watched| watched.attachment.fd()));
+        let called_off = all.iter().filter_map(|watched| watched.cancel.as_ref());
+        descriptors.extend(called_off.map(CancelFlag::as_fd));
         let ready = match wait_any(&descriptors, patience) {
             Ok(ready) => ready,
             Err(error) => {
@@ -194,6 +197,8 @@ pub(super) struct Watched {
     life: Life,
     /// Where it is a check: no other one gets it meanwhile.
     lane: Option<Lane>,
+    /// Raised when nobody waits for it any more; none once that was done, or where somebody always does.
+    cancel: Option<CancelFlag>,
 }
 
 impl Watched {
@@ -225,6 +230,7 @@ impl Watched {
             grace_ms: spec.grace_ms,
             life: life.stalled(run.status == Status::Stalled),
             lane,
+            cancel: None,
         };
         if run.status != Status::Starting {
             // The engine that recorded this may have died before it did it.
@@ -235,6 +241,12 @@ impl Watched {
             watched.tell(control);
         }
         Ok(watched)
+    }
+
+    /// Has the run end once a flag is raised.
+    pub(super) fn until_called_off(mut self, cancel: CancelFlag) -> Self {
+        self.cancel = Some(cancel);
+        self
     }
 
     fn tell(&mut self, control: Control) {
@@ -276,6 +288,11 @@ impl Watched {
         let now = Instant::now();
         if self.attachment.has_unsent() {
             let _ = self.attachment.flush();
+        }
+        if self.cancel.take_if(|flag| flag.is_cancelled()).is_some() {
+            self.tell(Control::Stop {
+                grace_ms: self.grace_ms,
+            });
         }
         let went_well = match self.is_ready {
             true => self.read(cx, inbox, now),

@@ -91,7 +91,7 @@ impl Kind for ChangeSet {
             Subject::Run(id) => match cx.store.get::<Run>(id)?.map(|run| run.work) {
                 Some(Work::Agent { .. }) => list(cx, Filter::default().run(id)),
                 Some(Work::Check { entry, .. }) => Self::belonging_to(cx, Subject::Entry(entry)),
-                Some(Work::Command { .. }) | None => Ok(Vec::new()),
+                Some(Work::Command { .. } | Work::Tool { .. }) | None => Ok(Vec::new()),
             },
             Subject::Plan(_) | Subject::Repo(_) => Ok(Vec::new()),
         }

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use hyperion_api::Problem;
 use hyperion_api::tool::{self as wire, Effect};
-use hyperion_host::CancelFlag;
+use hyperion_host::{CancelFlag, remove_tree};
 use hyperion_model::{Actor, Uuid};
 
 use crate::{Cx, Error};
@@ -35,7 +35,7 @@ use clones::Clones;
 use limiter::Turn;
 use looks::Looks;
 use session::Session;
-use test_runner::{Running, Runs, Sweep};
+use test_runner::{Running, Runs};
 
 pub(crate) use clones::{
     bases as clone_bases, in_clones, left as clones_left, places as clone_places,
@@ -55,7 +55,6 @@ pub struct Tools {
     clones: Clones,
     looks: Looks,
     runs: Runs,
-    sweep: Sweep,
 }
 
 /// A call that has its turn, once it has waited.
@@ -70,16 +69,18 @@ pub struct Admitted {
 }
 
 impl Tools {
-    /// Finds out what became of changes that a dead engine had begun, ends what its calls left running, and starts the thread
-    /// that notes what is looked at. Only an engine that works has tools to start: nobody else is at them.
+    /// Finds out what became of changes that a dead engine had begun, removes what its calls left, and starts the thread that
+    /// notes what is looked at. Only an engine that works has tools to start: nobody else is at them.
     pub(crate) fn start(cx: &Arc<Cx>) -> Result<Self, Error> {
         settle::settle(cx)?;
+        if let Err(error) = remove_tree(&test_runner::reports(cx)) {
+            tracing::warn!(%error, "could not remove the reports of a dead engine's runs");
+        }
         Ok(Self {
             sessions: Mutex::default(),
             clones: Clones::default(),
             looks: Looks::start(cx)?,
             runs: Runs::default(),
-            sweep: Sweep::start(cx)?,
         })
     }
 
@@ -88,7 +89,6 @@ impl Tools {
         if !self.runs.stop(PATIENCE) {
             tracing::warn!("some runs of tools did not end in time; the next engine ends them");
         }
-        self.sweep.stop();
         self.looks.stop();
     }
 
@@ -196,7 +196,7 @@ impl Tools {
     /// Makes a call that has its turn.
     pub fn call(
         &self,
-        cx: &Cx,
+        cx: &Arc<Cx>,
         admitted: &Admitted,
         parameters: serde_json::Value,
     ) -> Result<wire::ToolResult, Error> {
@@ -208,6 +208,7 @@ impl Tools {
             cancel,
         } = admitted;
         let running = Running {
+            cx,
             runs: &self.runs,
             cancel,
         };

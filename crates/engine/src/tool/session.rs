@@ -35,6 +35,8 @@ pub(super) struct Seen {
 /// One caller, bound to one place.
 pub(super) struct Session {
     pub(super) id: Uuid,
+    /// Whose HOME its programs get: another one than its id, which is its token.
+    pub(super) home: Uuid,
     pub(super) actor: Actor,
     /// What it is bound to, as records name it.
     pub(super) root: String,
@@ -171,6 +173,7 @@ impl Session {
         })?;
         Ok(Self {
             id: cx.ids.next(),
+            home: cx.ids.next(),
             seal,
             actor: actor.clone(),
             root,
@@ -192,6 +195,11 @@ impl Session {
             Bound::Clone(clone) => Ok(&clone.folder),
             Bound::Repo(_) => Err(wrong("a folder", "open it with `root`, or with `clone`")),
         }
+    }
+
+    /// Whether its files are a person's, and not those of an agent's clone.
+    pub(super) const fn is_persons(&self) -> bool {
+        matches!(self.bound, Bound::Folder(_))
     }
 
     /// The clone that it is bound to.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hyperion_api::tool::filesystem::SERVER;
-use hyperion_api::tool::{control, git};
+use hyperion_api::tool::{control, git, test_runner};
 use hyperion_host::{BeneathError, Root, Settled};
 use hyperion_store::ToolRecord;
 use hyperion_tools::filesystem::sha256;
@@ -17,6 +17,8 @@ const MAX_LEFT: u32 = 1000;
 const DONE: &str = "done";
 const UNDONE: &str = "undone";
 const UNKNOWN: &str = "unknown";
+/// Of what ran programs: the supervisor ends what is left of them.
+const LOST: &str = "lost";
 
 /// Looks at every change that is still `intended`: no other engine is up, so nobody makes it any more.
 pub(super) fn settle(cx: &Cx) -> Result<(), Error> {
@@ -28,10 +30,14 @@ pub(super) fn settle(cx: &Cx) -> Result<(), Error> {
         });
         cx.store.end_tool(id, outcome)?;
     }
-    // What became of these is told by branches and requests, and the agent makes the call again.
-    for server in [git::SERVER, control::SERVER] {
+    // What became of these is told by branches, requests and runs, and the agent makes the call again.
+    for (server, outcome) in [
+        (git::SERVER, UNKNOWN),
+        (control::SERVER, UNKNOWN),
+        (test_runner::SERVER, LOST),
+    ] {
         for (id, _) in cx.store.tools_intended(server, MAX_LEFT)? {
-            cx.store.end_tool(id, UNKNOWN)?;
+            cx.store.end_tool(id, outcome)?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use hyperion_testkit::eventually;
+use hyperion_testkit::{TempRepo, eventually, processes_called_with};
 use serde_json::{Value, json};
 
 use crate::api::Api;
@@ -19,8 +19,12 @@ struct Project {
 
 impl Project {
     fn new(files: &[(&str, &str)]) -> Self {
+        Self::with_settings(files, &[])
+    }
+
+    fn with_settings(files: &[(&str, &str)], settings: &[(&str, &str)]) -> Self {
         let project = Self {
-            world: World::up(&[("a", "1")]),
+            world: World::up_with(TempRepo::with_files(&[("a", "1")]), settings),
             folder: tempfile::tempdir().unwrap(),
         };
         for (path, text) in files {
@@ -184,7 +188,9 @@ fn a_python_project_is_linted_typed_and_tested() {
         );
         return;
     };
-    let project = Project::new(&[
+    // The tools lie outside of the project, where the sandbox shows nothing.
+    let outside = [("sandbox.checks", "off")];
+    let files = [
         (
             "pyproject.toml",
             "[tool.ruff]\n[tool.mypy]\n[tool.pytest.ini_options]\npythonpath = \".\"\n",
@@ -192,7 +198,8 @@ fn a_python_project_is_linted_typed_and_tested() {
         ("shop/__init__.py", ""),
         ("shop/cart.py", CART),
         ("tests/test_cart.py", TEST_CART),
-    ]);
+    ];
+    let project = Project::with_settings(&files, &outside);
     symlink(tools, project.at(".venv")).unwrap();
     let mut client = project.client();
     let tested = client.call("test", &json!({}));
@@ -305,73 +312,71 @@ fn a_root_with_several_tool_chains_is_tested_with_each() {
     client.leave();
 }
 
-/// One that left the process group, one in the group that took off its environment, and the test itself.
-const SLEEPS: &str = "test:\n\
-    \t@setsid sh -c 'echo $$$$ > away; exec sleep 1000' > /dev/null 2>&1 < /dev/null & \\\n\
-    \tenv -i /bin/sh -c 'echo $$$$ > bare; exec sleep 1000' & \\\n\
-    \techo $$$$ > here; exec sleep 1000\n";
-const SLEEPERS: [&str; 3] = ["here", "away", "bare"];
+/// Sleeps for ever, beside one that left the process group, and one in the group that took off its environment.
+fn sleeps() -> String {
+    let me = std::process::id();
+    format!(
+        "test:\n\
+        \t@setsid sleep 1000 0.{me} > /dev/null 2>&1 < /dev/null & \\\n\
+        \tenv -i /bin/sleep 1000 0.{me} & \\\n\
+        \texec sleep 1000 0.{me}\n"
+    )
+}
 
-/// Whether a process whose number a run wrote into a file is at work.
-fn is_at_work(file: &Path) -> bool {
-    let pid = fs::read_to_string(file).unwrap();
-    let status = fs::read_to_string(format!("/proc/{}/status", pid.trim()));
-    status.is_ok_and(|status| !status.contains("State:\tZ"))
+/// How many of these are at work.
+fn sleepers() -> usize {
+    processes_called_with(&format!("0.{}", std::process::id()))
 }
 
 impl Project {
-    /// Begins a test that sleeps for ever, and waits until it and its child that left the group are at work.
+    /// Begins a test that sleeps for ever, and waits until all of it is at work.
     fn begin_to_sleep(&self, client: &mut Client) -> u32 {
         let id = client.begin("tools/call", &json!({"name": "test", "arguments": {}}));
-        let has_line = |path| fs::read_to_string(path).is_ok_and(|text| text.ends_with('\n'));
-        let files = SLEEPERS.map(|name| self.at(name));
-        assert!(eventually(SOON, || files.iter().all(has_line)));
-        assert!(files.iter().all(|file| is_at_work(file)));
+        assert!(eventually(SOON, || sleepers() == 3), "{}", sleepers());
         id
     }
+}
 
-    #[track_caller]
-    fn assert_nothing_sleeps(&self) {
-        let files = SLEEPERS.map(|name| self.at(name));
-        assert!(eventually(SOON, || !files
-            .iter()
-            .any(|file| is_at_work(file))));
-    }
+#[track_caller]
+fn assert_nothing_sleeps() {
+    assert!(eventually(SOON, || sleepers() == 0), "{}", sleepers());
 }
 
 // T3, T5: a client that calls off, or dies, leaves nothing running.
 #[test]
 fn what_a_client_calls_off_or_leaves_behind_is_ended() {
-    let project = Project::new(&[("Makefile", SLEEPS)]);
+    let project = Project::new(&[("Makefile", &sleeps())]);
     let mut client = project.client();
     let id = project.begin_to_sleep(&mut client);
     client.send(&json!({
         "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id, "reason": "enough"}
     }));
-    project.assert_nothing_sleeps();
+    assert_nothing_sleeps();
     assert!(eventually(SOON, || project.outcomes() == ["tool.cancelled"]));
-    for name in SLEEPERS {
-        fs::remove_file(project.at(name)).unwrap();
-    }
     project.begin_to_sleep(&mut client);
     client.server.kill().unwrap();
     client.server.wait().unwrap();
-    project.assert_nothing_sleeps();
+    assert_nothing_sleeps();
     assert!(eventually(SOON, || project.outcomes() == ["tool.cancelled"; 2]));
 }
 
 // T3: an engine that is killed leaves processes that the next one ends, and a record that says that the run was lost.
 #[test]
 fn what_a_killed_engine_ran_is_ended_by_the_next_one() {
-    let mut project = Project::new(&[("Makefile", SLEEPS)]);
+    let mut project = Project::new(&[("Makefile", &sleeps())]);
     let mut client = project.client();
     project.begin_to_sleep(&mut client);
     project.world.kill_engine();
-    // The one that left the group is nobody's any more.
-    assert!(is_at_work(&project.at("away")));
+    assert_eq!(sleepers(), 3);
     project.world.start_engine();
-    project.assert_nothing_sleeps();
+    assert_nothing_sleeps();
     assert!(eventually(SOON, || project.outcomes() == ["lost"]));
+    let runs = project.world.json(&["run", "list", "--all"]);
+    let told: Vec<_> = items(&runs)
+        .iter()
+        .map(|run| format!("{} {} {}", run["kind"], run["title"], run["status"]))
+        .collect();
+    assert_eq!(told, [r#""tool" "make test" "lost""#], "{runs}");
     client.server.kill().unwrap();
     client.server.wait().unwrap();
 }
@@ -379,7 +384,7 @@ fn what_a_killed_engine_ran_is_ended_by_the_next_one() {
 // T3, T5: without another engine the server starts one; a client that ends the server ends what it runs.
 #[test]
 fn a_server_that_is_ended_ends_what_it_runs() {
-    let mut project = Project::new(&[("Makefile", SLEEPS)]);
+    let mut project = Project::new(&[("Makefile", &sleeps())]);
     project.world.stop_engine();
     let mut client = project.client();
     project.begin_to_sleep(&mut client);
@@ -387,7 +392,7 @@ fn a_server_that_is_ended_ends_what_it_runs() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let ended = client.server.wait().unwrap();
     assert!(ended.success(), "{ended}");
-    project.assert_nothing_sleeps();
+    assert_nothing_sleeps();
     project.world.start_engine();
     assert_eq!(project.outcomes(), ["tool.cancelled"]);
 }

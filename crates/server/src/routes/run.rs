@@ -231,7 +231,9 @@ fn no_output(run: &Run) -> Problem {
 fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
     let (entry, name, sets) = match &run.work {
         Work::Agent { agent, .. } => (None, agent.to_string(), Vec::new()),
-        Work::Command { name, .. } => (None, name.to_string(), Vec::new()),
+        Work::Command { name, .. } | Work::Tool { tool: name, .. } => {
+            (None, name.to_string(), Vec::new())
+        }
         Work::Check { entry, name, .. } => {
             let found = cx.store.get::<Entry>(*entry)?;
             let sets = found.map(|entry| entry.admission.change_sets);

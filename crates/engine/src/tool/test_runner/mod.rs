@@ -1,14 +1,14 @@
 //! The test-runner server: the project's own tools, run within limits, ended when nobody waits for them.
 //!
-//! A run executes what is in the root, so it is noted before it begins. Its processes carry a mark in their environment, by
-//! which they are ended with it, wherever they went, and after a crash by the next engine; and "no new privileges", so that
-//! none of them decides anything.
+//! It executes what is in the root, so a call is noted before it begins. Each program is a supervised run, in the sandbox of checks:
+//! it ends with the call, and after a crash with the next engine.
 
-mod runs;
-mod sweep;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod work;
+
+use std::sync::Arc;
 
 use hyperion_api::Problem;
 use hyperion_api::tool::test_runner as wire;
@@ -20,13 +20,15 @@ use serde_json::Value;
 
 use super::call::{Done, answer, read};
 use super::oversee::Oversight;
-use crate::Error;
+use crate::{Cx, Error};
 
-pub(super) use runs::Runs;
-pub(super) use sweep::Sweep;
+pub(super) use turns::Runs;
+pub(super) use work::reports;
 
 /// A call's hold on the runs.
 pub(super) struct Running<'a> {
+    /// What starts and watches them.
+    pub(super) cx: &'a Arc<Cx>,
     /// All of them.
     pub(super) runs: &'a Runs,
     /// Raised when nobody waits for the call any more.

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use hyperion_api::Problem;
 use hyperion_api::tool::{OpenSession, ToolResult};
-use hyperion_store::ToolRecord;
-use hyperion_testkit::eventually;
+use hyperion_model::run::{self, Run};
+use hyperion_store::{Filter, ToolRecord};
+use hyperion_testkit::{eventually, processes_called_with};
 use serde_json::{Value, json};
 
-use super::super::{Admitted, Clones, Tools};
+use super::super::{Admitted, Tools};
 use crate::Cx;
 use crate::testing::{World, admin};
 
@@ -20,7 +21,7 @@ const SOON: Duration = Duration::from_secs(60);
 
 struct Scene {
     shared: Shared,
-    _world: World,
+    world: World,
 }
 
 /// What several threads use at once.
@@ -60,7 +61,7 @@ impl Scene {
                 tools,
                 root,
             },
-            _world: world,
+            world,
         }
     }
 }
@@ -108,11 +109,9 @@ impl Shared {
     }
 }
 
-/// Whether a process whose number a run wrote into a file is at work.
-fn is_at_work(file: &Path) -> bool {
-    let pid = fs::read_to_string(file).unwrap();
-    let status = fs::read_to_string(format!("/proc/{}/status", pid.trim()));
-    status.is_ok_and(|status| !status.contains("State:\tZ"))
+/// Every run, oldest first.
+fn runs(world: &World) -> Vec<Run> {
+    world.cx.store.list(&Filter::default()).unwrap().rows
 }
 
 fn has_line(file: &Path) -> bool {
@@ -151,7 +150,28 @@ fn a_target_passes_or_fails_with_a_place() {
     );
     assert_eq!(scene.outcomes(), ["failed", "passed"]);
     assert_eq!(scene.log()[0].paths, ["make build"]);
-    scene.cx.store.verify().unwrap();
+    // S1: each is a run on record, in the sandbox of checks.
+    let mut world = scene.world;
+    world.settle();
+    let ends: Vec<_> = runs(&world)
+        .into_iter()
+        .map(|run| {
+            (
+                run.work.kind(),
+                run.status,
+                run.exit_code,
+                run.confinement.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            ("tool", run::Status::Finished, Some(0), true),
+            ("tool", run::Status::Failed, Some(2), true),
+        ]
+    );
+    world.cx.store.verify().unwrap();
 }
 
 // T3, X7: it runs the repository's code, so it is on record before that begins.
@@ -175,40 +195,51 @@ fn a_run_is_noted_before_it_begins() {
     assert_eq!(left.count(), 0);
 }
 
-const SLEEPS: &str = "test:\n\
-    \t@setsid sh -c 'echo $$$$ > away; exec sleep 1000' > /dev/null 2>&1 < /dev/null & \\\n\
-    \techo $$$$ > here; exec sleep 1000\n";
+/// A target that sleeps for ever, beside one that left its process group.
+fn sleeps() -> String {
+    let me = std::process::id();
+    format!(
+        "test:\n\t@echo begun; setsid sleep 1000 0.{me} > /dev/null 2>&1 < /dev/null & exec sleep 1000 0.{me}\n"
+    )
+}
+
+/// How many of these are at work: known by what they are called with, for a sandbox numbers processes anew.
+fn sleepers() -> usize {
+    processes_called_with(&format!("0.{}", std::process::id()))
+}
+
+#[track_caller]
+fn assert_both_sleep() {
+    assert!(eventually(SOON, || sleepers() == 2), "{}", sleepers());
+}
 
 // T3: nobody waits any more: the run is ended, with what left its process group.
 #[test]
 fn a_run_that_is_called_off_ends_with_everything_it_started() {
-    let scene = Scene::new(&[("Makefile", SLEEPS)]);
+    let scene = Scene::new(&[("Makefile", &sleeps())]);
     let admitted = scene.admit("test");
-    let (here, away) = (scene.path("here"), scene.path("away"));
     let scene = &*scene;
     std::thread::scope(|scope| {
         let call = scope.spawn(|| scene.make(&admitted, json!({})));
-        assert!(eventually(SOON, || has_line(&here) && has_line(&away)));
-        assert!(is_at_work(&here) && is_at_work(&away));
+        assert_both_sleep();
         scene.tools.abandon(&admitted);
         let result = call.join().unwrap();
         assert_eq!(result.structured["code"], "tool.cancelled");
     });
-    assert!(!is_at_work(&here) && !is_at_work(&away));
+    assert_eq!(sleepers(), 0);
     assert_eq!(scene.outcomes(), ["tool.cancelled"]);
 }
 
 // T3: an engine that leaves ends what runs.
 #[test]
 fn an_engine_that_leaves_ends_what_runs() {
-    let scene = Scene::new(&[("Makefile", SLEEPS)]);
-    let (here, away) = (scene.path("here"), scene.path("away"));
+    let scene = Scene::new(&[("Makefile", &sleeps())]);
     let scene = &*scene;
     std::thread::scope(|scope| {
         let call = scope.spawn(|| scene.refused("test", json!({})));
-        assert!(eventually(SOON, || has_line(&here) && has_line(&away)));
+        assert_both_sleep();
         scene.tools.stop();
-        assert!(!is_at_work(&here) && !is_at_work(&away));
+        assert_eq!(sleepers(), 0);
         assert_eq!(call.join().unwrap()["code"], "tool.cancelled");
     });
 }
@@ -216,11 +247,7 @@ fn an_engine_that_leaves_ends_what_runs() {
 // T3: five minutes, here less: then it is ended, and what it wrote until then is read.
 #[test]
 fn a_run_whose_time_is_up_is_ended_and_read() {
-    let files = [(
-        "Makefile",
-        &*format!("test:\n\t@echo begun\n{}", &SLEEPS["test:\n".len()..]),
-    )];
-    let scene = Scene::with_time(&files, Duration::from_secs(2));
+    let scene = Scene::with_time(&[("Makefile", &sleeps())], Duration::from_secs(2));
     let result = scene.call("test", json!({}));
     let run = &result["runs"][0];
     assert_eq!(
@@ -239,47 +266,32 @@ fn a_run_whose_time_is_up_is_ended_and_read() {
         .as_str()
         .unwrap();
     assert!(note.contains("2 s in all"), "{note}");
-    assert!(!is_at_work(&scene.path("here")) && !is_at_work(&scene.path("away")));
+    assert_eq!(sleepers(), 0);
     assert_eq!(scene.outcomes(), ["timed_out"]);
 }
 
-// T3: what a dead engine ran is known by its record alone: the next one ends it, and says that it was lost.
+// T3, S8: no call outlives its engine: the next one ends what it ran, and says that it was lost.
 #[test]
 fn the_next_engine_ends_what_a_dead_one_ran() {
-    let mut scene = Scene::new(&[("Makefile", "test:\n")]);
-    let cx = Arc::clone(&scene.cx);
-    let root = scene.root.to_str().unwrap().to_owned();
-    let session = super::super::session::Session::open(
-        &cx,
-        &Clones::default(),
-        &admin(),
-        &OpenSession::Root(root),
-    )
-    .unwrap();
-    let record = {
-        let oversight = super::Oversight::new(&cx, &session, "test-runner", "test");
-        oversight.note(vec!["make test".to_owned()]).unwrap()
-    };
-    let away = scene.path("away");
-    let launch = hyperion_host::Launch::new("/bin/sh", &scene.root)
-        .args(["-c", "echo $$ > away; exec sleep 1000"])
-        .env("PATH", "/usr/bin:/bin")
-        .env(
-            crate::run::RUN_MARK,
-            super::sweep::mark(&cx, session.id, record),
-        );
+    let Scene { shared, mut world } = Scene::new(&[("Makefile", &sleeps())]);
     std::thread::scope(|scope| {
-        let limits = hyperion_host::Limits {
-            wall: SOON,
-            output_max: 1,
-        };
-        let ran = scope.spawn(move || hyperion_host::run(&launch, &limits).unwrap());
-        assert!(eventually(SOON, || has_line(&away)));
-        scene.tools.stop();
-        scene.shared.tools = Tools::start(&cx).unwrap();
-        assert_eq!(ran.join().unwrap().exit, hyperion_host::Exit::Signal(9));
+        let call = scope.spawn(|| shared.refused("test", json!({})));
+        assert_both_sleep();
+        world.restart();
+        let tools = Tools::start(&world.cx).unwrap();
+        let came = eventually(SOON, || {
+            world.look_once();
+            runs(&world)[0].status == run::Status::Lost
+        });
+        assert!(came, "{:#?}", runs(&world));
+        assert_eq!((sleepers(), runs(&world).len()), (0, 1));
+        assert_eq!(
+            world.cx.store.tool_log(false, 9).unwrap()[0].outcome,
+            "lost"
+        );
+        call.join().unwrap();
+        tools.stop();
     });
-    assert!(eventually(SOON, || scene.outcomes() == ["lost"]));
 }
 
 // T3: nothing of the engine's environment but what finds tools, no input, no way to new privileges.
@@ -312,8 +324,7 @@ fn a_run_sees_nothing_that_it_should_not() {
         assert!(known.contains(name), "{name}: {output}");
     }
     assert!(names.contains(&"NoNewPrivs:\t1"), "{output}");
-    let mark = super::sweep::mark(&scene.cx, hyperion_model::Uuid::from_u128(1), 7);
-    assert!(!mark.contains("00000000-0000"), "{mark}");
+    assert!(!output.contains(&scene.token), "{output}");
 }
 
 const TOKEN: &str = concat!("ghp_", "kX9vQ2mZ7rT4wB8nL5cJ1hG6dF3sP0yAeRuV");

@@ -1,32 +1,41 @@
 //! Runs the steps of a call, one after the other, and reads what they leave.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use hyperion_api::Problem;
 use hyperion_api::tool::test_runner::{Outcome, Run, RunResult};
-use hyperion_host::{
-    Exit, KeepLimits, Kept, KeptRun, Launch, Root, SpawnError, Streams, confine_this_thread,
-    create_private_dir, kill_marked, remove_tree, run_kept,
-};
+use hyperion_host::{Root, create_private_dir, remove_tree};
+use hyperion_model::RunId;
+use hyperion_shim::{End, Stream};
 use hyperion_tools::Place;
 use hyperion_tools::test_runner::{
-    BOUNDS, Ended, Found, Left, Plan, Program, ReportAt, Reports, Seen, Step, Verb, Wanted, plan,
+    BOUNDS, Ended, Found, Keeper, Left, Plan, ReportAt, Reports, Seen, Step, Verb, Wanted, plan,
     read, shown,
 };
 
 use super::super::oversee::Oversight;
-use super::{Running, runs, sweep};
-use crate::run::RUN_MARK;
+use super::{Running, turns};
+use crate::run::{self, Program, each_output, run_to_end};
 use crate::{Cx, Error};
 
 /// How much is kept of an output that people would read: of its beginning, and as much of its end.
 const TEXT_BYTES: usize = 512 * 1024;
 /// How much is kept of an output for machines.
 const LINES_BYTES: usize = 8 * 1024 * 1024;
+/// What a process is told that nobody can refuse.
+const SIGKILL: i32 = 9;
+/// How shims say, as shells do, that a program is not there, or cannot be run.
+const NOT_FOUND: i32 = 127;
+const NOT_EXECUTABLE: i32 = 126;
 /// How much is redacted at a time.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// Where reports go: a folder of its own for each call, in the cache.
+pub(in crate::tool) fn reports(cx: &Cx) -> PathBuf {
+    cx.home.cache().join("reports")
+}
 
 /// Runs what a verb comes to.
 pub(super) fn run(
@@ -38,8 +47,8 @@ pub(super) fn run(
     seen: &Seen,
 ) -> Result<RunResult, Problem> {
     let cx = oversight.cx;
-    let reports = sweep::reports(cx).join(cx.ids.next().to_string());
-    let reports_text = reports
+    let folder = reports(cx).join(cx.ids.next().to_string());
+    let reports_text = folder
         .to_str()
         .ok_or_else(|| Problem::new("internal", "the cache's path is not UTF-8"))?;
     let has_program = |name: &str| has_program(cx, name);
@@ -48,23 +57,22 @@ pub(super) fn run(
     let root = root.ok_or_else(|| Problem::new("internal", "the root's path is not UTF-8"))?;
     let session = oversight.session;
     let _turn = running.runs.turn(session.id, running.cancel, None)?;
-    let folder = OwnFolder::make(&reports).map_err(Problem::from)?;
+    let folder = OwnFolder::make(&folder).map_err(Problem::from)?;
     let commands = plan.steps.iter().map(|step| shown(&step.command()));
     // It runs what is in the root, which may do anything: noted first.
-    let record = oversight.note(commands.collect()).map_err(Problem::from)?;
+    oversight.note(commands.collect()).map_err(Problem::from)?;
     let work = Work {
-        cx,
+        oversight,
         running,
         place,
         root,
-        mark: sweep::mark(cx, session.id, record),
         reports: &folder.0,
         until: Instant::now() + cx.settings.tools.run_time,
     };
     let mut done = vec![];
     for step in &plan.steps {
         if running.cancel.is_cancelled() {
-            return Err(runs::cancelled());
+            return Err(turns::cancelled());
         }
         done.push(work.step(verb, step, wanted)?);
     }
@@ -142,7 +150,7 @@ fn masked(cx: &Cx, result: RunResult) -> Result<RunResult, Problem> {
 }
 
 /// A folder that is removed with this value.
-struct OwnFolder(std::path::PathBuf);
+struct OwnFolder(PathBuf);
 
 impl OwnFolder {
     fn make(path: &Path) -> Result<Self, Error> {
@@ -164,11 +172,10 @@ impl Drop for OwnFolder {
 
 /// A call at work.
 struct Work<'a> {
-    cx: &'a Cx,
+    oversight: &'a Oversight<'a>,
     running: &'a Running<'a>,
     place: &'a Place<'a>,
     root: &'a str,
-    mark: String,
     reports: &'a Path,
     until: Instant,
 }
@@ -181,38 +188,47 @@ impl Work<'_> {
             }
             ReportAt::Output | ReportAt::Lines | ReportAt::File(_) => BTreeMap::new(),
         };
-        let ran = match self.launch(step) {
-            Ok(ran) => ran,
-            Err(SpawnError::NotFound { .. }) => return Ok(step.missing()),
-            Err(error) => return Err(Problem::from(Error::from(error))),
+        let (id, ran) = self.launch(step).map_err(Problem::from)?;
+        let (mut passed_limit, cx) = (None, self.running.cx);
+        let ended = match ran.end {
+            End::Exited { code } => Ended::Exited(code),
+            End::Signalled { signal } => Ended::Signalled(signal),
+            End::Limit { limit } if limit == "wall" => Ended::TimedOut,
+            End::Limit { limit } => {
+                passed_limit = Some(format!(
+                    "it passed its limit of {limit} (settings sandbox.memory_max_mb, sandbox.processes_max)"
+                ));
+                Ended::Signalled(SIGKILL)
+            }
+            End::Stopped => return Err(turns::cancelled()),
+            End::NotStarted {
+                code: NOT_FOUND | NOT_EXECUTABLE,
+                ..
+            } => return Ok(step.missing()),
+            End::NotStarted { why, .. } => {
+                let detail = format!("{} could not be started: {why}", step.program.name());
+                return Err(Problem::new("internal", detail));
+            }
         };
-        let ended = match ran.exit {
-            Exit::Code(code) => Ended::Exited(code),
-            Exit::Signal(signal) => Ended::Signalled(signal),
-            Exit::TimedOut => Ended::TimedOut,
-            Exit::Cancelled => return Err(runs::cancelled()),
-        };
-        let (output_bytes, dropped_bytes) = (
-            ran.stdout.written() + ran.stderr.written(),
-            ran.stdout.dropped + ran.stderr.dropped,
-        );
+        let (stdout, stderr) = self.outputs(step, id).map_err(Problem::from)?;
         let (reports, all_read) = self.reports_of(step, &before);
         let left = Left {
             reports,
-            stdout: self.mask(ran.stdout),
-            stderr: self.mask(ran.stderr),
-            output_bytes,
-            dropped_bytes,
+            output_bytes: ran.output_bytes,
+            dropped_bytes: stdout.dropped() + stderr.dropped(),
+            stdout: self.masked(&stdout.joined()),
+            stderr: self.masked(&stderr.joined()),
         };
         let mut run = read(verb, step, wanted, self.root, ended, &left).into_run(
             step,
-            u64::try_from(ran.duration.as_millis()).unwrap_or(u64::MAX),
-            output_bytes,
+            ran.usage.wall_ms,
+            ran.output_bytes,
         );
+        run.notes.extend(passed_limit);
         if ended == Ended::TimedOut {
             run.notes.push(format!(
                 "a call may take {} s in all, and everything that was started was ended; run fewer tests, with a pattern",
-                self.cx.settings.tools.run_time.as_secs()
+                cx.settings.tools.run_time.as_secs()
             ));
         }
         if !all_read {
@@ -226,54 +242,44 @@ impl Work<'_> {
     }
 
     /// Runs a step to its end, and everything that it started.
-    fn launch(&self, step: &Step) -> Result<KeptRun, SpawnError> {
+    fn launch(&self, step: &Step) -> Result<(RunId, hyperion_shim::Ended), Error> {
         let program = match step.program {
-            Program::Named(name) => Path::new(name).to_owned(),
-            Program::Own(path) => Path::new(self.root).join(path),
+            hyperion_tools::test_runner::Program::Named(name) => name.to_owned(),
+            hyperion_tools::test_runner::Program::Own(path) => format!("{}/{path}", self.root),
         };
-        let mut launch = Launch::new(program, self.root).args(&step.args);
-        for (name, value) in &self.cx.settings.check_environment {
-            launch = launch.env(name, value);
-        }
-        launch = launch
-            .env(RUN_MARK, &self.mark)
-            .env("CI", "true")
-            .env("NO_COLOR", "1");
-        let (streams, kept) = match step.report {
-            ReportAt::Lines => (Streams::Apart, LINES_BYTES),
-            ReportAt::Output | ReportAt::File(_) | ReportAt::Project { .. } => {
-                (Streams::Together, TEXT_BYTES)
-            }
+        let session = self.oversight.session;
+        let sandbox = &self.running.cx.settings.sandbox;
+        let program = Program {
+            tool: self.oversight.tool,
+            actor: &session.actor,
+            argv: [vec![program], step.args.clone()].concat(),
+            title: shown(&step.command()),
+            place: run::Place {
+                folder: Path::new(self.root),
+                is_persons: session.is_persons(),
+                objects: None,
+                owner: session.home,
+                level: sandbox.checks,
+                network: sandbox.checks_network,
+            },
+            writes: self.reports,
+            time: self.until.saturating_duration_since(Instant::now()),
         };
-        let limits = KeepLimits {
-            wall: self.until.saturating_duration_since(Instant::now()),
-            head_max: kept,
-            tail_max: TEXT_BYTES,
-        };
-        let cancel = self.running.cancel;
-        // A thread of its own: the mark against new privileges cannot be taken off again.
-        let ran = std::thread::scope(|scope| {
-            let thread = scope.spawn(|| {
-                confine_this_thread().map_err(|source| SpawnError::Start {
-                    program: launch.program.clone(),
-                    source,
-                })?;
-                run_kept(&launch, &limits, streams, cancel, |_| {})
-            });
-            thread.join()
-        });
-        // Also what left the process group: a server in the background, a daemon of a build tool.
-        match kill_marked(RUN_MARK, std::slice::from_ref(&self.mark)) {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!("what a run of a tool started does not end"),
-            Err(error) => tracing::warn!(%error, "could not look what a run of a tool started"),
-        }
-        ran.unwrap_or_else(|_| {
-            Err(SpawnError::Start {
-                program: launch.program.clone(),
-                source: std::io::Error::other("the thread that watched it panicked"),
-            })
-        })
+        run_to_end(self.running.cx, &program, self.running.cancel)
+    }
+
+    /// Reads what a run wrote: standard output, and standard error where that is apart from it.
+    fn outputs(&self, step: &Step, id: RunId) -> Result<(Keeper, Keeper), Error> {
+        let are_apart = step.report == ReportAt::Lines;
+        let head_max = if are_apart { LINES_BYTES } else { TEXT_BYTES };
+        let mut stdout = Keeper::new(head_max, TEXT_BYTES);
+        let mut stderr = Keeper::new(head_max, TEXT_BYTES);
+        each_output(self.running.cx, id, |piece| match piece {
+            Ok((Stream::Err, bytes)) if are_apart => stderr.take(bytes),
+            Ok((_, bytes)) => stdout.take(bytes),
+            Err(missing) => stdout.skip(missing),
+        })?;
+        Ok((stdout, stderr))
     }
 
     /// Reads the reports that a step left, and tells whether these are all; a link in the place of one is not followed.
@@ -305,12 +311,8 @@ impl Work<'_> {
         }
     }
 
-    fn mask(&self, kept: Kept) -> String {
-        self.masked(&kept.joined())
-    }
-
     fn masked(&self, bytes: &[u8]) -> String {
-        let mut stream = self.cx.redactor.stream();
+        let mut stream = self.running.cx.redactor.stream();
         let mut text = String::with_capacity(bytes.len());
         for piece in bytes.chunks(PIECE_BYTES) {
             text.push_str(&stream.push_bytes(piece));

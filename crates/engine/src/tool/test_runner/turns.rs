@@ -1,4 +1,4 @@
-//! The runs at work: a few at once for the home, one for each session; others wait their turn, and are refused when it is long.
+//! Whose turn it is: a few calls run at once for the home, one for each session; others wait, and are refused when it takes long.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
