@@ -104,7 +104,11 @@ impl At {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        self.until(|| self.said(&["run", "list", "--format", "json"]).is_some());
+        // Not just an answer: what only reads needs no engine.
+        self.until(|| {
+            let status = self.said(&["status", "--format", "jsonl"]);
+            status.is_some_and(|status| status.contains("\"engine\":true"))
+        });
         engine
     }
 
@@ -125,7 +129,7 @@ impl At {
     /// Counts the runs at work.
     fn running(&self) -> usize {
         let list = self.said(&["run", "list", "--limit", "1000", "--format", "jsonl"]);
-        list.map_or(0, |list| list.matches("\"running\"").count())
+        list.map_or(0, |list| list.matches("\"status\":\"running\"").count())
     }
 }
 
@@ -217,6 +221,7 @@ fn many(asked: &Asked, home: &At, engine: Child, tools: usize) {
     let kib = smaps(engine.id(), &["Pss:"]);
     figure(kib / 1024.0, "MiB").print("supervise", "200 tools: memory of the engine");
     let shims = shims(&home.0);
+    assert_eq!(shims.len(), tools);
     let each = |fields: &[&str]| {
         let sum: f64 = shims.iter().map(|pid| smaps(*pid, fields)).sum();
         sum / 1024.0 / tools as f64
@@ -227,7 +232,9 @@ fn many(asked: &Asked, home: &At, engine: Child, tools: usize) {
     end(engine);
     let began = Instant::now();
     let engine = home.up();
-    home.until(|| home.running() == tools);
+    figure(ms(began.elapsed()), "ms").print("supervise", "200 tools: a new engine answers");
+    // Their rows say that they run whoever watches them: it holds a connection to each of their shims.
+    home.until(|| sockets(engine.id()) >= tools);
     figure(ms(began.elapsed()), "ms").print("supervise", "200 tools: a new engine has them all");
     let list = home
         .said(&["run", "list", "--limit", "1000", "--format", "jsonl"])
@@ -289,6 +296,7 @@ fn shims(home: &Path) -> Vec<u32> {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let mut words = line.split(|byte| *byte == 0).skip(1);
         words.next() == Some(b"shim")
+            && words.clone().all(|word| word != b"--inside")
             && words.any(|word| word.windows(home.len()).any(|part| part == home))
     })
     .collect()
@@ -319,6 +327,16 @@ fn cpu_of(pid: u32) -> Duration {
         sum += Duration::from_nanos(ns.unwrap_or(0));
     }
     sum
+}
+
+/// Counts the sockets that a process has open.
+fn sockets(pid: u32) -> usize {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    open.filter(|one| {
+        fs::read_link(one.path())
+            .is_ok_and(|to| to.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+    })
+    .count()
 }
 
 fn end(mut engine: Child) {
