@@ -4,6 +4,9 @@
 //! step: a restore that dies leaves the old home, or the new one. What was there is kept, under a name
 //! that is said.
 
+mod cut;
+mod place;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,20 +14,21 @@ use std::sync::Arc;
 use hyperion_fault::{Point as FaultPoint, reached};
 use hyperion_git::complete_folder;
 use hyperion_host::{
-    Home, Locations, copy_new, create_private_dir, exchange, fsync_dir, remove_tree, rename_new,
-    sync_filesystem, write_atomic,
+    Home, Locations, copy_new, create_private_dir, remove_tree, sync_filesystem, write_atomic,
 };
-use hyperion_model::{Digest, StoredEvent, Time};
+use hyperion_model::{Digest, Time};
 use hyperion_store::{
     Import, KeySource, Mode, NoRedaction, Notice, Store, StoreConfig, key_ids, schema_version,
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use self::cut::{Cut, cut};
+use self::place::{draft_of, put_in_place};
 use crate::manifest::{FileEntry, Manifest};
 use crate::segment::{self, Segment, SegmentName};
 use crate::verify::remove_side_files;
-use crate::{BLOBS, DATABASE, Error, REPOS, SHIP_STATE, chain, find, io, stamp, unusable, verify};
+use crate::{BLOBS, DATABASE, Error, REPOS, SHIP_STATE, chain, find, io, unusable, verify};
 
 /// Under which name a restored home keeps where it came from.
 pub const RESTORED: &str = "backup.restored";
@@ -238,87 +242,6 @@ fn find_key(options: &RestoreOptions<'_>, manifest: &Manifest) -> Result<Option<
         format!("the backup needs the key {needed}; {found}"),
         "name the key file with --key FILE; if that key is lost for good, --without-key restores everything but the content that it sealed",
     ))
-}
-
-/// Where the chain is cut, and what comes from segments.
-struct Cut {
-    segments: Vec<SegmentName>,
-    seq: u64,
-    time: Option<Time>,
-    left_out: u64,
-}
-
-/// Finds the last batch that belongs to the moment: no batch is ever cut in two.
-///
-/// All events of a batch have one time and one actor. So where one of them changes there is always a border
-/// between two batches, and so is there where a base or a sealed segment ends. Two batches in a row that
-/// share both, inside one segment, are taken together or not at all.
-fn cut(backup: &Path, manifest: &Manifest, point: Point) -> Result<Cut, Error> {
-    let segments = segment::names(backup)?;
-    let end = segments.last().map_or(manifest.head_seq, |name| name.last);
-    let is_wanted = |seq: u64, time: Time| match point {
-        Point::End => true,
-        Point::Seq(last) => seq <= last,
-        Point::Time(last) => time <= last,
-    };
-    let base_is_wanted = match (point, manifest.head_time) {
-        (Point::Seq(seq), _) => manifest.head_seq <= seq,
-        (Point::Time(time), Some(head)) => head <= time,
-        (Point::End, _) | (Point::Time(_), None) => true,
-    };
-    if !base_is_wanted {
-        return Err(too_early(backup, manifest.head_seq));
-    }
-    let mut border = (manifest.head_seq, manifest.head_time);
-    let mut before: Option<(u64, hyperion_model::Stamp)> = None;
-    let mut needed = Vec::new();
-    let mut expected = manifest.head_seq + 1;
-    'all: for name in segments {
-        // Looked at one after the other: what is behind the moment may be damaged.
-        if name.first != expected {
-            return Err(segment::damaged(
-                &name.path,
-                &format!("the segment before it, from event {expected} on, is missing"),
-            ));
-        }
-        expected = name.last + 1;
-        let segment = Segment::read(&name)?;
-        needed.push(name.clone());
-        for (seq, text) in (name.first..).zip(&segment.shipment.events) {
-            let event = StoredEvent::parse(text)
-                .map_err(|error| segment::damaged(&name.path, &format!("event {seq}: {error}")))?;
-            let stamp = event.event.stamp;
-            if let Some((_, last)) = &before
-                && *last != stamp
-            {
-                border = (seq - 1, Some(last.time));
-            }
-            if !is_wanted(seq, stamp.time) {
-                break 'all;
-            }
-            before = Some((seq, stamp));
-        }
-        if segment.shipment.seal.is_some()
-            && let Some((seq, last)) = &before
-        {
-            border = (*seq, Some(last.time));
-        }
-    }
-    needed.retain(|name| name.first <= border.0);
-    if let Point::Seq(seq) = point
-        && seq > end
-    {
-        return Err(unusable(
-            format!("{} ends at event {end}", backup.display()),
-            "leave --to-seq out to restore all of it",
-        ));
-    }
-    Ok(Cut {
-        segments: needed,
-        seq: border.0,
-        time: border.1,
-        left_out: end.saturating_sub(border.0),
-    })
 }
 
 /// Makes the home in a folder of its own, and checks it.
@@ -546,76 +469,4 @@ fn check(config: &StoreConfig, draft: &Path, remarks: &mut Vec<String>) -> Resul
     }
     remarks.extend(found.not_shown.into_iter().skip(1));
     Ok(())
-}
-
-/// Makes an empty folder beside the home; what a restore left that died there is removed.
-fn draft_of(home: &Path) -> Result<PathBuf, Error> {
-    let folder = home.parent().unwrap_or(Path::new("/"));
-    let name = home.file_name().unwrap_or_default().to_string_lossy();
-    let begins = format!(".{name}.restoring-");
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let left = entry.file_name();
-        let left = left.to_string_lossy();
-        let pid = left.strip_prefix(&begins);
-        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            let _ = remove_tree(&entry.path());
-        }
-    }
-    create_private_dir(folder).map_err(io(folder))?;
-    let draft = folder.join(format!("{begins}{}", std::process::id()));
-    remove_tree(&draft).map_err(io(&draft))?;
-    create_private_dir(&draft).map_err(io(&draft))?;
-    Ok(draft)
-}
-
-/// The most homes that are put aside in one second.
-const MAX_ASIDE: u32 = 100;
-
-/// Exchanges the new home with what is there; gives where that is now.
-///
-/// Nothing is ever removed on the way: the old home has either its own name or that of a home kept aside.
-fn put_in_place(draft: &Path, home: &Path, now: Time) -> Result<Option<PathBuf>, Error> {
-    let folder = home.parent().unwrap_or(Path::new("/"));
-    if fs::symlink_metadata(home).is_err() {
-        rename_new(draft, home)
-            .and_then(|()| fsync_dir(folder))
-            .map_err(io(home))?;
-        return Ok(None);
-    }
-    // The draft takes the name under which the old home is kept, and only then they change places: whoever dies in
-    // between leaves nothing that a later restore would clear away.
-    let aside = name_aside(draft, home, now)?;
-    reached(FaultPoint::RestoreNamed);
-    if let Err(error) = exchange(&aside, home) {
-        // Still the new one.
-        let _ = remove_tree(&aside);
-        return Err(io(home)(error));
-    }
-    reached(FaultPoint::RestoreExchanged);
-    fsync_dir(folder).map_err(io(folder))?;
-    Ok(Some(aside))
-}
-
-/// Names the draft by the time at which the old home gives way.
-fn name_aside(draft: &Path, home: &Path, now: Time) -> Result<PathBuf, Error> {
-    let folder = home.parent().unwrap_or(Path::new("/"));
-    let name = home.file_name().unwrap_or_default().to_string_lossy();
-    let stamp = stamp(now);
-    let mut number = 1;
-    loop {
-        // Another restore may have put one aside in this very second.
-        let again = match number {
-            1 => String::new(),
-            more => format!("-{more}"),
-        };
-        let aside = folder.join(format!("{name}.before-restore-{stamp}{again}"));
-        match rename_new(draft, &aside) {
-            Err(error)
-                if error.kind() == std::io::ErrorKind::AlreadyExists && number < MAX_ASIDE =>
-            {
-                number += 1;
-            }
-            renamed => return renamed.map(|()| aside.clone()).map_err(io(&aside)),
-        }
-    }
 }
