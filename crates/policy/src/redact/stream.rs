@@ -20,6 +20,8 @@ const MAX_TRIES: usize = 4;
 const TRY_STEP: usize = 4 * 1024;
 /// While a key block is open: how much comes before it is looked at again, unless a line looks like its end.
 const LOOK_AGAIN_BYTES: usize = 1024;
+/// How many bytes of whole lines are read at once, where nothing is open at their end.
+const BATCH_BYTES: usize = 64 * 1024;
 
 /// Redacts a text that comes in pieces; see [`Redactor::stream`].
 pub struct RedactStream {
@@ -53,6 +55,10 @@ impl RedactStream {
             if self.dropping {
                 rest = rest.trim_start_matches(goes_on);
                 self.dropping = rest.is_empty();
+                continue;
+            }
+            if let Some(left) = self.give_batch(rest, &mut out) {
+                rest = left;
                 continue;
             }
             let line = rest.find('\n').map_or(rest.len(), |at| at + 1);
@@ -103,6 +109,22 @@ impl RedactStream {
         }
         out.push_str(&self.redactor.redact(&self.held));
         out
+    }
+
+    /// Gives out the many whole lines with which a piece goes on, as one text, and says what is left of the piece; none where a line is
+    /// held already, or something may go on behind them: then every line is looked at by itself.
+    fn give_batch<'p>(&self, piece: &'p str, out: &mut String) -> Option<&'p str> {
+        if !self.held.is_empty() {
+            return None;
+        }
+        let most = piece.floor_char_boundary(BATCH_BYTES);
+        let end = piece[..most].rfind('\n')? + 1;
+        let (lines, left) = piece.split_at(end);
+        let is_open = self.redactor.ends_in_key(lines) || self.redactor.ends_in_known(lines);
+        (!is_open).then(|| {
+            out.push_str(&self.redactor.redact(lines));
+            left
+        })
     }
 
     /// Gives out whole lines, unless something may go on in the next.
