@@ -436,6 +436,13 @@ impl WorkTree {
 /// How the names of files begin that are one process's alone.
 const OWN_PREFIX: &str = "hyperion-own-";
 
+/// Tells whether a file in git's folder is one that Hyperion makes there for a moment, to look how things stand.
+#[must_use]
+pub fn is_own_file(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(OWN_PREFIX))
+}
+
 fn own_mark() -> Result<ProcessMark, GitError> {
     ProcessMark::of(std::process::id())
         .and_then(|mark| mark.ok_or_else(|| io::ErrorKind::NotFound.into()))

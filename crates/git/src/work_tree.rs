@@ -57,6 +57,17 @@ pub fn tracked_in(
     Ok(paths.iter().filter(is_tracked).cloned().collect())
 }
 
+/// Lists the files that git tracks in a work tree and that are not there, by their paths below it.
+pub fn missing_in(git: &Git, top: &Path) -> Result<Vec<String>, GitError> {
+    let listed = git
+        .call("ls-files", top)
+        .args(["--deleted", "-z"])
+        .output()?;
+    let listed = String::from_utf8_lossy(&listed);
+    let paths = listed.split('\0').filter(|path| !path.is_empty());
+    Ok(paths.map(str::to_owned).collect())
+}
+
 impl RepoStore {
     pub(crate) fn work_trees(&self) -> Result<Vec<WorkTree>, GitError> {
         self.user.require_present()?;

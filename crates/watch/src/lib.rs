@@ -14,7 +14,7 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use since::{Since, changed_since};
+pub use since::{Since, changed_since, may_be_gone_since};
 pub use watch::Watch;
 
 /// What happened to a file.

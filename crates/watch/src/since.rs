@@ -64,6 +64,17 @@ pub fn changed_since(root: &Path, since: SystemTime, max: usize) -> Since {
     found
 }
 
+/// Tells whether a file that is not there may have been removed since a moment: the folder that it was in, or the nearest one that is left,
+/// has changed since.
+#[must_use]
+pub fn may_be_gone_since(path: &Path, since: SystemTime) -> bool {
+    let folders = path.ancestors().skip(1);
+    let mut there = folders.filter_map(|folder| fs::metadata(folder).ok());
+    there
+        .next()
+        .is_some_and(|metadata| changed_at(&metadata) >= since)
+}
+
 fn changed_at(metadata: &fs::Metadata) -> SystemTime {
     let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
     let nanos = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
@@ -122,5 +133,9 @@ mod tests {
             ]
         );
         assert!(changed_since(root, since, 3).missed);
+        assert!(may_be_gone_since(&root.join("gone"), since));
+        assert!(may_be_gone_since(&root.join("gone/with/it"), since));
+        let later = SystemTime::now() + std::time::Duration::from_secs(60);
+        assert!(!may_be_gone_since(&root.join("gone"), later));
     }
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use hyperion_model::{RepoId, RunId, Subject};
 use hyperion_store::{EventFilter, FileFilter, MAX_PAGE};
-use hyperion_watch::changed_since;
+use hyperion_watch::{Change, Kind, changed_since, may_be_gone_since};
 
 use super::{Files, news};
 use crate::{Cx, Error};
@@ -130,7 +130,8 @@ fn compare_one(cx: &Cx, ended: &Ended) -> Result<(), Error> {
     } = ended;
     let found = changed_since(root, *since, FILES_MAX);
     let known = known(cx, ended)?;
-    let unknown = found.changes.iter().filter(|change| {
+    let gone = gone(cx, root, *since);
+    let unknown = found.changes.iter().chain(&gone).filter(|change| {
         let path = change.path.strip_prefix(root).unwrap_or(&change.path);
         !known.contains(path)
     });
@@ -143,6 +144,23 @@ fn compare_one(cx: &Cx, ended: &Ended) -> Result<(), Error> {
         records.push(news::missed(cx, root, *repo, Some(*run), COMPARISON));
     }
     news::note(cx, records)
+}
+
+/// Finds files that git tracks, that are not there, and that may have been there when a run began.
+fn gone(cx: &Cx, root: &Path, since: SystemTime) -> Vec<Change> {
+    let missing = hyperion_git::missing_in(&cx.git, root).unwrap_or_else(|error| {
+        tracing::debug!(root = %root.display(), %error, "could not look which files are gone");
+        Vec::new()
+    });
+    let paths = missing.into_iter().map(|path| root.join(path));
+    paths
+        .filter(|path| may_be_gone_since(path, since))
+        .map(|path| Change {
+            root: root.to_path_buf(),
+            path,
+            kind: Kind::Removed,
+        })
+        .collect()
 }
 
 /// Lists the paths beneath a root that are noted since a run began, whoever changed them.

@@ -3,7 +3,7 @@
 //! | found by | when | how |
 //! | --- | --- | --- |
 //! | `watch` | as it happens | the kernel tells ([`hyperion_watch::Watch`]), on a thread of its own |
-//! | `comparison` | once a run has ended | the times of files, for what nobody heard: an engine was down, or the folder not watched |
+//! | `comparison` | once a run has ended | the times of files, and what git misses, for what nobody heard: an engine was down, or the folder not watched |
 //!
 //! Records are operational: bounded, not chained, free to lose; nothing is decided by them. What waits for a person at the
 //! repository is looked at again as soon as a file there changes, instead of at its next turn.

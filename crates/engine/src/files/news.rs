@@ -112,7 +112,10 @@ pub(super) fn hear(cx: &Cx, heard: &Heard) {
     if let Err(error) = noted {
         tracing::warn!(%error, "could not note which files changed");
     }
-    if is_waited_for(cx).unwrap_or(true) {
+    // Whoever looks whether it can go on leaves traces, which are no reason to look again.
+    let by_others = |change: &Change| !hyperion_git::is_own_file(&change.path);
+    let is_news = heard.missed || heard.changes.iter().any(by_others);
+    if is_news && is_waited_for(cx).unwrap_or(true) {
         cx.files.changed.notify_one();
     }
 }

@@ -65,6 +65,7 @@ impl Scene {
                 work: Work::Command {
                     name: ShortText::cut("make"),
                     asked_by: admin(),
+                    launch: None,
                 },
                 spec: spec.digest,
             },
@@ -136,6 +137,7 @@ fn what_a_run_left_is_found_when_it_has_ended() {
     let run = scene.start();
     let spec = news::spec_of(&scene.world.cx, run);
     scene.write_after(&spec, "made.txt");
+    fs::remove_file(scene.world.repo.path().join("a.txt")).unwrap();
     assert_eq!(scene.noted(), Noted::new(), "nobody watches");
     scene.world.restart();
     Arc::get_mut(&mut scene.world.cx)
@@ -146,10 +148,9 @@ fn what_a_run_left_is_found_when_it_has_ended() {
     scene.end(run);
     scene.look();
     scene.files.comparing.take().unwrap().join().unwrap();
-    assert_eq!(
-        scene.noted(),
-        one("made.txt", "created", Some(run), "comparison")
-    );
+    let mut expected = one("made.txt", "created", Some(run), "comparison");
+    expected.extend(one("a.txt", "removed", Some(run), "comparison"));
+    assert_eq!(scene.noted(), expected);
     // The same end again, as after a crash before the cursor was noted.
     scene.files = Files::new(name("files"));
     scene
@@ -160,7 +161,7 @@ fn what_a_run_left_is_found_when_it_has_ended() {
         .unwrap();
     scene.look();
     scene.files.comparing.take().unwrap().join().unwrap();
-    assert_eq!(scene.noted().len(), 1);
+    assert_eq!(scene.noted(), expected, "nothing twice");
 }
 
 // M9: an entry that waits for a person's files is looked at again as soon as one of them changes, and nobody is woken for nothing.
@@ -194,6 +195,12 @@ fn a_change_wakes_what_waits_for_it() {
     let entry = scene.world.entries().remove(0);
     assert_eq!(entry.status.name(), "blocked");
     let _ = woke(&scene);
+    // To look whether it can go on leaves traces in git's folder, and is no reason to look again.
+    for _ in 0..3 {
+        scene.world.look_once();
+        scene.look();
+        assert!(!woke(&scene));
+    }
     scene.world.repo.git(&["checkout", "--quiet", "a.txt"]);
     scene.look();
     assert!(woke(&scene));
