@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use crate::address::is_public;
 use crate::host::{Host, Target};
 use crate::tunnel::tunnel;
+use crate::upstream::{Hop, Upstream};
 
 /// How long the head of a request may take to come, and how long a connection may wait for its next one.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
@@ -77,11 +78,17 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + 
 type Resolve = Arc<dyn Fn(String, u16) -> Resolving + Send + Sync>;
 type Body = BoxBody<Bytes, hyper::Error>;
 
+/// A connection to a server, or to the machine's proxy.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+type Server = Box<dyn Stream>;
+
 /// A proxy for one client: a run.
 #[derive(Clone)]
 pub struct Proxy {
     judge: Arc<dyn Judge>,
     resolve: Resolve,
+    upstream: Option<Arc<Upstream>>,
 }
 
 impl Proxy {
@@ -100,7 +107,15 @@ impl Proxy {
         Self {
             judge,
             resolve: Arc::new(resolve),
+            upstream: None,
         }
+    }
+
+    /// Goes by the machine's own proxies, where they are for what is asked for.
+    #[must_use]
+    pub fn by_way_of(mut self, upstream: Arc<Upstream>) -> Self {
+        self.upstream = Some(upstream);
+        self
     }
 
     /// Serves a client's connection until it ends, on a tokio runtime.
@@ -109,7 +124,7 @@ impl Proxy {
         client: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> io::Result<()> {
         // A CONNECT is the last request of its connection.
-        let opened: Arc<Mutex<Option<(OnUpgrade, TcpStream)>>> = Arc::default();
+        let opened: Arc<Mutex<Option<(OnUpgrade, Server)>>> = Arc::default();
         let service = service_fn(|request| {
             let (proxy, opened) = (self.clone(), Arc::clone(&opened));
             async move {
@@ -144,11 +159,14 @@ impl Proxy {
     async fn answer(
         &self,
         mut request: Request<Incoming>,
-        opened: &Mutex<Option<(OnUpgrade, TcpStream)>>,
+        opened: &Mutex<Option<(OnUpgrade, Server)>>,
     ) -> Result<Response<Body>, Failure> {
         if request.method() == Method::CONNECT {
             let target = target_of(request.uri(), None)?;
-            let server = self.connect(&target).await?;
+            let server = match self.hop_to("https", &target)? {
+                None => Box::new(self.connect(&target).await?),
+                Some(hop) => connect_by(hop, &target).await?,
+            };
             let upgrade = hyper::upgrade::on(&mut request);
             *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some((upgrade, server));
             return Ok(Response::new(text(String::new())));
@@ -167,8 +185,32 @@ impl Proxy {
             }
         }
         let target = target_of(request.uri(), Some(80))?;
-        let server = self.connect(&target).await?;
-        forward(request, &target, server).await
+        let hop = self.hop_to("http", &target)?;
+        let server = match &hop {
+            None => self.connect(&target).await?,
+            Some(hop) => hop.connect().await?,
+        };
+        forward(request, &target, server, hop).await
+    }
+
+    /// Judges, and finds the machine's proxy where that is the way; an address is judged as it would be without one.
+    fn hop_to(&self, scheme: &str, target: &Target) -> Result<Option<Hop>, Failure> {
+        let Some(upstream) = &self.upstream else {
+            return Ok(None);
+        };
+        if !self.judge.allows(target) {
+            return Err(self.refuse(target, Why::NotListed));
+        }
+        if let Host::Address(address) = target.host {
+            if address.is_loopback() {
+                return Ok(None);
+            }
+            if !is_public(address) && !self.judge.allows_address(address, target.port) {
+                return Err(self.refuse(target, Why::Inside(address)));
+            }
+        }
+        let hop = upstream.to(scheme, target);
+        hop.map_err(|why| Failure::unreachable("proxy_configuration_error", why))
     }
 
     /// Judges, looks the name up, judges the addresses, and connects to one that was judged.
@@ -264,11 +306,63 @@ impl Proxy {
     }
 }
 
+impl Hop {
+    async fn connect(&self) -> Result<TcpStream, Failure> {
+        let failed = |error: &str| {
+            let (host, port) = (&self.host, self.port);
+            let what = format!("the machine's proxy {host}:{port} could not be reached: {error}");
+            Failure::unreachable("connection_refused", what)
+        };
+        let connecting = TcpStream::connect((self.host.as_str(), self.port));
+        let server = match timeout(CONNECT_WITHIN, connecting).await {
+            Ok(connected) => connected.map_err(|error| failed(&error.to_string()))?,
+            Err(elapsed) => return Err(failed(&elapsed.to_string())),
+        };
+        let _ = server.set_nodelay(true);
+        Ok(server)
+    }
+}
+
+/// Has the machine's proxy connect to a target.
+async fn connect_by(hop: Hop, target: &Target) -> Result<Server, Failure> {
+    let failed = |why: String| {
+        let (host, port) = (&hop.host, hop.port);
+        let what = format!("the machine's proxy {host}:{port} did not connect to {target}: {why}");
+        Failure::unreachable("connection_refused", what)
+    };
+    let server = TokioIo::new(hop.connect().await?);
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .handshake(server)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    tokio::spawn(connection.with_upgrades());
+    let authority = target.to_string();
+    let mut request = Request::connect(&authority).header(header::HOST, &authority);
+    if let Some(authorization) = &hop.authorization {
+        request = request.header(header::PROXY_AUTHORIZATION, authorization);
+    }
+    let request = request.body(Empty::<Bytes>::new());
+    let request = request.map_err(|error| failed(error.to_string()))?;
+    let answer = match timeout(CONNECT_WITHIN, sender.send_request(request)).await {
+        Ok(answer) => answer.map_err(|error| failed(error.to_string()))?,
+        Err(elapsed) => return Err(failed(elapsed.to_string())),
+    };
+    if !answer.status().is_success() {
+        return Err(failed(format!("it answered {}", answer.status())));
+    }
+    let upgraded = hyper::upgrade::on(answer).await;
+    let upgraded = upgraded.map_err(|error| failed(error.to_string()))?;
+    Ok(Box::new(TokioIo::new(upgraded)))
+}
+
 /// Sends a request on, as its own, and gives the answer back as it comes. A redirect is an answer like any other.
 async fn forward(
     request: Request<Incoming>,
     target: &Target,
     server: TcpStream,
+    hop: Option<Hop>,
 ) -> Result<Response<Body>, Failure> {
     let failed = |error: hyper::Error| {
         Failure::unreachable(
@@ -288,12 +382,21 @@ async fn forward(
     let host =
         HeaderValue::from_str(host).map_err(|_| Failure::usage("the address has no host"))?;
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    parts.uri = path
+    // A proxy is told the whole address.
+    let uri = match (&hop, host.to_str()) {
+        (Some(_), Ok(host)) => format!("http://{host}{path}"),
+        _ => path.to_owned(),
+    };
+    parts.uri = uri
         .parse::<Uri>()
         .map_err(|_| Failure::usage("the address has no path"))?;
     parts.version = Version::HTTP_11;
     drop_hop_by_hop(&mut parts.headers);
     parts.headers.insert(header::HOST, host);
+    if let Some(authorization) = hop.and_then(|hop| hop.authorization) {
+        let headers = &mut parts.headers;
+        headers.insert(header::PROXY_AUTHORIZATION, authorization);
+    }
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)

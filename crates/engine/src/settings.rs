@@ -83,10 +83,17 @@ pub struct SandboxSettings {
     pub agents: Level,
     /// The hosts of the network `listed` (`sandbox.network_hosts`).
     pub network_hosts: Vec<String>,
+    /// What this process's environment says of the machine's own proxies, by which those hosts are reached.
+    pub proxies: Vec<(String, String)>,
     /// The most memory of a run (`sandbox.memory_max_mb`).
     pub memory_max_mb: u64,
     /// The most processes of a run (`sandbox.processes_max`).
     pub processes_max: u64,
+}
+
+impl SandboxSettings {
+    /// The variables of the environment that say which proxies the machine has; each also in capitals.
+    pub const PROXY_VARIABLES: [&str; 4] = hyperion_egress::Upstream::VARIABLES;
 }
 
 impl Default for SandboxSettings {
@@ -96,6 +103,7 @@ impl Default for SandboxSettings {
             checks_network: Network::On,
             agents: Level::Full,
             network_hosts: Vec::new(),
+            proxies: Vec::new(),
             memory_max_mb: 4096,
             processes_max: 512,
         }

@@ -358,6 +358,7 @@ fn engine_settings(
             checks_network: chosen("sandbox.checks_network", settings.sandbox.checks_network)?,
             agents: chosen("sandbox.agents", settings.sandbox.agents)?,
             network_hosts: settings.sandbox.network_hosts.clone(),
+            proxies: proxies(variables),
             memory_max_mb: settings.sandbox.memory_max_mb,
             processes_max: settings.sandbox.processes_max,
         },
@@ -366,6 +367,17 @@ fn engine_settings(
         shim_program: PathBuf::from(format!("/proc/{}/exe", std::process::id())),
         check_environment,
     })
+}
+
+/// What the environment says of the machine's own proxies.
+fn proxies(variables: &Variables) -> Vec<(String, String)> {
+    let names = hyperion_engine::SandboxSettings::PROXY_VARIABLES.into_iter();
+    let names = names.flat_map(|name| [name.to_owned(), name.to_ascii_uppercase()]);
+    let found = names.filter_map(|name| {
+        let value = variables.get(&name)?.to_str()?.to_owned();
+        Some((name, value))
+    });
+    found.collect()
 }
 
 fn supervision(settings: &settings::Supervisor) -> anyhow::Result<hyperion_engine::Supervision> {

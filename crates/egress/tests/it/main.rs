@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use hyperion_egress::{Hosts, Judge, Proxy, Refusal, Target, Why};
+use hyperion_egress::{Hosts, Judge, Proxy, Refusal, Target, Upstream, Why};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
 
@@ -272,6 +272,108 @@ async fn a_host_that_cannot_be_reached_is_named() {
     assert!(answer.starts_with("HTTP/1.1 502 Bad Gateway"), "{answer}");
     assert!(
         answer.contains("proxy-status: hyperion; error=connection_refused"),
+        "{answer}"
+    );
+}
+
+/// A proxy of the machine: it notes the head of what it is asked, and answers as this says; what follows a CONNECT it echoes.
+async fn machines_proxy(answer: &'static str) -> (SocketAddr, Arc<Mutex<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let seen = Arc::new(Mutex::new(String::new()));
+    let heard = Arc::clone(&seen);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            heard
+                .lock()
+                .unwrap()
+                .push_str(&String::from_utf8_lossy(&head));
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.unwrap();
+            stream.write_all(&rest).await.unwrap();
+        }
+    });
+    (address, seen)
+}
+
+// X6: where the machine has a proxy, listed hosts are reached by it, by name and signed in; what is not listed is not asked of it, and
+// what is excepted goes straight.
+#[tokio::test]
+async fn listed_hosts_are_reached_by_the_machines_own_proxy() {
+    let (address, seen) = machines_proxy("HTTP/1.1 200 OK\r\n\r\n").await;
+    let (direct, _) =
+        server("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\ndirect").await;
+    let variables = [
+        ("HTTPS_PROXY", format!("http://me:pw@{address}")),
+        ("http_proxy", format!("http://{address}")),
+        ("no_proxy", "near.example".to_owned()),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value));
+    let near = format!("near.example:{}", direct.port());
+    let list = [
+        "good.example".to_owned(),
+        "10.0.0.5".to_owned(),
+        near.clone(),
+        format!("127.0.0.1:{}", direct.port()),
+    ];
+    let (judge, proxy) = proxy(&list, HERE);
+    let proxy = proxy.by_way_of(Arc::new(Upstream::of(&variables)));
+
+    let answer = ask(&proxy, "CONNECT good.example:443 HTTP/1.1\r\n\r\nping").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("ping"),
+        "{answer}"
+    );
+    let head = std::mem::take(&mut *seen.lock().unwrap());
+    assert!(
+        head.starts_with("CONNECT good.example:443 HTTP/1.1\r\n"),
+        "{head}"
+    );
+    assert!(
+        head.contains("proxy-authorization: Basic bWU6cHc="),
+        "{head}"
+    );
+
+    let answer = ask(
+        &proxy,
+        &format!("GET http://{near}/ HTTP/1.1\r\nConnection: close\r\n\r\n"),
+    )
+    .await;
+    assert!(answer.ends_with("direct"), "{answer}");
+    for refused in ["evil.example:443", "10.0.0.6:443"] {
+        let answer = ask(&proxy, &format!("CONNECT {refused} HTTP/1.1\r\n\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    }
+    assert_eq!(judge.refused.lock().unwrap().len(), 2);
+    assert_eq!(*seen.lock().unwrap(), "", "nobody else was asked of it");
+
+    let (plain, seen) =
+        machines_proxy("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
+    let variables = [("http_proxy".to_owned(), format!("http://{plain}"))];
+    let proxy = proxy.by_way_of(Arc::new(Upstream::of(&variables)));
+    let request = "GET http://good.example/a?b HTTP/1.1\r\nProxy-Authorization: Basic x\r\nConnection: close\r\n\r\n";
+    let answer = ask(&proxy, request).await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    let head = seen.lock().unwrap().clone();
+    assert!(
+        head.starts_with("GET http://good.example/a?b HTTP/1.1\r\n"),
+        "{head}"
+    );
+    assert!(!head.contains("Basic x"), "{head}");
+
+    let (refuses, _) =
+        machines_proxy("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            .await;
+    let variables = [("https_proxy".to_owned(), format!("http://{refuses}"))];
+    let proxy = proxy.by_way_of(Arc::new(Upstream::of(&variables)));
+    let answer = ask(&proxy, "CONNECT good.example:443 HTTP/1.1\r\n\r\n").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 502") && answer.contains("407"),
         "{answer}"
     );
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use hyperion_egress::{Hosts, Judge, Proxy, Refusal, Target, Why};
+use hyperion_egress::{Hosts, Judge, Proxy, Refusal, Target, Upstream, Why};
 use hyperion_host::{effective_uid, peer_of, read_bounded};
 use hyperion_model::{RunId, Time};
 use hyperion_sandbox::Network;
@@ -101,8 +101,10 @@ pub fn listen_for_channels(cx: &Cx) -> io::Result<StdListener> {
 pub async fn serve_channels(cx: Arc<Cx>, listener: StdListener) -> io::Result<Infallible> {
     let listener = UnixListener::from_std(listener)?;
     let hosts = Hosts::parse(&cx.settings.sandbox.network_hosts).map_err(io::Error::other)?;
+    let upstream = Upstream::of(&cx.settings.sandbox.proxies);
     let desk = Arc::new(Desk {
         cx,
+        upstream: Arc::new(upstream),
         hosts: Arc::new(hosts),
         at_once: Mutex::default(),
     });
@@ -152,6 +154,7 @@ fn read_refused(folder: &Path) -> io::Result<Vec<Refused>> {
 struct Desk {
     cx: Arc<Cx>,
     hosts: Arc<Hosts>,
+    upstream: Arc<Upstream>,
     /// How many more each run may have.
     at_once: Mutex<Vec<(RunId, Weak<Semaphore>)>>,
 }
@@ -188,7 +191,8 @@ impl Desk {
                     run,
                     hosts: Arc::clone(&self.hosts),
                 };
-                Proxy::new(Arc::new(judge)).serve(stream).await
+                let proxy = Proxy::new(Arc::new(judge)).by_way_of(Arc::clone(&self.upstream));
+                proxy.serve(stream).await
             }
             _ => Err(io::Error::other("there is no such channel")),
         }
