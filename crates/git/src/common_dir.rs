@@ -34,6 +34,10 @@ pub fn around(folder: &Path) -> Option<Around> {
 
 /// The most linked work trees of a repository that are looked at.
 const LINKED_MAX: usize = 1000;
+/// The most folders that are looked at for the git folders of submodules, and how deep.
+const MODULES_MAX: usize = 200;
+/// See [`MODULES_MAX`].
+const MODULES_DEPTH_MAX: usize = 6;
 
 /// The most folders of objects that a repository borrows from, directly or not.
 const BORROWED_MAX: usize = 32;
@@ -84,15 +88,43 @@ pub fn shared_and_linked(top: &Path) -> Option<PathBuf> {
     is_known.then_some(around.common_dir)
 }
 
-/// Lists what makes git run programs, as far as it is there in a git folder: whoever may write it has the person's next command of git run
-/// theirs.
+/// Lists what makes git run programs in a git folder, and in those of its submodules: whoever may write it has the person's next command
+/// of git run theirs. What git would look for there is made, so that nobody else makes it.
 #[must_use]
 pub fn run_by_git(git_dir: &Path) -> Vec<PathBuf> {
-    ["hooks", "config", "config.worktree"]
-        .iter()
-        .map(|name| git_dir.join(name))
-        .filter(|path| path.exists())
-        .collect()
+    let mut left = vec![(git_dir.to_path_buf(), 0)];
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    while let Some((folder, depth)) = left.pop() {
+        looked_at += 1;
+        let is_git_dir = depth == 0 || folder.join("HEAD").is_file();
+        if is_git_dir {
+            make_what_git_looks_for(&folder);
+            let names = ["hooks", "config", "config.worktree"].iter();
+            let paths = names.map(|name| folder.join(name));
+            // A link may lead anywhere, and somebody else may have put it there.
+            found.extend(paths.filter(|path| path.exists() && !path.is_symlink()));
+        }
+        let below = match is_git_dir {
+            true => folder.join("modules"),
+            false => folder,
+        };
+        if depth < MODULES_DEPTH_MAX && looked_at < MODULES_MAX && !below.is_symlink() {
+            let entries = fs::read_dir(below).into_iter().flatten().flatten();
+            let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            left.extend(folders.map(|entry| (entry.path(), depth + 1)));
+        }
+    }
+    found
+}
+
+/// Makes an empty folder for hooks, as git does itself, and an empty configuration of the work tree where git would read one. What cannot
+/// be made here cannot be made by what runs as the same user, either.
+fn make_what_git_looks_for(git_dir: &Path) {
+    let _ = fs::create_dir(git_dir.join("hooks"));
+    let config = fs::read_to_string(git_dir.join("config")).unwrap_or_default();
+    if config.to_ascii_lowercase().contains("worktreeconfig") {
+        let _ = fs::File::create_new(git_dir.join("config.worktree"));
+    }
 }
 
 /// Reads a line that may be quoted.

@@ -1,4 +1,5 @@
-//! Which files of a person's folder are kept from what runs in it: those that no change may touch, and that git does not track.
+//! What of a person's folder is kept from what runs in it: files that no change may touch and that git does not track; and where other
+//! repositories are in it, whose hooks and configuration stay as they are.
 //!
 //! What git tracks is left as it is: git would show an empty file in its place as an edit. `git show` prints it anyhow.
 
@@ -11,6 +12,8 @@ use crate::{Cx, Error};
 
 /// How many names are looked at; what comes later is not found.
 const NAMES_MAX: usize = 50_000;
+/// The most other repositories that are looked after.
+const REPOSITORIES_MAX: usize = 50;
 /// How deep.
 const DEPTH_MAX: usize = 16;
 /// Folders that are made by tools, with the code of others in them.
@@ -25,33 +28,47 @@ const MADE_BY_TOOLS: &[&str] = &[
     ".gradle",
 ];
 
-/// Finds those files below a folder.
-pub(super) fn denied_files(cx: &Cx, folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut found = Vec::new();
-    let mut names = 0;
-    look(cx.rules()?, folder, "", &mut found, &mut names);
-    if names >= NAMES_MAX {
+/// What is found below a folder.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// Files and folders that are to be seen empty.
+    pub(super) denied: Vec<PathBuf>,
+    /// The `.git` of every other repository, a folder or a file.
+    pub(super) repositories: Vec<PathBuf>,
+    names: usize,
+}
+
+/// Looks for both below a folder.
+pub(super) fn look_below(cx: &Cx, folder: &Path) -> Result<Looked, Error> {
+    let mut found = Looked::default();
+    let mut denied = Vec::new();
+    look(cx.rules()?, folder, "", &mut denied, &mut found);
+    if found.names >= NAMES_MAX {
         tracing::warn!(folder = %folder.display(), "it has so many files that those which are denied may be seen from within");
     }
-    if found.is_empty() {
-        return Ok(Vec::new());
+    if !denied.is_empty() {
+        let tracked = hyperion_git::tracked_in(&cx.git, folder, &denied).unwrap_or_default();
+        denied.retain(|path| !tracked.contains(path));
+        found.denied = denied.iter().map(|path| folder.join(path)).collect();
     }
-    let tracked = hyperion_git::tracked_in(&cx.git, folder, &found).unwrap_or_default();
-    found.retain(|path| !tracked.contains(path));
-    Ok(found.iter().map(|path| folder.join(path)).collect())
+    Ok(found)
 }
 
 /// Looks at a folder, `at` relative to the first; a denied folder counts as a whole.
-fn look(rules: &Rules, top: &Path, at: &str, found: &mut Vec<String>, names: &mut usize) {
+fn look(rules: &Rules, top: &Path, at: &str, denied: &mut Vec<String>, found: &mut Looked) {
     let depth = at.split('/').count();
     for entry in fs::read_dir(top.join(at)).into_iter().flatten().flatten() {
-        *names += 1;
-        if *names >= NAMES_MAX {
+        found.names += 1;
+        if found.names >= NAMES_MAX {
             return;
         }
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
+        if name == ".git" && !at.is_empty() && found.repositories.len() < REPOSITORIES_MAX {
+            found.repositories.push(entry.path());
+            continue;
+        }
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         if is_folder && MADE_BY_TOOLS.contains(&name.as_str()) {
             continue;
@@ -61,9 +78,9 @@ fn look(rules: &Rules, top: &Path, at: &str, found: &mut Vec<String>, names: &mu
             at => format!("{at}/{name}"),
         };
         if rules.denies(&path) {
-            found.push(path);
+            denied.push(path);
         } else if is_folder && depth < DEPTH_MAX {
-            look(rules, top, &path, found, names);
+            look(rules, top, &path, denied, found);
         }
     }
 }

@@ -19,7 +19,7 @@ use hyperion_model::run::Run;
 use hyperion_sandbox::{Level, Limits, Machine, Network, Sandbox};
 use hyperion_store::Filter;
 
-use super::masks::denied_files;
+use super::masks::{Looked, look_below};
 use crate::{Cx, Error};
 
 /// The most open files of a process.
@@ -99,6 +99,20 @@ pub(crate) fn sandbox_for(cx: &Cx, place: &Place<'_>) -> Result<Given, Error> {
             write.push(git_dir);
         }
     }
+    let found = match place.is_persons {
+        true => look_below(cx, place.folder)?,
+        false => Looked::default(),
+    };
+    for git in found.repositories {
+        match fs::symlink_metadata(&git) {
+            Ok(metadata) if metadata.is_dir() => {
+                read.extend(hyperion_git::run_by_git(&git));
+                write.push(git);
+            }
+            Ok(metadata) if metadata.is_file() => read.push(git),
+            _ => {}
+        }
+    }
     let hidden = [cx.home.path().to_path_buf(), cx.home.cache().to_path_buf()];
     let given = given(environment, &hidden, &own, (read, write), &|path| {
         fs::symlink_metadata(path).is_ok()
@@ -111,10 +125,7 @@ pub(crate) fn sandbox_for(cx: &Cx, place: &Place<'_>) -> Result<Given, Error> {
         },
         ..given
     };
-    if place.is_persons {
-        let denied = denied_files(cx, place.folder)?;
-        given.sandbox.masks.extend(denied);
-    }
+    given.sandbox.masks.extend(found.denied);
     given.sandbox.masks.truncate(MASKS_MAX);
     if let Some(person) = &given.sandbox.person_home {
         give_package_sources(person, &private)?;
