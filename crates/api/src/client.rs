@@ -219,8 +219,19 @@ impl Client {
 pub enum FeedItem<T = Event> {
     /// Something happened.
     Event(Box<T>),
+    /// Something is told that is not kept.
+    Notice(Box<Notice>),
     /// Nothing happened for a while.
     KeepAlive,
+}
+
+/// Something of the feed that has no number and is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its kind, for instance `run.progressed`.
+    pub kind: String,
+    /// What its kind says of it.
+    pub data: serde_json::Value,
 }
 
 fn encode(path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {

@@ -52,12 +52,50 @@ pub struct Run {
     pub sandbox: Option<Sandbox>,
     /// How long it took, or has taken.
     pub duration_ms: u64,
+    /// How much of it is done, in percent, as it last said itself while it was at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u8>,
+    /// What it is doing, as it last said itself; redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// When it last said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_at: Option<String>,
+    /// Whether its processes wait because the disk is full, and their output cannot be kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disk_full: bool,
     /// What it failed of, by its output; where one run is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_error: Option<FoundError>,
     /// Hosts that it asked for and was refused, the latest last; where one run is shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_hosts: Vec<RefusedHost>,
+}
+
+/// The kind of the notices of the feed that say how far a run is.
+pub const PROGRESSED: &str = "run.progressed";
+/// The kind of the notices of the feed that say that a run gives no sign of life.
+pub const HEARTBEAT_MISSED: &str = "run.heartbeat_missed";
+
+/// A notice of the feed about a run: it is told to whoever follows, and not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunNotice {
+    /// When it was noticed.
+    pub time: String,
+    /// Of which run.
+    pub run_id: String,
+    /// The request that the run belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// How much of it is done, in percent, of one that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u8>,
+    /// What it is doing, of one that says so; redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// When the last sign of life came, of one that gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<String>,
 }
 
 /// A host that a run was kept from.
@@ -215,6 +253,17 @@ pub struct LogItem {
     pub body: LogBody,
 }
 
+/// Why output was not kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GapCause {
+    /// There was more than is kept of a run (`run.log_max_mb`).
+    #[default]
+    Limit,
+    /// The disk was full for too long.
+    DiskFull,
+}
+
 /// What an item of a log is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "stream", rename_all = "snake_case")]
@@ -233,6 +282,9 @@ pub enum LogBody {
     Gap {
         /// How much of it.
         bytes: u64,
+        /// Why.
+        #[serde(default)]
+        cause: GapCause,
     },
     /// The run has ended; nothing follows.
     Ended {

@@ -15,7 +15,7 @@ use crate::change_set::CarriedOut;
 use crate::files::FileNews;
 use crate::remote::Contacts;
 use crate::repo::Pool;
-use crate::run::{Jobs, Places, Supervisor};
+use crate::run::{Jobs, Supervisor, ToolChains};
 use crate::{Error, Settings};
 
 /// Tells the time: the machine's, or in tests one that stands still.
@@ -69,8 +69,8 @@ pub struct Cx {
     pub jobs: Jobs,
     /// Watches the processes of runs.
     pub supervisor: Supervisor,
-    /// Where the outputs of runs were read last.
-    pub(crate) places: Places,
+    /// What checks run with.
+    pub(crate) tool_chains: ToolChains,
     /// Whether this engine may touch the world; one that only answers questions may not.
     pub works: bool,
 }

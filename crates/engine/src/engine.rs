@@ -17,7 +17,7 @@ use crate::files::{FileNews, Files};
 use crate::reconcile::Reconcile;
 use crate::remote::{Contacts, Remotes};
 use crate::repo::Pool;
-use crate::run::{Jobs, Places, Supervisor};
+use crate::run::{Jobs, Supervisor, ToolChains};
 use crate::tool::Tools;
 use crate::{Error, Settings, approval, change_set, intake, plan, queue, request, retention, run};
 
@@ -234,7 +234,7 @@ pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
         files: FileNews::default(),
         jobs: Jobs::default(),
         supervisor: Supervisor::new()?,
-        places: Places::default(),
+        tool_chains: ToolChains::default(),
         works,
     };
     if works {

@@ -24,7 +24,7 @@ impl Detached {
     ///
     /// It takes itself out of this session with [`leave_session`]: the system does not let the leader of a group begin one.
     pub fn start(launch: &Launch, log: &Path) -> Result<Self, SpawnError> {
-        let (mut child, started) = Self::spawn(launch, log)?;
+        let (mut child, started) = Self::spawn(launch, log, Stdio::null())?;
         // If it ends before this process does, somebody has to take note of that, or it stays in the table of processes.
         let reaper = std::thread::Builder::new().name("reaper".to_owned());
         reaper
@@ -33,11 +33,15 @@ impl Detached {
         Ok(started)
     }
 
-    /// Does the same without a thread: one that ended stays in the table of processes until the next one is started, or
+    /// Does the same with something to read, and without a thread: one that ended stays in the table of processes until the next one is started, or
     /// [`Detached::reap`] is called.
-    pub fn start_one_of_many(launch: &Launch, log: &Path) -> Result<Self, SpawnError> {
+    pub fn start_one_of_many(
+        launch: &Launch,
+        log: &Path,
+        stdin: impl Into<Stdio>,
+    ) -> Result<Self, SpawnError> {
         Self::reap();
-        let (child, started) = Self::spawn(launch, log)?;
+        let (child, started) = Self::spawn(launch, log, stdin.into())?;
         left().push(child);
         Ok(started)
     }
@@ -47,7 +51,7 @@ impl Detached {
         left().retain_mut(|child| matches!(child.try_wait(), Ok(None)));
     }
 
-    fn spawn(launch: &Launch, log: &Path) -> Result<(Child, Self), SpawnError> {
+    fn spawn(launch: &Launch, log: &Path, stdin: Stdio) -> Result<(Child, Self), SpawnError> {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -57,7 +61,7 @@ impl Detached {
         let stderr = file.map_or_else(|_| Stdio::null(), Stdio::from);
         // What a shell or a build left open for this process would be passed on: a lock, a pipe that somebody waits for.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
-        let mut child = launch.spawn_in_our_group(Stdio::null(), Stdio::piped(), stderr)?;
+        let mut child = launch.spawn_in_our_group(stdin, Stdio::piped(), stderr)?;
         let (pid, stdout) = (child.id(), child.stdout.take());
         let stdout = stdout.ok_or_else(|| launch.watch_error(io::ErrorKind::BrokenPipe.into()))?;
         let stdout = OwnedFd::from(stdout);

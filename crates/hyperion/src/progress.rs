@@ -117,7 +117,7 @@ impl Progress {
         while self.last < until {
             match tokio::time::timeout(TICK, feed.next()).await {
                 Ok(Ok(Some(FeedItem::Event(event)))) => self.tell(&event, client, output).await,
-                Ok(Ok(Some(FeedItem::KeepAlive))) => {}
+                Ok(Ok(Some(FeedItem::KeepAlive | FeedItem::Notice(_)))) => {}
                 Ok(Ok(None) | Err(_)) => return,
                 Err(_elapsed) => self.tick(output),
             }

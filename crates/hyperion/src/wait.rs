@@ -235,7 +235,7 @@ impl Waiting {
                     self.progress.tick(&session.cx().output);
                     return happened;
                 }
-                Ok(Ok(Some(FeedItem::KeepAlive))) => {}
+                Ok(Ok(Some(FeedItem::KeepAlive | FeedItem::Notice(_)))) => {}
                 Ok(Ok(Some(FeedItem::Event(event)))) if event.seq <= session.seen() => {}
                 Ok(Ok(Some(FeedItem::Event(event)))) => {
                     session.saw(event.seq);

@@ -77,6 +77,9 @@ pub enum Work {
         name: ShortText,
         /// Who asked for it.
         asked_by: Actor,
+        /// The blob with its arguments and its environment: what another start of it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        launch: Option<Digest>,
     },
     /// A program that a tool's call runs, and that ends with the call; the blob of its spec has its title.
     Tool {
@@ -95,6 +98,13 @@ impl Work {
             Work::Check { .. } => "check",
             Work::Command { .. } => "command",
             Work::Tool { .. } => "tool",
+        }
+    }
+
+    const fn launch(&self) -> Option<Digest> {
+        match self {
+            Work::Command { launch, .. } => *launch,
+            Work::Agent { .. } | Work::Check { .. } => None,
         }
     }
 
@@ -215,6 +225,9 @@ pub struct Ending {
     /// What kept it from the rest of the machine; none for work inside the engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confinement: Option<Confinement>,
+    /// When it ended, where that was not just now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
 }
 
 /// What a run can be asked to do.
@@ -366,7 +379,7 @@ impl Run {
 
     fn end(&mut self, ending: &Ending, stamp: &Stamp) {
         self.note(ending);
-        self.ended_at = Some(stamp.time);
+        self.ended_at = Some(ending.ended_at.unwrap_or(stamp.time));
     }
 }
 
@@ -540,6 +553,7 @@ impl Machine for Run {
 
     fn row(&self) -> Row {
         let mut blobs = vec![self.spec];
+        blobs.extend(self.work.launch());
         blobs.extend(self.result);
         blobs.extend(self.confinement.as_ref().map(|had| had.detail));
         Row {

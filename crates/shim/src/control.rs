@@ -82,6 +82,8 @@ pub struct News {
     pub memory_kb: u64,
     /// It is paused.
     pub paused: bool,
+    /// The disk is full: its output is not read until there is room, so that it waits.
+    pub disk_full: bool,
 }
 
 impl FromClient {
@@ -157,7 +159,7 @@ impl FromShim {
                 for number in [news.last_seq, news.stdin_taken, news.cpu_ms, news.memory_kb] {
                     packet.extend_from_slice(&number.to_le_bytes());
                 }
-                packet.push(news.paused.into());
+                packet.push(u8::from(news.paused) | u8::from(news.disk_full) << 1);
             }
         }
         packet
@@ -178,7 +180,8 @@ impl FromShim {
                 stdin_taken: le_u64(&payload[8..]),
                 cpu_ms: le_u64(&payload[16..]),
                 memory_kb: le_u64(&payload[24..]),
-                paused: payload[32] != 0,
+                paused: payload[32] & 1 != 0,
+                disk_full: payload[32] & 2 != 0,
             }),
             _ => return None,
         })
@@ -276,11 +279,11 @@ mod tests {
     const EXPECTED: &str = "\
 Hello { version: 1, fence: 7 }
 Welcome { version: 1 }
-News(News { last_seq: 2, stdin_taken: 0, cpu_ms: 10, memory_kb: 2048, paused: false })
+News(News { last_seq: 2, stdin_taken: 0, cpu_ms: 10, memory_kb: 2048, paused: false, disk_full: false })
 Control(Stdin([104, 105, 10]))
 Control(Resize(Size { rows: 24, cols: 80 }))
 Control(Pause)
-News(News { last_seq: 3, stdin_taken: 3, cpu_ms: 10, memory_kb: 2048, paused: true })
+News(News { last_seq: 3, stdin_taken: 3, cpu_ms: 10, memory_kb: 2048, paused: true, disk_full: false })
 Control(Resume)
 Control(Signal(2))
 Control(StdinEnd)

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hyperion_host::{
@@ -12,6 +13,7 @@ use hyperion_host::{
 };
 use serde::de::DeserializeOwned;
 
+use crate::private::Private;
 use crate::spec::{Ended, ShimRecord, Spec, VERSION};
 
 pub(crate) const SPEC: &str = "spec.json";
@@ -99,18 +101,45 @@ pub fn write_spec(folder: &Path, spec: &Spec) -> io::Result<()> {
     write_atomic(&path, &serde_json::to_vec(spec)?, 0o600)
 }
 
+/// Writes what a run is without what is [`Private`]: whoever starts it hands that over with [`start_with`].
+pub fn write_public_spec(folder: &Path, spec: &Spec) -> io::Result<()> {
+    let public = Spec {
+        argv: Vec::new(),
+        env: Vec::new(),
+        ..spec.clone()
+    };
+    write_spec(folder, &public)
+}
+
 /// Starts the shim of a run, whose spec is in the folder; returns when it is the run's owner, before or after what it runs has begun.
 ///
 /// `program` is one whose `shim` command is [`main_of_shim`](crate::main_of_shim). Of several that are started in one folder, at any
 /// time, one becomes the owner.
 pub fn start(program: &Path, folder: &Path) -> Result<ProcessMark, StartError> {
+    start_reading(program, folder, Stdio::null())
+}
+
+/// Does the same for a run whose spec was written by [`write_public_spec`].
+pub fn start_with(
+    program: &Path,
+    folder: &Path,
+    private: &Private,
+) -> Result<ProcessMark, StartError> {
+    let file = private.into_file().map_err(|source| StartError::Io {
+        folder: folder.to_path_buf(),
+        source,
+    })?;
+    start_reading(program, folder, Stdio::from(file))
+}
+
+fn start_reading(program: &Path, folder: &Path, stdin: Stdio) -> Result<ProcessMark, StartError> {
     let io_error = |source| StartError::Io {
         folder: folder.to_path_buf(),
         source,
     };
     let mut launch = Launch::new(program, "/").arg("shim").arg(folder);
     launch.env = inherited();
-    let shim = Detached::start_one_of_many(&launch, &folder.join(LOG))?;
+    let shim = Detached::start_one_of_many(&launch, &folder.join(LOG), stdin)?;
     let deadline = Instant::now() + START_MAX;
     let line = shim
         .first_line(LINE_MAX_BYTES, deadline)

@@ -34,8 +34,10 @@ pub enum Body {
     Started(String),
     /// It wrote.
     Output(Stream, Vec<u8>),
-    /// This much output was dropped here, in bytes: it was too long, or the disk was full.
+    /// This much output was dropped here, in bytes: it was too long.
     Gap(u64),
+    /// This much output was dropped here, in bytes: the disk was full.
+    NoRoom(u64),
     /// A message on the run's socket, as it came: one JSON-RPC request.
     Said(Vec<u8>),
     /// It ended.
@@ -56,6 +58,7 @@ const ERR: u8 = 3;
 const GAP: u8 = 4;
 const SAID: u8 = 5;
 const ENDED: u8 = 6;
+const NO_ROOM: u8 = 7;
 
 /// What is found where a frame may begin.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,6 +82,7 @@ pub(crate) fn encode(
         Body::Output(Stream::Out, bytes) => (OUT, bytes.as_slice().into()),
         Body::Output(Stream::Err, bytes) => (ERR, bytes.as_slice().into()),
         Body::Gap(bytes) => (GAP, bytes.to_le_bytes().to_vec().into()),
+        Body::NoRoom(bytes) => (NO_ROOM, bytes.to_le_bytes().to_vec().into()),
         Body::Said(message) => (SAID, message.as_slice().into()),
         Body::Ended(ended) => {
             let json = serde_json::to_vec(ended).unwrap_or_default();
@@ -136,7 +140,7 @@ impl Body {
     pub(crate) fn output_bytes(&self) -> u64 {
         match self {
             Self::Output(_, bytes) => bytes.len() as u64,
-            Self::Gap(bytes) => *bytes,
+            Self::Gap(bytes) | Self::NoRoom(bytes) => *bytes,
             _ => 0,
         }
     }
@@ -148,6 +152,7 @@ fn body_of(kind: u8, payload: &[u8]) -> Option<Body> {
         OUT => Body::Output(Stream::Out, payload.to_vec()),
         ERR => Body::Output(Stream::Err, payload.to_vec()),
         GAP => Body::Gap(u64::from_le_bytes(payload.try_into().ok()?)),
+        NO_ROOM => Body::NoRoom(u64::from_le_bytes(payload.try_into().ok()?)),
         SAID => Body::Said(payload.to_vec()),
         ENDED => Body::Ended(serde_json::from_slice(payload).ok()?),
         _ => return None,

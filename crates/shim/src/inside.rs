@@ -23,6 +23,7 @@ use rustix::process::{
 use serde::{Deserialize, Serialize};
 
 use crate::folder::read_spec;
+use crate::private::Private;
 use crate::socket::RunSocket;
 use crate::spec::{End, Spec};
 
@@ -38,6 +39,8 @@ pub(crate) struct Order {
     pub(crate) umask: u32,
     /// More variables for the program.
     pub(crate) env: Vec<(String, String)>,
+    /// Whether the last descriptor is that of what is private.
+    pub(crate) has_private: bool,
 }
 
 /// What the first process tells the shim.
@@ -62,16 +65,28 @@ pub(crate) fn run(folder: &Path) -> io::Result<()> {
     let shim = rustix::io::fcntl_dupfd_cloexec(io::stdin().as_fd(), 3)?;
     tell(&shim, &Report::Ready)?;
     // A shim that died before is not told of by a signal, but by the end of this connection.
-    let Some((order, fds)) = receive_order(&shim)? else {
+    let Some((order, mut fds)) = receive_order(&shim)? else {
         return Ok(());
     };
-    let result = read_spec(folder)
+    let private = if order.has_private { fds.pop() } else { None };
+    let result = whole_spec(folder, private)
         .map_err(|error| failed(error.to_string()))
         .and_then(|spec| start(&spec, folder, &order, fds, &shim));
     match result {
         Err(end) => tell(&shim, &Report::NotStarted(end)),
         Ok(program) => tell(&shim, &Report::Ended(wait_for(program))),
     }
+}
+
+fn whole_spec(folder: &Path, private: Option<OwnedFd>) -> io::Result<Spec> {
+    let spec = read_spec(folder)?;
+    Ok(match private {
+        Some(file) => {
+            let Private { argv, env } = Private::read(&file)?;
+            Spec { argv, env, ..spec }
+        }
+        None => spec,
+    })
 }
 
 /// Sends a message to the other end of the connection between the shim and its first process.
@@ -84,7 +99,7 @@ pub(crate) fn tell(to: &OwnedFd, message: &impl Serialize) -> io::Result<()> {
 pub(crate) fn send_order(to: &OwnedFd, order: &Order, fds: &[OwnedFd]) -> io::Result<()> {
     let json = serde_json::to_vec(order)?;
     let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(|fd| fd.as_fd()).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !control.push(SendAncillaryMessage::ScmRights(&borrowed)) {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -100,7 +115,7 @@ pub(crate) fn send_order(to: &OwnedFd, order: &Order, fds: &[OwnedFd]) -> io::Re
 
 fn receive_order(from: &OwnedFd) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
     let mut json = vec![0; MESSAGE_MAX];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = recvmsg(
         from,

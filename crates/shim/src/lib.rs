@@ -5,7 +5,7 @@
 //! It depends on nobody: an engine attaches, leaves, dies, and another one attaches again.
 //!
 //! The folder of a run, 0700, everything in it 0600:
-//! - `spec.json`: the [`Spec`], sealed once written
+//! - `spec.json`: the [`Spec`], never changed once written, perhaps without what is [`Private`]
 //! - `shim.json`: which process the shim is, and the version of its protocol ([`ShimRecord`]); written before anything is started
 //! - `spool/`: segments of frames ([`Frame`])
 //! - `control`: the socket for engines; `socket/s`: the run's socket, for what runs inside
@@ -23,6 +23,7 @@ pub mod fuzzed;
 mod inside;
 mod main_of_shim;
 mod owner;
+mod private;
 mod program;
 mod record;
 mod rpc;
@@ -34,9 +35,13 @@ mod tree;
 pub use attach::{AttachError, Attachment};
 pub use channel::ChannelHeader;
 pub use control::{Control, News};
-pub use folder::{Found, StartError, end_what_is_left, look, read_spec, start, write_spec};
+pub use folder::{
+    Found, StartError, end_what_is_left, look, read_spec, start, start_with, write_public_spec,
+    write_spec,
+};
 pub use frame::{Body, Frame, Stream};
 pub use main_of_shim::main_of_shim;
+pub use private::Private;
 pub use spec::{
     Channel, ChannelEnd, End, Ended, HeartbeatFrom, ShimRecord, Size, Spec, Stdin, Usage, VERSION,
 };

@@ -22,8 +22,9 @@ use crate::ending::{Ending, Step};
 use crate::folder::{READY, TAKEN, claim, read_spec};
 use crate::frame::Body;
 use crate::inside::{MESSAGE_MAX, Order, Report, failed};
+use crate::private::Private;
 use crate::program::{Ends, Leader};
-use crate::record::{EndedFile, Recorder, shortened};
+use crate::record::{EndedFile, Recorder, now_ms, shortened};
 use crate::socket::RunSocket;
 use crate::spec::{ChannelEnd, End, Ended, Spec, Usage};
 use crate::tree::{self, Sample};
@@ -86,6 +87,7 @@ struct Shim {
     memory_peak_kb: u64,
     /// What the leader gets with its order.
     theirs: Vec<OwnedFd>,
+    has_private: bool,
     umask: u32,
     buffer: Box<[u8]>,
 }
@@ -98,7 +100,7 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
     let umask = umask(Mode::RWXG | Mode::RWXO).as_raw_mode();
     set_child_subreaper(Some(getpid()))?;
     let owned = prepare(folder, were_confined);
-    let (spec, clients, recorder, ended_file) = match owned {
+    let (spec, private, clients, recorder, ended_file) = match owned {
         Ok(Some(owned)) => owned,
         Ok(None) => return say(TAKEN),
         Err(error) => return say(&error.to_string().replace('\n', " ")),
@@ -106,7 +108,9 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
     reached(Point::ShimRecorded);
     say(READY)?;
     // Whoever started this waits for the end of the pipe, or not at all.
-    rustix::stdio::dup2_stdout(std::fs::File::open("/dev/null")?)?;
+    let null = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stdin(&null)?;
     let began = Instant::now();
     let outer = enter_outer(&spec.sandbox);
     let umask = spec.umask.unwrap_or(umask);
@@ -141,7 +145,8 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
                 sample_at: began + FIRST_SAMPLES[0],
                 sample: Sample::default(),
                 memory_peak_kb: 0,
-                theirs,
+                has_private: private.is_some(),
+                theirs: theirs.into_iter().chain(private).collect(),
                 umask,
                 buffer: vec![0; usize::try_from(read).unwrap_or(usize::MAX)].into_boxed_slice(),
             };
@@ -154,6 +159,7 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
                 had: outer.had,
                 output_bytes: 0,
                 dropped_bytes: 0,
+                at_ms: Some(now_ms()),
             };
             let mut recorder = recorder;
             recorder.close(ended.clone());
@@ -170,11 +176,17 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-type Owned = (Spec, Clients, Recorder, EndedFile);
+type Owned = (Spec, Option<OwnedFd>, Clients, Recorder, EndedFile);
 
 /// Everything that may fail before the run is ours; none when it is another's.
 fn prepare(folder: &Path, were_confined: bool) -> io::Result<Option<Owned>> {
     let spec = read_spec(folder)?;
+    let mut private = None;
+    if Private::is_missing_in(&spec) {
+        let file = rustix::io::fcntl_dupfd_cloexec(io::stdin().as_fd(), 3)?;
+        Private::read(&file)?;
+        private = Some(file);
+    }
     let clients = Clients::bind(folder, were_confined)?;
     match claim(folder) {
         Ok(true) => {}
@@ -190,7 +202,7 @@ fn prepare(folder: &Path, were_confined: bool) -> io::Result<Option<Owned>> {
     clients.publish(folder)?;
     let recorder = Recorder::create(folder, spec.limits.output_max_bytes)?;
     let ended_file = EndedFile::reserve(folder)?;
-    Ok(Some((spec, clients, recorder, ended_file)))
+    Ok(Some((spec, private, clients, recorder, ended_file)))
 }
 
 type Beside = (Option<RunSocket>, Option<Channels>);
@@ -466,6 +478,7 @@ impl Shim {
                         .as_ref()
                         .map(Channels::environment)
                         .unwrap_or_default(),
+                    has_private: self.has_private,
                 };
                 if let Err(error) = self.leader.order(&order, &theirs) {
                     self.end = Some(failed(format!("tell the first process: {error}")));
@@ -536,6 +549,7 @@ impl Shim {
             cpu_ms: self.sample.cpu_ms,
             memory_kb: self.sample.memory_kb,
             paused: self.ending.is_paused(),
+            disk_full: self.recorder.is_full(),
         });
     }
 }

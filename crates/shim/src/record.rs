@@ -124,7 +124,7 @@ impl Recorder {
                 }
             }
             Disk::Dropping { retry_at } if now >= *retry_at => {
-                match self.spool.append(now_ms(), &Body::Gap(self.lost)) {
+                match self.spool.append(now_ms(), &Body::NoRoom(self.lost)) {
                     Ok(()) => {
                         self.lost = 0;
                         self.state = Disk::Fine;
@@ -214,7 +214,7 @@ pub(crate) fn shortened(mut why: String) -> String {
     clippy::disallowed_methods,
     reason = "a shim has nobody who tells it the time"
 )]
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -274,7 +274,10 @@ mod tests {
         fs::rename(&aside, &spool).unwrap();
         recorder.record(at(36), out("three"));
         let kept = bodies(run.path());
-        assert_eq!(kept[kept.len() - 2..], [Body::Gap(1_000_003), out("three")]);
+        assert_eq!(
+            kept[kept.len() - 2..],
+            [Body::NoRoom(1_000_003), out("three")]
+        );
         assert_eq!(recorder.counts(), (5_000_011, 1_000_003));
     }
 
@@ -287,6 +290,7 @@ mod tests {
             had: hyperion_sandbox::Had::default(),
             output_bytes: 1,
             dropped_bytes: 0,
+            at_ms: None,
         };
         EndedFile::reserve(run.path())
             .unwrap()

@@ -127,6 +127,9 @@ pub struct Ended {
     pub output_bytes: u64,
     /// See `output_bytes`.
     pub dropped_bytes: u64,
+    /// When, in milliseconds since 1970, by the machine's clock; none of a shim that did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
 }
 
 /// How a process ended.

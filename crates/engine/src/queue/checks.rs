@@ -67,6 +67,10 @@ pub(super) fn wanted(
             wanted.push(CheckSpec::of(command, check, &cx.settings));
         }
     }
+    let tool_chain = cx.tool_chains.digest(&cx.settings.check_environment);
+    for check in &mut wanted {
+        check.tool_chain = Some(tool_chain);
+    }
     Ok(wanted)
 }
 
@@ -118,7 +122,12 @@ pub(crate) fn read(
     for check in wanted {
         // A check is what it runs: the same name with another command is another check.
         let key = ShortText::cut(&check.name);
-        let of_check = runs.get(&(key.as_str().to_owned(), json_blob(&check)?.digest));
+        let runs_of = |spec| runs.get(&(key.as_str().to_owned(), spec));
+        // Runs of a version that took no note of tool chains count as well.
+        let of_check = match runs_of(json_blob(&check)?.digest) {
+            None => runs_of(json_blob(&check.clone().with_any_tool_chain())?.digest),
+            found => found,
+        };
         let tries = of_check.map(Vec::as_slice).unwrap_or_default();
         let Some(latest) = tries.last() else {
             return Ok(Verdict::Start(check));

@@ -11,10 +11,11 @@ use hyperion_git::{Lane, LaneError};
 use hyperion_host::{CancelFlag, confine_this_thread, create_private_dir};
 use hyperion_model::entry::Entry;
 use hyperion_model::run::{self, Run, Work};
-use hyperion_model::{Command, Name, ShortText};
+use hyperion_model::{Command, Digest, Name, ShortText};
 use hyperion_sandbox::{Level, Network};
 use hyperion_shim::{
-    HeartbeatFrom, Spec, StartError, Stdin, VERSION, read_spec, start, write_spec,
+    HeartbeatFrom, Private, Spec, StartError, Stdin, VERSION, read_spec, start_with,
+    write_public_spec,
 };
 use hyperion_store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,9 @@ pub(crate) struct CheckSpec {
     /// How long it may take, where it says so itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) timeout_sec: Option<u64>,
+    /// What it finds of tool chains; none in trials, and in records of the time before that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tool_chain: Option<Digest>,
 }
 
 const fn before_sandboxes() -> Level {
@@ -69,6 +73,15 @@ impl CheckSpec {
             sandbox: check.sandbox.unwrap_or(settings.sandbox.checks),
             network: check.network.unwrap_or(settings.sandbox.checks_network),
             timeout_sec: check.timeout_sec,
+            tool_chain: None,
+        }
+    }
+
+    /// The same, whatever it runs with.
+    pub(crate) fn with_any_tool_chain(self) -> Self {
+        Self {
+            tool_chain: None,
+            ..self
         }
     }
 
@@ -187,13 +200,14 @@ impl Job {
             what: folder.display().to_string(),
             source,
         };
-        match write_spec(&folder, &self.spec(&check, &lane)?) {
+        let spec = self.spec(&check, &lane)?;
+        match write_public_spec(&folder, &spec) {
             Ok(()) => {}
             // Of an engine that died right after.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(source) => return Err(failed(source)),
         }
-        match start(&cx.settings.shim_program, &folder) {
+        match start_with(&cx.settings.shim_program, &folder, &Private::of(&spec)) {
             // Started by an engine that died right after: there is one shim, whoever started it.
             Ok(_) | Err(StartError::StartedBefore { .. }) => {}
             Err(error) => return Err(Error::Missing(chain(&error))),

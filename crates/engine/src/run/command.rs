@@ -11,11 +11,12 @@ use hyperion_host::remove_tree;
 use hyperion_model::run::{self, Run, Work};
 use hyperion_model::{Actor, Command, LineageId, NewBlob, RunId, ShortText};
 use hyperion_sandbox::{Level, Limits, Network};
-use hyperion_shim::{Size, Spec, Stdin, VERSION, write_spec};
+use hyperion_shim::{Private, Size, Spec, Stdin, VERSION, write_public_spec};
 use serde_json::json;
 
 use super::sandbox::{Place, sandbox_for};
 use super::{folder_of, give_channels, let_speak};
+use crate::cx::json_blob;
 use crate::{Cx, Error};
 
 /// The most words of a command line.
@@ -41,7 +42,7 @@ pub fn register(cx: &Cx, actor: &Actor, wish: &NewRun) -> Result<Run, Error> {
     let title = cx.redactor.redact(wish.title.as_ref().unwrap_or(&line));
     let name = wish.argv.first().map(Path::new);
     let name = name.and_then(Path::file_name).unwrap_or_default();
-    // What lists show; the environment is in the run's folder alone.
+    // What lists show.
     let told = json!({
         "title": title,
         "command": cx.redactor.redact(&line),
@@ -50,6 +51,15 @@ pub fn register(cx: &Cx, actor: &Actor, wish: &NewRun) -> Result<Run, Error> {
         "network": wish.network,
     });
     let blob = NewBlob::new(told.to_string().as_bytes());
+    // First the folder: whoever finds the run finds what it is. Without the run nobody ever looks into the folder.
+    let folder = folder_of(cx, id);
+    let spec = spec(cx, (id, lineage), &folder, wish)?;
+    write_public_spec(&folder, &spec).map_err(|source| Error::Io {
+        what: folder.display().to_string(),
+        source,
+    })?;
+    // What may hold secrets is content: encrypted, and purged with the run. The caller has it, and hands it to the shim.
+    let launch = json_blob(&Private::of(&spec))?;
     let start = run::Command::Start {
         id,
         lineage,
@@ -58,18 +68,12 @@ pub fn register(cx: &Cx, actor: &Actor, wish: &NewRun) -> Result<Run, Error> {
         work: Work::Command {
             name: ShortText::cut(&cx.redactor.redact(&name.to_string_lossy())),
             asked_by: actor.clone(),
+            launch: Some(launch.digest),
         },
         spec: blob.digest,
     };
-    // First the folder: whoever finds the run finds what it is. Without the run nobody ever looks into the folder.
-    let folder = folder_of(cx, id);
-    let spec = spec(cx, (id, lineage), &folder, wish)?;
-    write_spec(&folder, &spec).map_err(|source| Error::Io {
-        what: folder.display().to_string(),
-        source,
-    })?;
     let commands = vec![Command::Run(id, start)];
-    if let Err(error) = cx.execute(cx.stamp_person(actor), commands, vec![blob]) {
+    if let Err(error) = cx.execute(cx.stamp_person(actor), commands, vec![blob, launch]) {
         // What cannot be removed now is swept up with other folders that belong to no run.
         let _ = remove_tree(&folder);
         return Err(error);

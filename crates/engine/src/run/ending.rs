@@ -1,7 +1,7 @@
 //! What the end of a run's process says of the run.
 
 use hyperion_model::run::{Confinement, Ending, Run, Status, Usage, Work};
-use hyperion_model::{Name, NewBlob, ShortText, run};
+use hyperion_model::{Name, NewBlob, ShortText, Time, run};
 use hyperion_shim::{End, Ended};
 use serde::Serialize;
 
@@ -54,10 +54,19 @@ pub(super) fn verdict(run: &Run, end: &End, timeout: &str, rules: &Supervision) 
     }
 }
 
+/// Says when a run ended, as its shim noted; never before it began or after now, whatever clocks say.
+pub(super) fn ended_at(run: &Run, ended: &Ended, now: Time) -> Option<Time> {
+    let at = i64::try_from(ended.at_ms?).ok()?;
+    let at = Time::from_millisecond(at).ok()?;
+    let began = run.began_at.unwrap_or(run.created_at);
+    Some(at.max(began).min(now))
+}
+
 /// Says the same to the model, with what the run used and had, and with the end of its output.
 pub(super) fn command(
     verdict: &Verdict,
     ended: &Ended,
+    ended_at: Option<Time>,
     tail: &str,
 ) -> Result<(run::Command, Vec<NewBlob>), Error> {
     let (result, had) = (NewBlob::new(tail.as_bytes()), json_blob(&ended.had)?);
@@ -65,13 +74,17 @@ pub(super) fn command(
         verdict
     else {
         let ending = ending(ended, None, &result, &had)?;
+        let ending = Ending { ended_at, ..ending };
         return Ok((run::Command::Finish(ending), vec![result, had]));
     };
     let reason = ShortText::cut(why);
     if matches!(verdict, Verdict::Lose(_)) {
         return Ok((run::Command::Lose { reason }, vec![]));
     }
-    let ending = ending(ended, Some(reason), &result, &had)?;
+    let ending = Ending {
+        ended_at,
+        ..ending(ended, Some(reason), &result, &had)?
+    };
     let command = match verdict {
         Verdict::Fail(_) => run::Command::Fail(ending),
         _ => run::Command::Kill(ending),
@@ -107,6 +120,7 @@ fn ending(
             network: wire_name(&ended.had.network)?,
             detail: had.digest,
         }),
+        ended_at: None,
     })
 }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 
-use hyperion_api::run::{LogBody, LogItem};
+use hyperion_api::run::{GapCause, LogBody, LogItem};
 use hyperion_model::run::{Run, Status};
 use hyperion_model::{RunId, Time};
 use hyperion_policy::{RedactStream, Redactor};
@@ -204,9 +204,13 @@ impl Follow {
                 };
                 text_of(stream, text).map(item).into_iter().collect()
             }
-            Body::Gap(bytes) => {
+            Body::Gap(bytes) | Body::NoRoom(bytes) => {
+                let cause = match body {
+                    Body::NoRoom(_) => GapCause::DiskFull,
+                    _ => GapCause::Limit,
+                };
                 let mut items = self.rest();
-                items.push(item(LogBody::Gap { bytes }));
+                items.push(item(LogBody::Gap { bytes, cause }));
                 items
             }
             Body::Ended(ended) => {

@@ -13,6 +13,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(60);
 pub(super) struct Life {
     from: HeartbeatFrom,
     patience: Duration,
+    /// After how long a silence one is missed.
+    miss_after: Duration,
+    has_missed: bool,
     /// When the last one came, or when it was last said that none did; the machine's clock may be set meanwhile.
     since: Instant,
     last_seen: Time,
@@ -26,11 +29,19 @@ impl Life {
         Self {
             from,
             patience,
+            miss_after: patience,
+            has_missed: false,
             since: now,
             last_seen: time,
             cpu_ms: 0,
             is_stalled: false,
         }
+    }
+
+    /// Says how often one should come; it may be late by half of that.
+    pub(super) fn expected_every(mut self, interval: Duration) -> Self {
+        self.miss_after = interval + interval / 2;
+        self
     }
 
     /// Says of a run that it was found stalled by an earlier engine.
@@ -50,7 +61,9 @@ impl Life {
         match self.from {
             HeartbeatFrom::Nobody => false,
             HeartbeatFrom::Socket => any(|body| matches!(body, Body::Said(_))),
-            HeartbeatFrom::Output => any(|body| matches!(body, Body::Output(..) | Body::Gap(_))),
+            HeartbeatFrom::Output => {
+                any(|body| matches!(body, Body::Output(..) | Body::Gap(_) | Body::NoRoom(_)))
+            }
             HeartbeatFrom::Cpu => {
                 let has_more = cpu_ms > self.cpu_ms;
                 self.cpu_ms = self.cpu_ms.max(cpu_ms);
@@ -61,7 +74,7 @@ impl Life {
 
     /// Takes a sign; tells whether the run had stalled.
     pub(super) fn seen(&mut self, now: Instant, time: Time) -> bool {
-        self.since = now;
+        self.wait_anew(now);
         self.last_seen = time;
         std::mem::take(&mut self.is_stalled)
     }
@@ -69,6 +82,20 @@ impl Life {
     /// Begins to count anew, without a sign: it stood still because somebody wanted that.
     pub(super) const fn wait_anew(&mut self, now: Instant) {
         self.since = now;
+        self.has_missed = false;
+    }
+
+    /// How long until a sign is missed; none where that was told, or more than that.
+    pub(super) fn until_missed(&self, now: Instant) -> Option<Duration> {
+        let is_told = self.from == HeartbeatFrom::Nobody || self.has_missed || self.is_stalled;
+        (!is_told).then(|| (self.since + self.miss_after).saturating_duration_since(now))
+    }
+
+    /// Tells, once in a silence, that a sign is missed.
+    pub(super) fn misses(&mut self, now: Instant) -> bool {
+        let misses = self.until_missed(now) == Some(Duration::ZERO);
+        self.has_missed |= misses;
+        misses
     }
 
     /// How long until it counts as stalled, or has to be asked again; none where nothing is expected of it.
@@ -123,7 +150,26 @@ mod tests {
         assert!(life.seen(later, time()));
         assert!(!life.seen(later, time()));
         let nobody = Life::new(HeartbeatFrom::Nobody, PATIENCE, began, time());
-        assert_eq!(nobody.left(later), None);
+        assert_eq!(
+            (nobody.left(later), nobody.until_missed(later)),
+            (None, None)
+        );
+    }
+
+    // S2: long before that, a sign that does not come is missed, once in a silence.
+    #[test]
+    fn a_sign_that_does_not_come_is_missed_once() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let life = Life::new(HeartbeatFrom::Output, PATIENCE, began, time());
+        let mut life = life.expected_every(Duration::from_secs(10));
+        assert_eq!(life.until_missed(at(5)), Some(Duration::from_secs(10)));
+        assert_eq!(
+            [14, 15, 16].map(|s| life.misses(at(s))),
+            [false, true, false]
+        );
+        life.seen(at(20), time());
+        assert_eq!([34, 35].map(|s| life.misses(at(s))), [false, true]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use hyperion_model::run::Run;
 use hyperion_policy::Redactor;
 
-use super::spooled::Part;
+use super::spooled::gap_note;
 use super::{BEFORE_BYTES, raw_from, raw_size};
 use crate::{Cx, Error};
 
@@ -30,26 +30,45 @@ pub struct Piece {
 ///
 /// The run has to be read before, so that of one that ended nothing is missed.
 pub fn read_piece(cx: &Cx, run: &Run, from: u64) -> Result<Option<Piece>, Error> {
-    let before = from.min(BEFORE_BYTES);
-    let Some(Part { bytes, is_last }) = raw_from(cx, run, from - before, before + PIECE_BYTES)?
-    else {
+    let Some(part) = raw_from(cx, run, from, BEFORE_BYTES, PIECE_BYTES)? else {
         return Ok(None);
     };
-    let before = usize::try_from(before).unwrap_or(usize::MAX);
-    let (before, new) = bytes.split_at(before.min(bytes.len()));
-    let is_end = is_last && !run.status.is_open();
-    let (text, used) = piece(&cx.redactor, before, new, PIECE_BYTES as usize, is_end);
+    if let Some(end) = part.gap_to {
+        return Ok(Some(Piece {
+            text: gap_note(end.saturating_sub(from)),
+            next: end,
+            more: !part.is_last,
+        }));
+    }
+    let is_end = part.is_cut && !(part.is_last && run.status.is_open());
+    let new = &part.bytes;
+    let (text, used) = piece(
+        &cx.redactor,
+        &part.before,
+        new,
+        PIECE_BYTES as usize,
+        is_end,
+    );
     let next = from.saturating_add(used as u64);
-    let more = used > 0 && (used < new.len() || !is_last);
+    let more = used > 0 && (used < new.len() || !part.is_last);
     Ok(Some(Piece { text, next, more }))
 }
 
 /// Finds where the last lines of the output begin; they are looked for within its last 4 MiB.
 pub fn start_of_last_lines(cx: &Cx, run: &Run, lines: u32) -> Result<u64, Error> {
     let size = raw_size(cx, run)?;
-    let start = size.saturating_sub(TAIL_BYTES);
-    let Some(Part { bytes, .. }) = raw_from(cx, run, start, size - start)? else {
-        return Ok(0);
+    let mut start = size.saturating_sub(TAIL_BYTES);
+    let mut begins_a_line = start == 0;
+    // What comes after the last gap, if there is one.
+    let bytes = loop {
+        let Some(part) = raw_from(cx, run, start, 0, size - start)? else {
+            return Ok(0);
+        };
+        let next = part.gap_to.unwrap_or(start + part.bytes.len() as u64);
+        if next >= size || next == start || part.is_last {
+            break part.bytes;
+        }
+        (start, begins_a_line) = (next, true);
     };
     // The line end that the output ends with begins no line.
     let body = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
@@ -58,7 +77,7 @@ pub fn start_of_last_lines(cx: &Cx, run: &Run, lines: u32) -> Result<u64, Error>
     let at = match (lines, nth) {
         (0, _) => bytes.len(),
         (_, Some(at)) => at + 1,
-        (_, None) if start == 0 => 0,
+        (_, None) if begins_a_line => 0,
         // Its first line began before what was looked at.
         (_, None) => line_ends(body).next().map_or(0, |at| at + 1),
     };

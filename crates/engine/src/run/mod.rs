@@ -1,6 +1,7 @@
 //! Runs: the processes at work, and what becomes of them.
 
 mod act;
+mod beats;
 mod channel;
 mod check;
 mod command;
@@ -20,9 +21,11 @@ mod supervise;
 #[cfg(test)]
 mod supervise_tests;
 mod tool;
+mod tool_chain;
 mod trial;
 
 pub use act::{pause, resume, stop};
+pub use beats::{Beat, Noticed, RunNotice};
 pub use channel::{give_channels, let_speak, listen_for_channels, serve_channels};
 pub(crate) use check::{CheckSpec, RUN_MARK};
 pub use command::register;
@@ -36,8 +39,9 @@ pub(crate) use reconcile::Runs;
 pub(crate) use reconcile::{Left, RunAction, action_for};
 pub use refused::refused_hosts;
 pub(crate) use sandbox::{Place, sweep_homes};
-pub use supervise::{Beat, FENCE, Supervisor};
+pub use supervise::{FENCE, Supervisor};
 pub(crate) use tool::{Program, each_output, run_to_end};
+pub(crate) use tool_chain::ToolChains;
 pub use trial::try_checks;
 
 use std::path::PathBuf;
@@ -121,13 +125,19 @@ pub fn read_log(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(String, bo
 }
 
 fn read_raw(cx: &Cx, run: &Run, max_bytes: u64) -> Result<Option<(Vec<u8>, bool)>, Error> {
-    let size = raw_size(cx, run)?;
-    let start = size.saturating_sub(max_bytes);
-    let read = raw_from(cx, run, start, max_bytes)?;
-    Ok(read.map(|part| (part.bytes, start > 0)))
+    let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+    Ok(match Kept::of(cx, run)? {
+        Kept::Spool(folder) => Some(spooled::tail(&folder, max_bytes)?),
+        Kept::Bytes(mut bytes) => {
+            let cut = bytes.len().saturating_sub(max_bytes);
+            bytes.drain(..cut);
+            Some((bytes, cut > 0))
+        }
+        Kept::Nothing => None,
+    })
 }
 
-/// Gives how many bytes of a run's output there are.
+/// Gives how many bytes of a run's output there are, also of those that were not kept.
 fn raw_size(cx: &Cx, run: &Run) -> Result<u64, Error> {
     Ok(match Kept::of(cx, run)? {
         Kept::Spool(folder) => spooled::size(&folder)?,
@@ -136,21 +146,26 @@ fn raw_size(cx: &Cx, run: &Run) -> Result<u64, Error> {
     })
 }
 
-/// Reads a run's output as it was written, from a byte on; none while there is none.
-fn raw_from(cx: &Cx, run: &Run, start: u64, max_bytes: u64) -> Result<Option<Part>, Error> {
+/// Reads a run's output as it was written, from a byte on, with so much of what stands before it; none while there is none.
+fn raw_from(
+    cx: &Cx,
+    run: &Run,
+    start: u64,
+    max_before: u64,
+    max_bytes: u64,
+) -> Result<Option<Part>, Error> {
     Ok(match Kept::of(cx, run)? {
-        Kept::Spool(folder) => {
-            let known = cx.places.find(run.id);
-            let (part, place) = spooled::part(&folder, start, max_bytes, known)?;
-            cx.places.note(run.id, place);
-            Some(part)
-        }
+        Kept::Spool(folder) => Some(spooled::part(&folder, start, max_before, max_bytes)?),
         Kept::Bytes(bytes) => {
             let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
             let end = start.saturating_add(max_bytes);
+            let is_last = end >= bytes.len() as u64;
             Some(Part {
+                before: bytes[index(start.saturating_sub(max_before))..index(start)].to_vec(),
                 bytes: bytes[index(start)..index(end)].to_vec(),
-                is_last: end >= bytes.len() as u64,
+                gap_to: None,
+                is_cut: is_last,
+                is_last,
             })
         }
         Kept::Nothing => None,
@@ -188,33 +203,6 @@ impl Kept {
             .transpose()?
             .flatten()
             .map_or(Self::Nothing, Self::Bytes))
-    }
-}
-
-/// Where outputs were read last, so that whoever reads on does not begin at the beginning.
-#[derive(Default)]
-pub(crate) struct Places(std::sync::Mutex<std::collections::HashMap<RunId, spooled::Place>>);
-
-impl Places {
-    /// The most outputs whose places are kept.
-    const MAX: usize = 256;
-
-    fn find(&self, id: RunId) -> spooled::Place {
-        self.lock().get(&id).copied().unwrap_or_default()
-    }
-
-    fn note(&self, id: RunId, place: spooled::Place) {
-        let mut places = self.lock();
-        if places.len() >= Self::MAX {
-            places.clear();
-        }
-        places.insert(id, place);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<RunId, spooled::Place>> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

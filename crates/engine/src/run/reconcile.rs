@@ -1,5 +1,6 @@
 //! Looks after every open run: starts it, watches it again after a restart, records how it ended.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use hyperion_host::kill_marked;
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, step};
 use hyperion_model::run::{self, Run, Status, Work};
-use hyperion_model::{Command, Name, NewBlob, RunId, ShortText, Time};
-use hyperion_shim::{AttachError, Ended, Found, look, read_spec, write_spec};
+use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
+use hyperion_shim::{AttachError, Ended, Found, Private, look, read_spec, write_spec};
 use hyperion_store::{Filter, StoreError};
 
 use super::check::{self, CheckSpec, RUN_MARK, retake_lane};
@@ -37,13 +38,16 @@ pub(crate) struct Runs {
     part: Name,
     /// Whether those that outlived an earlier engine were found.
     has_adopted: bool,
+    /// Since when this engine has waited for the start of a run, by a clock that nobody sets.
+    waiting: HashMap<RunId, Duration>,
 }
 
 impl Runs {
-    pub(crate) const fn new(part: Name) -> Self {
+    pub(crate) fn new(part: Name) -> Self {
         Self {
             part,
             has_adopted: false,
+            waiting: HashMap::new(),
         }
     }
 
@@ -97,7 +101,18 @@ impl Runs {
     /// Starts a further incarnation of a run, whose folder was laid out when the one before ended.
     fn start_again(&self, cx: &Arc<Cx>, run: &Run) -> Result<bool, Error> {
         let folder = folder_of(cx, run.id);
-        match hyperion_shim::start(&cx.settings.shim_program, &folder) {
+        let program = &cx.settings.shim_program;
+        let launch: Option<Private> = match run.work {
+            Work::Command { launch, .. } => {
+                launch.map(|digest| cx.require_json(digest)).transpose()?
+            }
+            Work::Agent { .. } | Work::Check { .. } => None,
+        };
+        let started = match launch {
+            Some(private) => hyperion_shim::start_with(program, &folder, &private),
+            None => hyperion_shim::start(program, &folder),
+        };
+        match started {
             Ok(_) | Err(hyperion_shim::StartError::StartedBefore { .. }) => self.adopt(cx, run),
             Err(error) => {
                 let reason = crate::error::chain(&error);
@@ -164,12 +179,13 @@ impl Runs {
                 next = Some(next_incarnation(cx, run)?);
             }
         }
-        let tail = spooled::tail(
+        let (tail, _) = spooled::tail(
             &folder_of(cx, run.id),
             TAIL_BYTES + super::BEFORE_BYTES as usize,
         )?;
         let tail = end_of(&cx.redactor, &tail, TAIL_BYTES);
-        let (command, blobs) = ending::command(&verdict, ended, &tail)?;
+        let ended_at = ending::ended_at(run, ended, cx.now());
+        let (command, blobs) = ending::command(&verdict, ended, ended_at, &tail)?;
         let mut commands = vec![(run.id, command)];
         commands.extend(next);
         self.commit(cx, commands, blobs)?;
@@ -276,11 +292,20 @@ impl Reconcile for Runs {
         let mut worked = false;
         let mut again = None;
         let mut starts = Vec::new();
+        let mut waiting = HashMap::new();
+        let steady = cx.clock.since_boot();
         for run in cx.store.open_rows::<Run>(&Filter::open())?.rows {
             let is_here = cx.jobs.holds(run.id);
             let left = || left_of(cx, &run, self.has_adopted);
-            match action_for(cx, &run, is_here, cx.now(), left)? {
-                RunAction::LookAgain => again = Some(cx.now() + LOOK_AGAIN),
+            let since = self.waiting.get(&run.id).copied().or(steady);
+            let waited = steady
+                .zip(since)
+                .map(|(now, since)| now.saturating_sub(since));
+            match action_for(cx, &run, is_here, waited.unwrap_or_default(), left)? {
+                RunAction::LookAgain => {
+                    waiting.extend(since.map(|since| (run.id, since)));
+                    again = Some(cx.now() + LOOK_AGAIN);
+                }
                 // After all that outlived an engine have their lanes again.
                 RunAction::Start => starts.push(run),
                 action @ RunAction::Adopt => match self.carry_out(cx, &run, action)? {
@@ -291,6 +316,7 @@ impl Reconcile for Runs {
             }
         }
         self.has_adopted = true;
+        self.waiting = waiting;
         for run in starts {
             worked |= self.carry_out(cx, &run, RunAction::Start)?;
         }
@@ -371,12 +397,12 @@ pub(crate) enum RunAction {
 }
 
 /// Says what is to be done about an open run. `is_here` when it has a thread in this engine, or is watched by it; what is left of it is
-/// looked for only where it is not.
+/// looked for only where it is not. `waited` is how long this engine has waited for its start.
 pub(crate) fn action_for(
     facts: &impl ReadFacts,
     run: &Run,
     is_here: bool,
-    now: Time,
+    waited: Duration,
     left: impl FnOnce() -> Result<Left, Error>,
 ) -> Result<RunAction, Error> {
     const UNWANTED: &str = "nobody waits for it any more";
@@ -427,15 +453,11 @@ pub(crate) fn action_for(
             (Some(stop), _) => RunAction::Kill(format!("{} stopped it", stop.by)),
             (None, _) if !is_wanted => RunAction::Abandon(UNWANTED.to_owned()),
             (None, Work::Tool { .. }) => RunAction::Abandon(CALL_GONE.to_owned()),
-            (None, Work::Command { .. }) if run.incarnation == 1 => {
-                match now < run.created_at + START_MAX {
-                    true => RunAction::LookAgain,
-                    false => {
-                        RunAction::Abandon("the command that was to start it is gone".to_owned())
-                    }
-                }
-            }
-            (None, Work::Command { .. }) if now < run.created_at + backoff(run.incarnation) => {
+            (None, Work::Command { .. }) if run.incarnation == 1 => match waited < START_MAX {
+                true => RunAction::LookAgain,
+                false => RunAction::Abandon("the command that was to start it is gone".to_owned()),
+            },
+            (None, Work::Command { .. }) if waited < backoff(run.incarnation) => {
                 RunAction::LookAgain
             }
             (None, _) => RunAction::Start,

@@ -1,4 +1,7 @@
 //! The output of a run as its shim spooled it: both streams in the order in which they came.
+//!
+//! A place in an output is how much the process had written before it, kept or not. Segments say that of their beginning, so nobody
+//! reads from the first byte on to find a place.
 
 use std::io;
 use std::path::Path;
@@ -10,108 +13,151 @@ use crate::Error;
 /// How much of the spool is read at once.
 const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// A part of an output.
+/// A part of an output, and what stands in front of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Part {
+    /// What stands in front of it, without a gap between.
+    pub(super) before: Vec<u8>,
     pub(super) bytes: Vec<u8>,
+    /// Where output that was not kept ends, if it begins where the part would.
+    pub(super) gap_to: Option<u64>,
+    /// Whether output that was not kept, or nothing, comes after it now.
+    pub(super) is_cut: bool,
     /// Whether there is nothing after it now.
     pub(super) is_last: bool,
 }
 
-/// A place in an output: a byte, and the last frame before it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Place {
-    at: u64,
-    seq: u64,
-}
-
-/// Reads a part of an output, from a byte on. `known` is a place that was found before; the answer has one for the next time.
+/// Reads a part of an output, from a place on, with so much of what stands before it.
 pub(super) fn part(
     folder: &Path,
     from: u64,
+    max_before: u64,
     max_bytes: u64,
-    known: Place,
-) -> Result<(Part, Place), Error> {
-    let known = if known.at <= from {
-        known
-    } else {
-        Place::default()
-    };
-    let (mut place, mut found) = (known, known);
+) -> Result<Part, Error> {
+    let first = from.saturating_sub(max_before);
+    let (after, mut at) = spool::place_before(folder, first).map_err(failed(folder))?;
     let mut part = Part {
-        bytes: Vec::new(),
+        is_cut: true,
         is_last: true,
+        ..Part::default()
     };
     let end = from.saturating_add(max_bytes);
-    each(folder, known.seq, |seq, bytes| {
-        let begins = place.at;
-        place = Place {
-            at: begins + bytes.len() as u64,
-            seq,
-        };
-        if place.at <= from {
-            found = place;
+    each(folder, after, |piece| {
+        let begins = at;
+        at += piece.length();
+        if at <= first {
             return true;
         }
-        let index = |at: u64| {
-            usize::try_from(at.saturating_sub(begins)).map_or(bytes.len(), |at| at.min(bytes.len()))
+        // Something comes behind what was taken.
+        if begins >= end || part.gap_to.is_some() {
+            part.is_cut = matches!(piece, Piece::Gap(_));
+            part.is_last = false;
+            return false;
+        }
+        let bytes = match piece {
+            Piece::Gap(_) if at <= from => {
+                part.before.clear();
+                return true;
+            }
+            Piece::Gap(_) if part.bytes.is_empty() => {
+                part.gap_to = Some(at);
+                return true;
+            }
+            Piece::Gap(_) => {
+                part.is_last = false;
+                return false;
+            }
+            Piece::Output(bytes) => bytes,
         };
-        part.bytes
-            .extend_from_slice(&bytes[index(from)..index(end).max(index(from))]);
-        part.is_last = place.at <= end;
+        let index = |place: u64| {
+            let index = usize::try_from(place.saturating_sub(begins));
+            index.map_or(bytes.len(), |index| index.min(bytes.len()))
+        };
+        let (start, middle, stop) = (index(first), index(from), index(end));
+        part.before.extend_from_slice(&bytes[start..middle]);
+        part.bytes.extend_from_slice(&bytes[middle..stop]);
+        if stop < bytes.len() {
+            (part.is_cut, part.is_last) = (false, false);
+        }
         part.is_last
     })?;
-    Ok((part, found))
+    Ok(part)
 }
 
-/// Counts the bytes of an output.
+/// Counts the bytes of an output, also of what was not kept.
 pub(super) fn size(folder: &Path) -> Result<u64, Error> {
-    let mut size = 0;
-    each(folder, 0, |_, bytes| {
-        size += bytes.len() as u64;
+    let (after, mut size) = spool::place_before(folder, u64::MAX).map_err(failed(folder))?;
+    each(folder, after, |piece| {
+        size += piece.length();
         true
     })?;
     Ok(size)
 }
 
-/// Reads the end of an output.
-pub(super) fn tail(folder: &Path, max_bytes: usize) -> Result<Vec<u8>, Error> {
-    let mut tail = Vec::new();
-    each(folder, 0, |_, bytes| {
-        tail.extend_from_slice(bytes);
+/// Reads the end of an output, and tells whether its beginning is left out.
+pub(super) fn tail(folder: &Path, max_bytes: usize) -> Result<(Vec<u8>, bool), Error> {
+    let start = spool::near_end(folder, max_bytes as u64).map_err(failed(folder))?;
+    let (mut tail, mut is_cut) = (Vec::new(), start > 0);
+    each(folder, start, |piece| {
+        match piece {
+            Piece::Output(bytes) => tail.extend_from_slice(bytes),
+            Piece::Gap(count) => tail.extend_from_slice(gap_note(count).as_bytes()),
+        }
         if tail.len() > 2 * max_bytes {
             tail.drain(..tail.len() - max_bytes);
+            is_cut = true;
         }
         true
     })?;
+    is_cut |= tail.len() > max_bytes;
     tail.drain(..tail.len().saturating_sub(max_bytes));
-    Ok(tail)
+    Ok((tail, is_cut))
 }
 
-/// Gives the output frame by frame, and a note where some of it was not kept, as long as more is wanted.
-fn each(folder: &Path, after: u64, mut take: impl FnMut(u64, &[u8]) -> bool) -> Result<(), Error> {
-    let failed = |source: io::Error| Error::Io {
-        what: folder.display().to_string(),
-        source,
-    };
+/// What is shown in the place of output that was not kept.
+pub(super) fn gap_note(bytes: u64) -> String {
+    format!("\n[hyperion: {bytes} bytes of output were not kept]\n")
+}
+
+enum Piece<'f> {
+    Output(&'f [u8]),
+    /// So much was not kept.
+    Gap(u64),
+}
+
+impl Piece<'_> {
+    const fn length(&self) -> u64 {
+        match self {
+            Self::Output(bytes) => bytes.len() as u64,
+            Self::Gap(count) => *count,
+        }
+    }
+}
+
+/// Gives the output piece by piece, as long as more is wanted.
+fn each(folder: &Path, after: u64, mut take: impl FnMut(Piece<'_>) -> bool) -> Result<(), Error> {
     let mut reader = spool::Reader::new(folder, after);
     loop {
-        let frames = reader.read(CHUNK_BYTES).map_err(failed)?;
+        let frames = reader.read(CHUNK_BYTES).map_err(failed(folder))?;
         if frames.is_empty() {
             return Ok(());
         }
         for frame in frames {
             let goes_on = match frame.body {
-                Body::Output(_, bytes) => take(frame.seq, &bytes),
-                Body::Gap(count) => {
-                    let note = format!("\n[hyperion: {count} bytes of output were not kept]\n");
-                    take(frame.seq, note.as_bytes())
-                }
+                Body::Output(_, bytes) => take(Piece::Output(&bytes)),
+                Body::Gap(count) | Body::NoRoom(count) => take(Piece::Gap(count)),
                 Body::Started(_) | Body::Said(_) | Body::Ended(_) => true,
             };
             if !goes_on {
                 return Ok(());
             }
         }
+    }
+}
+
+fn failed(folder: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+    |source| Error::Io {
+        what: folder.display().to_string(),
+        source,
     }
 }

@@ -14,10 +14,12 @@ use hyperion_fault::{Point, reached};
 use hyperion_git::Lane;
 use hyperion_host::{Bell, CancelFlag, ProcessMark, wait_any};
 use hyperion_model::run::{self, Process, Run, Status, Work};
-use hyperion_model::{Command, Name, RunId, Time};
+use hyperion_model::{Command, Name, RequestId, RunId};
 use hyperion_shim::{AttachError, Attachment, Body, Control, Frame, Spec, spool};
 use hyperion_store::StoreError;
+use tokio::sync::broadcast;
 
+use super::beats::{Beat, Beats, Noticed, RunNotice, beat_of};
 use super::jobs::Asked;
 use super::life::Life;
 use crate::{Cx, Error, OnStall};
@@ -30,17 +32,6 @@ const TURN_BYTES: usize = 1024 * 1024;
 /// How long the thread sleeps when nothing is due.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// What a run last said of itself on its socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Beat {
-    /// When.
-    pub at: Time,
-    /// How much of it is done, in percent.
-    pub progress: Option<u8>,
-    /// What it is doing.
-    pub action: Option<String>,
-}
-
 /// The way to the thread.
 pub struct Supervisor {
     inbox: Arc<Inbox>,
@@ -48,7 +39,7 @@ pub struct Supervisor {
 
 struct Inbox {
     orders: Mutex<Vec<Order>>,
-    beats: Mutex<HashMap<RunId, Beat>>,
+    beats: Beats,
     /// The lanes of checks whose shims hung up: others get them when nothing is left of the check.
     lanes: Mutex<HashMap<RunId, Lane>>,
     is_running: AtomicBool,
@@ -70,7 +61,7 @@ impl Supervisor {
         Ok(Self {
             inbox: Arc::new(Inbox {
                 orders: Mutex::default(),
-                beats: Mutex::default(),
+                beats: Beats::default(),
                 lanes: Mutex::default(),
                 is_running: AtomicBool::new(false),
                 bell,
@@ -80,7 +71,17 @@ impl Supervisor {
 
     /// Gives what a run last said of itself on its socket; none of one that said nothing, or is not at work.
     pub fn beat(&self, id: RunId) -> Option<Beat> {
-        locked(&self.inbox.beats).get(&id).cloned()
+        self.inbox.beats.last(id)
+    }
+
+    /// Tells whether a run waits because the disk is full.
+    pub fn is_disk_full(&self, id: RunId) -> bool {
+        self.inbox.beats.is_disk_full(id)
+    }
+
+    /// Hears of what runs say of themselves from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<RunNotice> {
+        self.inbox.beats.subscribe()
     }
 
     /// Watches a run from now on.
@@ -130,6 +131,21 @@ impl Drop for Supervisor {
     }
 }
 
+impl Inbox {
+    /// Notes that the thread ends. What it watched, or was just given, is the reconciler's to find, and another thread's to watch.
+    fn end(&self, cx: Option<&Arc<Cx>>, mut all: Vec<Watched>) {
+        self.is_running.store(false, Ordering::SeqCst);
+        let orders = std::mem::take(&mut *locked(&self.orders)).into_iter();
+        all.extend(orders.filter_map(|order| match order {
+            Order::Watch(watched) => Some(*watched),
+            Order::Ask(..) | Order::Leave => None,
+        }));
+        if let Some(cx) = cx {
+            all.iter_mut().for_each(|watched| watched.let_go(cx, self));
+        }
+    }
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -150,12 +166,13 @@ fn watch_all(inbox: &Inbox, cx: &Weak<Cx>) {
                         }
                     }
                     // A call must not wait for what nobody watches any more.
-                    Order::Leave => return all.iter_mut().for_each(|all| all.let_go(&cx, inbox)),
+                    Order::Leave => return inbox.end(Some(&cx), all),
                 }
             }
             all.retain_mut(|watched| watched.stays(&cx, inbox));
             let now = Instant::now();
-            let due = all.iter().filter_map(|watched| watched.due(now)).min();
+            let due = all.iter().filter_map(|watched| watched.due(now));
+            let due = due.chain(inbox.beats.publish(now)).min();
             due.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
         };
         let mut descriptors = vec![inbox.bell.as_fd()];
@@ -166,14 +183,7 @@ fn watch_all(inbox: &Inbox, cx: &Weak<Cx>) {
             Ok(ready) => ready,
             Err(error) => {
                 tracing::error!(%error, "the supervisor cannot wait for the shims of runs");
-                // The next thread watches them: the reconciler finds them without one.
-                inbox.is_running.store(false, Ordering::SeqCst);
-                if let Some(cx) = cx.upgrade() {
-                    for watched in &mut all {
-                        watched.let_go(&cx, inbox);
-                    }
-                }
-                return;
+                return inbox.end(cx.upgrade().as_ref(), all);
             }
         };
         for (watched, is_ready) in all.iter_mut().zip(ready.into_iter().skip(1)) {
@@ -185,6 +195,7 @@ fn watch_all(inbox: &Inbox, cx: &Weak<Cx>) {
 /// A run whose shim is watched.
 pub(super) struct Watched {
     run: RunId,
+    request: Option<RequestId>,
     part: Name,
     attachment: Attachment,
     /// Whether there may be something to read.
@@ -193,6 +204,7 @@ pub(super) struct Watched {
     has_begun: bool,
     is_check: bool,
     is_paused: bool,
+    is_disk_full: bool,
     grace_ms: u64,
     life: Life,
     /// Where it is a check: no other one gets it meanwhile.
@@ -216,17 +228,20 @@ impl Watched {
             Status::Starting => 0,
             _ => spool::near_end(folder, 1)?,
         };
-        let patience = cx.settings.supervision.stall_after;
-        let patience = patience.max(2 * cx.settings.supervision.heartbeat_interval);
+        let rules = &cx.settings.supervision;
+        let patience = rules.stall_after.max(2 * rules.heartbeat_interval);
         let life = Life::new(spec.heartbeat, patience, Instant::now(), cx.now());
+        let life = life.expected_every(rules.heartbeat_interval);
         let mut watched = Self {
             run: run.id,
+            request: run.request,
             part: part.clone(),
             attachment: Attachment::open(folder, FENCE, after)?,
             is_ready: true,
             has_begun: run.status != Status::Starting,
             is_check: matches!(run.work, Work::Check { .. }),
             is_paused: run.status == Status::Paused,
+            is_disk_full: false,
             grace_ms: spec.grace_ms,
             life: life.stalled(run.status == Status::Stalled),
             lane,
@@ -280,7 +295,8 @@ impl Watched {
                 Duration::from_millis(100)
             });
         }
-        self.life.left(now).filter(|_| !self.is_paused)
+        let next = [self.life.left(now), self.life.until_missed(now)];
+        next.into_iter().flatten().min().filter(|_| !self.is_paused)
     }
 
     /// Does what is to be done now; tells whether the shim is still there.
@@ -298,6 +314,16 @@ impl Watched {
             true => self.read(cx, inbox, now),
             false => Ok(true),
         };
+        if !self.is_paused && self.life.misses(now) {
+            inbox.beats.tell(RunNotice {
+                time: cx.now(),
+                run: self.run,
+                request: self.request,
+                what: Noticed::HeartbeatMissed {
+                    last_seen: self.life.last_seen(),
+                },
+            });
+        }
         let late = self.life.left(now) == Some(Duration::ZERO) && !self.is_paused;
         let went_well = match went_well {
             Ok(true) if late => self.stall(cx, now).map(|()| true),
@@ -317,7 +343,7 @@ impl Watched {
 
     /// Gives the run back to the reconciler.
     fn let_go(&mut self, cx: &Cx, inbox: &Inbox) {
-        locked(&inbox.beats).remove(&self.run);
+        inbox.beats.forget(self.run);
         if let Some(lane) = self.lane.take() {
             locked(&inbox.lanes).insert(self.run, lane);
         }
@@ -335,15 +361,35 @@ impl Watched {
         for Frame { body, .. } in &frames {
             match body {
                 Body::Started(mark) => self.begin(cx, mark)?,
-                Body::Said(message) => note_beat(inbox, self.run, message, cx),
-                Body::Output(..) | Body::Gap(_) | Body::Ended(_) => {}
+                Body::Said(message) => {
+                    if let Some(beat) = beat_of(message, cx.now(), &cx.redactor) {
+                        inbox.beats.note(self.run, self.request, beat);
+                    }
+                }
+                Body::Output(..) | Body::Gap(_) | Body::NoRoom(_) | Body::Ended(_) => {}
             }
         }
-        let cpu_ms = self.attachment.news().cpu_ms;
+        let news = self.attachment.news();
+        let cpu_ms = news.cpu_ms;
+        if std::mem::replace(&mut self.is_disk_full, news.disk_full) != news.disk_full {
+            self.tell_of_disk(inbox);
+        }
         if self.life.is_sign(&frames, cpu_ms) && self.life.seen(now, cx.now()) {
             self.commit(cx, run::Command::Recover)?;
         }
         Ok(self.is_ready || !self.attachment.is_over())
+    }
+
+    fn tell_of_disk(&self, inbox: &Inbox) {
+        inbox.beats.note_disk(self.run, self.is_disk_full);
+        match self.is_disk_full {
+            true => {
+                tracing::warn!(run = %self.run, "the disk is full: a run waits until its output can be kept")
+            }
+            false => {
+                tracing::info!(run = %self.run, "there is room on the disk again: a run goes on")
+            }
+        }
     }
 
     fn begin(&mut self, cx: &Cx, mark: &str) -> Result<(), Error> {
@@ -388,44 +434,4 @@ impl Watched {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Notes what a run said of itself; anything else that it says on its socket is for others.
-fn note_beat(inbox: &Inbox, run: RunId, message: &[u8], cx: &Cx) {
-    #[derive(serde::Deserialize)]
-    struct Message {
-        method: String,
-        #[serde(default)]
-        params: Params,
-    }
-    #[derive(Default, serde::Deserialize)]
-    struct Params {
-        progress: Option<f64>,
-        action: Option<String>,
-    }
-    let Ok(message) = serde_json::from_slice::<Message>(message) else {
-        return;
-    };
-    if message.method != "heartbeat" {
-        return;
-    }
-    let action = message.params.action.map(|action| {
-        let line: String = action.chars().take(200).collect();
-        cx.redactor.redact(&line).into_owned()
-    });
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it is between 0 and 100"
-    )]
-    let progress = message
-        .params
-        .progress
-        .map(|done| done.clamp(0.0, 100.0) as u8);
-    let beat = Beat {
-        at: cx.now(),
-        progress,
-        action,
-    };
-    locked(&inbox.beats).insert(run, beat);
 }

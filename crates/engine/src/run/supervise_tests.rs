@@ -12,7 +12,7 @@ use hyperion_shim::{End, Found, HeartbeatFrom, Spec, Stdin, look, read_spec, sta
 use hyperion_store::Filter;
 use hyperion_testkit::eventually;
 
-use super::{RUN_MARK, folder_of, read_log};
+use super::{RUN_MARK, folder_of, read_log, read_piece, start_of_last_lines};
 use crate::testing::{World, admin};
 use crate::{OnStall, Settings, Supervision};
 
@@ -67,6 +67,7 @@ impl Scene {
             work: Work::Command {
                 name: ShortText::cut("sh"),
                 asked_by: admin(),
+                launch: None,
             },
             spec: blob.digest,
         };
@@ -376,4 +377,63 @@ fn a_command_that_nobody_starts_is_lost() {
     );
     let spec = read_spec(&folder_of(&scene.world.cx, id));
     assert!(spec.is_err(), "it can be started no more");
+}
+
+// S9: a clock that is set by a day, either way, ends no run, calls none silent, and gives none up that is about to be started.
+#[test]
+fn a_day_on_the_clock_is_nothing_to_a_run() {
+    for day in [24 * 3600, -24 * 3600] {
+        let mut scene = Scene::new(|settings| {
+            settings.supervision.on_stall = OnStall::Kill;
+        });
+        let script = "until test -f go; do echo x; sleep 0.02; done";
+        let id = scene.exec(script, HeartbeatFrom::Output);
+        let late = scene.register("true", HeartbeatFrom::Nobody);
+        scene.until_status(id, Status::Running);
+        scene.world.jump(day);
+        for _ in 0..3 {
+            scene.world.look_once();
+        }
+        assert_eq!(scene.run(id).status, Status::Running);
+        assert_eq!(scene.run(late).status, Status::Starting);
+        let cx = &scene.world.cx;
+        start(&cx.settings.shim_program, &folder_of(cx, late)).unwrap();
+        scene.until_status(late, Status::Finished);
+        std::fs::write(scene.path("go"), "").unwrap();
+        let run = scene.until_status(id, Status::Finished);
+        assert!(run.ended_at >= run.began_at, "{run:?}");
+        assert!(scene.runs().iter().all(|run| run.incarnation == 1));
+    }
+}
+
+// H3: an output of which the middle was dropped is read from both ends, and piece by piece, with one note in it.
+#[test]
+fn an_output_is_read_in_pieces_and_from_its_end() {
+    let mut scene = Scene::new(|_| {});
+    let id = scene.register("seq 1 200000", HeartbeatFrom::Nobody);
+    let folder = folder_of(&scene.world.cx, id);
+    let mut spec = read_spec(&folder).unwrap();
+    spec.limits.output_max_bytes = Some(300_000);
+    std::fs::remove_file(folder.join("spec.json")).unwrap();
+    write_spec(&folder, &spec).unwrap();
+    start(&scene.world.cx.settings.shim_program, &folder).unwrap();
+    let run = scene.until_status(id, Status::Finished);
+    let cx = &scene.world.cx;
+    let (mut text, mut from) = (String::new(), 0);
+    loop {
+        let piece = read_piece(cx, &run, from).unwrap().unwrap();
+        text.push_str(&piece.text);
+        from = piece.next;
+        if !piece.more {
+            break;
+        }
+    }
+    assert_eq!(from, run.usage.unwrap().output_bytes);
+    assert!(text.starts_with("1\n2\n3\n") && text.ends_with("199999\n200000\n"));
+    assert_eq!(text.matches("bytes of output were not kept").count(), 1);
+    let start = start_of_last_lines(cx, &run, 2).unwrap();
+    let end = read_piece(cx, &run, start).unwrap().unwrap();
+    assert_eq!(end.text, "199999\n200000\n");
+    let (tail, is_cut) = read_log(cx, &run, 20).unwrap().unwrap();
+    assert_eq!((tail.as_str(), is_cut), ("199999\n200000\n", true));
 }

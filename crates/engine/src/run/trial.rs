@@ -11,11 +11,11 @@ use hyperion_git::{Lane, Oid};
 use hyperion_host::{CancelFlag, confine_this_thread, remove_tree};
 use hyperion_model::repo::Repo;
 use hyperion_sandbox::{Lack, Level};
-use hyperion_shim::{Body, End, Ended, Found, HeartbeatFrom, Spec, Stdin};
+use hyperion_shim::{Body, End, Ended, Found, HeartbeatFrom, Private, Spec, Stdin};
 
 use super::needs::{Needs, Ran, needs};
 use super::sandbox::{Place, limits_for, remove_home, sandbox_for};
-use super::{CheckSpec, OTHER_LANES, end_of, lanes};
+use super::{CheckSpec, OTHER_LANES, end_of, give_channels, lanes};
 use crate::repo::Opened;
 use crate::{Cx, Error};
 
@@ -126,7 +126,7 @@ fn try_one(
     let given = sandbox_for(cx, &place)?;
     let mut env = given.environment;
     env.push(("CI".to_owned(), "true".to_owned()));
-    let spec = Spec {
+    let mut spec = Spec {
         version: hyperion_shim::VERSION,
         run: id.to_string(),
         token: None,
@@ -146,6 +146,7 @@ fn try_one(
         channels: Vec::new(),
         channel_socket: None,
     };
+    give_channels(cx, &mut spec)?;
     let began = Instant::now();
     let ran = run(cx, &folder, &spec, time);
     for left in [
@@ -199,9 +200,10 @@ fn try_one(
 
 /// Runs it to its end, which the shim sees to; gives the output, too.
 fn run(cx: &Cx, folder: &Path, spec: &Spec, time: Duration) -> Result<(Ended, Vec<u8>), Error> {
-    hyperion_shim::write_spec(folder, spec).map_err(failed("the folder of a trial"))?;
+    hyperion_shim::write_public_spec(folder, spec).map_err(failed("the folder of a trial"))?;
     let program: &PathBuf = &cx.settings.shim_program;
-    hyperion_shim::start(program, folder).map_err(|error| Error::Missing(error.to_string()))?;
+    let started = hyperion_shim::start_with(program, folder, &Private::of(spec));
+    started.map_err(|error| Error::Missing(error.to_string()))?;
     let until = Instant::now() + time + GRACE;
     let pause = CancelFlag::new().map_err(failed("a pipe"))?;
     let ended = loop {

@@ -598,7 +598,7 @@ impl World {
                     _ => Left::Dead("its shim was killed".to_owned()),
                 })
             };
-            let action = action_for(&self.facts, run, job.is_some(), self.now, left);
+            let action = action_for(&self.facts, run, job.is_some(), Duration::ZERO, left);
             match action.unwrap() {
                 RunAction::Ask(asked) => {
                     if let Some(job) = job {

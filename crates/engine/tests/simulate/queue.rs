@@ -329,6 +329,7 @@ impl World {
                 sandbox: hyperion_sandbox::Level::Full,
                 network: hyperion_sandbox::Network::On,
                 timeout_sec: None,
+                tool_chain: None,
             }]
         } else {
             vec![]

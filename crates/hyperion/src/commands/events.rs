@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hyperion_api::ClientError;
-use hyperion_api::client::FeedItem;
+use hyperion_api::client::{FeedItem, Notice};
 use hyperion_api::event::Event;
 use hyperion_api::list::List;
 
@@ -120,14 +120,20 @@ async fn latest(args: &Args, session: &Session<'_>) -> anyhow::Result<(u64, Vec<
 async fn follow(args: &Args, session: &Session<'_>, seen: &mut u64) -> Result<(), ClientError> {
     let cx = session.cx();
     let route = args.route(Some(*seen)).query("follow", "true");
+    // Whoever asks for nothing in particular sees how far runs are, too.
+    let of_runs = args.kinds.is_empty() && args.repo.repo.is_none();
+    let route = route.maybe("notices", of_runs.then(|| "run.".to_owned()));
     let mut feed = session.client().events(route.as_str()).await?;
     while let Some(item) = feed.next().await? {
-        let FeedItem::Event(event) = item else {
-            continue;
-        };
-        *seen = event.seq;
-        // It was read as JSON just now.
-        let _ = show(&event, args.list.format, cx);
+        match item {
+            FeedItem::Event(event) => {
+                *seen = event.seq;
+                // It was read as JSON just now.
+                let _ = show(&event, args.list.format, cx);
+            }
+            FeedItem::Notice(notice) => show_notice(&notice, args.list.format, cx),
+            FeedItem::KeepAlive => continue,
+        }
         if cx.output.is_closed() {
             break;
         }
@@ -153,4 +159,18 @@ fn show(event: &Event, format: Format, cx: &Cx) -> serde_json::Result<()> {
             .data(&view::event::line(event, cx.zone(), cx.output.width())),
     }
     Ok(())
+}
+
+/// A notice is no event: as JSON it has its kind, and no number.
+fn show_notice(notice: &Notice, format: Format, cx: &Cx) {
+    match format {
+        Format::Json | Format::Jsonl => {
+            let mut line = notice.data.clone();
+            line["kind"] = notice.kind.as_str().into();
+            cx.output.data(&format!("{line}\n"));
+        }
+        Format::Table => cx
+            .output
+            .data(&view::event::notice(notice, cx.zone(), cx.output.width())),
+    }
 }

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use hyperion_api::run::{HeartbeatFrom, NetworkLevel, NewRun, Run, SandboxLevel};
 use hyperion_host::Home;
 use hyperion_sandbox::Layer;
-use hyperion_shim::{End, Ended};
+use hyperion_shim::{End, Ended, Private};
 use jiff::SignedDuration;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +22,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::id::short;
 use crate::output::visible::visible;
+use crate::session::Session;
 use crate::view;
 use relay::{Outcome, Relay};
 use terminal::Terminal;
@@ -47,6 +48,8 @@ const SIGNALS: [SignalKind; 7] = [
     SignalKind::user_defined2(),
     SignalKind::window_change(),
 ];
+/// How long the engine may take to put the end of a command on record before nobody waits for that.
+const RECORD_WITHIN_MS: u32 = 2000;
 /// Those for which tokio has no name.
 const JOB_CONTROL: [Signal; 2] = [Signal::TSTP, Signal::CONT];
 
@@ -126,9 +129,13 @@ async fn carry_out(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         let run: Run = session.client().post("/api/runs", &wish).await?;
         let home = Home::open(session.locations())?.context("find the home that took the run")?;
         let folder = home.runs().join(&run.id);
+        let private = Private {
+            argv: wish.argv,
+            env: wish.env,
+        };
         let (program, starting) = (program()?, folder.clone());
         let started = tokio::task::spawn_blocking(move || {
-            hyperion_shim::start(&program, &starting)?;
+            hyperion_shim::start_with(&program, &starting, &private)?;
             if background {
                 return anyhow::Ok(None);
             }
@@ -143,10 +150,22 @@ async fn carry_out(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 cx.output.say(&view::hint(&hint));
                 Ok(Exit::Done)
             }
-            Some(outcome) => end(cx, &run, outcome),
+            Some(outcome) => {
+                if matches!(outcome, Outcome::Ended { .. }) {
+                    wait_for_record(session, &run).await;
+                }
+                end(cx, &run, outcome)
+            }
         }
     })
     .await
+}
+
+/// Waits until the engine has put the end on record, so that whoever looks next finds it; not for long, and not where no engine is.
+async fn wait_for_record(session: &Session<'_>, run: &Run) {
+    let path = format!("/api/runs/{}?ended_within_ms={RECORD_WITHIN_MS}", run.id);
+    // Whatever the answer is, the command has ended.
+    let _ = session.client().get::<Run>(&path).await;
 }
 
 /// Names a layer of the sandbox.
@@ -240,9 +259,13 @@ fn end(cx: &Cx, run: &Run, outcome: Outcome) -> anyhow::Result<Exit> {
                 .into());
         }
     };
-    if lost > 0 {
+    let causes = [
+        (lost.too_much, "setting run.log_max_mb"),
+        (lost.no_room, "the disk was full"),
+    ];
+    for (bytes, why) in causes.into_iter().filter(|(bytes, _)| *bytes > 0) {
         cx.output.say(&view::warning(&format!(
-            "{lost} bytes of output were not kept, and are missing above (setting run.log_max_mb)"
+            "{bytes} bytes of output were not kept, and are missing above ({why})"
         )));
     }
     let Ended { end, had, .. } = *ended;

@@ -1,5 +1,6 @@
 //! Events, one line each.
 
+use hyperion_api::client::Notice;
 use hyperion_api::event::Event;
 use jiff::tz::TimeZone;
 
@@ -52,6 +53,38 @@ pub(crate) fn line(event: &Event, zone: &TimeZone, width: Option<usize>) -> Stri
     format!("{}  {time}{}", paint(style::FAINT, &seq), rest.trim_end())
 }
 
+/// Writes one notice, beneath the columns of events; it has no number.
+pub(crate) fn notice(notice: &Notice, zone: &TimeZone, width: Option<usize>) -> String {
+    let is_narrow = width.is_some_and(|width| width < NARROW);
+    let text = |name: &str| notice.data[name].as_str().unwrap_or_default();
+    let time = match is_narrow {
+        true => clock(text("time"), zone),
+        false => local(text("time"), zone),
+    };
+    let subject = match notice.data["run_id"].as_str() {
+        Some(run) => format!("run {}", short(run)),
+        None => format!("repo {}", short(text("repo_id"))),
+    };
+    let progress = notice.data["progress"].as_u64();
+    let progress = progress.map(|progress| format!("{progress} %"));
+    // Of a file, what happened to it and where.
+    let said = [
+        progress.as_deref().unwrap_or_default(),
+        text("action"),
+        text("path"),
+    ];
+    let said: Vec<_> = said.into_iter().filter(|part| !part.is_empty()).collect();
+    let kind = visible(&notice.kind);
+    let said = visible(&said.join(" ")).into_owned();
+    let rest = format!("  {kind:<26} {subject:<20} {said}");
+    let used = 8 + time.len();
+    let rest = match width.map(|width| width.saturating_sub(used)) {
+        Some(room) => cut(&rest, room),
+        None => rest,
+    };
+    format!("{:>6}  {time}{}", "", rest.trim_end())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +122,21 @@ mod tests {
         143  12:00:00  change_set.changes_requested change_set 9e0f1a2b  ada
         143  12:00:00  change_set.changes_requested change_s… ada
         ");
+    }
+    // S2: how far a run is stands where events of it do.
+    #[test]
+    fn a_notice_has_no_number() {
+        let notice = Notice {
+            kind: "run.progressed".to_owned(),
+            data: serde_json::json!({
+                "time": "2026-11-01T12:00:00Z", "run_id": "0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
+                "progress": 40, "action": "compiling",
+            }),
+        };
+        let shown = super::notice(&notice, &TimeZone::UTC, None);
+        assert_eq!(
+            shown.trim_start(),
+            "2026-11-01 12:00:00  run.progressed             run 9e0f1a2b         40 % compiling"
+        );
     }
 }

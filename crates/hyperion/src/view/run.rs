@@ -33,7 +33,7 @@ pub(crate) fn table(runs: &[Run], now: Timestamp, width: Option<usize>) -> Strin
             exit.unwrap_or_default().into(),
             run.request_id.as_deref().map_or("", short).into(),
             run.task_ids.join(",").into(),
-            what(run).into(),
+            at_work(run).into(),
             duration(run.duration_ms).into(),
             ago(&run.created_at, now).into(),
         ]);
@@ -51,6 +51,14 @@ pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
         status.push_str(&format!(": {}", visible(reason)));
     }
     text.push_str(&field("status", &status));
+    if run.disk_full {
+        let why =
+            "the disk is full: it goes on when there is room, or after 30 s without its output";
+        text.push_str(&field("waits", &paint(style::WAITS, why)));
+    }
+    if let Some(progress) = progress(run) {
+        text.push_str(&field("progress", &visible(&progress)));
+    }
     if let Some(code) = run.exit_code {
         text.push_str(&field("exit status", &code.to_string()));
     }
@@ -161,6 +169,21 @@ pub(crate) fn layer_name(layer: &str) -> String {
     layer.replace('_', " ")
 }
 
+/// Says how far a run is, as it said itself.
+pub(crate) fn progress(run: &Run) -> Option<String> {
+    let percent = run.progress.map(|progress| format!("{progress} %"));
+    let parts: Vec<_> = percent.into_iter().chain(run.action.clone()).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Says how far a run is, where that is known, and what it is.
+pub(crate) fn at_work(run: &Run) -> String {
+    match progress(run) {
+        Some(progress) => format!("({progress}) {}", what(run)),
+        None => what(run),
+    }
+}
+
 /// Says what a run is: the kind, its name, and what it works at.
 pub(crate) fn what(run: &Run) -> String {
     let mut text = run.kind.clone();
@@ -200,6 +223,10 @@ mod tests {
             usage: None,
             sandbox: None,
             duration_ms: 2_000,
+            progress: None,
+            action: None,
+            heartbeat_at: None,
+            disk_full: false,
             first_error: None,
             refused_hosts: Vec::new(),
         }
@@ -217,6 +244,14 @@ mod tests {
         000003e8  failed   101  0000aaaa  T1,T2  agent scripted: Cap the de…  2.0 s  1m
         000003e8  failed   101  0000aaaa  T1,T2  check: true                  2.0 s  1m
         ");
+        let far = Run {
+            status: "running".into(),
+            progress: Some(40),
+            action: Some("linking".into()),
+            ..run("command", "make", "make bench")
+        };
+        assert_eq!(at_work(&far), "(40 %, linking) command make: make bench");
+        assert!(block(&far, &TimeZone::UTC).contains("progress"));
         insta::assert_snapshot!(plain(&block(&check, &TimeZone::UTC)), @"
         Run 000003e8  check test: cargo test --workspace
           id           0190b7c4-6f2e-7a31-9d52-3f1c000003e8

@@ -243,7 +243,7 @@ pub(crate) fn page(
         let mut row: Vec<Cell> = vec![
             short(&run.id).into(),
             Cell::status(&run.status),
-            super::run::what(run).into(),
+            super::run::at_work(run).into(),
             duration(run.duration_ms).into(),
         ];
         if shows_last_lines(width) {

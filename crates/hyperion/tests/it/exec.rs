@@ -1,6 +1,7 @@
 //! Commands under `hyperion exec`: they behave as they do without it, and outlive whoever else dies.
 
 use crate::world::{SOON, World, text};
+use hyperion_testkit::TempRepo;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -21,18 +22,12 @@ fn exec<'a>(more: &[&'a str], script: &'a str) -> Vec<&'a str> {
     begin.copied().chain(end).collect()
 }
 
-/// The newest run, once it has ended.
+/// The newest run; its end is on record when `exec` has ended.
 #[track_caller]
 fn ended(world: &World) -> Value {
-    let deadline = Instant::now() + SOON;
-    loop {
-        let run = world.list(&["run", "list", "--limit", "1"]).remove(0);
-        if !run["ended_at"].is_null() {
-            return run;
-        }
-        assert!(Instant::now() < deadline, "{run:#}");
-        std::thread::yield_now();
-    }
+    let run = world.list(&["run", "list", "--limit", "1"]).remove(0);
+    assert!(!run["ended_at"].is_null(), "{run:#}");
+    run
 }
 
 // I1, W1: streams, input and status pass through, with nothing added.
@@ -197,9 +192,16 @@ fn a_sandbox_leaves_its_folder_and_a_home_of_its_own() {
 fn a_sandbox_keeps_a_command_from_what_git_runs() {
     let world = world();
     let script = "git add -A; git -c user.name=a -c user.email=a@b commit -q --allow-empty -m made; \
-                  echo x >> .git/config; echo x > .git/hooks/post-commit; mv .git away; git config core.pager x";
+                  echo x >> .git/config; mkdir .git/hooks; echo x > .git/hooks/post-commit; mv .git away; git config core.pager x; \
+                  cd vendor/other; echo x >> .git/config; mkdir -p .git/hooks; echo x > .git/hooks/post-commit; mv .git away";
     let hooks = world.repo.path().join(".git/hooks");
-    std::fs::create_dir_all(&hooks).unwrap();
+    // A repository may have no hooks at all.
+    let _ = std::fs::remove_dir_all(&hooks);
+    let below = world.repo.path().join("vendor/other");
+    let other = below.join(".git");
+    std::fs::create_dir_all(&below).unwrap();
+    world.repo.git(&["init", "--quiet", "vendor/other"]);
+    let _ = std::fs::remove_dir_all(other.join("hooks"));
     let before = world.repo.git(&["config", "--list", "--local"]);
     world.run(&exec(&["--sandbox", "full", "--network", "off"], script));
     let run = text(&ended(&world)["id"]);
@@ -208,7 +210,88 @@ fn a_sandbox_keeps_a_command_from_what_git_runs() {
         assert_eq!(world.repo.git(&["config", "--list", "--local"]), before);
         assert!(!hooks.join("post-commit").exists());
         assert!(!world.repo.path().join("away").exists());
+        assert!(!other.join("hooks/post-commit").exists() && !below.join("away").exists());
+        let config = std::fs::read_to_string(other.join("config")).unwrap();
+        assert!(!config.contains('x'), "{config}");
     }
+}
+
+// Decisions §4.7: arguments and environment of a command lie nowhere in the home as they are, and it has them all the same, also when it
+// is started again.
+#[test]
+fn what_a_command_was_given_is_not_in_its_folder() {
+    let token = concat!("ghp_", "kX9vQ2mZ7rT4wB8nL5cJ1hG6dF3sP0yAeRuV");
+    let settings = [
+        ("supervisor.heartbeat_interval_sec", "1"),
+        ("supervisor.stall_after_sec", "2"),
+        ("supervisor.on_stall", "restart"),
+        ("supervisor.max_restarts", "1"),
+    ];
+    let world = World::up_with(TempRepo::with_files(&[("a.txt", "one\n")]), &settings);
+    let hyperion = world.hyperion.clone().env("DEPLOY_KEY", token);
+    let out = world.repo.path().join("seen");
+    let script = format!(
+        "echo \"$DEPLOY_KEY $1\" >> {}; exec sleep 100",
+        out.display()
+    );
+    let words = ["exec", "--background", "--heartbeat-from", "output", "--"];
+    let words = words
+        .into_iter()
+        .chain(["/bin/sh", "-c", &script, "sh", token]);
+    hyperion.run(&words.collect::<Vec<_>>()).code(0);
+    wait_until(|| std::fs::read_to_string(&out).is_ok_and(|seen| seen.lines().count() == 2));
+    let seen = std::fs::read_to_string(&out).unwrap();
+    assert!(
+        seen.lines().all(|line| line == format!("{token} {token}")),
+        "{seen}"
+    );
+    let found = world.run(&["doctor", "--secrets"]);
+    let found = format!("{}{}", found.stdout, found.stderr);
+    assert!(!found.contains("spec.json"), "{found}");
+    for run in world.list(&["run", "list", "--status", "running"]) {
+        world.run(&["run", "stop", &text(&run["id"])]).code(0);
+    }
+}
+
+// S2: how far a command is, as it says itself, is seen wherever runs are, and told to whoever follows.
+#[test]
+fn what_a_command_says_of_itself_is_seen() {
+    let world = world();
+    let mut following = world
+        .hyperion
+        .command(&["events", "--follow", "--format", "jsonl"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let script = "import json, os, socket, time\n\
+                  s = socket.socket(socket.AF_UNIX); s.connect(os.environ['HYPERION_SOCKET'])\n\
+                  say = lambda done, what: s.sendall((json.dumps({'jsonrpc': '2.0', 'method': 'heartbeat', 'params': \
+                  {'token': os.environ['HYPERION_RUN_TOKEN'], 'progress': done, 'action': what}}) + '\\n').encode())\n\
+                  [(say(done, 'step %d' % done), time.sleep(0.05)) for done in range(41)]\n\
+                  time.sleep(100)";
+    let words = ["exec", "--background", "--", "python3", "-c", script];
+    let id = world.run(&words).code(0).stdout.trim().to_owned();
+    wait_until(|| world.json(&["run", "show", &id])["progress"] == 40);
+    let shown = world.run(&["run", "show", &id]).code(0).stdout;
+    assert!(shown.contains("40 %, step 40"), "{shown}");
+    for look in [&["run", "list"][..], &["status"]] {
+        let text = world.run(look).code(0).stdout;
+        assert!(text.contains("(40 %, step 40)"), "{text}");
+    }
+    let mut told = Vec::new();
+    while told.last() != Some(&json!(40)) {
+        let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        if line["kind"] == "run.progressed" {
+            assert_eq!(line["run_id"], id);
+            told.push(line["progress"].clone());
+        }
+    }
+    // Forty of them came within a few seconds.
+    assert!(told.len() < 20, "{told:?}");
+    following.kill().unwrap();
+    following.wait().unwrap();
+    world.run(&["run", "stop", &id]).code(0);
 }
 
 // The first cause is pinned at the end of what a failed run wrote.

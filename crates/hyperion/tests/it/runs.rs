@@ -1,10 +1,12 @@
 //! Runs: what agents and checks did, and what they wrote.
 
+use crate::api::Api;
 use crate::world::{World, text};
 use hyperion_testkit::{RequestFile, task, task_request};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 fn checked(check: &str) -> World {
     let config = format!("[checks]\ndoor = \"{check}\"\n");
@@ -76,6 +78,55 @@ fn what_a_failed_check_wrote_is_one_command_away() {
         unknown.stderr.contains("there is no run"),
         "{}",
         unknown.stderr
+    );
+}
+
+// Issue 13: a thousand runs are listed in one go or page by page, each once, the newest first, and soon.
+#[test]
+fn a_thousand_runs_are_listed_soon_and_page_by_page() {
+    const RUNS: usize = 1000;
+    let world = World::up(&[("a.txt", "one\n")]);
+    let api = Api::new(&world.hyperion);
+    let mut wish =
+        json!({"argv": ["true"], "cwd": world.repo.path(), "env": [["PATH", "/usr/bin"]]});
+    for number in 0..RUNS {
+        wish["title"] = json!(format!("run {number}"));
+        api.post("/api/runs", &wish).unwrap().unwrap();
+    }
+    let titles = |list: &Value| {
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|run| text(&run["title"])).collect::<Vec<_>>()
+    };
+    let began = Instant::now();
+    let whole = api.get("/api/runs?limit=1000").unwrap().unwrap();
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let expected: Vec<_> = (0..RUNS)
+        .rev()
+        .map(|number| format!("run {number}"))
+        .collect();
+    assert_eq!(titles(&whole), expected);
+    let (mut paged, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = api
+            .get(&format!("/api/runs?limit=300{cursor}"))
+            .unwrap()
+            .unwrap();
+        paged.extend(titles(&page));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(paged, expected);
+    let shown = world
+        .run(&["run", "list", "--limit", "1000"])
+        .code(0)
+        .stdout;
+    assert_eq!(
+        shown.lines().filter(|line| line.contains("run 9")).count(),
+        111,
+        "{shown}"
     );
 }
 

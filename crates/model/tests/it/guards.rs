@@ -281,6 +281,7 @@ fn a_run_is_stopped_once() {
         work: run::Work::Command {
             name: sample::text("npm"),
             asked_by: admin().actor,
+            launch: None,
         },
         spec: digest(1),
     };

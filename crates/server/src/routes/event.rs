@@ -11,21 +11,20 @@ use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::routing::get;
 use futures_util::Stream;
 use hyperion_api::Problem;
-use hyperion_api::file_modification::NOTICE;
 use hyperion_engine::near::{nearest, one_of};
 use hyperion_engine::{Cx, Error, audit, repo};
 use hyperion_model::event::StoredEvent;
 use hyperion_model::{RepoId, RequestId, Subject, event_kinds, request};
-use hyperion_store::{EventFilter, EventPage, FileModification, Order};
+use hyperion_store::{EventFilter, EventPage, Order};
 use serde::Deserialize;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
 
-use super::file_modification;
 use super::page::time;
 use crate::Server;
 use crate::answer::Refusal;
 use crate::subject::find;
+use notice::{Notices, is_notice};
+
+mod notice;
 
 /// How many events are read at once.
 const PAGE: u32 = 500;
@@ -46,6 +45,8 @@ struct FeedQuery {
     limit: Option<u32>,
     #[serde(default)]
     follow: bool,
+    /// Kinds of notices to hear of besides the events of `kinds`.
+    notices: Option<String>,
 }
 
 pub(super) fn routes() -> Router<Server> {
@@ -74,10 +75,17 @@ async fn feed(
         Ok(filter) => filter?,
         Err(_) => return Err(Problem::new("internal", "the call ended unexpectedly").into()),
     };
-    // Notices have no numbers and are not kept: they are for who asks for them and follows.
-    let wants_notices = query.follow && filter.kinds.iter().any(|kind| is_notice(kind));
+    // Notices are for who asks for them and follows.
+    let mut asked = filter.kinds.clone();
+    let more = query.notices.as_deref().unwrap_or("").split(',');
+    asked.extend(
+        more.map(str::trim)
+            .filter(|kind| !kind.is_empty())
+            .map(str::to_owned),
+    );
+    asked.retain(|kind| query.follow && is_notice(kind));
     let reading = Reading {
-        notices: wants_notices.then(|| server.cx().files.subscribe()),
+        notices: Notices::of(server.cx(), asked, filter.request),
         left: query.limit.map(u64::from),
         follow: query.follow,
         commits: server.engine().cx().store.subscribe(),
@@ -115,11 +123,6 @@ fn filter(server: &Server, query: &FeedQuery, resumed: Option<u64>) -> Result<Ev
         limit: PAGE,
         ..EventFilter::default()
     })
-}
-
-/// Tells whether a kind means the notices of files that changed.
-fn is_notice(kind: &str) -> bool {
-    kind == NOTICE || (kind.ends_with('.') && NOTICE.starts_with(kind))
 }
 
 /// Refuses a kind that no event has; one that ends in a dot stands for all that begin with it.
@@ -167,8 +170,7 @@ struct Reading {
     ready: Vec<Message>,
     left: Option<u64>,
     follow: bool,
-    /// Files that change, if the client wants to hear of them.
-    notices: Option<broadcast::Receiver<FileModification>>,
+    notices: Notices,
 }
 
 impl Reading {
@@ -198,10 +200,8 @@ impl Reading {
         let works = self.server.engine().works();
         tokio::select! {
             changed = self.commits.changed(), if works => changed.ok(),
-            Some(file) = next_notice(&mut self.notices) => {
-                let message = Message::default().event(NOTICE);
-                let message = message.json_data(file_modification::view(file));
-                self.ready.extend(message);
+            message = self.notices.next() => {
+                self.ready.push(message);
                 Some(())
             }
             () = tokio::time::sleep(POLL), if !works => Some(()),
@@ -277,22 +277,6 @@ fn of_repo(cx: &Cx, events: Vec<StoredEvent>, repo: RepoId) -> Result<Vec<Stored
         }
     }
     Ok(wanted)
-}
-
-/// Waits for the next notice, for ever where none is wanted; a reader that is too slow misses the oldest.
-async fn next_notice(
-    notices: &mut Option<broadcast::Receiver<FileModification>>,
-) -> Option<FileModification> {
-    let Some(notices) = notices else {
-        return std::future::pending().await;
-    };
-    loop {
-        match notices.recv().await {
-            Ok(file) => return Some(file),
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return std::future::pending().await,
-        }
-    }
 }
 
 #[cfg(test)]

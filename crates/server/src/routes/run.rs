@@ -1,5 +1,7 @@
 //! Runs.
 
+use std::time::Duration;
+
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
@@ -26,6 +28,8 @@ mod stream;
 
 /// How much of a log is shown unless asked otherwise.
 const DEFAULT_TAIL_KB: u64 = 64;
+/// The longest that an answer waits for the end of a run.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 /// The most of a log that one answer holds.
 const MAX_TAIL_KB: u64 = 4096;
 
@@ -48,7 +52,25 @@ async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> A
     .await
 }
 
-async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wire> {
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Show {
+    /// Not before it has ended, or so much time has passed.
+    ended_within_ms: Option<u64>,
+}
+
+async fn show(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Query(wanted): Query<Show>,
+) -> Answer<Wire> {
+    if let Some(ms) = wanted.ended_within_ms {
+        let time = Duration::from_millis(ms).min(WAIT_MAX);
+        // A time that passes is an answer as well.
+        if let Ok(ended) = tokio::time::timeout(time, until_ended(&server, &id)).await {
+            ended?;
+        }
+    }
     blocking(server, move |server| {
         let cx = server.cx();
         let found = find::<Run>(cx, &id, RunId::new)?;
@@ -59,6 +81,26 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wi
         })
     })
     .await
+}
+
+/// Waits until the end of a run is on record, or the engine leaves.
+async fn until_ended(server: &Server, id: &str) -> Result<(), Refusal> {
+    let mut commits = server.engine().cx().store.subscribe();
+    loop {
+        commits.borrow_and_update();
+        let id = id.to_owned();
+        let open = blocking(server.clone(), move |server| {
+            Ok(find::<Run>(server.cx(), &id, RunId::new)?.status.is_open())
+        });
+        let Json(is_open) = open.await?;
+        if !is_open {
+            return Ok(());
+        }
+        tokio::select! {
+            changed = commits.changed() => if changed.is_err() { return Ok(()) },
+            () = server.life().closing() => return Ok(()),
+        }
+    }
 }
 
 async fn register(
@@ -257,6 +299,7 @@ fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
     let began = run.began_at.unwrap_or(run.created_at);
     let ended = run.ended_at.unwrap_or_else(|| cx.now());
     let title = run::title(cx, run)?;
+    let beat = cx.supervisor.beat(run.id);
     Ok(Wire {
         id: run.id.to_string(),
         kind: run.work.kind().to_owned(),
@@ -285,6 +328,10 @@ fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
             || u64::try_from(ended.duration_since(began).as_millis()).unwrap_or(0),
             |usage| usage.wall_ms,
         ),
+        progress: beat.as_ref().and_then(|beat| beat.progress),
+        action: beat.as_ref().and_then(|beat| beat.action.clone()),
+        disk_full: cx.supervisor.is_disk_full(run.id),
+        heartbeat_at: beat.map(|beat| beat.at.to_string()),
         first_error: None,
         refused_hosts: Vec::new(),
     })

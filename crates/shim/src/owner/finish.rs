@@ -8,7 +8,7 @@ use super::{Shim, Source, timespec};
 use crate::clients::Clients;
 use crate::frame::Body;
 use crate::inside::{end_of, failed};
-use crate::record::{Recorder, shortened};
+use crate::record::{Recorder, now_ms, shortened};
 use crate::socket::RunSocket;
 use crate::spec::{End, Ended, Usage};
 use crate::tree;
@@ -61,7 +61,8 @@ impl Shim {
             end,
             usage: Usage {
                 cpu_ms: tree::sample(std::process::id(), None).cpu_ms,
-                memory_peak_kb: self.memory_peak_kb,
+                // The samples miss what is short, and the kernel's own mark counts only the largest process.
+                memory_peak_kb: self.memory_peak_kb.max(tree::largest_kb()),
                 read_bytes,
                 written_bytes,
                 wall_ms: u64::try_from(wall_ms).unwrap_or(u64::MAX),
@@ -69,6 +70,7 @@ impl Shim {
             had: self.had.unwrap_or(self.outer.had),
             output_bytes,
             dropped_bytes,
+            at_ms: Some(now_ms()),
         };
         self.recorder.close(ended.clone());
         (self.recorder, self.clients, ended)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::frame::{le_u32, le_u64};
 
 pub(crate) use read::end;
-pub use read::{Reader, exists, near_end, read};
+pub use read::{Reader, exists, near_end, place_before, read};
 pub(crate) use write::{Limits, Writer};
 
 /// The folder of the segments, in a run's folder.

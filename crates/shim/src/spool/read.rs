@@ -44,6 +44,19 @@ pub fn exists(folder: &Path) -> bool {
     folder.join(FOLDER).is_dir()
 }
 
+/// Finds a frame after which reading begins so that this place in the output is not missed, and says how much output came before it.
+pub fn place_before(folder: &Path, output: u64) -> io::Result<(u64, u64)> {
+    let reader = Reader::new(folder, 0);
+    for first_seq in reader.segments()?.into_iter().rev() {
+        if let Some((header, _)) = Segment::open(&reader.folder, first_seq)?
+            && header.output_before <= output
+        {
+            return Ok((first_seq.saturating_sub(1), header.output_before));
+        }
+    }
+    Ok((0, 0))
+}
+
 /// Finds a frame before the end after which there are at least so many bytes of frames, if there are so many at all.
 pub fn near_end(folder: &Path, bytes: u64) -> io::Result<u64> {
     let mut found = 0;

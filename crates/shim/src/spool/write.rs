@@ -96,7 +96,7 @@ impl Writer {
     /// Writes one frame. After an error nothing of it is there, and it may be tried again.
     pub(crate) fn append(&mut self, time_ms: u64, body: &Body) -> io::Result<()> {
         let output = body.output_bytes();
-        let is_gap = matches!(body, Body::Gap(_));
+        let is_gap = matches!(body, Body::Gap(_) | Body::NoRoom(_));
         let encoded = encode(self.last_seq + 1, time_ms, body);
         let (head, payload) = encoded.ok_or(io::ErrorKind::InvalidInput)?;
         let length = (head.len() + payload.len()) as u64;

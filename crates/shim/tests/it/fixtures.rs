@@ -22,6 +22,7 @@ fn a_run_of_version_1_is_read() {
                 format!("{stream:?} {:?}", String::from_utf8_lossy(bytes))
             }
             Body::Gap(bytes) => format!("gap {bytes}"),
+            Body::NoRoom(bytes) => format!("no room {bytes}"),
             Body::Said(_) => "said".to_owned(),
             Body::Ended(how) => format!("ended {}", *how == ended),
         })

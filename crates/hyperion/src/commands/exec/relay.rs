@@ -1,7 +1,7 @@
 //! Between a person's streams and the shim that owns their command: output here, keys and signals there.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -52,11 +52,20 @@ pub(super) enum Outcome {
     Ended {
         /// How.
         ended: Box<Ended>,
-        /// Bytes of output that never came through.
-        lost: u64,
+        /// Output that never came through.
+        lost: Lost,
     },
     /// Its shim died, and with it everything it had started.
     Lost,
+}
+
+/// Output that was not kept, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lost {
+    /// There was more than is kept.
+    pub(super) too_much: u64,
+    /// The disk was full.
+    pub(super) no_room: u64,
 }
 
 /// Carries bytes and signals between this process and a shim.
@@ -79,7 +88,8 @@ pub(super) struct Relay {
     closed: [bool; 2],
     /// The last frame that was taken.
     seq: u64,
-    lost: u64,
+    lost: Lost,
+    has_told_of_disk: bool,
     ended: Option<Box<Ended>>,
     /// The command's process, where it can be seen.
     pid: Option<u32>,
@@ -119,7 +129,8 @@ impl Relay {
             written: 0,
             closed: [false; 2],
             seq: 0,
-            lost: 0,
+            lost: Lost::default(),
+            has_told_of_disk: false,
             ended: None,
             pid: None,
             stops_until: None,
@@ -220,7 +231,12 @@ impl Relay {
             return;
         };
         let frames = shim.flush().and_then(|()| shim.frames(READ_BYTES));
-        let is_over = shim.is_over();
+        let (is_over, is_disk_full) = (shim.is_over(), shim.news().disk_full);
+        if is_disk_full && !std::mem::replace(&mut self.has_told_of_disk, true) {
+            // With a return: the terminal may be raw.
+            let what = "hyperion: the disk is full: the command waits until there is room for its output\r\n";
+            let _ = io::stderr().write_all(what.as_bytes());
+        }
         let frames = frames.unwrap_or_default();
         self.are_more = !frames.is_empty();
         frames.into_iter().for_each(|frame| self.take(frame));
@@ -264,7 +280,8 @@ impl Relay {
                     self.backlog.push_back((stream, bytes));
                 }
             }
-            Body::Gap(bytes) => self.lost += bytes,
+            Body::Gap(bytes) => self.lost.too_much += bytes,
+            Body::NoRoom(bytes) => self.lost.no_room += bytes,
             Body::Said(_) => {}
             Body::Ended(ended) => self.ended = Some(Box::new(ended)),
         }

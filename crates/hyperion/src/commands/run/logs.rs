@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyperion_api::ClientError;
 use hyperion_api::client::FeedItem;
-use hyperion_api::run::{LogBody, Run};
+use hyperion_api::run::{GapCause, LogBody, Run};
 
 use crate::connection::Access;
 use crate::context::Cx;
@@ -112,9 +112,14 @@ async fn print(
         };
         match &item.body {
             LogBody::Out { text } | LogBody::Err { text } => write(cx, text),
-            LogBody::Gap { bytes } => cx.output.say(&view::warning(&format!(
-                "{bytes} bytes are left out here: more was written than is kept (setting run.log_max_mb)"
-            ))),
+            LogBody::Gap { bytes, cause } => {
+                let why = match cause {
+                    GapCause::Limit => "more was written than is kept (setting run.log_max_mb)",
+                    GapCause::DiskFull => "the disk was full",
+                };
+                let what = format!("{bytes} bytes are left out here: {why}");
+                cx.output.say(&view::warning(&what));
+            }
             LogBody::Ended { status, .. } => return Ok(Some(status.clone())),
         }
         *seen = Some(item.seq);
