@@ -32,10 +32,6 @@ impl GroupLeader {
         }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Becomes readable when the leader has ended.
     pub(crate) fn pidfd(&self) -> &OwnedFd {
         &self.pidfd

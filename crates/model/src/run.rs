@@ -104,7 +104,7 @@ impl Work {
     const fn launch(&self) -> Option<Digest> {
         match self {
             Work::Command { launch, .. } => *launch,
-            Work::Agent { .. } | Work::Check { .. } => None,
+            Work::Agent { .. } | Work::Check { .. } | Work::Tool { .. } => None,
         }
     }
 

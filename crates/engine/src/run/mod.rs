@@ -27,7 +27,7 @@ mod trial;
 pub use act::{pause, resume, stop};
 pub use beats::{Beat, Noticed, RunNotice};
 pub use channel::{give_channels, let_speak, listen_for_channels, serve_channels};
-pub(crate) use check::{CheckSpec, RUN_MARK};
+pub(crate) use check::CheckSpec;
 pub use command::register;
 pub use first_error::first_error;
 pub(crate) use first_error::told_of;

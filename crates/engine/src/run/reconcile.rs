@@ -106,7 +106,7 @@ impl Runs {
             Work::Command { launch, .. } => {
                 launch.map(|digest| cx.require_json(digest)).transpose()?
             }
-            Work::Agent { .. } | Work::Check { .. } => None,
+            Work::Agent { .. } | Work::Check { .. } | Work::Tool { .. } => None,
         };
         let started = match launch {
             Some(private) => hyperion_shim::start_with(program, &folder, &private),

@@ -12,7 +12,8 @@ use hyperion_shim::{End, Found, HeartbeatFrom, Spec, Stdin, look, read_spec, sta
 use hyperion_store::Filter;
 use hyperion_testkit::eventually;
 
-use super::{RUN_MARK, folder_of, read_log, read_piece, start_of_last_lines};
+use super::check::RUN_MARK;
+use super::{folder_of, read_log, read_piece, start_of_last_lines};
 use crate::testing::{World, admin};
 use crate::{OnStall, Settings, Supervision};
 

@@ -105,7 +105,7 @@ pub(crate) fn each_output(
         for frame in &frames {
             match &frame.body {
                 Body::Output(stream, bytes) => take(Ok((*stream, bytes))),
-                Body::Gap(bytes) => take(Err(*bytes)),
+                Body::Gap(bytes) | Body::NoRoom(bytes) => take(Err(*bytes)),
                 Body::Started(_) | Body::Said(_) | Body::Ended(_) => {}
             }
         }
