@@ -26,6 +26,7 @@ pub mod schemas;
 pub mod summary;
 pub mod task_request;
 pub mod tool;
+pub mod user;
 
 pub use client::{Client, ClientError, Transport};
 pub use list::List;

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::change_set::CarriedOut;
 use crate::files::FileNews;
+use crate::identity::SignIns;
 use crate::remote::Contacts;
 use crate::repo::Pool;
 use crate::run::{Jobs, Supervisor, ToolChains};
@@ -63,6 +64,8 @@ pub struct Cx {
     pub carried_out: CarriedOut,
     /// The visits to remotes.
     pub(crate) contacts: Contacts,
+    /// The sign-ins that were refused of late.
+    pub(crate) sign_ins: SignIns,
     /// What is known of changes to files.
     pub files: FileNews,
     /// What is at work.

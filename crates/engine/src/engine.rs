@@ -14,6 +14,7 @@ use crate::backup::Shipper;
 use crate::cx::{Clock, Cx, Ids};
 use crate::driver::{Activity, Driver};
 use crate::files::{FileNews, Files};
+use crate::identity::{Identity, SignIns};
 use crate::reconcile::Reconcile;
 use crate::remote::{Contacts, Remotes};
 use crate::repo::Pool;
@@ -76,6 +77,7 @@ impl Engine {
             Box::new(request::Requests::new(part("request")?)),
             Box::new(retention::Retention::new(part("retention")?)),
             Box::new(Files::new(part("files")?)),
+            Box::new(Identity::new(part("identity")?)),
         ];
         let (driver, activity) = Driver::start(Arc::clone(&cx), reconcilers)?;
         let shipper = Shipper::start(Arc::clone(&cx))?;
@@ -231,6 +233,7 @@ pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
         repos: Pool::default(),
         carried_out: change_set::CarriedOut::default(),
         contacts: Contacts::default(),
+        sign_ins: SignIns::default(),
         files: FileNews::default(),
         jobs: Jobs::default(),
         supervisor: Supervisor::new()?,

@@ -283,6 +283,7 @@ fn refused(refusal: &Refusal) -> Problem {
             "approval.not_entitled",
             Some("ask somebody with that role to decide it"),
         ),
+        Refusal::Lapsed(_) => ("access.denied", Some("ask an admin, or sign in again")),
         Refusal::OtherDigest { .. } => (
             "approval.stale",
             Some("look at it again: `hyperion approval show` prints what is asked now"),

@@ -18,6 +18,7 @@ mod driver;
 mod engine;
 mod error;
 pub mod files;
+pub mod identity;
 pub mod intake;
 pub mod plan;
 pub mod queue;

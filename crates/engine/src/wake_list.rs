@@ -164,7 +164,9 @@ fn request_of<M: Stored>(state: &M) -> Option<RequestId> {
         | Subject::Run(_)
         | Subject::ChangeSet(_)
         | Subject::Approval(_)
-        | Subject::Entry(_) => state.row().request,
+        | Subject::Entry(_)
+        | Subject::User(_)
+        | Subject::Token(_) => state.row().request,
     }
 }
 

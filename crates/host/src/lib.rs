@@ -24,6 +24,7 @@ mod page;
 mod peer;
 mod process;
 mod run;
+mod users;
 mod wait;
 
 pub use bell::{Bell, wait_any};
@@ -48,4 +49,5 @@ pub use process::{
     Killed, MarkParseError, ProcessMark, boot_id, is_alive, is_stopped, kill_group, since_boot,
 };
 pub use run::{Captured, Exit, Limits, Outcome, run, run_to_file, run_until};
+pub use users::uid_of;
 pub use wait::{wait_any_readable, wait_readable};

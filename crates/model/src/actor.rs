@@ -21,6 +21,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Lists every role, the lowest first.
+    pub const ALL: [Role; 4] = [Role::Viewer, Role::Operator, Role::TeamLead, Role::Admin];
+
     /// Tells whether a person of this role may decide a question of this level.
     pub const fn may_decide(self, level: Level) -> bool {
         match (self, level) {

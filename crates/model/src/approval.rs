@@ -1,10 +1,13 @@
 //! An approval: one question to people, bound to the digest of exactly what was asked.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
 use crate::{
-    Actor, ApprovalId, Digest, Level, LineageId, Name, RepoId, RequestId, ShortText, Subject, Time,
+    Actor, ApprovalId, Digest, Level, LineageId, Name, RepoId, RequestId, Role, ShortText, Subject,
+    Time,
 };
 
 moves! {
@@ -87,9 +90,44 @@ pub struct Question {
     pub repo: Option<RepoId>,
     /// When it expires.
     pub expires_at: Time,
+    /// Whose paths it touches, where it touches any that are owned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owners: Option<Owners>,
+}
+
+/// Whose paths a change touches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owners {
+    /// The people who own every owned path that it touches; nobody where no two owners are the same.
+    pub names: BTreeSet<Name>,
+    /// Whether it touches nothing but owned paths: then their yes is enough where a team lead's would be.
+    pub all_owned: bool,
+}
+
+/// Tells whether somebody may decide a question of this level about these paths.
+///
+/// An admin always may, an agent never. What is owned takes an owner; of what is not owned a team lead decides.
+pub fn may_decide(actor: &Actor, level: Level, owners: Option<&Owners>) -> bool {
+    let Actor::Person { id, role } = actor else {
+        return false;
+    };
+    match (role, owners) {
+        (Role::Admin, _) => true,
+        (Role::Viewer, _) => false,
+        (Role::Operator | Role::TeamLead, None) => role.may_decide(level),
+        (Role::Operator | Role::TeamLead, Some(owners)) => {
+            let is_owner = owners.names.contains(id) && level <= Level::TeamLead;
+            is_owner && (owners.all_owned || role.may_decide(level))
+        }
+    }
 }
 
 impl Question {
+    /// Tells whether somebody's role, or what they own, lets them decide it.
+    pub fn may_be_decided_by(&self, actor: &Actor) -> bool {
+        may_decide(actor, self.level, self.owners.as_ref())
+    }
+
     /// Derives the approval's id from lineage, key and generation.
     pub fn id(&self) -> ApprovalId {
         ApprovalId::derive(self.lineage, self.key.as_str(), self.generation)
@@ -250,7 +288,7 @@ impl Approval {
                 "its time has passed; it can be asked again",
             ));
         }
-        if !stamp.actor.may_decide(self.question.level) {
+        if !self.question.may_be_decided_by(&stamp.actor) {
             return Err(Refusal::NotEntitled {
                 by: stamp.actor.clone(),
                 level: self.question.level,

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use crate::machine::{Noun, Stamp};
 use crate::{
     ApprovalId, BatchId, ChangeSetId, Digest, EntryId, EventId, PlanId, RepoId, RequestId, RunId,
-    Uuid, approval, change_set, entry, plan, repo, request, run,
+    TokenId, UserId, Uuid, approval, change_set, entry, plan, repo, request, run, token, user,
 };
 
 /// What a command or an event is about.
@@ -27,6 +27,10 @@ pub enum Subject {
     Approval(ApprovalId),
     /// A queue entry.
     Entry(EntryId),
+    /// A user.
+    User(UserId),
+    /// A token.
+    Token(TokenId),
 }
 
 impl Subject {
@@ -40,6 +44,8 @@ impl Subject {
             Subject::ChangeSet(_) => Noun::ChangeSet,
             Subject::Approval(_) => Noun::Approval,
             Subject::Entry(_) => Noun::Entry,
+            Subject::User(_) => Noun::User,
+            Subject::Token(_) => Noun::Token,
         }
     }
 
@@ -53,6 +59,8 @@ impl Subject {
             Subject::ChangeSet(id) => id.uuid(),
             Subject::Approval(id) => id.uuid(),
             Subject::Entry(id) => id.uuid(),
+            Subject::User(id) => id.uuid(),
+            Subject::Token(id) => id.uuid(),
         }
     }
 }
@@ -74,6 +82,10 @@ pub enum Command {
     Approval(ApprovalId, approval::Command),
     /// To a queue entry.
     Entry(EntryId, entry::Command),
+    /// To a user.
+    User(UserId, user::Command),
+    /// To a token.
+    Token(TokenId, token::Command),
 }
 
 impl Command {
@@ -87,6 +99,8 @@ impl Command {
             Command::ChangeSet(id, _) => Subject::ChangeSet(*id),
             Command::Approval(id, _) => Subject::Approval(*id),
             Command::Entry(id, _) => Subject::Entry(*id),
+            Command::User(id, _) => Subject::User(*id),
+            Command::Token(id, _) => Subject::Token(*id),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::command::Subject;
 use crate::machine::{Corrupt, Machine, Noun, Stamp};
 use crate::{
     Actor, Digest, EventId, RequestId, RunId, Time, approval, canonical, change_set, entry, plan,
-    repo, request, run,
+    repo, request, run, token, user,
 };
 
 /// The version of the event format that is written now; older ones are upcast on read, for ever.
@@ -31,6 +31,10 @@ pub enum Fact {
     Approval(approval::Event),
     /// Of a queue entry.
     Entry(entry::Event),
+    /// Of a user.
+    User(user::Event),
+    /// Of a token.
+    Token(token::Event),
 }
 
 /// A fact with its envelope, before the store seals it into the chain.
@@ -259,6 +263,14 @@ impl StoredEvent {
             Noun::Entry => (
                 Fact::Entry(serde_json::from_value(tagged)?),
                 Subject::Entry(crate::EntryId::new(subject.id)),
+            ),
+            Noun::User => (
+                Fact::User(serde_json::from_value(tagged)?),
+                Subject::User(crate::UserId::new(subject.id)),
+            ),
+            Noun::Token => (
+                Fact::Token(serde_json::from_value(tagged)?),
+                Subject::Token(crate::TokenId::new(subject.id)),
             ),
         };
         Ok(Self {

@@ -2,7 +2,7 @@
 
 use crate::machine::{Machine, Stamp};
 use crate::{Digest, Event, Fact, StoredEvent};
-use crate::{approval, change_set, entry, plan, repo, request, run};
+use crate::{approval, change_set, entry, plan, repo, request, run, token, user};
 
 /// Any text is an event or a refusal, and what was read is sealed and read again as the same. A row that is made
 /// from it, or from it twice, is a row or corrupt: history may be damaged in any way.
@@ -44,6 +44,8 @@ struct Rows {
     change_set: Option<change_set::ChangeSet>,
     approval: Option<approval::Approval>,
     entry: Option<entry::Entry>,
+    user: Option<user::User>,
+    token: Option<token::Token>,
 }
 
 impl Rows {
@@ -57,6 +59,8 @@ impl Rows {
             Fact::ChangeSet(fact) => step(&mut self.change_set, fact, stamp),
             Fact::Approval(fact) => step(&mut self.approval, fact, stamp),
             Fact::Entry(fact) => step(&mut self.entry, fact, stamp),
+            Fact::User(fact) => step(&mut self.user, fact, stamp),
+            Fact::Token(fact) => step(&mut self.token, fact, stamp),
         }
     }
 }

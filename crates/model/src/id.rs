@@ -84,10 +84,24 @@ ids! {
     EntryId, "a queue entry";
     /// Names a registered repository.
     RepoId, "a repository";
+    /// Names a user.
+    UserId, "a user";
+    /// Names a token.
+    TokenId, "a token";
     /// Names an event.
     EventId, "an event";
     /// Names a batch of commands; its events' ids follow from it.
     BatchId, "a batch";
+}
+
+/// The namespace of users' ids.
+const USERS: Uuid = Uuid::from_u128(0x6a1f_3c52_8f0b_4d7e_9b61_2f40_7c1d_e5a8);
+
+impl UserId {
+    /// Derives the id of the user of a name: a name is never given twice.
+    pub fn of(name: &crate::Name) -> Self {
+        Self(Uuid::new_v5(&USERS, name.as_str().as_bytes()))
+    }
 }
 
 impl ApprovalId {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 
-use crate::{approval, change_set, entry, plan, repo, request, run};
+use crate::{approval, change_set, entry, plan, repo, request, run, token, user};
 
 /// Lists every kind of event, for instance `merge.landed`.
 pub fn event_kinds() -> impl Iterator<Item = &'static str> {
@@ -17,6 +17,8 @@ pub fn event_kinds() -> impl Iterator<Item = &'static str> {
         of::<change_set::Event>(),
         of::<approval::Event>(),
         of::<entry::Event>(),
+        of::<user::Event>(),
+        of::<token::Event>(),
     ]
     .into_iter()
     .flatten()

@@ -26,6 +26,8 @@ pub mod request;
 pub mod run;
 pub mod states_doc;
 pub mod text;
+pub mod token;
+pub mod user;
 
 pub use actor::{Actor, Role};
 pub use command::{Batch, Command, NewBlob, Subject};

@@ -25,11 +25,15 @@ pub enum Noun {
     Entry,
     /// A registered repository.
     Repo,
+    /// A person of this home.
+    User,
+    /// What a program is known by.
+    Token,
 }
 
 impl Noun {
     /// Lists every noun, in the order in which work flows.
-    pub const ALL: [Noun; 7] = [
+    pub const ALL: [Noun; 9] = [
         Noun::Repo,
         Noun::Request,
         Noun::Plan,
@@ -37,6 +41,8 @@ impl Noun {
         Noun::ChangeSet,
         Noun::Approval,
         Noun::Entry,
+        Noun::User,
+        Noun::Token,
     ];
 
     /// Gives the wire name.
@@ -49,6 +55,8 @@ impl Noun {
             Noun::Approval => "approval",
             Noun::Entry => "entry",
             Noun::Repo => "repo",
+            Noun::User => "user",
+            Noun::Token => "token",
         }
     }
 
@@ -65,6 +73,7 @@ impl fmt::Display for Noun {
             Noun::Entry => "queue entry",
             Noun::Repo => "repository",
             Noun::Request | Noun::Plan | Noun::Run | Noun::Approval => self.name(),
+            Noun::User | Noun::Token => self.name(),
         })
     }
 }
@@ -125,6 +134,9 @@ pub enum Refusal {
         /// What the decision names.
         given: Digest,
     },
+    /// Whoever asked may not do it any more: they were disabled or lost their role, or their token was revoked or ended.
+    #[error("the {0} that this was asked with may not do it any more")]
+    Lapsed(Noun),
     /// A part that the subject does not have.
     #[error("the {noun} has no {part}")]
     NoSuchPart {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{approval, change_set, entry, plan, repo, request, run};
+use crate::{approval, change_set, entry, plan, repo, request, run, token, user};
 
 /// Writes the Markdown page of every noun's states and moves.
 pub fn states_markdown() -> String {
@@ -49,7 +49,7 @@ macro_rules! chapter {
     };
 }
 
-fn chapters() -> [Chapter; 8] {
+fn chapters() -> [Chapter; 10] {
     [
         chapter!(
             "Repository",
@@ -79,6 +79,8 @@ fn chapters() -> [Chapter; 8] {
             "A change on its way through the merge queue.",
             entry
         ),
+        chapter!("User", "A person of this home.", user),
+        chapter!("Token", "What a program is known by.", token),
     ]
 }
 

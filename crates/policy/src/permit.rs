@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hyperion_model::approval::{Owners, may_decide};
 use hyperion_model::{Actor, ApprovalId, Decision, Digest, Level};
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,8 @@ pub enum Basis<'a> {
         required: Level,
         /// Who agreed, with their role at that time.
         decided_by: &'a Actor,
+        /// Whose paths it touches.
+        owners: Option<&'a Owners>,
         /// What they agreed to.
         payload: Digest,
     },
@@ -260,6 +263,7 @@ pub fn permit(action: &Action, basis: &Basis<'_>, rules: &Rules) -> Result<Permi
             level,
             required,
             decided_by,
+            owners,
             payload,
         } => {
             same(*payload)?;
@@ -271,7 +275,7 @@ pub fn permit(action: &Action, basis: &Basis<'_>, rules: &Rules) -> Result<Permi
                     required,
                 });
             }
-            if !decided_by.may_decide(*level) {
+            if !may_decide(decided_by, *level, *owners) {
                 let who = decided_by.to_string();
                 return Err(Refused::NoAuthority {
                     action: name,

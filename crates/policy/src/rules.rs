@@ -1,12 +1,11 @@
 //! The rules of one home and one repository, compiled.
 
-use std::collections::BTreeMap;
-
 use hyperion_model::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{CommandRule, RuleVerdict};
 use crate::defaults;
+use crate::owned_paths::OwnedPaths;
 use crate::path_set::{Anchor, Case, PathSet};
 use crate::rule_error::RuleError;
 
@@ -71,8 +70,8 @@ pub struct RuleSource {
     pub tests: Vec<String>,
     /// Where secrets are samples: a found one asks an admin instead of being refused.
     pub secret_samples: Vec<String>,
-    /// Who is asked to look at which paths; informational.
-    pub owners: BTreeMap<String, Vec<String>>,
+    /// Who owns which paths.
+    pub owners: OwnedPaths,
 }
 
 /// What a repository adds (`[policy]` in its `hyperion.toml`): it may only narrow.
@@ -230,8 +229,8 @@ impl Rules {
         Ok(rules)
     }
 
-    /// Replaces who is asked to look at which paths (`[owners]` in `hyperion.toml`).
-    pub fn with_owners(&self, owners: BTreeMap<String, Vec<String>>) -> Result<Self, RuleError> {
+    /// Replaces who owns which paths (`[owners]` in `hyperion.toml`).
+    pub fn with_owners(&self, owners: OwnedPaths) -> Result<Self, RuleError> {
         let source = RuleSource {
             owners,
             ..self.source.clone()
@@ -253,15 +252,10 @@ impl Rules {
         }))
     }
 
-    /// Gives the names of those who are asked to look at a path.
-    pub fn owners_of(&self, path: &str) -> Vec<&str> {
-        let covering = self.owners.iter().filter(|(set, _)| set.covers(path));
-        let mut names: Vec<&str> = covering
-            .flat_map(|(_, names)| names.iter().map(String::as_str))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+    /// Gives the names of those who own a path: of several globs that cover it the last one counts.
+    pub fn owners_of(&self, path: &str) -> &[String] {
+        let last = self.owners.iter().rev().find(|(set, _)| set.covers(path));
+        last.map_or(&[], |(_, names)| names)
     }
 
     /// Lists what the settings say of commands.
@@ -357,7 +351,7 @@ impl Default for RuleSource {
             security: owned(defaults::SECURITY),
             tests: owned(defaults::TESTS),
             secret_samples: Vec::new(),
-            owners: BTreeMap::new(),
+            owners: OwnedPaths::default(),
         }
     }
 }

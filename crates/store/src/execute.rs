@@ -268,7 +268,7 @@ fn run_commands(
     index: usize,
     commands: &[Command],
 ) -> Result<(), StoreError> {
-    use hyperion_model::{approval, change_set, entry, plan, repo, request, run};
+    use hyperion_model::{approval, change_set, entry, plan, repo, request, run, token, user};
     let Some(first) = commands.first() else {
         return Ok(());
     };
@@ -294,6 +294,8 @@ fn run_commands(
         Command::ChangeSet(..) => step.run::<change_set::ChangeSet>(all!(ChangeSet)),
         Command::Approval(..) => step.run::<approval::Approval>(all!(Approval)),
         Command::Entry(..) => step.run::<entry::Entry>(all!(Entry)),
+        Command::User(..) => step.run::<user::User>(all!(User)),
+        Command::Token(..) => step.run::<token::Token>(all!(Token)),
     }
 }
 

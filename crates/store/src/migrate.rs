@@ -54,6 +54,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_file_modifications",
         sql: include_str!("../migrations/sqlite/0003_file_modifications.sql"),
     },
+    Migration {
+        name: "0004_identity",
+        sql: include_str!("../migrations/sqlite/0004_identity.sql"),
+    },
 ];
 
 /// The version of the schema this Hyperion writes.

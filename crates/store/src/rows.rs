@@ -11,6 +11,8 @@ use hyperion_model::plan::Plan;
 use hyperion_model::repo::Repo;
 use hyperion_model::request::Request;
 use hyperion_model::run::Run;
+use hyperion_model::token::Token;
+use hyperion_model::user::User;
 use hyperion_model::{Digest, Fact, Machine, Noun, Subject, Time, Uuid};
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
@@ -59,14 +61,16 @@ macro_rules! stored {
             fn from_fact(fact: Fact) -> Option<Self::Event> {
                 match fact {
                     Fact::$noun(event) => Some(event),
-                    #[allow(unreachable_patterns, reason = "one arm of seven is the one above")]
+                    #[allow(unreachable_patterns, reason = "one arm of them is the one above")]
                     Fact::Repo(_)
                     | Fact::Request(_)
                     | Fact::Plan(_)
                     | Fact::Run(_)
                     | Fact::ChangeSet(_)
                     | Fact::Approval(_)
-                    | Fact::Entry(_) => None,
+                    | Fact::Entry(_)
+                    | Fact::User(_)
+                    | Fact::Token(_) => None,
                 }
             }
         }
@@ -81,6 +85,8 @@ stored! {
     ChangeSet ChangeSetId;
     Approval ApprovalId;
     Entry EntryId;
+    User UserId;
+    Token TokenId;
 }
 
 /// Does the same for whichever noun a value is: `for_noun!(noun, M => expression with M)`.
@@ -115,6 +121,14 @@ macro_rules! for_noun {
                 type $m = hyperion_model::entry::Entry;
                 $body
             }
+            hyperion_model::Noun::User => {
+                type $m = hyperion_model::user::User;
+                $body
+            }
+            hyperion_model::Noun::Token => {
+                type $m = hyperion_model::token::Token;
+                $body
+            }
         }
     };
 }
@@ -131,6 +145,8 @@ macro_rules! with_table {
             Noun::ChangeSet => concat!($before, "\"change_set\"", $after),
             Noun::Approval => concat!($before, "\"approval\"", $after),
             Noun::Entry => concat!($before, "\"entry\"", $after),
+            Noun::User => concat!($before, "\"user\"", $after),
+            Noun::Token => concat!($before, "\"token\"", $after),
         }
     };
 }

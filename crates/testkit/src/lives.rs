@@ -242,6 +242,7 @@ impl Life {
             request: Some(self.request()),
             repo: Some(Self::repo()),
             expires_at: time + std::time::Duration::from_secs(86_400),
+            owners: None,
         }
     }
 

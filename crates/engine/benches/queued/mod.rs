@@ -177,6 +177,7 @@ fn unit(place: &Place, come: Come, blob: &NewBlob) -> Vec<Command> {
         request: Some(request),
         repo: Some(repo),
         expires_at: Time::from_second(Time::now().as_second() + 86_400).unwrap(),
+        owners: None,
     };
     let approval = question.id();
     let of_request = |command| Command::Request(request, command);

@@ -8,7 +8,7 @@ use hyperion_api::change_set::MovedHunk;
 use hyperion_model::approval::Approval;
 use serde::{Deserialize, Serialize};
 
-pub use decide::{Decision, cancel, decide};
+pub use decide::{Decider, Decision, WhoMayDecide, cancel, decide, who_may_decide};
 pub(crate) use reconciler::Approvals;
 pub use shown::{Shown, look_at_whole};
 

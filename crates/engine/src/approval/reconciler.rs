@@ -132,7 +132,7 @@ fn decide_rollback(cx: &Cx, set: &ChangeSet) -> Result<bool, Error> {
     };
     let asker = &request.submitted_by;
     if approval.status != Status::Pending
-        || !asker.may_decide(approval.question.level)
+        || !approval.question.may_be_decided_by(asker)
         // Nobody agrees unseen to what nobody can see.
         || lines_masked(cx, &approval)? > 0
     {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyperion_fault::{Point, reached};
-use hyperion_model::approval::{self, Question, Risk};
+use hyperion_model::approval::{self, Owners, Question, Risk};
 use hyperion_model::change_set::{self, Assessed, Basis, ChangeSet, Status};
 use hyperion_model::machine::Machine as _;
 use hyperion_model::plan::step::Cause;
@@ -16,6 +16,7 @@ use hyperion_store::Filter;
 use serde::{Deserialize, Serialize};
 
 use super::asked::{asked, content, judge, payload, refused_before, refused_words};
+use super::owners::owners;
 use super::stale::standing;
 use super::{MadeItem, Preview, preview};
 use crate::approval::QuestionDocument;
@@ -24,13 +25,14 @@ use crate::error::{chain, git_id};
 use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
 use crate::repo::Opened;
-use crate::{Cx, Error, rollback};
+use crate::{Cx, Error, identity, rollback};
 
 /// How many change sets are judged in one go; the queue gets its turn in between.
 const BATCH: u32 = 4;
 
 /// Why a change is asked about that rules alone would let pass.
 const ASKED_BEFORE: &str = "a person was asked about an earlier version of it";
+const TOUCHES_OWNED: &str = "it touches paths that somebody owns";
 
 /// What is said about a change set, in full.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +57,8 @@ struct Judged {
     /// What is asked about it.
     asked: QuestionDocument,
     content: Digest,
+    /// Whose paths it touches.
+    owners: Option<Owners>,
 }
 
 impl Assess {
@@ -120,6 +124,14 @@ impl Assess {
                 assessment.reasons.insert(0, ASKED_BEFORE.to_owned());
             }
         }
+        let owners = match identity::is_single_user(cx)? {
+            true => None,
+            false => owners(&rules, accepted),
+        };
+        if owners.is_some() && assessment.decision == Decision::Allow {
+            assessment = assessment.at_least(Level::TeamLead, TOUCHES_OWNED);
+            assessment.decision = Decision::Ask(assessment.level);
+        }
         if request.submission.requires_approval {
             assessment = assessment.at_least(Level::TeamLead, "the request asks for an approval");
         }
@@ -178,6 +190,7 @@ impl Assess {
             refused,
             asked,
             content,
+            owners,
         })
     }
 
@@ -188,6 +201,7 @@ impl Assess {
             refused,
             asked,
             content,
+            owners,
         } = judged;
         let decision = assessed.decision;
         let mut blobs = vec![blob];
@@ -211,7 +225,8 @@ impl Assess {
                 commands.push(Command::ChangeSet(set.id, approve));
             }
             (Decision::Ask(level), None) => {
-                let (question, document) = question(cx, set, &assessed, level, &asked, content)?;
+                let (question, document) =
+                    question(cx, set, &assessed, (level, owners), &asked, content)?;
                 commands.push(Command::Approval(
                     question.id(),
                     approval::Command::Ask(question.clone()),
@@ -259,7 +274,7 @@ fn question(
     cx: &Cx,
     set: &ChangeSet,
     assessed: &Assessed,
-    level: Level,
+    (level, owners): (Level, Option<Owners>),
     asked: &QuestionDocument,
     content: Digest,
 ) -> Result<(Question, NewBlob), Error> {
@@ -279,6 +294,7 @@ fn question(
         request: Some(set.proposal.request),
         repo: Some(set.proposal.repo),
         expires_at: cx.now() + cx.settings.approval_ttl,
+        owners,
     };
     Ok((question, document))
 }

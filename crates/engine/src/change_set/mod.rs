@@ -9,6 +9,7 @@ mod facts;
 mod links;
 mod materialise;
 mod once;
+mod owners;
 mod propose;
 mod result;
 mod revision;

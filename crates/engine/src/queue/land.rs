@@ -144,6 +144,7 @@ fn permit_for(cx: &Cx, set: &ChangeSet, kind: ActionKind, rules: &Rules) -> Resu
                 level: found.question.level,
                 required: assessed.level,
                 decided_by: &verdict.by,
+                owners: found.question.owners.as_ref(),
                 payload: found.question.digest,
             };
             permit(&action, &basis, rules)

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use hyperion_git::{Oid, RepoStore, TreePath};
-use hyperion_policy::{RepoPolicy, RuleError, Rules};
-use serde::Deserialize;
+use hyperion_policy::{OwnedPaths, RepoPolicy, RuleError, Rules};
+use serde::{Deserialize, Deserializer};
 
 use super::check::{Check, MAX_TIMEOUT_SEC};
 use crate::Error;
@@ -29,9 +29,9 @@ pub struct RepoFile {
     /// Build targets and the globs they depend on; used once checks run in parallel.
     #[serde(default)]
     pub targets: BTreeMap<String, Vec<String>>,
-    /// Who knows which paths.
-    #[serde(default)]
-    pub owners: BTreeMap<String, Vec<String>>,
+    /// Who owns which paths.
+    #[serde(default, deserialize_with = "in_order")]
+    pub owners: OwnedPaths,
     /// Rules that are stricter than the machine's.
     #[serde(default)]
     pub policy: RepoPolicy,
@@ -135,6 +135,18 @@ impl RepoFile {
             .map_err(|error| RepoFileError::Policy(Box::new(error)))?;
         Ok(narrowed)
     }
+}
+
+/// Reads a table in the order in which it is written, which TOML itself says nothing about.
+fn in_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OwnedPaths, D::Error> {
+    let mut table = BTreeMap::<toml::Spanned<String>, Vec<String>>::deserialize(deserializer)?
+        .into_iter()
+        .collect::<Vec<_>>();
+    table.sort_by_key(|(glob, _)| glob.span().start);
+    let paths = table
+        .into_iter()
+        .map(|(glob, names)| (glob.into_inner(), names));
+    Ok(paths.collect::<Vec<_>>().into())
 }
 
 /// Says what is wrong in one line of words of TOML, where the library's are those of Rust.

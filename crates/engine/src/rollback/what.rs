@@ -49,7 +49,12 @@ impl What {
             Subject::Request(id) => Self::Request(id),
             Subject::ChangeSet(id) => Self::ChangeSet(id),
             Subject::Entry(id) => Self::Entry(id),
-            Subject::Approval(_) | Subject::Run(_) | Subject::Plan(_) | Subject::Repo(_) => {
+            Subject::Approval(_)
+            | Subject::Run(_)
+            | Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_) => {
                 Self::ChangeSet(subject::belonging::<ChangeSet>(cx, text, subject, None)?.id)
             }
         })

@@ -52,7 +52,7 @@ impl Kind for Request {
                 .get::<Entry>(id)?
                 .map(|entry| entry.admission.request),
             Subject::Run(id) => cx.store.get::<Run>(id)?.and_then(|run| run.request),
-            Subject::Plan(_) | Subject::Repo(_) => None,
+            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => None,
         };
         get(cx, request)
     }
@@ -93,7 +93,9 @@ impl Kind for ChangeSet {
                 Some(Work::Check { entry, .. }) => Self::belonging_to(cx, Subject::Entry(entry)),
                 Some(Work::Command { .. } | Work::Tool { .. }) | None => Ok(Vec::new()),
             },
-            Subject::Plan(_) | Subject::Repo(_) => Ok(Vec::new()),
+            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -120,7 +122,9 @@ impl Kind for Approval {
                 }
                 Ok(approvals)
             }
-            Subject::Plan(_) | Subject::Repo(_) => Ok(Vec::new()),
+            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -150,7 +154,9 @@ impl Kind for Entry {
                 entries.dedup();
                 get(cx, entries)
             }
-            Subject::Plan(_) | Subject::Repo(_) => Ok(Vec::new()),
+            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -187,7 +193,9 @@ impl Kind for Run {
                     true => get(cx, sets.into_iter().map(|set| set.proposal.run)),
                 }
             }
-            Subject::Plan(_) | Subject::Repo(_) => Ok(Vec::new()),
+            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -213,7 +221,7 @@ pub(super) fn title(cx: &Cx, subject: Subject) -> Result<String, Error> {
                 None => None,
             }
         }
-        Subject::Plan(_) | Subject::Repo(_) => None,
+        Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => None,
     };
     Ok(title.unwrap_or_default())
 }

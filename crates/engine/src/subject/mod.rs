@@ -277,6 +277,7 @@ fn what(text: &str, subject: Subject) -> String {
         Noun::Request | Noun::Plan | Noun::Run | Noun::ChangeSet | Noun::Entry | Noun::Repo => {
             format!("a {noun}")
         }
+        Noun::User | Noun::Token => format!("a {noun}"),
     }
 }
 
@@ -284,6 +285,7 @@ fn plural(noun: Noun) -> String {
     match noun {
         Noun::Entry => "queue entries".to_owned(),
         Noun::Repo => "repositories".to_owned(),
+        Noun::User | Noun::Token => format!("{noun}s"),
         Noun::Request | Noun::Plan | Noun::Run | Noun::ChangeSet | Noun::Approval => {
             format!("{noun}s")
         }

@@ -547,6 +547,7 @@ impl World {
             request: Some(set.proposal.request),
             repo: Some(set.proposal.repo),
             expires_at: self.now + TTL,
+            owners: None,
         }
     }
 

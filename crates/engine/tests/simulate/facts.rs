@@ -253,6 +253,7 @@ impl Facts {
             Command::ChangeSet(_, command) => self.run::<ChangeSet>(stamp, id, command, undo),
             Command::Approval(_, command) => self.run::<Approval>(stamp, id, command, undo),
             Command::Entry(_, command) => self.run::<Entry>(stamp, id, command, undo),
+            Command::User(..) | Command::Token(..) => unreachable!("the simulation has no users"),
         };
         done.map_err(|refusal| (command.subject(), refusal))
     }
@@ -308,6 +309,7 @@ impl Facts {
             Noun::ChangeSet => &self.sets,
             Noun::Approval => &self.approvals,
             Noun::Entry => &self.entries,
+            Noun::User | Noun::Token => unreachable!("the simulation has no users"),
         };
         any.downcast_ref().unwrap()
     }
@@ -321,6 +323,7 @@ impl Facts {
             Noun::ChangeSet => &mut self.sets,
             Noun::Approval => &mut self.approvals,
             Noun::Entry => &mut self.entries,
+            Noun::User | Noun::Token => unreachable!("the simulation has no users"),
         };
         any.downcast_mut().unwrap()
     }
@@ -354,6 +357,7 @@ impl Facts {
             Noun::ChangeSet => self.sets.request_of(id),
             Noun::Approval => self.approvals.request_of(id),
             Noun::Entry => self.entries.request_of(id),
+            Noun::User | Noun::Token => None,
         }
     }
 

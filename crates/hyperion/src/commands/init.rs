@@ -172,7 +172,7 @@ fn starter(there: impl Fn(&str) -> bool) -> String {
         text.push_str("# test = \"./run-tests\"\n");
     }
     text.push_str(
-        "\n# Who is asked to look at which paths.\n\
+        "\n# Who owns which paths; the last line that covers a path counts.\n\
          # [owners]\n\
          # \"src/billing/**\" = [\"ada\"]\n\n\
          # Narrows what this machine allows; it can never loosen it.\n\
@@ -198,7 +198,7 @@ mod tests {
         test = "cargo test --locked"
         package = "npm test"
 
-        # Who is asked to look at which paths.
+        # Who owns which paths; the last line that covers a path counts.
         # [owners]
         # "src/billing/**" = ["ada"]
 

@@ -191,6 +191,7 @@ pub(crate) fn question(level: Level, expires_at: Time) -> Question {
         request: Some(RequestId::new(uuid(2))),
         repo: Some(RepoId::new(uuid(1))),
         expires_at,
+        owners: None,
     }
 }
 

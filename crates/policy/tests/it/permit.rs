@@ -34,6 +34,7 @@ fn by_approval(actor: &Actor, level: Level, required: Level, payload: Digest) ->
         level,
         required,
         decided_by: actor,
+        owners: None,
         payload,
     }
 }

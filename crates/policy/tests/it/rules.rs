@@ -80,20 +80,24 @@ fn the_digest_names_what_was_judged_by() {
 }
 
 #[test]
-fn owners_of_a_path_are_all_who_are_named_for_it() {
+fn the_last_glob_that_covers_a_path_says_who_owns_it() {
     let owners = [
         ("src/**".to_owned(), vec!["ada".to_owned()]),
         (
             "*.sql".to_owned(),
             vec!["grace".to_owned(), "ada".to_owned()],
         ),
+        ("src/gen/".to_owned(), vec![]),
     ];
-    let rules = shipped_rules().with_owners(owners.into()).unwrap();
-    assert_eq!(rules.owners_of("src/db/a.sql"), ["ada", "grace"]);
-    assert_eq!(rules.owners_of("README.md"), Vec::<&str>::new());
+    let rules = shipped_rules().with_owners(owners.to_vec().into()).unwrap();
+    assert_eq!(rules.owners_of("src/db/a.sql"), ["grace", "ada"]);
+    assert_eq!(rules.owners_of("src/a.rs"), ["ada"]);
+    for nobodys in ["README.md", "src/gen/a.rs"] {
+        assert!(rules.owners_of(nobodys).is_empty(), "{nobodys}");
+    }
     assert!(
         shipped_rules()
-            .with_owners([("a[".to_owned(), vec![])].into())
+            .with_owners(vec![("a[".to_owned(), vec![])].into())
             .is_err()
     );
 }

@@ -186,7 +186,9 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         | Subject::Plan(_)
         | Subject::Run(_)
         | Subject::Approval(_)
-        | Subject::Entry(_) => None,
+        | Subject::Entry(_)
+        | Subject::User(_)
+        | Subject::Token(_) => None,
     };
     let set = match question.about {
         Subject::ChangeSet(id) => cx.store.get::<ChangeSet>(id)?,

@@ -107,6 +107,7 @@ pub(crate) fn intake(repo: RepoId) -> (Ids, Batch) {
         request: Some(request),
         repo: Some(repo),
         expires_at: Time::from_second(Time::now().as_second() + 86_400).unwrap(),
+        owners: None,
     };
     let submit = request::Command::Submit {
         id: request,

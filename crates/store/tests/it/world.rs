@@ -177,6 +177,7 @@ pub(crate) fn question(n: u64, document: Digest, expires: i64) -> (ApprovalId, Q
         request: None,
         repo: Some(repo_id(n)),
         expires_at: time(expires),
+        owners: None,
     };
     (question.id(), question)
 }
