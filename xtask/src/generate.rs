@@ -23,6 +23,11 @@ const GENERATED: &[Generated] = &[
         ending: ".json",
     },
     Generated {
+        kind: "openapi",
+        folder: "docs/",
+        ending: "openapi.json",
+    },
+    Generated {
         kind: "states",
         folder: "docs/",
         ending: "states.md",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::event::Event;
 use crate::problem::Problem;
+use crate::{API_VERSION, API_VERSION_HEADER, TOOL_SESSION_HEADER};
 
 mod sse;
 mod unix;
@@ -84,7 +85,7 @@ pub enum ClientError {
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<dyn Transport>,
-    bearer: Option<header::HeaderValue>,
+    headers: HeaderMap,
 }
 
 impl fmt::Debug for Client {
@@ -98,21 +99,30 @@ impl Client {
     pub fn new(transport: impl Transport) -> Self {
         Self {
             transport: Arc::new(transport),
-            bearer: None,
+            headers: HeaderMap::new(),
         }
     }
 
-    /// Speaks with a token from now on; one that no header can hold is left out.
+    /// Speaks as whoever a token names from now on; one that no header can hold is left out.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
-        let bearer = header::HeaderValue::from_str(&format!("Bearer {token}")).ok();
-        Self {
-            transport: Arc::clone(&self.transport),
-            bearer: bearer.map(|mut bearer| {
-                bearer.set_sensitive(true);
-                bearer
-            }),
+        self.with_secret(header::AUTHORIZATION, &format!("Bearer {token}"))
+    }
+
+    /// Calls tools in a session from now on.
+    #[must_use]
+    pub fn with_session(&self, token: &str) -> Self {
+        self.with_secret(HeaderName::from_static(TOOL_SESSION_HEADER), token)
+    }
+
+    fn with_secret(&self, name: HeaderName, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.remove(&name);
+        if let Ok(mut value) = HeaderValue::from_str(value) {
+            value.set_sensitive(true);
+            client.headers.insert(name, value);
         }
+        client
     }
 
     /// Gives what carries its calls, for whoever hands calls on as they are.
@@ -177,18 +187,13 @@ impl Client {
         *request.uri_mut() = path
             .parse()
             .map_err(|error: http::uri::InvalidUri| TransportError::Unreachable(Box::new(error)))?;
-        request.headers_mut().insert(
-            header::CONTENT_TYPE,
-            header::HeaderValue::from_static("application/json"),
-        );
-        request
-            .headers_mut()
-            .insert(header::HOST, header::HeaderValue::from_static("hyperion"));
-        if let Some(bearer) = &self.bearer {
-            request
-                .headers_mut()
-                .insert(header::AUTHORIZATION, bearer.clone());
-        }
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+        headers.insert(header::HOST, HeaderValue::from_static("hyperion"));
+        let version = HeaderValue::from_static(API_VERSION);
+        headers.insert(API_VERSION_HEADER, version);
         let answer = self.transport.send(request).await?;
         if answer.status().is_success() {
             return Ok(answer);

@@ -1,9 +1,10 @@
 //! What an engine says of itself.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How an engine came to be up, and so how long it stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Somebody sees it run, and ends it: `hyperion up`, or a command that is the engine for its own work.
@@ -13,7 +14,7 @@ pub enum Mode {
 }
 
 /// Digests of what an engine was started with: one that is started with something else is another engine.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Setup {
     /// The settings in force.
     pub settings: String,
@@ -22,7 +23,7 @@ pub struct Setup {
 }
 
 /// The answer of `/healthz`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// `ok`, always: an engine that cannot answer says nothing.
     pub status: String,
@@ -49,8 +50,15 @@ pub struct Health {
     pub notices: Vec<String>,
 }
 
+/// The answer of `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ready {
+    /// `ready`; an engine that is not answers with a problem.
+    pub status: String,
+}
+
 /// The answer of an engine that was asked to leave, and is leaving.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Leaving {
     /// Its process.
     pub pid: u32,

@@ -28,6 +28,13 @@ pub mod task_request;
 pub mod tool;
 pub mod user;
 
+/// The version of the HTTP API: what changes within it only adds.
+pub const API_VERSION: &str = "1";
+/// Where a call may name a version, and where every answer does.
+pub const API_VERSION_HEADER: &str = "hyperion-api-version";
+/// Where a tool's call names its session.
+pub const TOOL_SESSION_HEADER: &str = "hyperion-tool-session";
+
 pub use client::{Client, ClientError, Transport};
 pub use list::List;
 pub use problem::{FieldError, Problem};

@@ -155,6 +155,17 @@ pub const CODES: &[Code] = &[
     Code::new("store.full", 507, 69, "The disk is full"),
     Code::new("backup.unusable", 422, 1, "The backup cannot be used"),
     Code::new("store.damaged", 500, 69, "The home's data is damaged"),
+    Code::new("api.version_unknown", 400, 2, "Another version of the API"),
+    Code::new("access.unknown", 401, 4, "Who makes the call is not known"),
+    Code::new("call.host", 421, 2, "The call is for another host"),
+    Code::new("call.origin", 403, 4, "The call comes from another site"),
+    Code::new("call.too_many", 429, 69, "Too many calls"),
+    Code::new(
+        "call.head_too_large",
+        431,
+        2,
+        "The head of the call is too large",
+    ),
     Code::new("internal", 500, 1, "Something went wrong in Hyperion"),
 ];
 

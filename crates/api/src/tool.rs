@@ -31,7 +31,7 @@ pub enum OpenSession {
 /// A session of tool calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
-    /// Names the session: calls carry it as `Authorization: Bearer …`. The engine forgets it when it leaves.
+    /// Names the session: calls carry it as `Hyperion-Tool-Session`. The engine forgets it when it leaves.
     pub token: String,
     /// The folder it is bound to, with links in it resolved; of a clone, the folder with its files.
     pub root: String,

@@ -44,7 +44,7 @@ pub use launch::{Input, Launch, SpawnError};
 pub use locations::{Locations, LocationsError, SOCKET_PATH_MAX, Surroundings};
 pub use marked::{await_marked, kill_marked};
 pub use page::page;
-pub use peer::{Peer, effective_uid, narrow_sending, peer_of};
+pub use peer::{Peer, effective_uid, narrow_sending, peer_of, raise_open_files};
 pub use process::{
     Killed, MarkParseError, ProcessMark, boot_id, is_alive, is_stopped, kill_group, since_boot,
 };

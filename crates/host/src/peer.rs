@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::AsFd;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// The process that connected, as the kernel saw it at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
@@ -29,6 +31,25 @@ pub fn narrow_sending(socket: impl AsFd, bytes: usize) -> io::Result<()> {
     Ok(rustix::net::sockopt::set_socket_send_buffer_size(
         socket, bytes,
     )?)
+}
+
+/// Lets this process open so many files and connections, or as many as the system allows; gives how many that is.
+#[must_use]
+pub fn raise_open_files(wanted: u64) -> u64 {
+    let now = getrlimit(Resource::Nofile);
+    let current = now.current.unwrap_or(u64::MAX);
+    let raised = wanted.min(now.maximum.unwrap_or(u64::MAX));
+    if raised <= current {
+        return current;
+    }
+    let limit = Rlimit {
+        current: Some(raised),
+        maximum: now.maximum,
+    };
+    match setrlimit(Resource::Nofile, limit) {
+        Ok(()) => raised,
+        Err(_) => current,
+    }
 }
 
 /// The user this process acts as.

@@ -90,6 +90,45 @@ enum Command {
     Generate(commands::generate::Args),
 }
 
+impl Command {
+    /// Gives the name of a command that works with the home and the folders of this machine, and so with no engine elsewhere.
+    const fn of_this_machine(&self) -> Option<&'static str> {
+        match self {
+            Self::Init(_) => Some("init"),
+            Self::Exec(_) => Some("exec"),
+            Self::Drain(_) => Some("drain"),
+            Self::Up(_) => Some("up"),
+            Self::Down(_) => Some("down"),
+            Self::Mcp(_) => Some("mcp"),
+            Self::Backup(_) => Some("backup"),
+            Self::Restore(_) => Some("restore"),
+            Self::Engine(_) => Some("engine"),
+            Self::Status(_)
+            | Self::Demo(_)
+            | Self::Request(_)
+            | Self::Propose(_)
+            | Self::Approval(_)
+            | Self::Changes(_)
+            | Self::Run(_)
+            | Self::Queue(_)
+            | Self::QueueMetrics(_)
+            | Self::History(_)
+            | Self::Rollback(_)
+            | Self::Events(_)
+            | Self::FileModifications(_)
+            | Self::Audit(_)
+            | Self::Policy(_)
+            | Self::Worker(_)
+            | Self::Repo(_)
+            | Self::Config(_)
+            | Self::Doctor(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Generate(_) => None,
+        }
+    }
+}
+
 impl Cli {
     /// Whether it is the engine in the background, which nobody sees.
     pub(crate) const fn is_engine(&self) -> bool {
@@ -116,6 +155,9 @@ async fn carry_out(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
         cx.output.data(&overview(cx.output.width()));
         return Ok(Exit::Done);
     };
+    if let (Some(name), Some(remote)) = (command.of_this_machine(), cx.remote()?) {
+        return Err(remote.refusal(name));
+    }
     match command {
         Command::Init(args) => commands::init::run(args, cx).await,
         Command::Status(args) => commands::status::run(args, cx).await,
@@ -241,6 +283,11 @@ const VARIABLES: &[(&str, &str)] = &[
         "one setting for this command, for instance HYPERION_MERGE__WORKERS=1",
     ),
     ("HYPERION_AGENT", "the same as agent.default"),
+    (
+        "HYPERION_URL",
+        "the engine elsewhere that commands are for, for instance https://hyperion.example.org",
+    ),
+    ("HYPERION_TOKEN", "the token that says who asks it"),
     (
         "HYPERION_LOG",
         "1 or a filter: trace to standard error (of an engine in the background: to engine.log in the home)",

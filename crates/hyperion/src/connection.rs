@@ -18,7 +18,8 @@ use hyperion_server::{Server, router};
 use tower::ServiceExt as _;
 
 use crate::background::{Fit, Starter, dismiss};
-use crate::own_engine::OwnEngine;
+use crate::own_engine::{OwnEngine, Port};
+use crate::remote::Remote;
 use crate::settings::{Settings, Variables};
 use crate::wiring;
 
@@ -109,6 +110,14 @@ impl Connection {
         self.own.is_some()
     }
 
+    /// Listens on the port as well, where this very process is the engine.
+    pub(crate) async fn open_port(&mut self, settings: &Settings) -> anyhow::Result<Port> {
+        match &mut self.own {
+            Some(own) => own.open_port(settings).await,
+            None => Ok(Port::Off),
+        }
+    }
+
     /// Becomes a client of the engine that is up, if it may stay, or of one that is started.
     async fn reach(
         settings: &Settings,
@@ -146,6 +155,15 @@ impl Connection {
             notices,
             own: None,
         }
+    }
+
+    /// Speaks to an engine elsewhere.
+    pub(crate) fn elsewhere(remote: &Remote) -> anyhow::Result<Self> {
+        Ok(Self {
+            client: remote.client()?,
+            notices: Vec::new(),
+            own: None,
+        })
     }
 
     fn remote(locations: &Locations, health: Option<Health>) -> Self {

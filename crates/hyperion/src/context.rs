@@ -13,6 +13,7 @@ use crate::connection::Access;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::progress::Ends;
+use crate::remote::Remote;
 use crate::session::Session;
 use crate::settings::{self, Loaded, Settings, SettingsErrors, Variables};
 
@@ -100,6 +101,11 @@ impl Cx {
             current_dir: self.current_dir.clone(),
             uid: effective_uid(),
         })?)
+    }
+
+    /// Finds the engine elsewhere that this command is for, if it is not for this machine's own.
+    pub(crate) fn remote(&self) -> anyhow::Result<Option<Remote>> {
+        Remote::of(&self.variables)
     }
 
     /// Where the home's settings are.

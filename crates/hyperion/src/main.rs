@@ -30,6 +30,7 @@ mod output;
 mod own_engine;
 mod progress;
 mod question;
+mod remote;
 mod route;
 mod service;
 mod session;

@@ -1,5 +1,6 @@
 //! The engine that this process is: listens, stays for as long as it has to, and leaves in good order.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use hyperion_api::Problem;
 use hyperion_api::engine::Mode;
 use hyperion_engine::{Engine, remote, run};
 use hyperion_host::{Home, HomeLock, bound_log};
-use hyperion_server::{Life, Server, router, serve};
+use hyperion_server::{Gate, Life, Server, router, serve, serve_port};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::connection::refusal;
@@ -36,6 +38,9 @@ const LOG_MAX_BYTES: u64 = 4 * 1024 * 1024;
 pub(crate) struct OwnEngine {
     engine: Running,
     server: JoinHandle<std::io::Result<()>>,
+    /// The port's, where there is one.
+    port: Option<JoinHandle<std::io::Result<()>>>,
+    routes: Router,
     channels: Channels,
     life: Arc<Life>,
     socket: Socket,
@@ -75,6 +80,8 @@ impl OwnEngine {
         let own = Self {
             engine: Running(engine),
             server,
+            port: None,
+            routes: routes.clone(),
             channels,
             life,
             socket,
@@ -86,6 +93,29 @@ impl OwnEngine {
     /// The engine itself.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine.0
+    }
+
+    /// Listens on the port of the settings as well, if any; where another program has it, the engine goes on by its socket.
+    pub(crate) async fn open_port(&mut self, settings: &Settings) -> anyhow::Result<Port> {
+        let Some(address) = settings.server.address() else {
+            return Ok(Port::Off);
+        };
+        if !address.ip().is_loopback() {
+            let detail = format!(
+                "`server.bind` is {address}, which others reach, and this home has no users yet"
+            );
+            let hint = "make users first (`hyperion user add`), or bind to 127.0.0.1 and have a proxy in front";
+            return Err(refusal(Problem::new("input.invalid", detail).hint(hint)));
+        }
+        let listener = match TcpListener::bind(address).await {
+            Ok(listener) => listener,
+            Err(error) => return Ok(Port::Failed(format!("{address}: {error}"))),
+        };
+        let bound = listener.local_addr().context("find the port's address")?;
+        let gate = Gate::new(settings.server.public_url());
+        let (routes, life) = (self.routes.clone(), Arc::clone(&self.life));
+        self.port = Some(tokio::spawn(serve_port(listener, gate, routes, life)));
+        Ok(Port::Open(bound))
     }
 
     /// Works until nothing can go on without a person, then leaves.
@@ -156,6 +186,8 @@ impl OwnEngine {
         let Self {
             engine,
             mut server,
+            mut port,
+            routes: _,
             channels,
             life,
             socket,
@@ -167,14 +199,32 @@ impl OwnEngine {
             tokio::time::sleep(LAST_GUESTS).await;
         }
         life.close();
-        if tokio::time::timeout(LAST_CALLS, &mut server).await.is_err() {
+        let all = async {
+            let _ = (&mut server).await;
+            if let Some(port) = &mut port {
+                let _ = port.await;
+            }
+        };
+        if tokio::time::timeout(LAST_CALLS, all).await.is_err() {
             server.abort();
+            port.inspect(JoinHandle::abort);
         }
         drop(channels);
         let stopping = tokio::task::spawn_blocking(move || drop(engine));
         stopping.await.context("stop the engine")?;
         halted.map_or(Ok(()), Err)
     }
+}
+
+/// What came of the port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// There is none.
+    Off,
+    /// It is listened on here.
+    Open(SocketAddr),
+    /// It cannot be listened on, and why.
+    Failed(String),
 }
 
 /// An engine that is stopped, and whose processes end, also when a command is interrupted.

@@ -11,12 +11,16 @@ use crate::connection::{Access, Connection};
 use crate::context::Cx;
 use crate::output::style::{self, paint};
 use crate::output::visible::visible;
+use crate::own_engine::Port;
 use crate::progress::Progress;
+use crate::remote::Remote;
 use crate::settings::Settings;
 
 /// A connection that is kept up: an engine may leave at any time, and another one take its place.
 pub(crate) struct Session<'a> {
     cx: &'a Cx,
+    /// Where the engine is, if not on this machine.
+    remote: Option<Remote>,
     settings: Settings,
     locations: Locations,
     access: Access,
@@ -28,8 +32,10 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Reaches the engine, starting one if need be, or becomes it.
     pub(crate) async fn open(cx: &'a Cx, access: Access) -> anyhow::Result<Self> {
-        // A home that is none, or somebody else's, has no settings to complain about.
-        Home::open(&cx.locations()?)?;
+        if cx.remote()?.is_none() {
+            // A home that is none, or somebody else's, has no settings to complain about.
+            Home::open(&cx.locations()?)?;
+        }
         Self::open_with(cx, access, cx.settings()?.settings).await
     }
 
@@ -40,10 +46,17 @@ impl<'a> Session<'a> {
         settings: Settings,
     ) -> anyhow::Result<Self> {
         let locations = cx.locations()?;
-        Home::open(&locations)?;
-        let connection = Connection::open(&settings, &locations, access, cx.variables()).await?;
+        let remote = cx.remote()?;
+        let connection = match &remote {
+            Some(remote) => Connection::elsewhere(remote)?,
+            None => {
+                Home::open(&locations)?;
+                Connection::open(&settings, &locations, access, cx.variables()).await?
+            }
+        };
         let mut session = Self {
             cx,
+            remote,
             settings,
             locations,
             access,
@@ -140,6 +153,10 @@ impl<'a> Session<'a> {
 
     /// Reaches an engine again after the one it spoke to left.
     pub(crate) async fn reopen(&mut self) -> anyhow::Result<()> {
+        if self.remote.is_some() {
+            // Somebody else starts that one; each call connects anew.
+            return Ok(());
+        }
         self.connection = Connection::reopen(
             &self.settings,
             &self.locations,
@@ -148,6 +165,11 @@ impl<'a> Session<'a> {
         )
         .await?;
         Ok(())
+    }
+
+    /// Listens on the port as well, where this very process is the engine.
+    pub(crate) async fn open_port(&mut self) -> anyhow::Result<Port> {
+        self.connection.open_port(&self.settings).await
     }
 
     /// Serves the home until told to stop.

@@ -26,6 +26,7 @@ mod policy;
 mod request;
 mod run;
 mod sandbox;
+mod server;
 mod supervisor;
 mod tools;
 mod variables;
@@ -68,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) run: run::Run,
     /// `[sandbox]`
     pub(crate) sandbox: sandbox::Sandbox,
+    /// `[server]`
+    pub(crate) server: server::Server,
     /// `[supervisor]`
     pub(crate) supervisor: supervisor::Supervisor,
     /// What `[policy]` says of tools
@@ -109,6 +112,7 @@ pub(crate) const SECTIONS: &[(&str, &str, &[Setting])] = &[
         backup::SETTINGS,
     ),
     ("engine", "The engine itself.", engine::SETTINGS),
+    ("server", "The port.", server::SETTINGS),
 ];
 
 /// Gives every setting.
@@ -197,6 +201,8 @@ mod tests {
         engine.detach = true
         engine.idle_exit_sec = 10
         engine.allow_confined = false
+        server.bind = "127.0.0.1:4750"
+        server.public_url = ""
         "#);
     }
 }

@@ -95,7 +95,7 @@ impl Server {
         }
         let opened = Opened {
             number,
-            client: self.client.with_token(&told.token),
+            client: self.client.with_session(&told.token),
         };
         session.opened = Some(opened.clone());
         Ok(opened)

@@ -1,18 +1,23 @@
 //! HTTP routes over the engine: converts wire types, decides nothing.
 //!
-//! Architecture invariants: no TCP listener exists here yet (bearer tokens come first), only the
-//! home's Unix socket, whose peers are checked; text that people read goes through the redactor.
+//! Architecture invariants: every call is declared in one table with who may make it; the home's Unix socket checks its peers, and
+//! the port takes no call without a token or a session; text that people read goes through the redactor.
 
 mod answer;
 mod caller;
 mod life;
+mod openapi;
+mod port;
 mod routes;
 mod seat;
 mod serve;
 mod state;
 mod subject;
+mod table;
 
 pub use life::Life;
+pub use openapi::openapi;
+pub use port::{Gate, PublicUrl};
 pub use routes::router;
-pub use serve::serve;
+pub use serve::{serve, serve_port};
 pub use state::Server;

@@ -1,11 +1,12 @@
 //! A connection's seat: how long it may send nothing, and how long its answer may take to be read.
 //!
 //! Somebody who connects and says nothing, sends a call letter by letter, or never reads an answer takes a seat from others. So
-//! each phase of a connection has an end: a call comes within [`ASK_WITHIN`], bytes that wait to be read move within
+//! each phase of a connection has an end: the head of a call comes within [`ASK_WITHIN`] and [`HEAD_MAX_BYTES`], bytes that wait to be read move within
 //! [`STALL_MAX`], and an answer is read whole within [`READ_WITHIN`]. How long a call is worked on is the call's own business, and a
 //! feed goes on for as long as somebody reads it.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -15,14 +16,16 @@ use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use hyperion_host::narrow_sending;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use crate::life::Guest;
+use crate::port::Door;
 
 /// How long somebody may take to send the head of a call, or the next one.
 const ASK_WITHIN: Duration = Duration::from_secs(10);
+/// How many bytes the head of a call may have; what came with it of its body counts, as long as nobody has looked at the head.
+const HEAD_MAX_BYTES: usize = 64 * 1024;
 /// How long nothing at all of what is written may be read.
 const STALL_MAX: Duration = Duration::from_secs(20);
 /// How long an answer may take to be read, feeds aside.
@@ -32,7 +35,10 @@ const FEED_BYTES: usize = 4096;
 
 /// Where a connection stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Seat(Arc<Mutex<State>>);
+pub(crate) struct Seat {
+    state: Arc<Mutex<State>>,
+    door: Door,
+}
 
 #[derive(Debug)]
 struct State {
@@ -41,23 +47,46 @@ struct State {
     /// Until when the last answer has to be read.
     read_until: Option<Instant>,
     is_feed: bool,
+    /// What came since then.
+    head_bytes: usize,
     /// Who waits for a call.
     waker: Option<Waker>,
 }
 
 impl Seat {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(State {
+    fn new(door: Door) -> Self {
+        let state = State {
             ask_until: Some(Instant::now() + ASK_WITHIN),
             read_until: None,
             is_feed: false,
+            head_bytes: 0,
             waker: None,
-        })))
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            door,
+        }
+    }
+
+    /// By which door they came.
+    pub(crate) fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// A call came.
     pub(crate) fn works(&self) {
-        self.lock().ask_until = None;
+        let mut state = self.lock();
+        state.ask_until = None;
+        state.head_bytes = 0;
+    }
+
+    /// Whether so many bytes more still make the head of a call.
+    fn hears(&self, bytes: usize) -> bool {
+        let mut state = self.lock();
+        if state.ask_until.is_some() {
+            state.head_bytes += bytes;
+        }
+        state.head_bytes <= HEAD_MAX_BYTES
     }
 
     /// Its answer begins.
@@ -85,17 +114,17 @@ impl Seat {
 
     /// Whether it is still taken.
     pub(crate) fn is_taken(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
+        Arc::strong_count(&self.state) > 1
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A connection that counts as one until it is dropped.
-pub(crate) struct Seated {
-    stream: UnixStream,
+pub(crate) struct Seated<S> {
+    stream: S,
     seat: Seat,
     reading: Pin<Box<Sleep>>,
     writing: Pin<Box<Sleep>>,
@@ -106,16 +135,17 @@ pub(crate) struct Seated {
     _guest: Guest,
 }
 
-impl Seated {
+impl<S: AsFd> Seated<S> {
     pub(crate) fn new(
-        stream: UnixStream,
+        stream: S,
+        door: Door,
         place: Option<OwnedSemaphorePermit>,
         guest: Guest,
     ) -> Self {
         let now = Instant::now();
         Self {
             stream,
-            seat: Seat::new(),
+            seat: Seat::new(door),
             reading: Box::pin(tokio::time::sleep_until(now)),
             writing: Box::pin(tokio::time::sleep_until(now)),
             stalled: None,
@@ -184,7 +214,7 @@ fn too_late(what: &str) -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-impl AsyncRead for Seated {
+impl<S: AsFd + AsyncRead + Unpin> AsyncRead for Seated<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -193,11 +223,17 @@ impl AsyncRead for Seated {
         if self.asked_too_late(cx) {
             return Poll::Ready(Err(too_late("ask anything")));
         }
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if !self.seat.hears(buffer.filled().len() - before) {
+            tracing::debug!("cut somebody off whose call has no end");
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        read
     }
 }
 
-impl AsyncWrite for Seated {
+impl<S: AsFd + AsyncWrite + Unpin> AsyncWrite for Seated<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,6 +1,8 @@
-//! Serving the home's socket: to its owner alone, and never to a process inside a run.
+//! Serving the home's socket, to its owner alone and never to a process inside a run; and a port, to whoever shows who they are.
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,51 +16,107 @@ use axum::response::{IntoResponse as _, Response};
 use axum::serve::{IncomingStream, Listener};
 use futures_util::{StreamExt as _, stream};
 use hyperion_api::Problem;
-use hyperion_host::{descends_from_run, effective_uid, is_confined, peer_of};
-use tokio::net::unix::SocketAddr;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use hyperion_host::{descends_from_run, effective_uid, is_confined, peer_of, raise_open_files};
+use tokio::net::unix;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::Life;
 use crate::answer::Refusal;
+use crate::port::{Door, Gate};
 use crate::seat::{Answering, Seat, Seated};
 
-/// The most connections at once; who comes then takes the place of one that asks nothing, or waits until one ends.
-const MAX_CONNECTIONS: usize = 256;
-/// The most of them that follow the feed or wait for something: the others are for calls that end soon.
-const MAX_LONG_CALLS: usize = 192;
+/// How many may be there at once.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// The most connections; who comes then takes the place of one that asks nothing, or waits until one ends.
+    connections: usize,
+    /// The most of them that follow the feed or wait for something: the others are for calls that end soon.
+    long_calls: usize,
+}
+
+impl Room {
+    /// Leaves more than half of the files that may be open to others.
+    fn within(self, open_files: u64) -> Self {
+        let most = usize::try_from(open_files / 2).unwrap_or(usize::MAX);
+        Self {
+            connections: self.connections.min(most),
+            long_calls: self.long_calls.min(most / 4 * 3),
+        }
+    }
+}
+
+/// How many files an engine with a port may have open, where the system allows it.
+const OPEN_FILES: u64 = 4096;
+const AT_THE_SOCKET: Room = Room {
+    connections: 256,
+    long_calls: 192,
+};
+/// Of its own, so that however many come by the port the home's owner gets in.
+const AT_THE_PORT: Room = Room {
+    connections: 1536,
+    long_calls: 1280,
+};
 /// How long the body of a call may take to come.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// Serves a router until its life closes, then lets running calls finish.
+/// Serves a router on the home's socket until its life closes, then lets running calls finish.
 pub async fn serve(listener: UnixListener, router: Router, life: Arc<Life>) -> io::Result<()> {
     let owned = OwnersOnly {
         listener,
-        life: Arc::clone(&life),
         we_are_confined: is_confined(std::process::id()),
-        places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-        seats: Vec::new(),
+        places: Places::new(AT_THE_SOCKET, Arc::clone(&life)),
     };
-    let long_calls = Arc::new(Semaphore::new(MAX_LONG_CALLS));
-    let router = router.layer(axum::middleware::from_fn_with_state(long_calls, answer));
+    let router = with_room(router, AT_THE_SOCKET);
     axum::serve(owned, router.into_make_service_with_connect_info::<Seat>())
         .with_graceful_shutdown(async move { life.closing().await })
         .await
 }
 
+/// Serves a router on a port as well, to whoever gets through the gate.
+pub async fn serve_port(
+    listener: TcpListener,
+    gate: Gate,
+    router: Router,
+    life: Arc<Life>,
+) -> io::Result<()> {
+    let room = AT_THE_PORT.within(raise_open_files(OPEN_FILES));
+    let anybody = Anybody {
+        listener,
+        gate: Arc::new(gate),
+        places: Places::new(room, Arc::clone(&life)),
+    };
+    let router = with_room(router, room);
+    axum::serve(
+        anybody,
+        router.into_make_service_with_connect_info::<Seat>(),
+    )
+    .with_graceful_shutdown(async move { life.closing().await })
+    .await
+}
+
+fn with_room(router: Router, room: Room) -> Router {
+    let long_calls = Arc::new(Semaphore::new(room.long_calls));
+    router.layer(axum::middleware::from_fn_with_state(
+        (long_calls, room),
+        answer,
+    ))
+}
+
 /// Answers a call whose body comes in time, and keeps its place until the answer is read.
 async fn answer(
-    State(long_calls): State<Arc<Semaphore>>,
+    State((long_calls, room)): State<(Arc<Semaphore>, Room)>,
     ConnectInfo(seat): ConnectInfo<Seat>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     seat.works();
+    request.extensions_mut().insert(seat.door());
     let is_long = takes_long(request.uri());
     let place = is_long.then(|| Arc::clone(&long_calls).try_acquire_owned());
     let (long, response) = match place.transpose() {
-        Err(_) => (None, too_many()),
+        Err(_) => (None, too_many(room)),
         Ok(long) => (long, next.run(request.map(in_time)).await),
     };
     let kind = response.headers().get(header::CONTENT_TYPE);
@@ -87,21 +145,66 @@ fn in_time(body: Body) -> Body {
 /// Whether a call may go on for long: it follows the feed, runs something, or waits.
 fn takes_long(uri: &Uri) -> bool {
     let query = uri.query().unwrap_or_default();
+    if query.contains("follow=true") || query.contains("wait_ms=") {
+        return true;
+    }
     match uri.path() {
-        "/api/events" => query.contains("follow=true"),
+        "/api/stream" => true,
         "/api/idle" => !query.is_empty() && query != "timeout_ms=0",
         "/api/tools/sessions" => false,
         path => path.starts_with("/api/tools/"),
     }
 }
 
-fn too_many() -> Response {
+fn too_many(room: Room) -> Response {
     let detail = format!(
-        "{MAX_LONG_CALLS} calls already follow the feed or wait for something, which is the limit"
+        "{} calls already follow the feed or wait for something, which is the limit",
+        room.long_calls
     );
     let problem = Problem::new("engine.unavailable", detail);
     Refusal::from(problem.hint("end some of the programs that wait, or try again in a moment"))
         .into_response()
+}
+
+/// Who is connected, and for how many more there is room.
+struct Places {
+    life: Arc<Life>,
+    free: Arc<Semaphore>,
+    taken: Vec<Seat>,
+}
+
+impl Places {
+    fn new(room: Room, life: Arc<Life>) -> Self {
+        Self {
+            life,
+            free: Arc::new(Semaphore::new(room.connections)),
+            taken: Vec::new(),
+        }
+    }
+
+    /// Waits for a place; where none is free, who has asked nothing for the longest time gives theirs up.
+    async fn next(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.taken.retain(Seat::is_taken);
+        if self.free.available_permits() == 0 {
+            let silent = self.taken.iter().filter(|seat| seat.asks_until().is_some());
+            if let Some(longest) = silent.min_by_key(|seat| seat.asks_until()) {
+                longest.give_way();
+            }
+        }
+        // Never closed, so there always is a place in the end.
+        Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+
+    fn seat<S: AsFd>(
+        &mut self,
+        stream: S,
+        door: Door,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Seated<S> {
+        let seated = Seated::new(stream, door, place, self.life.welcome());
+        self.taken.push(seated.seat());
+        seated
+    }
 }
 
 /// Lets the home's owner in and nobody else.
@@ -111,11 +214,8 @@ fn too_many() -> Response {
 /// everything), it tells nothing, and only the variable of a run is looked for.
 struct OwnersOnly {
     listener: UnixListener,
-    life: Arc<Life>,
     we_are_confined: bool,
-    places: Arc<Semaphore>,
-    /// Who has a place.
-    seats: Vec<Seat>,
+    places: Places,
 }
 
 impl OwnersOnly {
@@ -144,25 +244,15 @@ impl OwnersOnly {
 }
 
 impl Listener for OwnersOnly {
-    type Io = Seated;
-    type Addr = SocketAddr;
+    type Io = Seated<UnixStream>;
+    type Addr = unix::SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        self.seats.retain(Seat::is_taken);
-        if self.places.available_permits() == 0 {
-            let silent = self.seats.iter().filter(|seat| seat.asks_until().is_some());
-            if let Some(longest) = silent.min_by_key(|seat| seat.asks_until()) {
-                longest.give_way();
-            }
-        }
-        // Never closed, so there always is a place in the end.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let place = self.places.next().await;
         loop {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             if self.welcome(&stream) {
-                let seated = Seated::new(stream, place, self.life.welcome());
-                self.seats.push(seated.seat());
-                return (seated, address);
+                return (self.places.seat(stream, Door::Socket, place), address);
             }
         }
     }
@@ -178,6 +268,46 @@ impl Connected<IncomingStream<'_, OwnersOnly>> for Seat {
     }
 }
 
+/// Lets anybody in as far as the gate.
+struct Anybody {
+    listener: TcpListener,
+    gate: Arc<Gate>,
+    places: Places,
+}
+
+impl Listener for Anybody {
+    type Io = Seated<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let place = self.places.next().await;
+        loop {
+            let (stream, peer) = Listener::accept(&mut self.listener).await;
+            // Whoever is gone already has no address here.
+            let Ok(here) = stream.local_addr() else {
+                continue;
+            };
+            let _ = stream.set_nodelay(true);
+            let door = Door::Port {
+                peer: peer.ip(),
+                here: here.ip(),
+                gate: Arc::clone(&self.gate),
+            };
+            return (self.places.seat(stream, door, place), peer);
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Anybody>> for Seat {
+    fn connect_info(stream: IncomingStream<'_, Anybody>) -> Self {
+        stream.io().seat()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,13 +317,14 @@ mod tests {
         let long = |uri: &'static str| takes_long(&Uri::from_static(uri));
         assert!(long("/api/events?follow=true&after=3"));
         assert!(long("/api/idle?timeout_ms=500"));
+        assert!(long("/api/runs/1/log?follow=true"));
         assert!(long("/api/tools/test-runner/runTests"));
         for short in [
             "/api/events?after=3",
             "/api/idle?timeout_ms=0",
             "/api/idle",
             "/api/tools/sessions",
-            "/api/approvals?follow=true",
+            "/api/approvals?open=true",
         ] {
             assert!(!long(short), "{short}");
         }

@@ -161,6 +161,8 @@ impl Hyperion {
             .env("LC_ALL", "C.UTF-8")
             .env("TZ", "UTC")
             .env("GIT_CONFIG_NOSYSTEM", "1")
+            // Tests that run side by side have but one machine.
+            .env("HYPERION_SERVER__BIND", "off")
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

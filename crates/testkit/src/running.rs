@@ -79,6 +79,11 @@ impl Running {
         );
     }
 
+    /// What it wrote to standard error so far.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.seen.lock().stderr).into_owned()
+    }
+
     /// Sends a signal to the command alone, as `kill` does.
     pub fn signal(&self, signal: Signal) {
         if self.seen.lock().status.is_none() {

@@ -160,7 +160,7 @@ impl Tools {
         let Some(session) = session else {
             let detail = "the call names no session that this engine knows";
             return Err(Problem::new("tool.session_unknown", detail)
-                .hint("open one with POST /api/tools/sessions, and send its token as `Authorization: Bearer …`")
+                .hint("open one with POST /api/tools/sessions, and send its token as `Hyperion-Tool-Session`")
                 .into());
         };
         let wait = match session.turn(cx.now(), tool.effect) {

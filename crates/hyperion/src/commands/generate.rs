@@ -16,6 +16,8 @@ mod reference;
 enum Kind {
     /// JSON Schemas of the wire types
     Schemas,
+    /// The OpenAPI document
+    Openapi,
     /// The tables of states
     States,
     /// The reference of the command line
@@ -46,6 +48,10 @@ pub(crate) fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 let text = serde_json::to_string_pretty(&schema)?;
                 write(&folder, &format!("{name}.json"), &format!("{text}\n"))?;
             }
+        }
+        Kind::Openapi => {
+            let text = serde_json::to_string_pretty(hyperion_server::openapi())?;
+            write(&folder, "openapi.json", &format!("{text}\n"))?;
         }
         Kind::States => write(
             &folder,

@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::style::{self, paint};
 use crate::output::visible::visible;
+use crate::own_engine::Port;
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::view::field;
@@ -24,7 +25,7 @@ const TAKE_OVERS_MAX: u32 = 5;
 /// Run the engine in the foreground, for every other command to use
 ///
 /// Commands work without it: they start an engine in the background, which leaves when nobody needs it (`hyperion down` ends it at once).
-/// An engine that stays up keeps deadlines, and shows what it does; it takes the place of one in the background. Ctrl-C or SIGTERM ends
+/// An engine that stays up keeps deadlines, listens on the port of `server.bind`, and shows what it does; it takes the place of one in the background. Ctrl-C or SIGTERM ends
 /// it in good order; what was begun is kept.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -36,9 +37,16 @@ pub(crate) async fn run(_args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     // Before anything else, so that no signal finds nobody listening.
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
-    let (session, _claim) = take_over(cx).await?;
+    let (mut session, _claim) = take_over(cx).await?;
+    let port = match session.open_port().await {
+        Ok(port) => port,
+        Err(refused) => {
+            session.serve_until(std::future::ready(())).await?;
+            return Err(refused);
+        }
+    };
     let version = session.health().await?.version;
-    cx.output.say(&greeting(&session, &version).await?);
+    cx.output.say(&greeting(&session, &version, &port).await?);
     let client = session.client().clone();
     let seen = session.seen();
     let mut progress = Progress::new(&[], cx.zone());
@@ -94,7 +102,7 @@ async fn take_over(cx: &Cx) -> anyhow::Result<(Session<'_>, Option<Claim>)> {
     }
 }
 
-async fn greeting(session: &Session<'_>, version: &str) -> anyhow::Result<String> {
+async fn greeting(session: &Session<'_>, version: &str, port: &Port) -> anyhow::Result<String> {
     let repos: List<Repo> = session.client().get("/api/repos").await?;
     let locations = session.locations();
     let mut text = format!(
@@ -105,6 +113,21 @@ async fn greeting(session: &Session<'_>, version: &str) -> anyhow::Result<String
     text.push_str(&field("process", &std::process::id().to_string()));
     text.push_str(&field("home", &locations.home.display().to_string()));
     text.push_str(&field("socket", &locations.socket().display().to_string()));
+    match port {
+        Port::Off => {}
+        Port::Open(address) => text.push_str(&field(
+            "port",
+            &format!("http://{address} (calls need a token)"),
+        )),
+        Port::Failed(why) => {
+            let mark = paint(style::WAITS, "warning:");
+            let why = format!(
+                "{mark} none: {}; set `server.bind` to another one, or to `off`",
+                visible(why)
+            );
+            text.push_str(&field("port", &why));
+        }
+    }
     if repos.items.is_empty() {
         text.push_str(&field(
             "repos",

@@ -29,6 +29,7 @@ impl Setting {
             "approval.",
             "budget.",
             "sandbox.",
+            "server.",
             "request.requires_approval",
         ]
         .iter()
@@ -71,6 +72,12 @@ pub(crate) enum Field {
     Name(fn(&mut Settings) -> &mut String),
     /// An absolute path of a folder, or nothing.
     Folder(fn(&mut Settings) -> &mut String),
+    /// A text of a form, with what is said of the form.
+    Words(
+        fn(&mut Settings) -> &mut String,
+        fn(&str) -> bool,
+        &'static str,
+    ),
     /// One of a few words.
     Choice(
         fn(&mut Settings) -> &mut &'static str,
@@ -114,6 +121,7 @@ impl Field {
             Self::Switch(_) => "true or false".into(),
             Self::Name(_) => "a name of letters, digits, `.`, `_` and `-`".into(),
             Self::Folder(_) => "the absolute path of a folder, or nothing".into(),
+            Self::Words(.., form) => (*form).into(),
             Self::Choice(_, words) => format!("one of {}", words.join(", ")),
             Self::Hosts(_) => {
                 "a list of hosts, such as `crates.io`, `*.example.org` or `example.org:8443`".into()
@@ -137,7 +145,9 @@ impl Field {
             Self::Small(at, ..) => at(settings).to_string(),
             Self::Count(at, ..) => at(settings).to_string(),
             Self::Switch(at) => at(settings).to_string(),
-            Self::Name(at) | Self::Folder(at) => Value::from(at(settings).as_str()).to_string(),
+            Self::Name(at) | Self::Folder(at) | Self::Words(at, ..) => {
+                Value::from(at(settings).as_str()).to_string()
+            }
             Self::Choice(at, _) => Value::from(*at(settings)).to_string(),
             Self::Globs(at) | Self::Hosts(at) => list(at(settings)).to_string(),
             Self::Commands(at) => rules(at(settings)).to_string(),
@@ -152,7 +162,7 @@ impl Field {
             Self::Small(at, ..) => (*at(settings)).into(),
             Self::Count(at, ..) => (*at(settings)).into(),
             Self::Switch(at) => (*at(settings)).into(),
-            Self::Name(at) | Self::Folder(at) => at(settings).as_str().into(),
+            Self::Name(at) | Self::Folder(at) | Self::Words(at, ..) => at(settings).as_str().into(),
             Self::Choice(at, _) => (*at(settings)).into(),
             Self::Globs(at) | Self::Hosts(at) => at(settings).as_slice().into(),
             Self::Commands(at) => serde_json::json!(at(settings)),
@@ -188,6 +198,10 @@ impl Field {
                     .as_str()
                     .filter(|folder| folder.is_empty() || Path::new(folder).is_absolute());
                 *at(settings) = folder.ok_or_else(wrong)?.to_owned();
+            }
+            Self::Words(at, is_of_form, _) => {
+                let text = value.as_str().filter(|text| is_of_form(text));
+                *at(settings) = text.ok_or_else(wrong)?.to_owned();
             }
             Self::Choice(at, words) => {
                 let word = value
@@ -252,7 +266,9 @@ impl Field {
                 text.parse::<i64>().map(Value::from).map_err(|_| wrong())
             }
             Self::Switch(_) => text.parse::<bool>().map(Value::from).map_err(|_| wrong()),
-            Self::Name(_) | Self::Folder(_) | Self::Choice(..) => Ok(Value::from(text)),
+            Self::Name(_) | Self::Folder(_) | Self::Words(..) | Self::Choice(..) => {
+                Ok(Value::from(text))
+            }
             Self::Commands(_) | Self::Keys(_) => text.parse::<Value>().map_err(|_| wrong()),
             Self::Globs(_) | Self::Hosts(_) if text.starts_with('[') => {
                 text.parse::<Value>().map_err(|_| wrong())
@@ -403,6 +419,9 @@ mod tests {
             ("policy.paths.allow", "[1]"),
             ("backup.ship_to", "\"backups\""),
             ("sandbox.checks", "\"none\""),
+            ("server.bind", "\"localhost:4750\""),
+            ("server.bind", "\"127.0.0.1\""),
+            ("server.public_url", "\"hyperion.example.org\""),
             ("sandbox.checks_network", "\"gateway\""),
             ("sandbox.network_hosts", r#"["*"]"#),
             ("sandbox.network_hosts", r#"["https://crates.io"]"#),

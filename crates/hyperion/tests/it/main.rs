@@ -45,6 +45,7 @@ mod migrate;
 mod paused;
 mod persons_git;
 mod policy;
+mod port;
 mod power;
 mod repo;
 mod revise;

@@ -1,14 +1,14 @@
 //! Approvals.
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use hyperion_api::approval::{Approval as Wire, ApprovalDetail, Decide, LookAtWhole, TakenBack};
 use hyperion_api::change_set::MovedHunk;
 use hyperion_api::{List, Problem};
 use hyperion_engine::approval::{self, Decision, QuestionDocument};
 use hyperion_engine::change_set::since_asked;
 use hyperion_engine::{Cx, Error};
+use hyperion_identity::Need;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::{ApprovalId, Digest, Subject};
@@ -18,16 +18,47 @@ use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::caller::Caller;
 use crate::subject::{find, find_to};
+use crate::table::Routes;
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new()
-        .route("/api/approvals", get(list))
-        .route("/api/approvals/{id}", get(show))
-        .route("/api/approvals/{id}/unmasked", post(unmasked))
-        .route("/api/approvals/{id}/approve", post(approve))
-        .route("/api/approvals/{id}/reject", post(reject))
-        .route("/api/approvals/{id}/request-changes", post(request_changes))
-        .route("/api/approvals/{id}/cancel", post(cancel))
+pub(super) fn routes() -> Routes {
+    Routes::about("approvals")
+        .get("/api/approvals", Need::VIEWER, "Lists approvals", list)
+        .get(
+            "/api/approvals/{id}",
+            Need::VIEWER,
+            "Shows an approval, with what is asked",
+            show,
+        )
+        .post(
+            "/api/approvals/{id}/unmasked",
+            Need::Decision,
+            "Shows an approval with nothing masked, and records that",
+            unmasked,
+        )
+        .post(
+            "/api/approvals/{id}/approve",
+            Need::Decision,
+            "Approves what is asked",
+            approve,
+        )
+        .post(
+            "/api/approvals/{id}/reject",
+            Need::Decision,
+            "Rejects what is asked",
+            reject,
+        )
+        .post(
+            "/api/approvals/{id}/request-changes",
+            Need::Decision,
+            "Sends it back with what should be different",
+            request_changes,
+        )
+        .post(
+            "/api/approvals/{id}/cancel",
+            Need::OPERATOR,
+            "Withdraws the question",
+            cancel,
+        )
 }
 
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {

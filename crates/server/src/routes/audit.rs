@@ -1,8 +1,6 @@
 //! The audit log and the history of landings.
 
-use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
 use hyperion_api::List;
 use hyperion_api::audit::{Landing, Replay, Verification};
 use hyperion_engine::audit;
@@ -11,13 +9,30 @@ use hyperion_engine::subject::entries_of;
 use super::page::{ListQuery, states};
 use crate::Server;
 use crate::answer::{Answer, blocking};
+use crate::table::Routes;
+use hyperion_identity::Need;
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new()
-        .route("/api/history", get(history))
-        .route("/api/history/{id}", get(history_of))
-        .route("/api/audit/verify", get(verify))
-        .route("/api/audit/replay", get(replay))
+pub(super) fn routes() -> Routes {
+    Routes::about("audit")
+        .get("/api/history", Need::VIEWER, "Lists landings", history)
+        .get(
+            "/api/history/{id}",
+            Need::VIEWER,
+            "Lists the landings that belong to what an id names",
+            history_of,
+        )
+        .get(
+            "/api/audit/verify",
+            Need::VIEWER,
+            "Checks the chain of events",
+            verify,
+        )
+        .get(
+            "/api/audit/replay",
+            Need::VIEWER,
+            "Compares the rows with what the events say",
+            replay,
+        )
 }
 
 async fn history(

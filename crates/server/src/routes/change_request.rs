@@ -2,24 +2,24 @@
 
 use std::path::Path as FsPath;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::Json;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::routing::post;
+use hyperion_api::change_request::ChangeRequest;
 use hyperion_api::from_git::HandedIn;
 use hyperion_engine::intake;
+use hyperion_identity::Need;
 use hyperion_model::Name;
 use hyperion_model::request::Source;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::request::{Accepted, handed_in, unread};
+use super::request::handed_in;
 use crate::Server;
-use crate::answer::blocking;
+use crate::answer::{Accepted, Taken, Written, blocking};
 use crate::caller::Caller;
+use crate::table::Routes;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Filing {
     dir: Option<String>,
@@ -27,22 +27,28 @@ struct Filing {
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     source: Option<Source>,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     agent: Option<Name>,
 }
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new().route("/api/change-requests", post(submit))
+pub(super) fn routes() -> Routes {
+    Routes::about("change requests").post(
+        "/api/change-requests",
+        Need::OPERATOR,
+        "Hands in a change that was made elsewhere",
+        submit,
+    )
 }
 
 async fn submit(
     State(server): State<Server>,
     caller: Caller,
     Query(filing): Query<Filing>,
-    body: Result<Bytes, BytesRejection>,
+    body: Written<ChangeRequest>,
 ) -> Accepted<HandedIn> {
-    let body = body.map_err(|rejection| unread(&rejection))?;
     let filed = blocking(server, move |server| {
         let how = intake::Submitting {
             actor: caller.actor(),
@@ -52,8 +58,8 @@ async fn submit(
             agent: filing.agent.as_ref(),
             given: None,
         };
-        let filed = intake::submit_change(server.cx(), &body, filing.repo.as_deref(), &how)?;
+        let filed = intake::submit_change(server.cx(), &body.bytes, filing.repo.as_deref(), &how)?;
         handed_in(server.cx(), filed)
     });
-    filed.await.map(|filed| (StatusCode::ACCEPTED, filed))
+    filed.await.map(|Json(filed)| Taken(filed))
 }

@@ -1,8 +1,7 @@
 //! Change sets.
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, patch, post};
-use axum::{Json, Router};
 use hyperion_api::change_set::{
     Assessment, Blocker, ChangeSet as Wire, DecideItem, Diff, Hunk, Item, ItemDecision, Review,
     Risk,
@@ -13,11 +12,13 @@ use hyperion_engine::change_set::{
     moved_hunks, unified_diff,
 };
 use hyperion_engine::{Cx, Error};
+use hyperion_identity::Need;
 use hyperion_model::change_set::{ChangeSet, Status, item};
 use hyperion_model::entry::Entry;
 use hyperion_model::request::Request;
 use hyperion_model::{ChangeSetId, ItemId};
 use hyperion_patch::LineKind;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::page::{self, ListQuery, states};
@@ -26,6 +27,7 @@ use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::caller::Caller;
 use crate::subject::{find, find_to, missing};
+use crate::table::Routes;
 
 /// How much of a change set is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +38,39 @@ pub(super) enum Depth {
     Whole,
 }
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new()
-        .route("/api/changesets", get(list))
-        .route("/api/changesets/{id}", get(show))
-        .route("/api/changesets/{id}/diff", get(diff))
-        .route("/api/changesets/{id}/items/{item}", patch(decide))
-        .route("/api/changesets/{id}/accept-all", post(accept_all))
-        .route("/api/changesets/{id}/reject-all", post(reject_all))
+pub(super) fn routes() -> Routes {
+    Routes::about("changes")
+        .get("/api/changesets", Need::VIEWER, "Lists changes", list)
+        .get(
+            "/api/changesets/{id}",
+            Need::VIEWER,
+            "Shows a change with its hunks",
+            show,
+        )
+        .get(
+            "/api/changesets/{id}/diff",
+            Need::VIEWER,
+            "Gives what is accepted of a change as a diff",
+            diff,
+        )
+        .patch(
+            "/api/changesets/{id}/items/{item}",
+            Need::OPERATOR,
+            "Accepts or rejects an item or its hunks",
+            decide,
+        )
+        .post(
+            "/api/changesets/{id}/accept-all",
+            Need::OPERATOR,
+            "Accepts every item",
+            accept_all,
+        )
+        .post(
+            "/api/changesets/{id}/reject-all",
+            Need::OPERATOR,
+            "Rejects every item",
+            reject_all,
+        )
 }
 
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
@@ -64,7 +91,7 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Wi
 }
 
 /// What a change is compared with.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Against {
     /// What it was made on.
@@ -74,7 +101,7 @@ enum Against {
     Former,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DiffQuery {
     #[serde(default)]

@@ -1,19 +1,34 @@
 //! What the doctor found.
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
 use hyperion_api::doctor::{Repair, Report};
 use hyperion_engine::doctor;
 
 use crate::Server;
 use crate::answer::{Answer, blocking};
+use crate::table::Routes;
+use hyperion_identity::Need;
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new()
-        .route("/api/doctor", get(report))
-        .route("/api/doctor/fix", post(fix))
-        .route("/api/doctor/secrets", get(secrets))
+pub(super) fn routes() -> Routes {
+    Routes::about("doctor")
+        .get(
+            "/api/doctor",
+            Need::VIEWER,
+            "Says what the doctor finds",
+            report,
+        )
+        .post(
+            "/api/doctor/fix",
+            Need::ADMIN,
+            "Mends what can be mended",
+            fix,
+        )
+        .get(
+            "/api/doctor/secrets",
+            Need::ADMIN,
+            "Looks for secrets in what is kept",
+            secrets,
+        )
 }
 
 async fn report(State(server): State<Server>) -> Answer<Report> {

@@ -4,24 +4,24 @@ use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
-use axum::routing::get;
-use futures_util::Stream;
 use hyperion_api::Problem;
 use hyperion_engine::near::{nearest, one_of};
 use hyperion_engine::{Cx, Error, audit, repo};
+use hyperion_identity::Need;
 use hyperion_model::event::StoredEvent;
 use hyperion_model::{RepoId, RequestId, Subject, event_kinds, request};
 use hyperion_store::{EventFilter, EventPage, Order};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::page::time;
 use crate::Server;
-use crate::answer::Refusal;
+use crate::answer::{Feed, Refusal};
 use crate::subject::find;
+use crate::table::Routes;
 use notice::{Notices, is_notice};
 
 mod notice;
@@ -33,7 +33,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often a feed looks into a database that another process writes.
 const POLL: Duration = Duration::from_millis(500);
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FeedQuery {
     after: Option<u64>,
@@ -49,15 +49,20 @@ struct FeedQuery {
     notices: Option<String>,
 }
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new().route("/api/events", get(feed))
+pub(super) fn routes() -> Routes {
+    Routes::about("events").get(
+        "/api/events",
+        Need::VIEWER,
+        "Streams events from a point on",
+        feed,
+    )
 }
 
 async fn feed(
     State(server): State<Server>,
     headers: HeaderMap,
     Query(query): Query<FeedQuery>,
-) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Refusal> {
+) -> Result<Feed, Refusal> {
     let resumed = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());
@@ -95,9 +100,11 @@ async fn feed(
         ready: Vec::new(),
     };
     let stream = futures_util::stream::unfold(reading, |mut reading| async move {
-        reading.next().await.map(|message| (Ok(message), reading))
+        let message = reading.next().await?;
+        Some((Ok::<_, Infallible>(message), reading))
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Ok(Feed::new(Sse::new(stream).keep_alive(keep_alive)))
 }
 
 fn filter(server: &Server, query: &FeedQuery, resumed: Option<u64>) -> Result<EventFilter, Error> {

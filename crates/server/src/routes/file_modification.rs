@@ -1,27 +1,33 @@
 //! Which files changed.
 
-use axum::Router;
 use axum::extract::{Query, State};
-use axum::routing::get;
 use hyperion_api::file_modification::FileModification as Wire;
 use hyperion_api::list::{DEFAULT_LIMIT, MAX_LIMIT};
 use hyperion_api::{List, Problem};
 use hyperion_engine::repo;
+use hyperion_identity::Need;
 use hyperion_model::RunId;
 use hyperion_model::run::Run;
 use hyperion_store::{FileFilter, FileModification};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::page::time;
 use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::subject::find;
+use crate::table::Routes;
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new().route("/api/file-modifications", get(list))
+pub(super) fn routes() -> Routes {
+    Routes::about("files").get(
+        "/api/file-modifications",
+        Need::VIEWER,
+        "Lists which files changed",
+        list,
+    )
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     /// Only those of this repository.

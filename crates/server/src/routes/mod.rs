@@ -8,6 +8,7 @@ mod doctor;
 mod engine;
 mod event;
 mod file_modification;
+mod openapi;
 mod page;
 mod policy;
 mod queue;
@@ -18,46 +19,53 @@ mod tool;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{Method, Uri};
-use axum::middleware::Next;
+use axum::http::{HeaderValue, Method, Uri};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
-use hyperion_api::Problem;
+use hyperion_api::{API_VERSION, API_VERSION_HEADER, Problem};
 use hyperion_engine::Error;
 
 use crate::Server;
 use crate::answer::Refusal;
 use crate::caller::identify;
+use crate::port::gate;
+use crate::table::Routes;
+
+/// Gives every call there is, by noun.
+pub(crate) fn table() -> Vec<Routes> {
+    vec![
+        engine::routes(),
+        openapi::routes(),
+        repo::routes(),
+        request::routes(),
+        approval::routes(),
+        change_request::routes(),
+        change_set::routes(),
+        queue::routes(),
+        run::routes(),
+        event::routes(),
+        file_modification::routes(),
+        audit::routes(),
+        doctor::routes(),
+        policy::routes(),
+        tool::routes(),
+    ]
+}
 
 /// Gives every route over an engine.
 pub fn router(server: Server) -> Router {
-    Router::new()
-        .merge(engine::routes())
-        .merge(repo::routes())
-        .merge(request::routes())
-        .merge(approval::routes())
-        .merge(change_request::routes())
-        .merge(change_set::routes())
-        .merge(queue::routes())
-        .merge(run::routes())
-        .merge(event::routes())
-        .merge(file_modification::routes())
-        .merge(audit::routes())
-        .merge(doctor::routes())
-        .merge(policy::routes())
-        .merge(tool::routes())
+    let calls = table().into_iter().map(Routes::into_router);
+    calls
+        .fold(Router::new(), Router::merge)
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(
             hyperion_engine::intake::MAX_BYTES + 1024,
         ))
-        .layer(axum::middleware::map_response(crate::answer::as_problem))
-        .layer(axum::middleware::from_fn_with_state(
-            server.clone(),
-            identify,
-        ))
-        .layer(axum::middleware::from_fn_with_state(
-            server.clone(),
-            at_home,
-        ))
+        .layer(map_response(crate::answer::as_problem))
+        .layer(from_fn_with_state(server.clone(), identify))
+        .layer(from_fn_with_state(server.clone(), at_home))
+        .layer(from_fn(gate))
+        .layer(from_fn(versioned))
         .with_state(server)
 }
 
@@ -67,6 +75,28 @@ async fn at_home(State(server): State<Server>, request: Request, next: Next) -> 
         Ok(()) => next.run(request).await,
         Err(displaced) => Refusal::from(Error::from(displaced)).into_response(),
     }
+}
+
+/// Says in every answer which version of the API it is, and refuses calls to another one.
+async fn versioned(request: Request, next: Next) -> Response {
+    let wanted = request.headers().get(API_VERSION_HEADER);
+    let mut response = match wanted {
+        Some(wanted) if wanted != API_VERSION => {
+            let wanted = String::from_utf8_lossy(wanted.as_bytes());
+            let detail = format!(
+                "this engine speaks version {API_VERSION} of the API; the call names {wanted:?} in {API_VERSION_HEADER}"
+            );
+            let problem = Problem::new("api.version_unknown", detail);
+            Refusal::from(
+                problem.hint("leave the header out, or use a client of this engine's version"),
+            )
+            .into_response()
+        }
+        _ => next.run(request).await,
+    };
+    let version = HeaderValue::from_static(API_VERSION);
+    response.headers_mut().insert(API_VERSION_HEADER, version);
+    response
 }
 
 async fn unknown(method: Method, uri: Uri) -> Refusal {

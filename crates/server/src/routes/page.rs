@@ -9,12 +9,13 @@ use hyperion_engine::{Cx, Error, repo};
 use hyperion_model::request::Request;
 use hyperion_model::{RequestId, Time};
 use hyperion_store::{Cursor, Filter, Stored};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::subject::find;
 
 /// The parameters of a list.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     /// One status, or several with commas between.

@@ -1,23 +1,29 @@
 //! The rules in force.
 
-use axum::Router;
 use axum::extract::{Query, State};
-use axum::routing::get;
 use hyperion_api::policy::{CommandRule, Policy};
 use hyperion_engine::repo;
+use hyperion_identity::Need;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Server;
 use crate::answer::{Answer, blocking};
+use crate::table::Routes;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Of {
     repo: Option<String>,
 }
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new().route("/api/policy", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::about("policy").get(
+        "/api/policy",
+        Need::VIEWER,
+        "Shows the rules in force",
+        show,
+    )
 }
 
 async fn show(

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path as FsPath;
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use hyperion_api::List;
 use hyperion_api::queue::{
     Entry as Wire, EntryDetail, Idle, LogRecord, Metrics, PauseQueue, Percentiles, QueueState,
 };
 use hyperion_api::request::Because;
 use hyperion_engine::{Cx, Error, queue, request, rollback};
+use hyperion_identity::Need;
 use hyperion_model::EntryId;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::{self, ChangeSet};
@@ -19,6 +19,7 @@ use hyperion_model::entry::{Cause, Entry, Quarantine, Status};
 use hyperion_model::repo::Repo;
 use hyperion_model::run::Run;
 use hyperion_store::{Filter, QueueLogFilter, QueueRecord};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::page::{self, ListQuery, states};
@@ -26,6 +27,7 @@ use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::caller::Caller;
 use crate::subject::{find, find_to, missing};
+use crate::table::Routes;
 
 /// How much of the log the metrics look at.
 const METRICS_RECORDS: u32 = 10_000;
@@ -34,21 +36,86 @@ const PAUSED: &str = "paused";
 /// The longest a call may wait for the engine to come to rest.
 const MAX_WAIT_MS: u64 = 60_000;
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new()
-        .route("/api/queue", get(list))
-        .route("/api/queue/metrics", get(metrics))
-        .route("/api/queue/counts", get(counts))
-        .route("/api/queue/logs", get(all_logs))
-        .route("/api/queue/dead-letters", get(dead_letters))
-        .route("/api/queue/paused", get(paused))
-        .route("/api/queue/pause", post(pause))
-        .route("/api/queue/resume", post(resume))
-        .route("/api/queue/{id}", get(show))
-        .route("/api/queue/{id}/logs", get(logs))
-        .route("/api/queue/{id}/retry", post(retry))
-        .route("/api/queue/{id}/cancel", post(cancel))
-        .route("/api/idle", get(idle))
+pub(super) fn routes() -> Routes {
+    Routes::about("merge queue")
+        .get(
+            "/api/queue",
+            Need::VIEWER,
+            "Lists entries of the queue",
+            list,
+        )
+        .get(
+            "/api/queue/metrics",
+            Need::VIEWER,
+            "Gives the figures of the queue",
+            metrics,
+        )
+        .get(
+            "/api/queue/counts",
+            Need::VIEWER,
+            "Counts entries by status",
+            counts,
+        )
+        .get(
+            "/api/queue/logs",
+            Need::VIEWER,
+            "Lists what the queue did",
+            all_logs,
+        )
+        .get(
+            "/api/queue/dead-letters",
+            Need::VIEWER,
+            "Lists entries that did not land",
+            dead_letters,
+        )
+        .get(
+            "/api/queue/paused",
+            Need::VIEWER,
+            "Lists queues that are stopped",
+            paused,
+        )
+        .post(
+            "/api/queue/pause",
+            Need::TEAM_LEAD,
+            "Stops the queue of a repository",
+            pause,
+        )
+        .post(
+            "/api/queue/resume",
+            Need::TEAM_LEAD,
+            "Lets the queue of a repository go on",
+            resume,
+        )
+        .get(
+            "/api/queue/{id}",
+            Need::VIEWER,
+            "Shows an entry with its checks",
+            show,
+        )
+        .get(
+            "/api/queue/{id}/logs",
+            Need::VIEWER,
+            "Lists what was done with an entry",
+            logs,
+        )
+        .post(
+            "/api/queue/{id}/retry",
+            Need::OPERATOR,
+            "Tries an entry again",
+            retry,
+        )
+        .post(
+            "/api/queue/{id}/cancel",
+            Need::OPERATOR,
+            "Takes an entry out of the queue",
+            cancel,
+        )
+        .get(
+            "/api/idle",
+            Need::VIEWER,
+            "Waits until nothing can go on without a person",
+            idle,
+        )
 }
 
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
@@ -258,7 +325,7 @@ const fn waits_for_turn(entry: &Entry) -> bool {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LogQuery {
     limit: Option<u32>,
@@ -419,7 +486,7 @@ fn percentiles(values: impl Iterator<Item = u64>) -> Percentiles {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct IdleQuery {
     #[serde(default)]

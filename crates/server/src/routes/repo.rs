@@ -2,43 +2,82 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use hyperion_api::repo::{
     AgreeToCheck, ChangeRepo, Check, RegisterRepo, RemoteBranch, RemoteTrouble, Repo as Wire,
     TriedCheck, TryChecks,
 };
 use hyperion_api::{List, Problem};
 use hyperion_engine::{Cx, Error, queue, remote, repo, run};
+use hyperion_identity::Need;
 use hyperion_model::repo::{Cause, Repo, Status, Tracked};
 use hyperion_model::{Digest, Name};
 use hyperion_store::Filter;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Server;
 use crate::answer::{Answer, blocking};
 use crate::caller::Caller;
+use crate::table::Routes;
 
 /// How long a check is tried, in seconds, and at most.
 const TRIED_SEC: u64 = 10;
 const TRIED_SEC_MAX: u64 = 120;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct All {
     #[serde(default)]
     all: bool,
 }
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new()
-        .route("/api/repos", get(list).post(register))
-        .route("/api/repos/{repo}", get(show).patch(change))
-        .route("/api/repos/{repo}/forget", post(forget))
-        .route("/api/repos/{repo}/push", post(push))
-        .route("/api/repos/{repo}/checks/{check}/agree", post(agree))
-        .route("/api/repos/{repo}/try-checks", post(try_checks))
+pub(super) fn routes() -> Routes {
+    Routes::about("repositories")
+        .get("/api/repos", Need::VIEWER, "Lists repositories", list)
+        .post(
+            "/api/repos",
+            Need::ADMIN,
+            "Registers a repository",
+            register,
+        )
+        .get(
+            "/api/repos/{repo}",
+            Need::VIEWER,
+            "Shows a repository",
+            show,
+        )
+        .patch(
+            "/api/repos/{repo}",
+            Need::ADMIN,
+            "Changes what is known of a repository",
+            change,
+        )
+        .post(
+            "/api/repos/{repo}/forget",
+            Need::ADMIN,
+            "Forgets a repository",
+            forget,
+        )
+        .post(
+            "/api/repos/{repo}/push",
+            Need::ADMIN,
+            "Pushes what landed",
+            push,
+        )
+        .post(
+            "/api/repos/{repo}/checks/{check}/agree",
+            Need::ADMIN,
+            "Lets a check have what it asks for",
+            agree,
+        )
+        .post(
+            "/api/repos/{repo}/try-checks",
+            Need::ADMIN,
+            "Tries the checks of a repository",
+            try_checks,
+        )
 }
 
 async fn list(State(server): State<Server>, Query(All { all }): Query<All>) -> Answer<List<Wire>> {

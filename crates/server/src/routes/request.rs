@@ -3,12 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path as FsPath;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use hyperion_api::from_git::{FromGit, HandedIn};
 use hyperion_api::request::{
     Answer as AnswerBody, Because, Brief, ErrorPlace, Filed, Given, Plan as PlanView, Progress,
@@ -18,6 +14,7 @@ use hyperion_api::task_request::TaskRequest;
 use hyperion_api::{List, Problem};
 use hyperion_engine::rollback::What;
 use hyperion_engine::{Cx, Error, intake, plan, request, rollback};
+use hyperion_identity::Need;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
@@ -25,29 +22,44 @@ use hyperion_model::plan::Plan;
 use hyperion_model::request::{Request, Source, Status};
 use hyperion_model::{Name, RequestId};
 use hyperion_store::Filter;
+use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::page::{self, ListQuery, states};
 use super::{approval, change_set, queue, repo};
 use crate::Server;
-use crate::answer::{Answer, Refusal, blocking};
+use crate::answer::{Accepted, Answer, Taken, Written, blocking};
 use crate::caller::Caller;
 use crate::subject::{find, find_to, missing};
+use crate::table::Routes;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Filing {
     dir: Option<String>,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     source: Option<Source>,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     agent: Option<Name>,
     /// A JSON object: see [`Given`].
     #[serde(default, deserialize_with = "as_json")]
+    #[schemars(with = "Option<String>")]
     given: Option<Given>,
+}
+
+/// One, or an array; JSON lines do as well, which no schema can say.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "a description")]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
 }
 
 fn as_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Given>, D::Error> {
@@ -55,43 +67,71 @@ fn as_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Given>, 
     serde_json::from_str(&text).map_err(|error| D::Error::custom(format!("given: {error}")))
 }
 
-pub(super) type Accepted<T> = Result<(StatusCode, Json<T>), Refusal>;
-
-pub(super) fn routes() -> Router<Server> {
-    Router::new()
-        .route("/api/requests", get(list).post(submit))
-        .route("/api/requests/text", post(submit_text))
-        .route("/api/requests/git", post(submit_from_git))
-        .route("/api/requests/{id}", get(show))
-        .route("/api/requests/{id}/answer", post(answer))
-        .route("/api/requests/{id}/revise", post(revise))
-        .route("/api/requests/{id}/cancel", post(cancel))
-        .route("/api/requests/{id}/rollback", post(roll_back))
+pub(super) fn routes() -> Routes {
+    Routes::about("requests")
+        .get("/api/requests", Need::VIEWER, "Lists requests", list)
+        .post(
+            "/api/requests",
+            Need::OPERATOR,
+            "Files one request or several",
+            submit,
+        )
+        .post(
+            "/api/requests/text",
+            Need::OPERATOR,
+            "Files a request from a text",
+            submit_text,
+        )
+        .post(
+            "/api/requests/git",
+            Need::OPERATOR,
+            "Files work that is in git already",
+            submit_from_git,
+        )
+        .get(
+            "/api/requests/{id}",
+            Need::VIEWER,
+            "Shows a request with all that came of it",
+            show,
+        )
+        .post(
+            "/api/requests/{id}/answer",
+            Need::OPERATOR,
+            "Answers the questions about a request",
+            answer,
+        )
+        .post(
+            "/api/requests/{id}/revise",
+            Need::OPERATOR,
+            "Hands in new versions of what was sent back",
+            revise,
+        )
+        .post(
+            "/api/requests/{id}/cancel",
+            Need::OPERATOR,
+            "Cancels a request",
+            cancel,
+        )
+        .post(
+            "/api/requests/{id}/rollback",
+            Need::OPERATOR,
+            "Asks to take back what landed",
+            roll_back,
+        )
 }
 
 async fn submit(
     State(server): State<Server>,
     caller: Caller,
     Query(filing): Query<Filing>,
-    body: Result<Bytes, BytesRejection>,
+    body: Written<OneOrMany<TaskRequest>>,
 ) -> Accepted<List<Filed>> {
-    let body = body.map_err(|rejection| unread(&rejection))?;
     let filed = blocking(server, move |server| {
         let how = how(&caller, &filing);
-        let filed = intake::submit_or_find(server.cx(), &body, &how)?;
+        let filed = intake::submit_or_find(server.cx(), &body.bytes, &how)?;
         views(server.cx(), &filed)
     });
-    filed.await.map(|list| (StatusCode::ACCEPTED, list))
-}
-
-/// Says why a body did not arrive whole.
-pub(super) fn unread(rejection: &BytesRejection) -> Problem {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let mib = intake::MAX_BYTES / 1024 / 1024;
-        let detail = format!("the input is larger than {mib} MiB");
-        return Problem::new("request.too_large", detail).hint("split it into several files");
-    }
-    Problem::new("input.invalid", rejection.body_text()).hint("send it again; nothing was filed")
+    filed.await.map(|Json(list)| Taken(list))
 }
 
 async fn submit_text(
@@ -105,7 +145,7 @@ async fn submit_text(
         let filed = intake::Filed { id, existed: false };
         views(server.cx(), &[filed])
     });
-    filed.await.map(|list| (StatusCode::ACCEPTED, list))
+    filed.await.map(|Json(list)| Taken(list))
 }
 
 async fn submit_from_git(
@@ -122,7 +162,7 @@ async fn submit_from_git(
         let filed = intake::submit_from_git(server.cx(), &wanted, &how(&caller, &filing))?;
         handed_in(server.cx(), filed)
     });
-    filed.await.map(|filed| (StatusCode::ACCEPTED, filed))
+    filed.await.map(|Json(filed)| Taken(filed))
 }
 
 /// Tells what became of work that was handed in.
@@ -210,16 +250,15 @@ async fn revise(
     State(server): State<Server>,
     caller: Caller,
     Path(id): Path<String>,
-    body: Result<Bytes, BytesRejection>,
+    body: Written<Value>,
 ) -> Accepted<Wire> {
-    let body = body.map_err(|rejection| unread(&rejection))?;
     let revised = blocking(server, move |server| {
         let cx = server.cx();
         let request = find::<Request>(cx, &id, RequestId::new)?;
-        intake::revise(cx, caller.actor(), request.id, &body)?;
+        intake::revise(cx, caller.actor(), request.id, &body.bytes)?;
         again(cx, request.id)
     });
-    revised.await.map(|request| (StatusCode::ACCEPTED, request))
+    revised.await.map(|Json(request)| Taken(request))
 }
 
 async fn cancel(
@@ -251,7 +290,7 @@ async fn roll_back(
         let id = rollback::roll_back(cx, actor, what, reason.as_deref(), source)?;
         again(cx, id)
     });
-    filed.await.map(|request| (StatusCode::ACCEPTED, request))
+    filed.await.map(|Json(request)| Taken(request))
 }
 
 fn again(cx: &Cx, id: RequestId) -> Result<Wire, Error> {

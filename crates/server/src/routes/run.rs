@@ -2,26 +2,27 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use hyperion_api::run::{Log, NewRun, Run as Wire, Sandbox, Usage};
 use hyperion_api::{List, Problem};
 use hyperion_engine::{Cx, Error, run};
+use hyperion_identity::Need;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::plan::Plan;
 use hyperion_model::run::{self as model, Run, Work};
 use hyperion_model::{Actor, RunId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::page::{self, ListQuery, states};
 use crate::Server;
-use crate::answer::{Answer, Refusal, blocking};
+use crate::answer::{Answer, Feed, Refusal, blocking};
 use crate::caller::Caller;
 use crate::subject::{find, find_to};
+use crate::table::Routes;
 use stream::{Only, Wanted};
 
 mod stream;
@@ -33,14 +34,35 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// The most of a log that one answer holds.
 const MAX_TAIL_KB: u64 = 4096;
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new()
-        .route("/api/runs", get(list).post(register))
-        .route("/api/runs/{id}", get(show))
-        .route("/api/runs/{id}/log", get(log))
-        .route("/api/runs/{id}/stop", post(stop))
-        .route("/api/runs/{id}/pause", post(pause))
-        .route("/api/runs/{id}/resume", post(resume))
+pub(super) fn routes() -> Routes {
+    Routes::about("runs")
+        .get("/api/runs", Need::VIEWER, "Lists runs", list)
+        .post_here(
+            "/api/runs",
+            Need::OPERATOR,
+            "Registers a run of a command that its owner starts",
+            register,
+        )
+        .get("/api/runs/{id}", Need::VIEWER, "Shows a run", show)
+        .get(
+            "/api/runs/{id}/log",
+            Need::VIEWER,
+            "Gives what a run wrote, or streams it",
+            log,
+        )
+        .post("/api/runs/{id}/stop", Need::OPERATOR, "Ends a run", stop)
+        .post(
+            "/api/runs/{id}/pause",
+            Need::OPERATOR,
+            "Pauses a run",
+            pause,
+        )
+        .post(
+            "/api/runs/{id}/resume",
+            Need::OPERATOR,
+            "Lets a run go on",
+            resume,
+        )
 }
 
 async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Answer<List<Wire>> {
@@ -159,7 +181,7 @@ async fn steer(
     .await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Part {
     /// The end of it: so many KiB.
@@ -181,9 +203,9 @@ async fn log(
     Path(id): Path<String>,
     headers: HeaderMap,
     Query(part): Query<Part>,
-) -> Result<Response, Refusal> {
+) -> Result<Feed<Log>, Refusal> {
     if part.after.is_none() && part.follow.is_none() && part.stream.is_none() {
-        return Ok(piece(server, id, part).await?.into_response());
+        return Ok(Feed::new(piece(server, id, part).await?));
     }
     if part.tail_kb.is_some() || part.from.is_some() {
         let detail = "`tail_kb` and `from` give a piece; a stream takes `tail_lines` or `after`";
@@ -199,7 +221,7 @@ async fn log(
         follow: part.follow.unwrap_or(false),
         only: part.stream,
     };
-    stream::stream(server, id, wanted).await
+    stream::stream(server, id, wanted).await.map(Feed::new)
 }
 
 async fn piece(server: Server, id: String, part: Part) -> Answer<Log> {

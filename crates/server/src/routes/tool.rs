@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::Json;
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, header};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use hyperion_api::list::{DEFAULT_LIMIT, MAX_LIMIT};
 use hyperion_api::tool::{OpenSession, Record, Session, ToolResult};
-use hyperion_api::{List, Problem};
+use hyperion_api::{List, Problem, TOOL_SESSION_HEADER};
 use hyperion_engine::tool::Admitted;
+use hyperion_identity::Need;
 use hyperion_model::{Actor, Name};
 use hyperion_store::ToolRecord;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Server;
 use crate::answer::{Answer, blocking};
+use crate::port::Door;
+use crate::table::Routes;
 
 /// The agent of a session whose client does not say who it is.
 const UNNAMED: &str = "unnamed";
@@ -24,14 +27,29 @@ const UNNAMED: &str = "unnamed";
 /// How much of a session's token names it in the log.
 const SHOWN_DIGITS: usize = 8;
 
-pub(super) fn routes() -> Router<Server> {
-    Router::new()
-        .route("/api/tools/sessions", post(open))
-        .route("/api/tools/{server}/{tool}", post(call))
-        .route("/api/tools/records", get(log))
+pub(super) fn routes() -> Routes {
+    Routes::about("tools")
+        .post_here(
+            "/api/tools/sessions",
+            Need::OPERATOR,
+            "Opens a session of tool calls",
+            open,
+        )
+        .post(
+            "/api/tools/{server}/{tool}",
+            Need::Nothing,
+            "Calls a tool in a session",
+            call,
+        )
+        .get(
+            "/api/tools/records",
+            Need::VIEWER,
+            "Lists what tools did",
+            log,
+        )
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Opening {
     /// What the program that calls the tools says it is.
@@ -61,11 +79,10 @@ async fn call(
     State(server): State<Server>,
     Path((name, tool)): Path<(String, String)>,
     headers: HeaderMap,
+    door: Option<Extension<Door>>,
     Json(parameters): Json<Value>,
 ) -> Answer<ToolResult> {
-    let token = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let token = session_of(&headers, door.as_deref());
     let tools = server.engine().tools();
     let admitted = Arc::new(tools.admit(server.cx(), token, &name, &tool)?);
     // This future is dropped when the client leaves: then nobody waits for what its call runs.
@@ -92,6 +109,19 @@ async fn call(
     }
 }
 
+/// Finds the session that a call is made in. On the socket it may stand where tokens of people do, as it did at first.
+fn session_of<'a>(headers: &'a HeaderMap, door: Option<&Door>) -> Option<&'a str> {
+    if let Some(session) = headers.get(TOOL_SESSION_HEADER) {
+        return session.to_str().ok();
+    }
+    match door {
+        Some(Door::Port { .. }) => None,
+        Some(Door::Socket) | None => headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer ")),
+    }
+}
+
 /// Somebody who waits for a call's answer.
 struct Waits {
     server: Server,
@@ -104,7 +134,7 @@ impl Drop for Waits {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     limit: Option<u32>,

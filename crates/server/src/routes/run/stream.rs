@@ -11,6 +11,7 @@ use hyperion_api::run::{LogBody, LogItem};
 use hyperion_engine::run::{Follow, Read};
 use hyperion_model::RunId;
 use hyperion_model::run::Run;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Server;
@@ -23,7 +24,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
 
 /// One of the two streams of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Only {
     /// Standard output.
