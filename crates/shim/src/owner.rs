@@ -511,7 +511,10 @@ impl Shim {
         };
         let mark = ProcessMark::of(program).ok().flatten();
         let mark = mark.map_or_else(|| program.to_string(), |mark| mark.to_string());
-        self.recorder.record(Instant::now(), Body::Started(mark));
+        let now = Instant::now();
+        self.recorder.record(now, Body::Started(mark));
+        // Soon, so that what is short is measured as well.
+        self.sample_at = now;
         reached(Point::ShimStarted);
     }
 

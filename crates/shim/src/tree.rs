@@ -7,7 +7,6 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use hyperion_host::wait_any_readable;
-use nix::sys::resource::{UsageWho, getrusage};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, wait,
 };
@@ -145,12 +144,6 @@ pub(crate) fn exact_memory_kb(root: u32, without: Option<u32>) -> u64 {
     let pids = below(root).into_iter().filter(|pid| Some(*pid) != without);
     pids.filter_map(|pid| of_one(pid).or_else(|| Some(pages_of(pid)?.0 * page_kb())))
         .sum()
-}
-
-/// The most memory that one of the processes had at once which this one took note of, and theirs.
-pub(crate) fn largest_kb() -> u64 {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN);
-    usage.map_or(0, |usage| u64::try_from(usage.max_rss()).unwrap_or(0))
 }
 
 /// Bytes that the processes which this one took note of, and theirs, read from disks and wrote to them.

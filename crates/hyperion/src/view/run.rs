@@ -119,11 +119,11 @@ pub(crate) fn first_error(error: &FoundError) -> String {
 
 /// Writes what the processes of a run used.
 fn used(usage: &Usage) -> String {
-    let cpu = format!(
-        "{} CPU, {} memory at most",
-        duration(usage.cpu_ms),
-        size(usage.memory_peak_kb.saturating_mul(1024))
-    );
+    let memory = match usage.memory_peak_kb {
+        0 => "too short for its memory to be measured".to_owned(),
+        peak => format!("{} memory at most", size(peak.saturating_mul(1024))),
+    };
+    let cpu = format!("{} CPU, {memory}", duration(usage.cpu_ms));
     let mut text = field("used", &cpu);
     let disks = [(usage.read_bytes, "read"), (usage.written_bytes, "written")];
     let disks = disks.into_iter().filter(|(bytes, _)| *bytes > 0);

@@ -61,8 +61,7 @@ impl Shim {
             end,
             usage: Usage {
                 cpu_ms: tree::sample(std::process::id(), None).cpu_ms,
-                // The samples miss what is short, and the kernel's own mark counts only the largest process.
-                memory_peak_kb: self.memory_peak_kb.max(tree::largest_kb()),
+                memory_peak_kb: self.memory_peak_kb,
                 read_bytes,
                 written_bytes,
                 wall_ms: u64::try_from(wall_ms).unwrap_or(u64::MAX),
