@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The name of the last message of a feed whose reader is too slow; its id is the event to go on behind.
+pub const CUT_OFF: &str = "cut_off";
+
 /// What an event is about, or who caused it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Party {

@@ -341,6 +341,8 @@ fn settings() -> Settings {
         check_timeout: Duration::from_secs(60),
         log_max_bytes: 1024 * 1024,
         retention: Duration::from_secs(86_400),
+        digests: Default::default(),
+        notify: hyperion_engine::notify::Notify::default(),
         sandbox: hyperion_engine::SandboxSettings::default(),
         supervision: hyperion_engine::Supervision::default(),
         shim_program: "/proc/self/exe".into(),

@@ -11,6 +11,7 @@ use hyperion_store::{Committed, ReadError, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::audit::Records;
 use crate::change_set::CarriedOut;
 use crate::files::FileNews;
 use crate::identity::SignIns;
@@ -68,6 +69,8 @@ pub struct Cx {
     pub(crate) sign_ins: SignIns,
     /// What is known of changes to files.
     pub files: FileNews,
+    /// What is to be recorded in the ledger.
+    pub records: Records,
     /// What is at work.
     pub jobs: Jobs,
     /// Watches the processes of runs.

@@ -10,11 +10,13 @@ use hyperion_policy::Redactor;
 use hyperion_store::Store;
 use tokio::sync::watch;
 
+use crate::audit::{Recorder, Records};
 use crate::backup::Shipper;
 use crate::cx::{Clock, Cx, Ids};
 use crate::driver::{Activity, Driver};
 use crate::files::{FileNews, Files};
 use crate::identity::{Identity, SignIns};
+use crate::notify::Teller;
 use crate::reconcile::Reconcile;
 use crate::remote::{Contacts, Remotes};
 use crate::repo::Pool;
@@ -50,6 +52,8 @@ pub struct Engine {
     cx: Arc<Cx>,
     driver: Option<Driver>,
     shipper: Option<Shipper>,
+    teller: Option<Teller>,
+    recorder: Option<Recorder>,
     tools: Tools,
     activity: watch::Receiver<Activity>,
 }
@@ -82,10 +86,14 @@ impl Engine {
         let (driver, activity) = Driver::start(Arc::clone(&cx), reconcilers)?;
         let shipper = Shipper::start(Arc::clone(&cx))?;
         let tools = Tools::start(&cx)?;
+        let teller = Teller::start(&cx)?;
+        let recorder = Recorder::start(&cx)?;
         Ok(Self {
             cx,
             driver: Some(driver),
             shipper: Some(shipper),
+            teller: Some(teller),
+            recorder: Some(recorder),
             tools,
             activity,
         })
@@ -106,6 +114,8 @@ impl Engine {
             cx,
             driver: None,
             shipper: None,
+            teller: None,
+            recorder: None,
             tools: Tools::default(),
             activity,
         })
@@ -193,6 +203,12 @@ impl Engine {
             // Processes go on; the next engine watches them.
             self.cx.supervisor.leave();
         }
+        if let Some(recorder) = &self.recorder {
+            recorder.stop(&self.cx);
+        }
+        if let Some(teller) = &self.teller {
+            teller.stop();
+        }
         // Last: what was committed until now is shipped.
         if let Some(shipper) = &self.shipper {
             shipper.stop();
@@ -235,6 +251,7 @@ pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
         contacts: Contacts::default(),
         sign_ins: SignIns::default(),
         files: FileNews::default(),
+        records: Records::default(),
         jobs: Jobs::default(),
         supervisor: Supervisor::new()?,
         tool_chains: ToolChains::default(),

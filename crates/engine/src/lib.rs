@@ -20,6 +20,7 @@ mod error;
 pub mod files;
 pub mod identity;
 pub mod intake;
+pub mod notify;
 pub mod plan;
 pub mod queue;
 mod read_facts;

@@ -1,5 +1,6 @@
 //! The settings that decide how the engine works, as plain values; the binary reads them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use hyperion_model::Name;
 use hyperion_policy::RuleSource;
 use hyperion_sandbox::{Level, Network};
 use serde::Deserialize;
+
+use crate::notify::Notify;
 
 /// Settings of the engine. Where they come from, and their documentation, is the binary's part.
 #[derive(Debug, Clone)]
@@ -55,6 +58,10 @@ pub struct Settings {
     pub sandbox: SandboxSettings,
     /// How runs are watched (`supervisor.*`).
     pub supervision: Supervision,
+    /// The digest of each setting in force, by its key: what changed is recorded.
+    pub digests: BTreeMap<String, String>,
+    /// Who is told of what, and how (`notify.*`).
+    pub notify: Notify,
     /// The program that watches runs: one with the command `shim`, Hyperion itself.
     pub shim_program: PathBuf,
     /// The environment that checks run in; nothing else is inherited.

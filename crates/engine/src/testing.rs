@@ -122,6 +122,8 @@ fn settings() -> Settings {
         dead_letters_after: Duration::from_secs(30 * 86_400),
         sandbox: crate::SandboxSettings::default(),
         supervision: crate::Supervision::default(),
+        digests: Default::default(),
+        notify: crate::notify::Notify::default(),
         shim_program: shim_program(),
         check_environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
     }

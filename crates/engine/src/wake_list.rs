@@ -166,7 +166,8 @@ fn request_of<M: Stored>(state: &M) -> Option<RequestId> {
         | Subject::Approval(_)
         | Subject::Entry(_)
         | Subject::User(_)
-        | Subject::Token(_) => state.row().request,
+        | Subject::Token(_)
+        | Subject::Audit(_) => state.row().request,
     }
 }
 

@@ -82,6 +82,7 @@ enum Command {
     Backup(commands::backup::Args),
     Restore(commands::restore::Args),
     Doctor(commands::doctor::Args),
+    Notify(commands::notify::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
     #[command(hide = true)]
@@ -186,6 +187,7 @@ async fn carry_out(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
         Command::Backup(args) => commands::backup::run(args, cx).await,
         Command::Restore(args) => commands::restore::run(args, cx).await,
         Command::Doctor(args) => commands::doctor::run(args, cx).await,
+        Command::Notify(args) => commands::notify::run(args, cx).await,
         Command::Completions(args) => commands::completions::run(args, cx),
         Command::Man(args) => commands::man::run(args, cx),
         Command::Engine(args) => commands::engine::run(args, cx).await,

@@ -19,6 +19,7 @@ pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod mcp;
+pub(crate) mod notify;
 pub(crate) mod policy;
 pub(crate) mod propose;
 pub(crate) mod queue;

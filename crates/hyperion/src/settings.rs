@@ -21,6 +21,7 @@ mod keys;
 mod layers;
 mod lost;
 mod merge;
+mod notify;
 mod plan;
 mod policy;
 mod request;
@@ -57,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) files: files::Files,
     /// `[merge]`
     pub(crate) merge: merge::Merge,
+    /// `[notify]`
+    pub(crate) notify: notify::Notify,
     /// `[plan]`
     pub(crate) plan: plan::Plan,
     /// The keys of `[policy]`
@@ -110,6 +113,11 @@ pub(crate) const SECTIONS: &[(&str, &str, &[Setting])] = &[
         "backup",
         "Copies of the home, made all the time.",
         backup::SETTINGS,
+    ),
+    (
+        "notify",
+        "How you are told of what waits for you.",
+        notify::SETTINGS,
     ),
     ("engine", "The engine itself.", engine::SETTINGS),
     ("server", "The port.", server::SETTINGS),
@@ -198,6 +206,12 @@ mod tests {
         backup.ship_to = ""
         backup.ship_every_sec = 10
         backup.keep_days = 14
+        notify.desktop = false
+        notify.webhook_url = ""
+        notify.webhook_secret_file = ""
+        notify.on = ["needs_me", "expiring", "failed", "done"]
+        notify.dwell_sec = 10
+        notify.cooldown_sec = 60
         engine.detach = true
         engine.idle_exit_sec = 10
         engine.allow_confined = false

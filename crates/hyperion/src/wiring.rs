@@ -1,6 +1,6 @@
 //! Puts an engine together: home, store, git, settings, clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hyperion_api::engine::{Mode as Stay, Setup};
 use hyperion_engine::intake::SigningKey;
-use hyperion_engine::{Clock, Engine, Ids, Parts};
+use hyperion_engine::{Clock, Engine, Ids, Parts, notify};
 use hyperion_git::{Git, GitOptions};
 use hyperion_host::{Home, HomeLock, boot_id, create_private_dir, effective_uid};
 use hyperion_model::{Actor, Digest, Name, Role, Time, Uuid};
@@ -363,6 +363,8 @@ fn engine_settings(
             processes_max: settings.sandbox.processes_max,
         },
         supervision: supervision(&settings.supervisor)?,
+        digests: digests(settings),
+        notify: notify(settings, variables)?,
         // This very file, also when another version was put in its place.
         shim_program: PathBuf::from(format!("/proc/{}/exe", std::process::id())),
         check_environment,
@@ -378,6 +380,57 @@ fn proxies(variables: &Variables) -> Vec<(String, String)> {
         Some((name, value))
     });
     found.collect()
+}
+
+/// Digests each setting in force.
+fn digests(settings: &Settings) -> BTreeMap<String, String> {
+    let mut settings = settings.clone();
+    let digest = |setting: &settings::Setting| {
+        let value = setting.field.json(&mut settings);
+        (setting.key.to_owned(), Digest::of_json(&value).to_string())
+    };
+    settings::all().map(digest).collect()
+}
+
+/// What of a person's environment leads to their desktop.
+const DESKTOP_VARIABLES: &[&str] = &[
+    "PATH",
+    "HOME",
+    "LANG",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
+
+/// The variable with the secret that messages are signed with.
+const WEBHOOK_SECRET: &str = "HYPERION_WEBHOOK_SECRET";
+
+fn notify(settings: &Settings, variables: &Variables) -> anyhow::Result<notify::Notify> {
+    let settings = &settings.notify;
+    let desktop = DESKTOP_VARIABLES.iter();
+    let desktop = desktop.filter_map(|name| Some(((*name).into(), variables.get(name)?.into())));
+    let set = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let secret = match variables.get(WEBHOOK_SECRET) {
+        Some(secret) => Some(notify::SecretFrom::Value(notify::Secret::new(
+            secret.as_encoded_bytes(),
+        ))),
+        None => set(&settings.webhook_secret_file)
+            .map(|path| notify::SecretFrom::File(PathBuf::from(path))),
+    };
+    let on = settings.on.iter().map(|word| chosen("notify.on", word));
+    Ok(notify::Notify {
+        desktop: settings.desktop,
+        environment: desktop.collect(),
+        webhook_url: set(&settings.webhook_url),
+        webhook_secret: secret,
+        rules: notify::Rules {
+            on: on.collect::<anyhow::Result<_>>()?,
+            dwell: Duration::from_secs(settings.dwell_sec),
+            cooldown: Duration::from_secs(settings.cooldown_sec),
+        },
+    })
 }
 
 fn supervision(settings: &settings::Supervisor) -> anyhow::Result<hyperion_engine::Supervision> {

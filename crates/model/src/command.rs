@@ -5,8 +5,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::machine::{Noun, Stamp};
 use crate::{
-    ApprovalId, BatchId, ChangeSetId, Digest, EntryId, EventId, PlanId, RepoId, RequestId, RunId,
-    TokenId, UserId, Uuid, approval, change_set, entry, plan, repo, request, run, token, user,
+    ApprovalId, AuditId, BatchId, ChangeSetId, Digest, EntryId, EventId, PlanId, RepoId, RequestId,
+    RunId, TokenId, UserId, Uuid, approval, audit, change_set, entry, plan, repo, request, run,
+    token, user,
 };
 
 /// What a command or an event is about.
@@ -31,6 +32,8 @@ pub enum Subject {
     User(UserId),
     /// A token.
     Token(TokenId),
+    /// The ledger.
+    Audit(AuditId),
 }
 
 impl Subject {
@@ -46,6 +49,7 @@ impl Subject {
             Subject::Entry(_) => Noun::Entry,
             Subject::User(_) => Noun::User,
             Subject::Token(_) => Noun::Token,
+            Subject::Audit(_) => Noun::Audit,
         }
     }
 
@@ -61,6 +65,7 @@ impl Subject {
             Subject::Entry(id) => id.uuid(),
             Subject::User(id) => id.uuid(),
             Subject::Token(id) => id.uuid(),
+            Subject::Audit(id) => id.uuid(),
         }
     }
 }
@@ -86,6 +91,8 @@ pub enum Command {
     User(UserId, user::Command),
     /// To a token.
     Token(TokenId, token::Command),
+    /// To the ledger.
+    Audit(AuditId, audit::Command),
 }
 
 impl Command {
@@ -101,6 +108,7 @@ impl Command {
             Command::Entry(id, _) => Subject::Entry(*id),
             Command::User(id, _) => Subject::User(*id),
             Command::Token(id, _) => Subject::Token(*id),
+            Command::Audit(id, _) => Subject::Audit(*id),
         }
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::command::Subject;
 use crate::machine::{Corrupt, Machine, Noun, Stamp};
 use crate::{
-    Actor, Digest, EventId, RequestId, RunId, Time, approval, canonical, change_set, entry, plan,
-    repo, request, run, token, user,
+    Actor, Digest, EventId, RequestId, RunId, Time, approval, audit, canonical, change_set, entry,
+    plan, repo, request, run, token, user,
 };
 
 /// The version of the event format that is written now; older ones are upcast on read, for ever.
@@ -35,6 +35,8 @@ pub enum Fact {
     User(user::Event),
     /// Of a token.
     Token(token::Event),
+    /// Of the ledger.
+    Audit(audit::Event),
 }
 
 /// A fact with its envelope, before the store seals it into the chain.
@@ -271,6 +273,10 @@ impl StoredEvent {
             Noun::Token => (
                 Fact::Token(serde_json::from_value(tagged)?),
                 Subject::Token(crate::TokenId::new(subject.id)),
+            ),
+            Noun::Audit => (
+                Fact::Audit(serde_json::from_value(tagged)?),
+                Subject::Audit(crate::AuditId::new(subject.id)),
             ),
         };
         Ok(Self {

@@ -46,6 +46,7 @@ struct Rows {
     entry: Option<entry::Entry>,
     user: Option<user::User>,
     token: Option<token::Token>,
+    audit: Option<audit::Ledger>,
 }
 
 impl Rows {
@@ -61,6 +62,7 @@ impl Rows {
             Fact::Entry(fact) => step(&mut self.entry, fact, stamp),
             Fact::User(fact) => step(&mut self.user, fact, stamp),
             Fact::Token(fact) => step(&mut self.token, fact, stamp),
+            Fact::Audit(fact) => step(&mut self.audit, fact, stamp),
         }
     }
 }

@@ -88,6 +88,8 @@ ids! {
     UserId, "a user";
     /// Names a token.
     TokenId, "a token";
+    /// Names the ledger of a home.
+    AuditId, "a ledger";
     /// Names an event.
     EventId, "an event";
     /// Names a batch of commands; its events' ids follow from it.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 
-use crate::{approval, change_set, entry, plan, repo, request, run, token, user};
+use crate::{approval, audit, change_set, entry, plan, repo, request, run, token, user};
 
 /// Lists every kind of event, for instance `merge.landed`.
 pub fn event_kinds() -> impl Iterator<Item = &'static str> {
@@ -19,6 +19,7 @@ pub fn event_kinds() -> impl Iterator<Item = &'static str> {
         of::<entry::Event>(),
         of::<user::Event>(),
         of::<token::Event>(),
+        of::<audit::Event>(),
     ]
     .into_iter()
     .flatten()
@@ -69,6 +70,7 @@ mod tests {
             "change_set.landed",
             "approval.decided",
             "merge.landed",
+            "tool.called",
         ] {
             assert!(kinds.contains(&kind), "{kind}");
         }

@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod approval;
+pub mod audit;
 pub mod canonical;
 pub mod change_set;
 pub mod command;

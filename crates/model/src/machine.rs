@@ -29,11 +29,13 @@ pub enum Noun {
     User,
     /// What a program is known by.
     Token,
+    /// The ledger of what is no move of another noun.
+    Audit,
 }
 
 impl Noun {
     /// Lists every noun, in the order in which work flows.
-    pub const ALL: [Noun; 9] = [
+    pub const ALL: [Noun; 10] = [
         Noun::Repo,
         Noun::Request,
         Noun::Plan,
@@ -43,6 +45,7 @@ impl Noun {
         Noun::Entry,
         Noun::User,
         Noun::Token,
+        Noun::Audit,
     ];
 
     /// Gives the wire name.
@@ -57,6 +60,7 @@ impl Noun {
             Noun::Repo => "repo",
             Noun::User => "user",
             Noun::Token => "token",
+            Noun::Audit => "audit",
         }
     }
 
@@ -72,6 +76,7 @@ impl fmt::Display for Noun {
             Noun::ChangeSet => "change set",
             Noun::Entry => "queue entry",
             Noun::Repo => "repository",
+            Noun::Audit => "ledger",
             Noun::Request | Noun::Plan | Noun::Run | Noun::Approval => self.name(),
             Noun::User | Noun::Token => self.name(),
         })

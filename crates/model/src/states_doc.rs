@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{approval, change_set, entry, plan, repo, request, run, token, user};
+use crate::{approval, audit, change_set, entry, plan, repo, request, run, token, user};
 
 /// Writes the Markdown page of every noun's states and moves.
 pub fn states_markdown() -> String {
@@ -49,7 +49,7 @@ macro_rules! chapter {
     };
 }
 
-fn chapters() -> [Chapter; 10] {
+fn chapters() -> [Chapter; 11] {
     [
         chapter!(
             "Repository",
@@ -81,6 +81,11 @@ fn chapters() -> [Chapter; 10] {
         ),
         chapter!("User", "A person of this home.", user),
         chapter!("Token", "What a program is known by.", token),
+        chapter!(
+            "Ledger",
+            "What was done that is no move of another noun: tool calls, refused calls, changed settings, backups, restores.",
+            audit
+        ),
     ]
 }
 

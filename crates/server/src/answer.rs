@@ -196,6 +196,7 @@ impl IntoResponse for Refusal {
             StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(&*self.0)).into_response();
         let problem = HeaderValue::from_static("application/problem+json");
+        response.extensions_mut().insert(Why(self.0.code.clone()));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, problem);
         if status == StatusCode::UNAUTHORIZED {
@@ -212,6 +213,9 @@ impl IntoResponse for Refusal {
 impl OperationOutput for Refusal {
     type Inner = Self;
 }
+/// The code of a refusal, for whoever passes the answer on.
+#[derive(Debug, Clone)]
+pub(crate) struct Why(pub(crate) String);
 
 /// Runs what blocks (the store, git) on a thread where that does no harm.
 pub(crate) async fn blocking<T, F>(server: Server, work: F) -> Answer<T>

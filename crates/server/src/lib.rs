@@ -5,13 +5,16 @@
 
 mod answer;
 mod caller;
+mod feed;
 mod life;
 mod openapi;
 mod port;
 mod routes;
 mod seat;
 mod serve;
+mod sse;
 mod state;
+mod streams;
 mod subject;
 mod table;
 

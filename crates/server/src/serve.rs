@@ -151,6 +151,7 @@ fn takes_long(uri: &Uri) -> bool {
     match uri.path() {
         "/api/stream" => true,
         "/api/idle" => !query.is_empty() && query != "timeout_ms=0",
+        "/api/stream" | "/api/agent-monitor/events" => true,
         "/api/tools/sessions" => false,
         path => path.starts_with("/api/tools/"),
     }

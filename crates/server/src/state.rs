@@ -6,6 +6,8 @@ use hyperion_engine::{Cx, Engine};
 use hyperion_model::Actor;
 
 use crate::Life;
+use crate::feed::Feed;
+use crate::streams::Streams;
 
 /// An engine, and whose it is.
 #[derive(Clone)]
@@ -13,15 +15,19 @@ pub struct Server {
     engine: Arc<Engine>,
     owner: Actor,
     life: Arc<Life>,
+    feed: Arc<Feed>,
+    streams: Arc<Streams>,
 }
 
 impl Server {
     /// Serves an engine to its home's owner; feeds end when its life does.
-    pub const fn new(engine: Arc<Engine>, owner: Actor, life: Arc<Life>) -> Self {
+    pub fn new(engine: Arc<Engine>, owner: Actor, life: Arc<Life>) -> Self {
         Self {
             engine,
             owner,
             life,
+            feed: Arc::default(),
+            streams: Arc::default(),
         }
     }
 
@@ -31,6 +37,14 @@ impl Server {
 
     pub(crate) fn life(&self) -> &Life {
         &self.life
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     pub(crate) fn cx(&self) -> &Cx {

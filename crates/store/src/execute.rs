@@ -268,7 +268,9 @@ fn run_commands(
     index: usize,
     commands: &[Command],
 ) -> Result<(), StoreError> {
-    use hyperion_model::{approval, change_set, entry, plan, repo, request, run, token, user};
+    use hyperion_model::{
+        approval, audit, change_set, entry, plan, repo, request, run, token, user,
+    };
     let Some(first) = commands.first() else {
         return Ok(());
     };
@@ -296,6 +298,7 @@ fn run_commands(
         Command::Entry(..) => step.run::<entry::Entry>(all!(Entry)),
         Command::User(..) => step.run::<user::User>(all!(User)),
         Command::Token(..) => step.run::<token::Token>(all!(Token)),
+        Command::Audit(..) => step.run::<audit::Ledger>(all!(Audit)),
     }
 }
 

@@ -58,6 +58,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_identity",
         sql: include_str!("../migrations/sqlite/0004_identity.sql"),
     },
+    Migration {
+        name: "0007_audit",
+        sql: include_str!("../migrations/sqlite/0007_audit.sql"),
+    },
 ];
 
 /// The version of the schema this Hyperion writes.

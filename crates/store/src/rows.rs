@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use hyperion_model::approval::Approval;
+use hyperion_model::audit::Ledger;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::machine::Row;
@@ -40,8 +41,8 @@ pub trait Stored: Machine + Send + 'static {
 }
 
 macro_rules! stored {
-    ($($noun:ident $id:ident;)*) => {$(
-        impl Stored for $noun {
+    ($($state:ident $noun:ident $id:ident;)*) => {$(
+        impl Stored for $state {
             fn uuid(id: Self::Id) -> Uuid {
                 id.uuid()
             }
@@ -69,8 +70,7 @@ macro_rules! stored {
                     | Fact::ChangeSet(_)
                     | Fact::Approval(_)
                     | Fact::Entry(_)
-                    | Fact::User(_)
-                    | Fact::Token(_) => None,
+| Fact::User(_) | Fact::Token(_) | Fact::Audit(_) => None,
                 }
             }
         }
@@ -78,15 +78,16 @@ macro_rules! stored {
 }
 
 stored! {
-    Repo RepoId;
-    Request RequestId;
-    Plan PlanId;
-    Run RunId;
-    ChangeSet ChangeSetId;
-    Approval ApprovalId;
-    Entry EntryId;
-    User UserId;
-    Token TokenId;
+    Repo Repo RepoId;
+    Request Request RequestId;
+    Plan Plan PlanId;
+    Run Run RunId;
+    ChangeSet ChangeSet ChangeSetId;
+    Approval Approval ApprovalId;
+    Entry Entry EntryId;
+    User User UserId;
+    Token Token TokenId;
+    Ledger Audit AuditId;
 }
 
 /// Does the same for whichever noun a value is: `for_noun!(noun, M => expression with M)`.
@@ -129,6 +130,10 @@ macro_rules! for_noun {
                 type $m = hyperion_model::token::Token;
                 $body
             }
+            hyperion_model::Noun::Audit => {
+                type $m = hyperion_model::audit::Ledger;
+                $body
+            }
         }
     };
 }
@@ -147,6 +152,7 @@ macro_rules! with_table {
             Noun::Entry => concat!($before, "\"entry\"", $after),
             Noun::User => concat!($before, "\"user\"", $after),
             Noun::Token => concat!($before, "\"token\"", $after),
+            Noun::Audit => concat!($before, "\"audit\"", $after),
         }
     };
 }

@@ -120,6 +120,43 @@ impl Store {
         })
     }
 
+    /// Lists the oldest records that ended and are not in the chain, with what [`Store::mark_tools_chained`] names them by.
+    pub fn tools_unchained(&self, limit: u32) -> Result<Vec<(i64, ToolRecord)>, ReadError> {
+        self.read(|conn| {
+            let records = conn
+                .prepare_cached(
+                    "SELECT time_ms, session, actor, root, server, tool, calls, paths, old_sha256, new_sha256, outcome, id
+                     FROM tool_log WHERE chained = 0 AND outcome <> 'intended' ORDER BY id LIMIT ?1",
+                )?
+                .query_map([limit.clamp(1, MAX_PAGE)], |row| {
+                    Ok((row.get(11)?, from_row(row)?))
+                })?
+                .collect::<Result<_, _>>()?;
+            Ok(records)
+        })
+    }
+
+    /// Notes that records joined the chain, soon: a crash before has them looked at once more.
+    pub fn mark_tools_chained(&self, ids: Vec<i64>) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let work = move |writer: &mut Writer| {
+            let mut mark = writer
+                .conn
+                .prepare_cached("UPDATE tool_log SET chained = 1 WHERE id = ?1")?;
+            for id in &ids {
+                mark.execute([id])?;
+            }
+            Ok(())
+        };
+        self.send(Box::new(Operation {
+            work,
+            made: None::<()>,
+            reply: Reply::Nobody,
+        }))
+    }
+
     /// Lists the newest records; only those of changes, unless looks are wanted, too.
     pub fn tool_log(&self, with_looks: bool, limit: u32) -> Result<Vec<ToolRecord>, ReadError> {
         // What was handed in before is to be seen; a store that only reads has nothing to wait for.
@@ -155,8 +192,8 @@ fn insert(writer: &Writer, record: &ToolRecord) -> Result<i64, StoreError> {
         .conn
         .prepare_cached(
             "INSERT INTO tool_log (time_ms, session, actor, root, server, tool, calls, paths,
-               old_sha256, new_sha256, outcome)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+               old_sha256, new_sha256, outcome, chained)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0)",
         )?
         .execute(params![
             record.time.as_millisecond(),

@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 
 use super::{Body, ClientError, FeedItem, Notice, TransportError};
-use crate::event::Event;
+use crate::event::{CUT_OFF, Event};
 use crate::run::LogItem;
 
 /// What is said of a stream that cannot be read.
@@ -87,6 +87,10 @@ fn read_message<T: DeserializeOwned>(message: &[u8]) -> Result<Option<FeedItem<T
         });
         values.collect::<Vec<_>>()
     };
+    if fields("event").contains(&CUT_OFF) {
+        // The feed ends with it; whoever follows knows behind which event to go on.
+        return Ok(Some(FeedItem::KeepAlive));
+    }
     let data = fields("data").join("\n");
     if data.is_empty() {
         let comment = text.starts_with(':');
@@ -121,6 +125,11 @@ mod tests {
             Some(FeedItem::KeepAlive)
         );
         assert_eq!(read_message::<Event>(b"retry: 5\n\n").unwrap(), None);
+        assert_eq!(
+            read_message::<Event>(b"id: 7\nevent: cut_off\ndata: {\"resume_after\":7}\n\n")
+                .unwrap(),
+            Some(FeedItem::KeepAlive)
+        );
         assert!(read_message::<Event>(b"data: {\n\n").is_err());
         let notice = read_message::<Event>(b"event: run.progressed\ndata: {\"progress\":4}\n\n");
         let expected = Notice {

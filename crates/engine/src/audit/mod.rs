@@ -2,6 +2,7 @@
 
 pub(crate) mod anchors;
 pub(crate) mod moved;
+mod records;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,8 @@ use hyperion_model::{
 use hyperion_store::{By, EventFilter, Filter, HeadState};
 
 use self::moved::Moved;
+pub(crate) use self::records::Recorder;
+pub use self::records::{Records, note_backup};
 use crate::error::oid;
 use crate::request::result;
 use crate::rollback::taken_back_by;

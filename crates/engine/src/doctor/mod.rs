@@ -2,6 +2,7 @@
 
 mod backup;
 mod history;
+mod notify;
 mod remotes;
 mod sandbox;
 mod secrets;
@@ -51,6 +52,7 @@ pub fn examine(cx: &Cx, version: &str) -> Report {
     findings.extend(clones(cx));
     findings.extend(backup::look(cx));
     findings.push(sandbox::look(&cx.settings.shim_program));
+    findings.push(notify::look(cx));
     findings.extend(root());
     findings.extend(container());
     findings.extend(watching(cx));

@@ -162,6 +162,14 @@ pub(crate) fn check(
     Ok(landings)
 }
 
+/// Tells whether all that landed of a request can be taken back, and nobody does so already.
+pub fn is_possible(cx: &Cx, request: &Request) -> Result<bool, Error> {
+    let has_ended = !request.status.is_open() && request.status != request::Status::RolledBack;
+    Ok(has_ended
+        && !landed(cx, request.id, None)?.is_empty()
+        && under_way(cx, request.id)?.is_none())
+}
+
 /// Finds the open request that takes another one back.
 pub(crate) fn under_way(facts: &impl ReadFacts, id: RequestId) -> Result<Option<RequestId>, Error> {
     let open = facts.list::<Request>(&Filter::open().parent(id.uuid()).limit(10))?;

@@ -54,7 +54,8 @@ impl What {
             | Subject::Plan(_)
             | Subject::Repo(_)
             | Subject::User(_)
-            | Subject::Token(_) => {
+            | Subject::Token(_)
+            | Subject::Audit(_) => {
                 Self::ChangeSet(subject::belonging::<ChangeSet>(cx, text, subject, None)?.id)
             }
         })

@@ -52,7 +52,11 @@ impl Kind for Request {
                 .get::<Entry>(id)?
                 .map(|entry| entry.admission.request),
             Subject::Run(id) => cx.store.get::<Run>(id)?.and_then(|run| run.request),
-            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => None,
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_) => None,
         };
         get(cx, request)
     }
@@ -93,9 +97,11 @@ impl Kind for ChangeSet {
                 Some(Work::Check { entry, .. }) => Self::belonging_to(cx, Subject::Entry(entry)),
                 Some(Work::Command { .. } | Work::Tool { .. }) | None => Ok(Vec::new()),
             },
-            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => {
-                Ok(Vec::new())
-            }
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_) => Ok(Vec::new()),
         }
     }
 
@@ -122,9 +128,11 @@ impl Kind for Approval {
                 }
                 Ok(approvals)
             }
-            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => {
-                Ok(Vec::new())
-            }
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_) => Ok(Vec::new()),
         }
     }
 
@@ -154,9 +162,11 @@ impl Kind for Entry {
                 entries.dedup();
                 get(cx, entries)
             }
-            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => {
-                Ok(Vec::new())
-            }
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_) => Ok(Vec::new()),
         }
     }
 
@@ -193,9 +203,11 @@ impl Kind for Run {
                     true => get(cx, sets.into_iter().map(|set| set.proposal.run)),
                 }
             }
-            Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => {
-                Ok(Vec::new())
-            }
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_) => Ok(Vec::new()),
         }
     }
 
@@ -221,7 +233,11 @@ pub(super) fn title(cx: &Cx, subject: Subject) -> Result<String, Error> {
                 None => None,
             }
         }
-        Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) => None,
+        Subject::Plan(_)
+        | Subject::Repo(_)
+        | Subject::User(_)
+        | Subject::Token(_)
+        | Subject::Audit(_) => None,
     };
     Ok(title.unwrap_or_default())
 }

@@ -16,7 +16,10 @@ use hyperion_model::entry::Entry;
 use hyperion_model::machine::{Machine, Noun};
 use hyperion_model::request::Request;
 use hyperion_model::run::Run;
-use hyperion_model::{Subject, Uuid};
+use hyperion_model::{
+    ApprovalId, AuditId, ChangeSetId, EntryId, PlanId, RequestId, RunId, Subject, TokenId, UserId,
+    Uuid,
+};
 use hyperion_store::Stored;
 
 use crate::rollback::landed_as;
@@ -93,6 +96,30 @@ pub fn named(cx: &Cx, text: &str) -> Result<Named, Error> {
         ([], Some((commit, repo))) => Named::OtherCommit { commit, repo },
         ([], None) => Named::Nothing,
         (several, _) => return Err(ambiguous(cx, text, several)?.into()),
+    })
+}
+
+/// Finds what an id of this kind names; only the whole id of what is seldom shown.
+pub fn of_noun(cx: &Cx, noun: Noun, text: &str) -> Result<Subject, Error> {
+    Ok(match noun {
+        Noun::Request => Subject::Request(find::<Request>(cx, text, RequestId::new)?.id),
+        Noun::ChangeSet => Subject::ChangeSet(find::<ChangeSet>(cx, text, ChangeSetId::new)?.id),
+        Noun::Approval => Subject::Approval(find::<Approval>(cx, text, ApprovalId::new)?.id),
+        Noun::Entry => Subject::Entry(find::<Entry>(cx, text, EntryId::new)?.id),
+        Noun::Run => Subject::Run(find::<Run>(cx, text, RunId::new)?.id),
+        Noun::Repo => Subject::Repo(crate::repo::find(cx, text, None)?.id),
+        // A home has one.
+        Noun::Audit => Subject::Audit(AuditId::of_home()),
+        Noun::Plan => Subject::Plan(PlanId::new(whole(noun, text)?)),
+        Noun::User => Subject::User(UserId::new(whole(noun, text)?)),
+        Noun::Token => Subject::Token(TokenId::new(whole(noun, text)?)),
+    })
+}
+
+fn whole(noun: Noun, text: &str) -> Result<Uuid, Problem> {
+    text.parse().map_err(|_| {
+        let detail = format!("{text:?} is not the whole id of a {noun}");
+        Problem::new("input.invalid", detail)
     })
 }
 
@@ -274,7 +301,13 @@ fn what(text: &str, subject: Subject) -> String {
     }
     match noun {
         Noun::Approval => format!("an {noun}"),
-        Noun::Request | Noun::Plan | Noun::Run | Noun::ChangeSet | Noun::Entry | Noun::Repo => {
+        Noun::Request
+        | Noun::Plan
+        | Noun::Run
+        | Noun::ChangeSet
+        | Noun::Entry
+        | Noun::Repo
+        | Noun::Audit => {
             format!("a {noun}")
         }
         Noun::User | Noun::Token => format!("a {noun}"),
@@ -286,7 +319,7 @@ fn plural(noun: Noun) -> String {
         Noun::Entry => "queue entries".to_owned(),
         Noun::Repo => "repositories".to_owned(),
         Noun::User | Noun::Token => format!("{noun}s"),
-        Noun::Request | Noun::Plan | Noun::Run | Noun::ChangeSet | Noun::Approval => {
+        Noun::Request | Noun::Plan | Noun::Run | Noun::ChangeSet | Noun::Approval | Noun::Audit => {
             format!("{noun}s")
         }
     }

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hyperion_model::{Time, Uuid};
-use hyperion_store::{Store, ToolRecord};
+use hyperion_store::ToolRecord;
 
 use super::session::Session;
 use crate::{Cx, Error};
@@ -32,10 +32,10 @@ impl Looks {
         let pending = Pending::default();
         let (looked, looks) = mpsc::channel();
         let gathered = Arc::clone(&pending);
-        let store = cx.store.clone();
+        let cx = Arc::clone(cx);
         let thread = std::thread::Builder::new()
             .name("tool-looks".to_owned())
-            .spawn(move || run(&store, &gathered, &looks))
+            .spawn(move || run(&cx, &gathered, &looks))
             .map_err(|source| Error::Io {
                 what: "the thread that notes what tools look at".to_owned(),
                 source,
@@ -109,7 +109,7 @@ impl Drop for Looks {
     }
 }
 
-fn run(store: &Store, pending: &Pending, looks: &Receiver<()>) {
+fn run(cx: &Cx, pending: &Pending, looks: &Receiver<()>) {
     let mut stops = false;
     while !stops && looks.recv().is_ok() {
         stops = loop {
@@ -119,16 +119,17 @@ fn run(store: &Store, pending: &Pending, looks: &Receiver<()>) {
                 Err(RecvTimeoutError::Disconnected) => break true,
             }
         };
-        write(store, pending);
+        write(cx, pending);
     }
-    write(store, pending);
+    write(cx, pending);
 }
 
-fn write(store: &Store, pending: &Pending) {
+fn write(cx: &Cx, pending: &Pending) {
     let gathered = std::mem::take(&mut *pending.lock().unwrap_or_else(PoisonError::into_inner));
     for record in gathered.into_values() {
-        if let Err(error) = store.log_tool(&record) {
+        if let Err(error) = cx.store.log_tool(&record) {
             tracing::warn!(%error, tool = record.tool, calls = record.calls, "could not note what a tool looked at");
         }
     }
+    cx.records.look();
 }

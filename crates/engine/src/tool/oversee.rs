@@ -115,6 +115,7 @@ impl<'a> Oversight<'a> {
             // It stays `intended`, which is true: the file tells the rest.
             tracing::warn!(%error, "could not note how a tool's change went");
         }
+        self.cx.records.look();
     }
 
     /// Refuses what adds a secret, or writes a mask in the place of one.

@@ -310,6 +310,7 @@ impl Facts {
             Noun::Approval => &self.approvals,
             Noun::Entry => &self.entries,
             Noun::User | Noun::Token => unreachable!("the simulation has no users"),
+            Noun::Audit => unreachable!("nothing here keeps a ledger"),
         };
         any.downcast_ref().unwrap()
     }
@@ -324,6 +325,7 @@ impl Facts {
             Noun::Approval => &mut self.approvals,
             Noun::Entry => &mut self.entries,
             Noun::User | Noun::Token => unreachable!("the simulation has no users"),
+            Noun::Audit => unreachable!("nothing here keeps a ledger"),
         };
         any.downcast_mut().unwrap()
     }
@@ -350,7 +352,7 @@ impl Facts {
     pub(super) fn request_of(&self, subject: Subject) -> Option<RequestId> {
         let id = subject.uuid();
         match subject.noun() {
-            Noun::Repo => None,
+            Noun::Repo | Noun::Audit => None,
             Noun::Request => Some(RequestId::new(id)),
             Noun::Plan => self.plans.request_of(id),
             Noun::Run => self.runs.request_of(id),

@@ -1,26 +1,29 @@
 //! `hyperion audit`
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use hyperion_api::Problem;
 use hyperion_api::audit::{Replay, Verification};
 use hyperion_api::client::FeedItem;
+use hyperion_api::event::Event;
+use hyperion_api::{List, Problem};
 
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::list_args::ListArgs;
 use crate::output::FormatArgs;
 use crate::output::format::compact;
 use crate::route::Route;
 use crate::session::Session;
 use crate::view;
 
-/// Verify, replay and export the audit log
+/// Show, verify, replay and export the audit log
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -29,9 +32,20 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Log(LogArgs),
     Verify(VerifyArgs),
     Replay(ReplayArgs),
     Export(ExportArgs),
+}
+
+/// Show what was done beside requests: tool calls, refused calls, changed settings, backups, restores
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hyperion audit log --since 1h
+  hyperion audit log --format jsonl")]
+struct LogArgs {
+    #[command(flatten)]
+    list: ListArgs,
 }
 
 /// Check that nobody changed the log, and say what that cannot show
@@ -71,10 +85,44 @@ struct ExportArgs {
 
 pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
+        Command::Log(args) => log(args, cx).await,
         Command::Verify(args) => verify(args, cx).await,
         Command::Replay(args) => replay(args, cx).await,
         Command::Export(args) => export(args, cx).await,
     }
+}
+
+async fn log(args: LogArgs, cx: &Cx) -> anyhow::Result<Exit> {
+    cx.with(Access::Read, async |session| {
+        let since = args.list.since(cx).map(|moment| moment.to_string());
+        let route = Route::new("/api/events")
+            .query("subject", "audit:home")
+            .maybe("since", since);
+        let mut feed = session.client().events(route.as_str()).await?;
+        let mut records = VecDeque::new();
+        while let Some(item) = feed.next().await? {
+            if let FeedItem::Event(event) = item {
+                if records.len() == args.list.limit as usize {
+                    records.pop_front();
+                }
+                records.push_back(*event);
+            }
+        }
+        let list = List::whole(records.into());
+        cx.output.list(
+            args.list.format,
+            &list,
+            "Nothing was recorded beside what requests did.",
+            |records: &[Event], width| {
+                let lines = records
+                    .iter()
+                    .map(|record| view::ledger::line(record, cx.zone(), width));
+                lines.collect::<Vec<_>>().join("\n")
+            },
+        )?;
+        Ok(Exit::Done)
+    })
+    .await
 }
 
 async fn verify(args: VerifyArgs, cx: &Cx) -> anyhow::Result<Exit> {

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use hyperion_api::{ClientError, List, Problem};
 use hyperion_backup::{self as backup, Depth, Found, Stage, TakeOptions, Taken};
+use hyperion_engine::audit;
 use hyperion_host::{Home, Locations};
 use serde::Serialize;
 
@@ -121,6 +122,7 @@ async fn take(args: TakeArgs, cx: &Cx) -> anyhow::Result<Exit> {
     };
     let (output, variables) = (cx.output.clone(), cx.variables().clone());
     let (logs, verify) = (args.logs, !args.no_verify);
+    let by = wiring::owner(&variables)?;
     let work = move || {
         let engine = wiring::read_only(&settings, home, &variables)?;
         let mut told = Told::default();
@@ -130,12 +132,18 @@ async fn take(args: TakeArgs, cx: &Cx) -> anyhow::Result<Exit> {
             logs,
             depth: if verify { Depth::Full } else { Depth::None },
         };
-        backup::take(engine.cx().as_ref(), &options, &mut |stage, done, all| {
+        let taken = backup::take(engine.cx().as_ref(), &options, &mut |stage, done, all| {
             if let Some(line) = told.line(stage, done, all) {
                 output.progress(&line);
             }
-        })
-        .map_err(wiring::problem)
+        });
+        let taken = taken.map_err(wiring::problem)?;
+        let head = taken.manifest.head_seq;
+        if let Err(error) = audit::note_backup(engine.cx(), &by, &taken.path, head) {
+            // The copy is there; only the record of it is missing.
+            tracing::warn!(%error, "could not note that the home was copied");
+        }
+        Ok::<_, anyhow::Error>(taken)
     };
     let Taken {
         path,

@@ -26,6 +26,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[command(after_help = "Examples:
   hyperion events --since 1h
   hyperion events --follow --kinds merge.landed,merge.quarantined
+  hyperion events --subject approval:1a2b3c4d
   hyperion events --request 1a2b3c4d --format jsonl")]
 pub(crate) struct Args {
     /// Then show new events as they come, until Ctrl-C
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// Only these kinds, for instance merge.landed
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     kinds: Vec<String>,
+    /// Only what is about this, for instance request:1a2b3c4d
+    #[arg(long, value_name = "TYPE:ID")]
+    subject: Option<String>,
     #[command(flatten)]
     repo: RepoArg,
     #[command(flatten)]
@@ -89,6 +93,7 @@ async fn latest(args: &Args, session: &Session<'_>) -> anyhow::Result<(u64, Vec<
         let filtered = args.list.since.is_some()
             || args.request.request.is_some()
             || args.repo.repo.is_some()
+            || args.subject.is_some()
             || !args.kinds.is_empty();
         (!filtered).then(|| end.saturating_sub(args.list.limit.into()))
     });
@@ -146,7 +151,8 @@ impl Args {
         let kinds = (!self.kinds.is_empty()).then(|| self.kinds.join(","));
         let route = Route::new("/api/events")
             .maybe("after", after.map(|after| after.to_string()))
-            .maybe("kinds", kinds);
+            .maybe("kinds", kinds)
+            .maybe("subject", self.subject.clone());
         self.request.ask(self.repo.ask(route))
     }
 }

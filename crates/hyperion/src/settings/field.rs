@@ -31,6 +31,7 @@ impl Setting {
             "sandbox.",
             "server.",
             "request.requires_approval",
+            "notify.",
         ]
         .iter()
         .any(|guarded| self.key.starts_with(guarded))
@@ -73,10 +74,19 @@ pub(crate) enum Field {
     /// An absolute path of a folder, or nothing.
     Folder(fn(&mut Settings) -> &mut String),
     /// A text of a form, with what is said of the form.
-    Words(
+    Text(
         fn(&mut Settings) -> &mut String,
         fn(&str) -> bool,
         &'static str,
+    ),
+    /// An absolute path of a file, or nothing.
+    File(fn(&mut Settings) -> &mut String),
+    /// An address that messages are posted to, or nothing.
+    Url(fn(&mut Settings) -> &mut String),
+    /// Some of a few words.
+    Words(
+        fn(&mut Settings) -> &mut Vec<String>,
+        &'static [&'static str],
     ),
     /// One of a few words.
     Choice(
@@ -121,7 +131,12 @@ impl Field {
             Self::Switch(_) => "true or false".into(),
             Self::Name(_) => "a name of letters, digits, `.`, `_` and `-`".into(),
             Self::Folder(_) => "the absolute path of a folder, or nothing".into(),
-            Self::Words(.., form) => (*form).into(),
+            Self::Text(.., form) => (*form).into(),
+            Self::File(_) => "the absolute path of a file, or nothing".into(),
+            Self::Url(_) => {
+                "an https address (on this machine also http), or nothing".into()
+            }
+            Self::Words(_, words) => format!("a list of some of {}", words.join(", ")),
             Self::Choice(_, words) => format!("one of {}", words.join(", ")),
             Self::Hosts(_) => {
                 "a list of hosts, such as `crates.io`, `*.example.org` or `example.org:8443`".into()
@@ -145,11 +160,15 @@ impl Field {
             Self::Small(at, ..) => at(settings).to_string(),
             Self::Count(at, ..) => at(settings).to_string(),
             Self::Switch(at) => at(settings).to_string(),
-            Self::Name(at) | Self::Folder(at) | Self::Words(at, ..) => {
-                Value::from(at(settings).as_str()).to_string()
-            }
+            Self::Name(at)
+            | Self::Folder(at)
+            | Self::File(at)
+            | Self::Url(at)
+            | Self::Text(at, ..) => Value::from(at(settings).as_str()).to_string(),
             Self::Choice(at, _) => Value::from(*at(settings)).to_string(),
-            Self::Globs(at) | Self::Hosts(at) => list(at(settings)).to_string(),
+            Self::Globs(at) | Self::Hosts(at) | Self::Words(at, _) => {
+                list(at(settings)).to_string()
+            }
             Self::Commands(at) => rules(at(settings)).to_string(),
             Self::Keys(at) => keys::written(at(settings)).to_string(),
         }
@@ -162,9 +181,15 @@ impl Field {
             Self::Small(at, ..) => (*at(settings)).into(),
             Self::Count(at, ..) => (*at(settings)).into(),
             Self::Switch(at) => (*at(settings)).into(),
-            Self::Name(at) | Self::Folder(at) | Self::Words(at, ..) => at(settings).as_str().into(),
+            Self::Name(at)
+            | Self::Folder(at)
+            | Self::File(at)
+            | Self::Url(at)
+            | Self::Text(at, ..) => at(settings).as_str().into(),
             Self::Choice(at, _) => (*at(settings)).into(),
-            Self::Globs(at) | Self::Hosts(at) => at(settings).as_slice().into(),
+            Self::Globs(at) | Self::Hosts(at) | Self::Words(at, _) => {
+                at(settings).as_slice().into()
+            }
             Self::Commands(at) => serde_json::json!(at(settings)),
             Self::Keys(at) => serde_json::json!(at(settings)),
         }
@@ -193,15 +218,29 @@ impl Field {
                     .filter(|name| hyperion_model::Name::new(*name).is_ok());
                 *at(settings) = name.ok_or_else(wrong)?.to_owned();
             }
-            Self::Folder(at) => {
+            Self::Folder(at) | Self::File(at) => {
                 let folder = value
                     .as_str()
                     .filter(|folder| folder.is_empty() || Path::new(folder).is_absolute());
                 *at(settings) = folder.ok_or_else(wrong)?.to_owned();
             }
-            Self::Words(at, is_of_form, _) => {
+            Self::Text(at, is_of_form, _) => {
                 let text = value.as_str().filter(|text| is_of_form(text));
                 *at(settings) = text.ok_or_else(wrong)?.to_owned();
+            }
+            Self::Url(at) => {
+                let fits =
+                    |url: &&str| url.is_empty() || hyperion_engine::notify::check_url(url).is_ok();
+                let url = value.as_str().filter(fits);
+                *at(settings) = url.ok_or_else(wrong)?.to_owned();
+            }
+            Self::Words(at, words) => {
+                let array = value.as_array().filter(|array| array.len() <= words.len());
+                let given = array.ok_or_else(wrong)?.iter().map(|word| {
+                    let word = word.as_str().filter(|word| words.contains(word))?;
+                    Some(word.to_owned())
+                });
+                *at(settings) = given.collect::<Option<_>>().ok_or_else(wrong)?;
             }
             Self::Choice(at, words) => {
                 let word = value
@@ -266,14 +305,17 @@ impl Field {
                 text.parse::<i64>().map(Value::from).map_err(|_| wrong())
             }
             Self::Switch(_) => text.parse::<bool>().map(Value::from).map_err(|_| wrong()),
-            Self::Name(_) | Self::Folder(_) | Self::Words(..) | Self::Choice(..) => {
-                Ok(Value::from(text))
-            }
+            Self::Name(_)
+            | Self::Folder(_)
+            | Self::File(_)
+            | Self::Url(_)
+            | Self::Text(..)
+            | Self::Choice(..) => Ok(Value::from(text)),
             Self::Commands(_) | Self::Keys(_) => text.parse::<Value>().map_err(|_| wrong()),
-            Self::Globs(_) | Self::Hosts(_) if text.starts_with('[') => {
+            Self::Globs(_) | Self::Hosts(_) | Self::Words(..) if text.starts_with('[') => {
                 text.parse::<Value>().map_err(|_| wrong())
             }
-            Self::Globs(_) | Self::Hosts(_) => {
+            Self::Globs(_) | Self::Hosts(_) | Self::Words(..) => {
                 let globs = text
                     .split(',')
                     .map(str::trim)

@@ -40,7 +40,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "server.bind",
         about: "The address and port that `hyperion up` and a service listen on beside the home's socket; `off` for none. An engine that a command starts in the background listens on its socket alone, so that two homes do not fight over a port. Every call by the port needs a token or a page's session. An address that is not of this machine alone is taken only once the home has users.",
-        field: Field::Words(
+        field: Field::Text(
             |settings| &mut settings.server.bind,
             is_bind,
             "an address and a port such as `127.0.0.1:4750` or `[::1]:4750`, or `off`",
@@ -49,7 +49,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "server.public_url",
         about: "Where people reach the port when a proxy stands before it, which also does TLS: calls for this host are taken, and pages of this origin may make them.",
-        field: Field::Words(
+        field: Field::Text(
             |settings| &mut settings.server.public_url,
             |text| text.is_empty() || PublicUrl::new(text).is_some(),
             "a scheme and a host such as `https://hyperion.example.org`, or nothing",

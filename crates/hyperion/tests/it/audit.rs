@@ -1,5 +1,6 @@
 //! The log: whole, replayable, followed without a gap, and witness against who rewrites history.
 
+use crate::api::Api;
 use crate::world::{SOON, World, text};
 use hyperion_testkit::{RequestFile, task, task_request};
 use serde_json::{Value, json};
@@ -215,4 +216,70 @@ fn the_feed_is_followed_through_engines_that_come_and_go() {
     );
     assert_eq!(of_one[0]["kind"], "request.submitted");
     world.assert_sound();
+}
+
+// X7: what is no part of a request is in the chain as well, in words, and holds when it is verified.
+#[cfg(feature = "fail-points")]
+#[test]
+fn what_is_done_beside_requests_joins_the_chain() {
+    let mut world = World::up(&[("a.txt", "a\n")]);
+    let api = Api::new(&world.hyperion);
+    let call = |token: &str, tool: &str, body: &Value| {
+        let path = format!("/api/tools/filesystem/{tool}");
+        api.post_as(token, &path, body).unwrap()
+    };
+    let root = world.repo.path().to_str().unwrap();
+    let session = api
+        .post("/api/tools/sessions", &json!({"root": root}))
+        .unwrap()
+        .unwrap();
+    let token = text(&session["token"]);
+    let written = call(
+        &token,
+        "writeFile",
+        &json!({"path": "b.txt", "content": "b\n"}),
+    )
+    .unwrap();
+    assert_eq!(written["is_error"], false, "{written:#}");
+    for _ in 0..3 {
+        call(&token, "readFile", &json!({"path": "b.txt"})).unwrap();
+        let unknown = call("nobody", "readFile", &json!({"path": "b.txt"})).unwrap_err();
+        assert_eq!(unknown.code, "tool.session_unknown");
+    }
+    let folder = world.hyperion.user_home().join("backups");
+    world.run(&["backup", folder.to_str().unwrap()]).code(0);
+    world.run(&["config", "set", "merge.workers", "2"]).code(0);
+    world.stop_engine();
+    world.start_engine();
+
+    let log = world.run(&["audit", "log"]).code(0).stdout;
+    for part in [
+        "ada called filesystem writeFile (b.txt): done",
+        "ada called filesystem readFile 3 times (b.txt): looked",
+        "POST /api/tools/filesystem/readFile: 401 tool.session_unknown",
+        "copied up to event ",
+        "an engine started with other settings (merge.workers)",
+    ] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    let records = world
+        .run(&["audit", "log", "--format", "jsonl"])
+        .code(0)
+        .json_lines();
+    let refused = records
+        .iter()
+        .filter(|record| record["kind"] == "call.refused");
+    let count: u64 = refused
+        .filter_map(|record| record["data"]["count"].as_u64())
+        .sum();
+    assert_eq!(count, 3);
+    world.assert_sound();
+    // Nothing joins twice.
+    world.stop_engine();
+    world.start_engine();
+    let again = world
+        .run(&["audit", "log", "--format", "jsonl"])
+        .code(0)
+        .json_lines();
+    assert_eq!(again, records);
 }

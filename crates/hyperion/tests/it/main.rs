@@ -30,6 +30,7 @@ mod examples;
 mod exec;
 #[cfg(feature = "fail-points")]
 mod fail_points;
+mod feed;
 mod fidelity;
 mod files;
 mod from_git;
@@ -41,6 +42,7 @@ mod malformed;
 mod mcp;
 mod mcp_client;
 mod migrate;
+mod notify;
 #[cfg(feature = "fail-points")]
 mod paused;
 mod persons_git;

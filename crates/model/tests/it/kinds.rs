@@ -6,7 +6,7 @@ use hyperion_model::plan::step;
 use hyperion_model::run::{Confinement, Ending, Process, Usage};
 use hyperion_model::{
     ApprovalId, ChangeSetId, Decision, EntryId, Fact, ItemId, Level, LineageId, PlanId, RepoId,
-    RequestId, Role, RunId, approval, change_set, entry, plan, repo, request, run,
+    RequestId, Role, RunId, approval, audit, change_set, entry, plan, repo, request, run,
 };
 
 use crate::sample::{self, digest, git, name, text, uuid};
@@ -377,4 +377,43 @@ pub(crate) fn entries() -> Vec<Fact> {
         },
     ];
     events.map(Fact::Entry).to_vec()
+}
+
+pub(crate) fn records() -> Vec<Fact> {
+    use audit::{Event, ToolCall};
+    let events = [
+        Event::ToolCalled(ToolCall {
+            session: uuid(50),
+            by: text("ada"),
+            server: text("filesystem"),
+            tool: text("writeFile"),
+            began_at: sample::time(0),
+            calls: 1,
+            paths: vec![text("src/a.txt")],
+            more_paths: 0,
+            old: Some(digest(1)),
+            new: None,
+            outcome: text("done"),
+        }),
+        Event::SettingsChanged {
+            keys: vec![name("merge.workers")],
+            more_keys: 0,
+            settings: digest(2),
+        },
+        Event::BackupTaken {
+            to: text("/mnt/backups"),
+            up_to: 7,
+        },
+        Event::HomeRestored {
+            from: text("/mnt/backups"),
+            up_to: 7,
+        },
+        Event::CallRefused {
+            call: text("POST /api/repos"),
+            status: 403,
+            code: name("policy.refused"),
+            count: 2,
+        },
+    ];
+    events.map(Fact::Audit).to_vec()
 }

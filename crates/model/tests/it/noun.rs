@@ -1,6 +1,7 @@
-//! The seven nouns behind one trait, so that a property is written once.
+//! The nouns behind one trait, so that a property is written once.
 
 use hyperion_model::approval::Approval;
+use hyperion_model::audit::Ledger;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::plan::Plan;
@@ -8,8 +9,8 @@ use hyperion_model::repo::Repo;
 use hyperion_model::request::Request;
 use hyperion_model::run::Run;
 use hyperion_model::{
-    ApprovalId, ChangeSetId, EntryId, Fact, Machine, PlanId, RepoId, RequestId, RunId, Subject,
-    Uuid, approval, change_set, entry, plan, repo, request, run,
+    ApprovalId, AuditId, ChangeSetId, EntryId, Fact, Machine, PlanId, RepoId, RequestId, RunId,
+    Subject, Uuid, approval, audit, change_set, entry, plan, repo, request, run,
 };
 
 /// A row of a table of moves: from, verb, to.
@@ -26,8 +27,8 @@ pub(crate) trait Stored: Machine {
 }
 
 macro_rules! stored {
-    ($($noun:ident $id:ident $module:ident;)*) => {$(
-        impl Stored for $noun {
+    ($($state:ident $noun:ident $id:ident $module:ident;)*) => {$(
+        impl Stored for $state {
             fn subject(id: Uuid) -> Subject {
                 Subject::$noun($id::new(id))
             }
@@ -51,11 +52,12 @@ macro_rules! stored {
 }
 
 stored! {
-    Repo RepoId repo;
-    Request RequestId request;
-    Plan PlanId plan;
-    Run RunId run;
-    ChangeSet ChangeSetId change_set;
-    Approval ApprovalId approval;
-    Entry EntryId entry;
+    Repo Repo RepoId repo;
+    Request Request RequestId request;
+    Plan Plan PlanId plan;
+    Run Run RunId run;
+    ChangeSet ChangeSet ChangeSetId change_set;
+    Approval Approval ApprovalId approval;
+    Entry Entry EntryId entry;
+    Ledger Audit AuditId audit;
 }

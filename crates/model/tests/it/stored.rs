@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use hyperion_model::approval::Approval;
+use hyperion_model::audit::Ledger;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::event::{EventError, FORMAT};
@@ -118,6 +119,7 @@ fn every_event() -> Vec<Event> {
         .chain(of::<ChangeSet>(kinds::change_sets()))
         .chain(of::<Approval>(kinds::approvals()))
         .chain(of::<Entry>(kinds::entries()))
+        .chain(of::<Ledger>(kinds::records()))
         .collect()
 }
 

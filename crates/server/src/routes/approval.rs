@@ -128,7 +128,7 @@ fn detail(
     }
 }
 
-fn parse(digest: Option<&str>) -> Result<Option<Digest>, Problem> {
+pub(super) fn parse(digest: Option<&str>) -> Result<Option<Digest>, Problem> {
     let digest = digest.map(str::parse::<Digest>).transpose();
     digest.map_err(|error| Problem::new("input.invalid", error.to_string()))
 }
@@ -219,7 +219,8 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         | Subject::Approval(_)
         | Subject::Entry(_)
         | Subject::User(_)
-        | Subject::Token(_) => None,
+        | Subject::Token(_)
+        | Subject::Audit(_) => None,
     };
     let set = match question.about {
         Subject::ChangeSet(id) => cx.store.get::<ChangeSet>(id)?,

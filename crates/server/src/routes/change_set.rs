@@ -119,24 +119,32 @@ async fn diff(
         if let Against::Former = against {
             return against_former(cx, &set);
         }
-        let preview = preview(cx, &set)?.ok_or_else(|| {
+        shown_diff(cx, &set)?.ok_or_else(|| {
             Problem::new(
                 "subject.not_found",
                 format!("the content of change set {} was purged", set.id.short()),
             )
             .hint("it is kept for `files.backup_retention_hours` after a change ended; what landed is read from git")
-        })?;
-        let (additions, deletions) = accepted_lines(cx, &set)?;
-        let text = unified_diff(&preview.accepted()?);
-        let masked = cx.redactor.redact_diff(&text);
-        Ok(Diff {
-            lines_masked: u32::try_from(masked.lines_masked).unwrap_or(u32::MAX),
-            unified_diff: masked.text.into_owned(),
-            additions,
-            deletions,
+            .into()
         })
     })
     .await
+}
+
+/// Gives what a change set changes; none where its content was purged.
+pub(super) fn shown_diff(cx: &Cx, set: &ChangeSet) -> Result<Option<Diff>, Error> {
+    let Some(preview) = preview(cx, set)? else {
+        return Ok(None);
+    };
+    let (additions, deletions) = accepted_lines(cx, set)?;
+    let text = unified_diff(&preview.accepted()?);
+    let masked = cx.redactor.redact_diff(&text);
+    Ok(Some(Diff {
+        lines_masked: u32::try_from(masked.lines_masked).unwrap_or(u32::MAX),
+        unified_diff: masked.text.into_owned(),
+        additions,
+        deletions,
+    }))
 }
 
 fn against_former(cx: &Cx, set: &ChangeSet) -> Result<Diff, Error> {

@@ -1,61 +1,100 @@
 //! The feed: Server-Sent Events that resume where a client left off.
 
-use std::collections::{BTreeSet, HashMap};
-use std::convert::Infallible;
-use std::time::Duration;
+use std::collections::BTreeSet;
 
+use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::response::sse::{Event as Message, KeepAlive, Sse};
+use futures_util::Stream;
 use hyperion_api::Problem;
+use hyperion_api::event::CUT_OFF;
 use hyperion_engine::near::{nearest, one_of};
-use hyperion_engine::{Cx, Error, audit, repo};
+use hyperion_engine::subject::of_noun;
+use hyperion_engine::{Cx, Error, repo};
 use hyperion_identity::Need;
-use hyperion_model::event::StoredEvent;
-use hyperion_model::{RepoId, RequestId, Subject, event_kinds, request};
-use hyperion_store::{EventFilter, EventPage, Order};
+use hyperion_model::machine::Noun;
+use hyperion_model::{RequestId, Subject, event_kinds, request};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::operation;
 use super::page::time;
-use crate::Server;
 use crate::answer::{Feed, Refusal};
+use crate::feed::{Following, Next, Told, Wanted};
 use crate::subject::find;
 use crate::table::Routes;
-use notice::{Notices, is_notice};
+use crate::{Server, sse};
+pub(super) use notice::Notices;
+use notice::is_notice;
 
 mod notice;
 
-/// How many events are read at once.
-const PAGE: u32 = 500;
-/// How often a silent feed says that it is still there.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often a feed looks into a database that another process writes.
-const POLL: Duration = Duration::from_millis(500);
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FeedQuery {
     after: Option<u64>,
-    kinds: Option<String>,
-    request: Option<String>,
-    /// Only what is about this repository.
-    repo: Option<String>,
-    since: Option<String>,
+    #[serde(default)]
+    format: Format,
     limit: Option<u32>,
     #[serde(default)]
     follow: bool,
+    kinds: Option<String>,
+    subject: Option<String>,
+    request: Option<String>,
+    repo: Option<String>,
+    since: Option<String>,
     /// Kinds of notices to hear of besides the events of `kinds`.
     notices: Option<String>,
 }
 
+/// By which names events go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    /// Their own.
+    #[default]
+    Events,
+    /// Those that subscribers of the operation monitor expect, and only what these know.
+    Monitor,
+}
+
+/// Which events somebody asks for, in words.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Asked {
+    /// Kinds with commas between.
+    pub(super) kinds: Option<String>,
+    /// `TYPE:ID`.
+    pub(super) subject: Option<String>,
+    pub(super) request: Option<String>,
+    pub(super) repo: Option<String>,
+    pub(super) since: Option<String>,
+}
+
 pub(super) fn routes() -> Routes {
-    Routes::about("events").get(
-        "/api/events",
-        Need::VIEWER,
-        "Streams events from a point on",
-        feed,
-    )
+    Routes::about("events")
+        .get(
+            "/api/events",
+            Need::VIEWER,
+            "Streams events from a point on",
+            feed,
+        )
+        .get(
+            "/api/agent-monitor/events",
+            Need::VIEWER,
+            "Follows what happens to requests, by the names of the operation monitor",
+            monitor,
+        )
+}
+
+async fn monitor(
+    server: State<Server>,
+    headers: HeaderMap,
+    Query(mut query): Query<FeedQuery>,
+) -> Result<Feed, Refusal> {
+    query.format = Format::Monitor;
+    query.follow = true;
+    feed(server, headers, Query(query)).await
 }
 
 async fn feed(
@@ -63,73 +102,160 @@ async fn feed(
     headers: HeaderMap,
     Query(query): Query<FeedQuery>,
 ) -> Result<Feed, Refusal> {
-    let resumed = headers
-        .get("last-event-id")
-        .and_then(|id| id.to_str().ok()?.parse().ok());
-    let prepared = {
-        let server = server.clone();
-        let query = query.clone();
-        tokio::task::spawn_blocking(move || {
-            let filter = filter(&server, &query, resumed)?;
-            let repo = query.repo.as_deref();
-            let repo = repo.map(|name| repo::find(server.cx(), name, None));
-            Ok::<_, Error>((filter, repo.transpose()?.map(|repo| repo.id)))
-        })
-    };
-    let (filter, repo) = match prepared.await {
-        Ok(filter) => filter?,
-        Err(_) => return Err(Problem::new("internal", "the call ended unexpectedly").into()),
-    };
-    // Notices are for who asks for them and follows.
-    let mut asked = filter.kinds.clone();
-    let more = query.notices.as_deref().unwrap_or("").split(',');
-    asked.extend(
-        more.map(str::trim)
-            .filter(|kind| !kind.is_empty())
-            .map(str::to_owned),
-    );
-    asked.retain(|kind| query.follow && is_notice(kind));
-    let reading = Reading {
-        notices: Notices::of(server.cx(), asked, filter.request),
-        left: query.limit.map(u64::from),
-        follow: query.follow,
-        commits: server.engine().cx().store.subscribe(),
-        server,
-        filter,
+    let FeedQuery {
+        after,
+        format,
+        limit,
+        follow,
+        kinds,
+        subject,
+        request,
         repo,
-        ready: Vec::new(),
+        since,
+        notices,
+    } = query;
+    let asked = Asked {
+        kinds,
+        subject,
+        request,
+        repo,
+        since,
     };
-    let stream = futures_util::stream::unfold(reading, |mut reading| async move {
-        let message = reading.next().await?;
-        Some((Ok::<_, Infallible>(message), reading))
-    });
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok(Feed::new(Sse::new(stream).keep_alive(keep_alive)))
+    let mut wanted = wanted(&server, asked).await?;
+    // Notices have no numbers and are not kept: they are for who asks for them and follows.
+    let more = notices.as_deref().unwrap_or("").split(',').map(str::trim);
+    let mut notices = wanted.kinds.clone();
+    notices.extend(more.map(str::to_owned));
+    notices.retain(|kind| follow && is_notice(kind));
+    if format == Format::Monitor && wanted.kinds.is_empty() {
+        wanted.kinds = operation::KINDS
+            .iter()
+            .map(|kind| (*kind).to_owned())
+            .collect();
+    }
+    let after = last_event_id(&headers).or(after).unwrap_or(0);
+    let reading = Reading {
+        notices: Notices::of(server.cx(), notices, wanted.request),
+        left: limit.map(u64::from),
+        following: Following::new(server, wanted, after, follow),
+        format,
+        is_cut_off: false,
+    };
+    Ok(Feed::new(sse::response(messages(reading))))
 }
 
-fn filter(server: &Server, query: &FeedQuery, resumed: Option<u64>) -> Result<EventFilter, Error> {
-    let kinds = query
-        .kinds
-        .as_deref()
-        .unwrap_or("")
-        .split(',')
-        .map(str::trim);
-    let request = match &query.request {
-        Some(id) => Some(find::<request::Request>(server.cx(), id, RequestId::new)?.id),
-        None => None,
-    };
-    Ok(EventFilter {
+/// The number of the last event that a client saw, as its browser says.
+pub(super) fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+/// Finds what is meant.
+pub(super) async fn wanted(server: &Server, asked: Asked) -> Result<Wanted, Refusal> {
+    let server = server.clone();
+    let found = tokio::task::spawn_blocking(move || mean(server.cx(), &asked));
+    match found.await {
+        Ok(found) => Ok(found?),
+        Err(_) => Err(Problem::new("internal", "the call ended unexpectedly").into()),
+    }
+}
+
+fn mean(cx: &Cx, asked: &Asked) -> Result<Wanted, Error> {
+    let Asked {
+        kinds,
+        subject,
         request,
-        kinds: kinds
-            .filter(|kind| !kind.is_empty())
-            .map(|kind| known(kind).map(str::to_owned))
-            .collect::<Result<_, _>>()?,
-        since: query.since.as_deref().map(time).transpose()?,
-        after: resumed.or(query.after),
-        order: Order::OldestFirst,
-        limit: PAGE,
-        ..EventFilter::default()
+        repo: repo_name,
+        since,
+    } = asked;
+    let kinds = kinds.as_deref().unwrap_or("").split(',').map(str::trim);
+    let kinds = kinds
+        .filter(|kind| !kind.is_empty())
+        .map(|kind| known(kind).map(str::to_owned));
+    let request = request
+        .as_deref()
+        .map(|id| find::<request::Request>(cx, id, RequestId::new));
+    let repo = repo_name.as_deref().map(|name| repo::find(cx, name, None));
+    Ok(Wanted {
+        kinds: kinds.collect::<Result<_, _>>()?,
+        subject: subject.as_deref().map(|text| named(cx, text)).transpose()?,
+        request: request.transpose()?.map(|request| request.id),
+        repo: repo.transpose()?.map(|repo| repo.id),
+        since: since.as_deref().map(time).transpose()?,
     })
+}
+
+/// Reads `TYPE:ID`, where the id may be as short as elsewhere.
+fn named(cx: &Cx, text: &str) -> Result<Subject, Error> {
+    let Some((noun, id)) = text.split_once(':') else {
+        let detail = format!("the subject {text:?} is not of the form TYPE:ID");
+        let hint = "for instance `request:1a2b3c4d`";
+        return Err(Problem::new("input.invalid", detail).hint(hint).into());
+    };
+    let Some(noun) = Noun::from_name(noun) else {
+        let detail = format!("nothing is of the type {noun:?}");
+        let nouns = one_of(Noun::ALL.iter().map(|noun| noun.name().to_owned()));
+        let hint = format!("use {nouns}");
+        return Err(Problem::new("input.invalid", detail).hint(hint).into());
+    };
+    of_noun(cx, noun, id)
+}
+
+fn messages(reading: Reading) -> impl Stream<Item = Bytes> {
+    futures_util::stream::unfold(reading, |mut reading| async move {
+        let message = reading.next().await?;
+        Some((message, reading))
+    })
+}
+
+/// Where one client stands in the feed.
+struct Reading {
+    following: Following,
+    format: Format,
+    left: Option<u64>,
+    notices: Notices,
+    is_cut_off: bool,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.is_cut_off || self.left == Some(0) {
+            return None;
+        }
+        let is_live = self.following.is_live();
+        tokio::select! {
+            biased;
+            next = self.following.next() => match next {
+                Next::Event(told) => {
+                    self.left = self.left.map(|left| left - 1);
+                    Some(self.written(&told))
+                }
+                Next::CutOff(after) => {
+                    self.is_cut_off = true;
+                    Some(cut_off(after))
+                }
+                Next::End => None,
+            },
+            notice = self.notices.next(), if is_live => {
+                Some(sse::message(None, notice.kind, &notice.data.to_string()))
+            }
+        }
+    }
+
+    fn written(&self, told: &Told) -> Bytes {
+        match self.format {
+            Format::Events => told.message.clone(),
+            Format::Monitor => {
+                let name = operation::event_name(&told.kind);
+                sse::message(Some(&told.seq.to_string()), name, &told.text)
+            }
+        }
+    }
+}
+
+/// Says that a client is too far behind, and where it can go on.
+pub(super) fn cut_off(after: u64) -> Bytes {
+    let data = format!("{{\"resume_after\":{after}}}");
+    sse::message(Some(&after.to_string()), CUT_OFF, &data)
 }
 
 /// Refuses a kind that no event has; one that ends in a dot stands for all that begin with it.
@@ -164,126 +290,6 @@ fn known(kind: &str) -> Result<&str, Problem> {
         }
     };
     Err(Problem::new("input.invalid", format!("no event is of the kind {kind:?}")).hint(hint))
-}
-
-/// Where one client stands in the feed; the events themselves stay in the database.
-struct Reading {
-    server: Server,
-    filter: EventFilter,
-    /// The repository that events have to be about.
-    repo: Option<RepoId>,
-    commits: tokio::sync::watch::Receiver<u64>,
-    /// Events that were read but not sent, latest first; at most one page.
-    ready: Vec<Message>,
-    left: Option<u64>,
-    follow: bool,
-    notices: Notices,
-}
-
-impl Reading {
-    async fn next(&mut self) -> Option<Message> {
-        loop {
-            if self.left == Some(0) {
-                return None;
-            }
-            if let Some(message) = self.ready.pop() {
-                self.left = self.left.map(|left| left - 1);
-                return Some(message);
-            }
-            self.commits.borrow_and_update();
-            // A page may hold nothing that is wanted, and the next one something.
-            let there_was_more = self.read().await?;
-            if self.ready.is_empty() && !there_was_more {
-                if !self.follow {
-                    return None;
-                }
-                self.wait().await?;
-            }
-        }
-    }
-
-    /// Waits until there may be more; none when the engine leaves.
-    async fn wait(&mut self) -> Option<()> {
-        let works = self.server.engine().works();
-        tokio::select! {
-            changed = self.commits.changed(), if works => changed.ok(),
-            message = self.notices.next() => {
-                self.ready.push(message);
-                Some(())
-            }
-            () = tokio::time::sleep(POLL), if !works => Some(()),
-            () = self.server.life().closing() => None,
-        }
-    }
-
-    /// Reads a page; tells whether there was anything, wanted or not. None when it cannot be read.
-    async fn read(&mut self) -> Option<bool> {
-        let server = self.server.clone();
-        let filter = self.filter.clone();
-        let repo = self.repo;
-        let read = tokio::task::spawn_blocking(move || {
-            let page = audit::events(server.cx(), &filter)?;
-            let last = page.events.last().map(|event| event.seq);
-            let wanted = match repo {
-                Some(repo) => of_repo(server.cx(), page.events, repo)?,
-                None => page.events,
-            };
-            let page = EventPage {
-                events: wanted,
-                ..page
-            };
-            Ok::<_, Error>((page, last))
-        });
-        let (page, last) = match read.await {
-            Ok(Ok(page)) => page,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the feed ended");
-                return None;
-            }
-            Err(_) => return None,
-        };
-        let last = last.into_iter().chain(page.damaged.iter().copied()).max();
-        if let Some(last) = last {
-            self.filter.after = Some(last);
-        }
-        self.ready = page
-            .events
-            .iter()
-            .rev()
-            .filter_map(|event| {
-                let message = Message::default()
-                    .id(event.seq.to_string())
-                    .event(event.kind());
-                message.json_data(event.to_json()).ok()
-            })
-            .collect();
-        Some(last.is_some())
-    }
-}
-
-/// Leaves the events that are about a repository, or about a request that is.
-fn of_repo(cx: &Cx, events: Vec<StoredEvent>, repo: RepoId) -> Result<Vec<StoredEvent>, Error> {
-    let mut known: HashMap<RequestId, bool> = HashMap::new();
-    let mut wanted = Vec::new();
-    for event in events {
-        let is_wanted = match (event.event.subject, event.event.request) {
-            (Subject::Repo(id), _) => id == repo,
-            (_, None) => false,
-            (_, Some(id)) => match known.get(&id) {
-                Some(is_wanted) => *is_wanted,
-                None => {
-                    let request = cx.store.get::<request::Request>(id)?;
-                    let is_wanted = request.is_some_and(|it| it.submission.repo == repo);
-                    known.insert(id, is_wanted);
-                    is_wanted
-                }
-            },
-        };
-        if is_wanted {
-            wanted.push(event);
-        }
-    }
-    Ok(wanted)
 }
 
 #[cfg(test)]

@@ -8,26 +8,30 @@ mod doctor;
 mod engine;
 mod event;
 mod file_modification;
+mod notify;
 mod openapi;
+mod operation;
 mod page;
 mod policy;
 mod queue;
 mod repo;
 mod request;
 mod run;
+mod stream;
 mod tool;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, Method, Uri};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::Next;
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use hyperion_api::{API_VERSION, API_VERSION_HEADER, Problem};
 use hyperion_engine::Error;
 
 use crate::Server;
-use crate::answer::Refusal;
-use crate::caller::identify;
+use crate::answer::{Refusal, Why};
+use crate::caller::{Caller, identify};
 use crate::port::gate;
 use crate::table::Routes;
 
@@ -49,6 +53,9 @@ pub(crate) fn table() -> Vec<Routes> {
         doctor::routes(),
         policy::routes(),
         tool::routes(),
+        stream::routes(),
+        operation::routes(),
+        notify::routes(),
     ]
 }
 
@@ -62,6 +69,7 @@ pub fn router(server: Server) -> Router {
             hyperion_engine::intake::MAX_BYTES + 1024,
         ))
         .layer(map_response(crate::answer::as_problem))
+        .layer(from_fn_with_state(server.clone(), record_refusal))
         .layer(from_fn_with_state(server.clone(), identify))
         .layer(from_fn_with_state(server.clone(), at_home))
         .layer(from_fn(gate))
@@ -97,6 +105,42 @@ async fn versioned(request: Request, next: Next) -> Response {
     let version = HeaderValue::from_static(API_VERSION);
     response.headers_mut().insert(API_VERSION_HEADER, version);
     response
+}
+
+/// Records that somebody was refused what they may not do.
+async fn record_refusal(
+    State(server): State<Server>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
+    let call = shape(request.method(), request.uri());
+    let response = next.run(request).await;
+    let is_refused = matches!(
+        response.status(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+    );
+    if let (true, Some(Why(code))) = (is_refused, response.extensions().get::<Why>()) {
+        let status = response.status().as_u16();
+        server
+            .cx()
+            .records
+            .refused(caller.actor(), &call, status, code);
+    }
+    response
+}
+
+/// Names a call without the ids in it, so that calls of one kind are counted together.
+fn shape(method: &Method, uri: &Uri) -> String {
+    let is_id = |part: &str| {
+        part.len() >= 4
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    };
+    let parts = uri.path().split('/');
+    let parts = parts.map(|part| if is_id(part) { "{id}" } else { part });
+    format!("{method} {}", parts.collect::<Vec<_>>().join("/"))
 }
 
 async fn unknown(method: Method, uri: Uri) -> Refusal {

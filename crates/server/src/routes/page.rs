@@ -38,6 +38,16 @@ pub(super) struct ListQuery {
 }
 
 impl ListQuery {
+    /// Makes the parameters of a list that takes no others.
+    pub(super) fn of(status: Option<String>, limit: Option<u32>, cursor: Option<String>) -> Self {
+        Self {
+            status,
+            limit,
+            cursor,
+            ..Self::default()
+        }
+    }
+
     /// Makes a filter, newest first; `known` are the noun's states.
     pub(super) fn filter(&self, cx: &Cx, known: &[&'static str]) -> Result<Filter, Error> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);

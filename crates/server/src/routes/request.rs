@@ -337,7 +337,7 @@ fn view(cx: &Cx, request: &Request) -> Result<Wire, Error> {
     })
 }
 
-const fn source(source: Source) -> &'static str {
+pub(super) const fn source(source: Source) -> &'static str {
     match source {
         Source::Cli => "cli",
         Source::Chat => "chat",

@@ -1,12 +1,12 @@
 //! Notices: what the feed tells whoever follows it, and nobody keeps. They have no numbers.
 
-use axum::response::sse::Event as Message;
 use hyperion_api::file_modification::NOTICE as FILE_MODIFIED;
 use hyperion_api::run::{HEARTBEAT_MISSED, PROGRESSED, RunNotice as Wire};
 use hyperion_engine::Cx;
 use hyperion_engine::run::{Noticed, RunNotice};
-use hyperion_model::RequestId;
+use hyperion_model::{RepoId, RequestId};
 use hyperion_store::FileModification;
+use serde_json::Value;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -25,19 +25,29 @@ fn fits(asked: &str, kind: &str) -> bool {
     kind == asked || (asked.ends_with('.') && kind.starts_with(asked))
 }
 
+/// Something that is told.
+pub(in crate::routes) struct Told {
+    /// What kind of notice it is.
+    pub(in crate::routes) kind: &'static str,
+    /// What it says.
+    pub(in crate::routes) data: Value,
+}
+
 /// What one client hears of.
-pub(super) struct Notices {
+pub(in crate::routes) struct Notices {
     /// The kinds that it asked for.
     asked: Vec<String>,
     /// The request that runs have to belong to.
     request: Option<RequestId>,
+    /// The repository that files have to belong to.
+    repo: Option<RepoId>,
     files: Option<Receiver<FileModification>>,
     runs: Option<Receiver<RunNotice>>,
 }
 
 impl Notices {
     /// Hears of these kinds from now on.
-    pub(super) fn of(cx: &Cx, asked: Vec<String>, request: Option<RequestId>) -> Self {
+    pub(in crate::routes) fn of(cx: &Cx, asked: Vec<String>, request: Option<RequestId>) -> Self {
         let wants = |kind| asked.iter().any(|asked| fits(asked, kind));
         let wants_runs = wants(PROGRESSED) || wants(HEARTBEAT_MISSED);
         Self {
@@ -45,15 +55,31 @@ impl Notices {
             runs: wants_runs.then(|| cx.supervisor.subscribe()),
             asked,
             request,
+            repo: None,
+        }
+    }
+
+    /// Hears of everything: of files only those of a repository, where one is given.
+    pub(in crate::routes) fn of_all(cx: &Cx, repo: Option<RepoId>) -> Self {
+        let kinds = KINDS.into_iter().map(str::to_owned).collect();
+        Self {
+            repo,
+            ..Self::of(cx, kinds, None)
         }
     }
 
     /// Waits for the next one; for ever, where none is wanted.
-    pub(super) async fn next(&mut self) -> Message {
+    pub(in crate::routes) async fn next(&mut self) -> Told {
         loop {
-            let message = tokio::select! {
+            let told = tokio::select! {
                 file = next(&mut self.files) => {
-                    message(FILE_MODIFIED, file_modification::view(file))
+                    if self.repo.is_some_and(|repo| file.repo != repo) {
+                        continue;
+                    }
+                    serde_json::to_value(file_modification::view(file)).map(|data| Told {
+                        kind: FILE_MODIFIED,
+                        data,
+                    })
                 }
                 run = next(&mut self.runs) => {
                     let (kind, notice) = view(run);
@@ -63,18 +89,14 @@ impl Notices {
                     if !is_of_request || !self.asked.iter().any(|asked| fits(asked, kind)) {
                         continue;
                     }
-                    message(kind, notice)
+                    serde_json::to_value(notice).map(|data| Told { kind, data })
                 }
             };
-            if let Ok(message) = message {
-                return message;
+            if let Ok(told) = told {
+                return told;
             }
         }
     }
-}
-
-fn message(kind: &str, data: impl serde::Serialize) -> Result<Message, axum::Error> {
-    Message::default().event(kind).json_data(data)
 }
 
 fn view(notice: RunNotice) -> (&'static str, Wire) {
