@@ -188,7 +188,7 @@ impl Streams {
         if held.subscribed.len() >= SUBSCRIPTIONS_MAX {
             let detail =
                 format!("the stream has {SUBSCRIPTIONS_MAX} subscriptions, which is the limit");
-            return Err(Problem::new("input.invalid", detail).hint("end one with DELETE first"));
+            return Err(Problem::new("input.invalid", detail).hint("end one of them first"));
         }
         held.last += 1;
         held.subscribed.insert(held.last, new);

@@ -136,24 +136,6 @@ impl Routes {
         self.declare(Method::PATCH, path, (need, reach), summary, handler)
     }
 
-    /// Declares a call that takes something away.
-    pub(crate) fn delete<H, I, O, T>(
-        self,
-        path: &'static str,
-        need: Need,
-        summary: &'static str,
-        handler: H,
-    ) -> Self
-    where
-        H: Handler<T, Server> + OperationHandler<I, O>,
-        I: OperationInput,
-        O: OperationOutput,
-        T: 'static,
-    {
-        let reach = Reach::Anywhere;
-        self.declare(Method::DELETE, path, (need, reach), summary, handler)
-    }
-
     fn declare<H, I, O, T>(
         mut self,
         method: Method,

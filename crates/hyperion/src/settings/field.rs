@@ -84,7 +84,7 @@ pub(crate) enum Field {
     /// An address that messages are posted to, or nothing.
     Url(fn(&mut Settings) -> &mut String),
     /// Some of a few words.
-    Words(
+    Several(
         fn(&mut Settings) -> &mut Vec<String>,
         &'static [&'static str],
     ),
@@ -136,7 +136,7 @@ impl Field {
             Self::Url(_) => {
                 "an https address (on this machine also http), or nothing".into()
             }
-            Self::Words(_, words) => format!("a list of some of {}", words.join(", ")),
+            Self::Several(_, words) => format!("a list of some of {}", words.join(", ")),
             Self::Choice(_, words) => format!("one of {}", words.join(", ")),
             Self::Hosts(_) => {
                 "a list of hosts, such as `crates.io`, `*.example.org` or `example.org:8443`".into()
@@ -166,7 +166,7 @@ impl Field {
             | Self::Url(at)
             | Self::Text(at, ..) => Value::from(at(settings).as_str()).to_string(),
             Self::Choice(at, _) => Value::from(*at(settings)).to_string(),
-            Self::Globs(at) | Self::Hosts(at) | Self::Words(at, _) => {
+            Self::Globs(at) | Self::Hosts(at) | Self::Several(at, _) => {
                 list(at(settings)).to_string()
             }
             Self::Commands(at) => rules(at(settings)).to_string(),
@@ -187,7 +187,7 @@ impl Field {
             | Self::Url(at)
             | Self::Text(at, ..) => at(settings).as_str().into(),
             Self::Choice(at, _) => (*at(settings)).into(),
-            Self::Globs(at) | Self::Hosts(at) | Self::Words(at, _) => {
+            Self::Globs(at) | Self::Hosts(at) | Self::Several(at, _) => {
                 at(settings).as_slice().into()
             }
             Self::Commands(at) => serde_json::json!(at(settings)),
@@ -234,7 +234,7 @@ impl Field {
                 let url = value.as_str().filter(fits);
                 *at(settings) = url.ok_or_else(wrong)?.to_owned();
             }
-            Self::Words(at, words) => {
+            Self::Several(at, words) => {
                 let array = value.as_array().filter(|array| array.len() <= words.len());
                 let given = array.ok_or_else(wrong)?.iter().map(|word| {
                     let word = word.as_str().filter(|word| words.contains(word))?;
@@ -312,10 +312,10 @@ impl Field {
             | Self::Text(..)
             | Self::Choice(..) => Ok(Value::from(text)),
             Self::Commands(_) | Self::Keys(_) => text.parse::<Value>().map_err(|_| wrong()),
-            Self::Globs(_) | Self::Hosts(_) | Self::Words(..) if text.starts_with('[') => {
+            Self::Globs(_) | Self::Hosts(_) | Self::Several(..) if text.starts_with('[') => {
                 text.parse::<Value>().map_err(|_| wrong())
             }
-            Self::Globs(_) | Self::Hosts(_) | Self::Words(..) => {
+            Self::Globs(_) | Self::Hosts(_) | Self::Several(..) => {
                 let globs = text
                     .split(',')
                     .map(str::trim)

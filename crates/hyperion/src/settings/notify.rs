@@ -53,7 +53,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "notify.on",
         about: "What you are told of: `needs_me` (a question or an obstacle waits for a person), `expiring` (a question will expire soon), `failed` and `done` (how requests ended).",
-        field: Field::Words(|settings| &mut settings.notify.on, KINDS),
+        field: Field::Several(|settings| &mut settings.notify.on, KINDS),
     },
     Setting {
         key: "notify.dwell_sec",

@@ -238,7 +238,7 @@ fn a_page_has_one_stream_that_resumes() {
     let mut page = Reader::open(&world, "/api/stream", Some(&written.id));
     let resumed = page.until("stream");
     assert_eq!(resumed.data["subscriptions"].as_array().unwrap().len(), 2);
-    let told = page.next().unwrap();
+    let told = page.until("event");
     assert_eq!(told.data["event"]["kind"], "approval.decided", "{told:?}");
 
     let unknown = subscribe(

@@ -28,6 +28,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use hyperion_api::{API_VERSION, API_VERSION_HEADER, Problem};
 use hyperion_engine::Error;
+use hyperion_model::{Actor, Name};
 
 use crate::Server;
 use crate::answer::{Refusal, Why};
@@ -58,6 +59,9 @@ pub(crate) fn table() -> Vec<Routes> {
         notify::routes(),
     ]
 }
+
+/// Who is recorded where nobody knows who made a call.
+const UNKNOWN: &str = "unknown";
 
 /// Gives every route over an engine.
 pub fn router(server: Server) -> Router {
@@ -110,11 +114,11 @@ async fn versioned(request: Request, next: Next) -> Response {
 /// Records that somebody was refused what they may not do.
 async fn record_refusal(
     State(server): State<Server>,
-    caller: Caller,
     request: Request,
     next: Next,
 ) -> Response {
     let call = shape(request.method(), request.uri());
+    let caller = request.extensions().get::<Caller>().cloned();
     let response = next.run(request).await;
     let is_refused = matches!(
         response.status(),
@@ -122,10 +126,12 @@ async fn record_refusal(
     );
     if let (true, Some(Why(code))) = (is_refused, response.extensions().get::<Why>()) {
         let status = response.status().as_u16();
-        server
-            .cx()
-            .records
-            .refused(caller.actor(), &call, status, code);
+        let records = &server.cx().records;
+        match (caller, Name::new(UNKNOWN)) {
+            (Some(caller), _) => records.refused(caller.actor(), &call, status, code),
+            (None, Ok(id)) => records.refused(&Actor::Engine { id }, &call, status, code),
+            (None, Err(_)) => {}
+        }
     }
     response
 }

@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::page::{self, ListQuery, states};
-use super::request::{Accepted, source};
+use super::request::{Accepted, first_cause, source};
 use super::{approval as approvals, change_set};
 use crate::Server;
 use crate::answer::{Answer, blocking};
@@ -234,6 +234,8 @@ fn operation_type(request: &Request) -> &'static str {
 struct Facts {
     request: Request,
     title: String,
+    /// Why it failed or was cancelled.
+    reason: Option<String>,
     approvals: Vec<Approval>,
     entries: Vec<Entry>,
     /// Whether what landed of it can be taken back.
@@ -277,6 +279,10 @@ fn view(cx: &Cx, request: &Request) -> Result<Operation, Error> {
     let checks = summary.into_iter().flat_map(|summary| summary.checks);
     let facts = Facts {
         title: request::title(cx, request)?.unwrap_or_default(),
+        reason: match &request.reason {
+            Some(reason) => Some(reason.to_string()),
+            None => first_cause(cx, request)?,
+        },
         approvals: cx.store.list::<Approval>(&all.clone().archived())?.rows,
         entries: entries(request.id)?,
         can_roll_back: rollback::is_possible(cx, request)?,
@@ -295,6 +301,7 @@ fn operation(facts: &Facts) -> Operation {
     let Facts {
         request,
         title,
+        reason,
         approvals,
         entries,
         can_roll_back,
@@ -338,7 +345,7 @@ fn operation(facts: &Facts) -> Operation {
         approved_at: last.map(|verdict| text(&verdict.at)),
         started_at: request.started_at.as_ref().map(text),
         completed_at: request.finished_at.as_ref().map(text),
-        error_message: request.reason.as_ref().map(ToString::to_string),
+        error_message: reason.clone(),
         can_rollback: *can_roll_back,
         rollback_sha: taken_back_by
             .as_ref()

@@ -214,7 +214,7 @@ async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> A
 }
 
 /// Says why the first part of a request that did not land did not; all about a request says it for each part.
-fn first_cause(cx: &Cx, request: &Request) -> Result<Option<String>, Error> {
+pub(super) fn first_cause(cx: &Cx, request: &Request) -> Result<Option<String>, Error> {
     if !matches!(request.status, Status::Failed | Status::PartlyLanded) {
         return Ok(None);
     }

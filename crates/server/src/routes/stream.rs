@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use hyperion_api::Problem;
 use hyperion_api::event::CUT_OFF;
 use hyperion_api::stream::{Opened, Subscribe, Subscription};
@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::event::{self, Asked, Notices};
-use crate::answer::{Feed, Refusal};
+use crate::answer::{Answer, Feed, Refusal};
 use crate::caller::Caller;
 use crate::feed::{Following, Next};
 use crate::streams::{Place, Subscribed, Topic, Version};
@@ -49,8 +49,8 @@ pub(super) fn routes() -> Routes {
             "Adds something to a stream",
             subscribe,
         )
-        .delete(
-            "/api/stream/{id}/subscriptions/{subscription}",
+        .post(
+            "/api/stream/{id}/subscriptions/{subscription}/end",
             Need::VIEWER,
             "Takes something out of a stream",
             unsubscribe,
@@ -111,7 +111,7 @@ async fn subscribe(
     caller: Caller,
     Path(stream): Path<String>,
     Json(wish): Json<Subscribe>,
-) -> Result<(StatusCode, Json<Subscription>), Refusal> {
+) -> Answer<Subscription> {
     let id = parse(&stream)?;
     let new = match wish {
         Subscribe::Events {
@@ -142,20 +142,16 @@ async fn subscribe(
                 after,
             }
         }
-        Subscribe::Notices { repo } => Subscribed {
-            topic: Topic::Notices(
-                event::wanted(
-                    &server,
-                    Asked {
-                        repo,
-                        ..Asked::default()
-                    },
-                )
-                .await?
-                .repo,
-            ),
-            after: 0,
-        },
+        Subscribe::Notices { repo } => {
+            let asked = Asked {
+                repo,
+                ..Asked::default()
+            };
+            Subscribed {
+                topic: Topic::Notices(event::wanted(&server, asked).await?.repo),
+                after: 0,
+            }
+        }
         Subscribe::Output { run, after } => {
             let looking = server.clone();
             let found =
@@ -176,24 +172,36 @@ async fn subscribe(
     let number = server
         .streams()
         .subscribe(id, &caller.actor().to_string(), new)?;
-    let subscription = Subscription {
+    Ok(Json(Subscription {
         id: number,
         stream_id: id.to_string(),
         topic,
-    };
-    Ok((StatusCode::CREATED, Json(subscription)))
+    }))
 }
 
 async fn unsubscribe(
     State(server): State<Server>,
     caller: Caller,
     Path((stream, subscription)): Path<(String, u32)>,
-) -> Result<StatusCode, Refusal> {
+) -> Answer<Opened> {
     let id = parse(&stream)?;
-    server
-        .streams()
-        .unsubscribe(id, &caller.actor().to_string(), subscription)?;
-    Ok(StatusCode::NO_CONTENT)
+    let streams = server.streams();
+    streams.unsubscribe(id, &caller.actor().to_string(), subscription)?;
+    Ok(Json(opened(&server, id)))
+}
+
+/// Tells what a stream is subscribed to.
+fn opened(server: &Server, id: Uuid) -> Opened {
+    let subscribed = server.streams().subscribed(id).into_iter();
+    let subscriptions = subscribed.map(|(number, subscribed)| Subscription {
+        id: number,
+        stream_id: id.to_string(),
+        topic: subscribed.topic.name().to_owned(),
+    });
+    Opened {
+        stream_id: id.to_string(),
+        subscriptions: subscriptions.collect(),
+    }
 }
 
 fn parse(stream: &str) -> Result<Uuid, Problem> {
@@ -225,18 +233,7 @@ struct Page {
 
 impl Page {
     fn opened(&self) -> Bytes {
-        let subscribed = self.server.streams().subscribed(self.place.stream);
-        let opened = Opened {
-            stream_id: self.place.stream.to_string(),
-            subscriptions: subscribed
-                .iter()
-                .map(|(id, subscribed)| Subscription {
-                    id: *id,
-                    stream_id: self.place.stream.to_string(),
-                    topic: subscribed.topic.name().to_owned(),
-                })
-                .collect(),
-        };
+        let opened = opened(&self.server, self.place.stream);
         let data = json!(opened).to_string();
         sse::message(Some(&self.place.to_string()), "stream", &data)
     }
