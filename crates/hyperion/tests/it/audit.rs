@@ -254,8 +254,8 @@ fn what_is_done_beside_requests_joins_the_chain() {
 
     let log = world.run(&["audit", "log"]).code(0).stdout;
     for part in [
-        "ada called filesystem writeFile (b.txt): done",
-        "ada called filesystem readFile",
+        "agent unnamed called filesystem writeFile (b.txt): done",
+        "agent unnamed called filesystem readFile",
         "POST /api/tools/filesystem/readFile: 401 tool.session_unknown",
         "copied up to event ",
         "an engine started with other settings (merge.workers)",

@@ -86,7 +86,7 @@ fn a_killed_engine_forgets_no_question() {
 #[test]
 fn a_test_says_whether_messages_arrive() {
     let hook = Hook::answering(&[]);
-    let world = world(&hook, &[]);
+    let mut world = world(&hook, &[]);
     let sent = world.run(&["notify", "test"]).code(0);
     assert_eq!(sent.stdout, "webhook: sent\n");
     let doctor = world.run(&["doctor"]).code(0).stdout;
@@ -102,7 +102,8 @@ fn a_test_says_whether_messages_arrive() {
             "/nowhere/secret",
         ])
         .code(0);
-    world.down();
+    world.stop_engine();
+    world.start_engine();
     let failed = world.run(&["notify", "test"]).code(1);
     assert!(
         failed.stdout.contains("/nowhere/secret"),
