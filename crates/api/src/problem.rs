@@ -81,12 +81,6 @@ pub const CODES: &[Code] = &[
         4,
         "Nobody approves their own work here",
     ),
-    Code::new(
-        "access.unknown",
-        401,
-        4,
-        "It is not known who makes the call",
-    ),
     Code::new("access.refused", 401, 4, "The sign-in was refused"),
     Code::new("access.denied", 403, 4, "Not entitled to this"),
     Code::new("access.too_many", 429, 69, "Too many tries"),

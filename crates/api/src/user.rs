@@ -152,6 +152,10 @@ pub struct SignedIn {
     pub token: Option<IssuedToken>,
 }
 
+/// Somebody who signed out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SignedOut {}
+
 /// Who makes the call, as the engine knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Me {

@@ -78,6 +78,11 @@ enum Command {
     Down(commands::down::Args),
     Mcp(commands::mcp::Args),
     Repo(commands::repo::Args),
+    User(commands::user::Args),
+    Token(commands::token::Args),
+    Whoami(commands::whoami::Args),
+    Login(commands::login::LoginArgs),
+    Logout(commands::login::LogoutArgs),
     Config(commands::config::Args),
     Backup(commands::backup::Args),
     Restore(commands::restore::Args),
@@ -121,6 +126,11 @@ impl Command {
             | Self::Policy(_)
             | Self::Worker(_)
             | Self::Repo(_)
+            | Self::User(_)
+            | Self::Token(_)
+            | Self::Whoami(_)
+            | Self::Login(_)
+            | Self::Logout(_)
             | Self::Config(_)
             | Self::Doctor(_)
             | Self::Completions(_)
@@ -183,6 +193,11 @@ async fn carry_out(cli: Cli, cx: &Cx) -> anyhow::Result<Exit> {
         Command::Down(args) => commands::down::run(args, cx).await,
         Command::Mcp(args) => commands::mcp::run(args, cx).await,
         Command::Repo(args) => commands::repo::run(args, cx).await,
+        Command::User(args) => commands::user::run(args, cx).await,
+        Command::Token(args) => commands::token::run(args, cx).await,
+        Command::Whoami(args) => commands::whoami::run(args, cx).await,
+        Command::Login(args) => commands::login::login(args, cx).await,
+        Command::Logout(args) => commands::login::logout(args, cx).await,
         Command::Config(args) => commands::config::run(args, cx),
         Command::Backup(args) => commands::backup::run(args, cx).await,
         Command::Restore(args) => commands::restore::run(args, cx).await,

@@ -11,6 +11,7 @@ use jiff::{Timestamp, Zoned};
 
 use crate::connection::Access;
 use crate::exit::Exit;
+use crate::login;
 use crate::output::Output;
 use crate::progress::Ends;
 use crate::remote::Remote;
@@ -105,7 +106,13 @@ impl Cx {
 
     /// Finds the engine elsewhere that this command is for, if it is not for this machine's own.
     pub(crate) fn remote(&self) -> anyhow::Result<Option<Remote>> {
-        Remote::of(&self.variables)
+        if let Some(remote) = Remote::of(&self.variables)? {
+            return Ok(Some(remote));
+        }
+        match login::kept(&self.locations()?.home)? {
+            Some(login) => Ok(Some(Remote::new(&login.url, Some(&login.token))?)),
+            None => Ok(None),
+        }
     }
 
     /// Where the home's settings are.

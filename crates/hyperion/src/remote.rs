@@ -120,7 +120,9 @@ impl Remote {
             "`hyperion {command}` works with the home and the folders of this machine, and the engine is elsewhere: {}",
             self.url()
         );
-        let hint = format!("run it on that machine, or for this machine's own home without {URL}");
+        let hint = format!(
+            "run it on that machine, or for this machine's own home without {URL} and after `hyperion logout`"
+        );
         Failure::new(Exit::Usage, what).hint(hint).into()
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod summary;
 pub(crate) mod trial;
+pub(crate) mod user;
 
 /// The column where the values of a block begin.
 const LABEL_CHARS: usize = 15;

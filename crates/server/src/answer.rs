@@ -223,11 +223,20 @@ where
     T: Serialize + Send + 'static,
     F: FnOnce(&Server) -> Result<T, Error> + Send + 'static,
 {
+    blocking_as(server, work).await.map(Json)
+}
+
+/// As [`blocking`], of what is not the answer as it is.
+pub(crate) async fn blocking_as<T, F>(server: Server, work: F) -> Result<T, Refusal>
+where
+    T: Send + 'static,
+    F: FnOnce(&Server) -> Result<T, Error> + Send + 'static,
+{
     let done = tokio::task::spawn_blocking(move || {
         work(&server).map_err(|error| redacted(&server, error))
     });
     match done.await {
-        Ok(Ok(value)) => Ok(Json(value)),
+        Ok(Ok(value)) => Ok(value),
         Ok(Err(problem)) => Err(problem),
         Err(panic) => {
             tracing::error!(%panic, "a call panicked");

@@ -6,6 +6,7 @@
 mod answer;
 mod caller;
 mod feed;
+mod hashing;
 mod life;
 mod openapi;
 mod port;

@@ -177,7 +177,7 @@ async fn decide(
         let found = find_to::<Approval>(verb, cx, &id, ApprovalId::new)?;
         let digest = parse(body.digest.as_deref())?;
         let said = body.comment.as_deref().or(body.reason.as_deref());
-        approval::decide(cx, caller.actor(), found.id, decision, said, digest)?;
+        approval::decide(cx, caller.known(), found.id, decision, said, digest)?;
         again(cx, found.id)
     })
     .await

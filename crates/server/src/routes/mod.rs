@@ -18,7 +18,10 @@ mod repo;
 mod request;
 mod run;
 mod stream;
+mod session;
+mod token;
 mod tool;
+mod user;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -57,6 +60,9 @@ pub(crate) fn table() -> Vec<Routes> {
         stream::routes(),
         operation::routes(),
         notify::routes(),
+        user::routes(),
+        token::routes(),
+        session::routes(),
     ]
 }
 
