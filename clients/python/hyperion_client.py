@@ -8,9 +8,9 @@ docs/tool-developers.md.
     run = hyperion_client.Run.from_env()      # None where Hyperion does not supervise this process
     if run:
         run.heartbeat(progress=40, action="compiling")
-        asked = run.request_approval("deploy-1", "deploy", "Deploy to production", {"host": "a"}, risk="high")
-        if run.wait(asked.id, timeout_sec=600).status == "pending":
-            raise SystemExit(hyperion_client.EXIT_PARKED)
+        decision = run.decide("deploy-1", "deploy", "Deploy to production", {"host": "a"}, risk="high", timeout_sec=600)
+        if decision.status != "approved":
+            raise SystemExit("not deployed: %s" % decision.reason)
 """
 
 import collections
@@ -19,7 +19,7 @@ import os
 import socket
 import threading
 
-__all__ = ["Run", "Asked", "Decision", "Refused", "EXIT_PARKED"]
+__all__ = ["Run", "Asked", "Decision", "Refused", "EXIT_PARKED", "is_resumed"]
 
 #: The exit status of a tool that cannot wait: it is started again, with HYPERION_RESUME=1, once the decision is there.
 EXIT_PARKED = 75
@@ -27,11 +27,21 @@ EXIT_PARKED = 75
 #: How long an answer may take that does not wait for anybody.
 ANSWER_WITHIN_SEC = 30.0
 
-#: An approval that was asked for: its id, and its status ("pending", "approved", "rejected", "expired", "cancelled").
-Asked = collections.namedtuple("Asked", "id status")
+#: An approval that was asked for: its id, its status ("pending", "approved", "rejected", "expired", "cancelled"), and, where it is decided
+#: already, who decided, why, and whether they rejected it so that something else is asked.
+Asked = collections.namedtuple("Asked", "id status decided_by reason changes_requested")
 
-#: How an approval stands: its status, who decided and why (None while nobody has).
-Decision = collections.namedtuple("Decision", "status decided_by reason")
+#: How an approval stands: the same, with the id of the question's last generation.
+Decision = collections.namedtuple("Decision", "status decided_by reason changes_requested id")
+
+
+def _standing(result):
+    return result["status"], result.get("decided_by"), result.get("reason"), bool(result.get("changes_requested"))
+
+
+def is_resumed(environ=os.environ):
+    """Tells whether this is another start of a program that had left to wait for a decision."""
+    return environ.get("HYPERION_RESUME") == "1"
 
 
 class Refused(Exception):
@@ -75,14 +85,25 @@ class Run:
         result = self._call(
             "approval.request", key=key, action=action, summary=summary, details=details, risk=risk, diff=diff, ttl_sec=ttl_sec
         )
-        return Asked(result["approval_id"], result["status"])
+        return Asked(result["approval_id"], *_standing(result))
 
     def wait(self, approval_id, timeout_sec=60):
         """Waits for a decision; after `timeout_sec` the status is still "pending"."""
         result = self._call(
             "approval.wait", within=timeout_sec + ANSWER_WITHIN_SEC, approval_id=approval_id, timeout_sec=timeout_sec
         )
-        return Decision(result["status"], result.get("decided_by"), result.get("reason"))
+        return Decision(*_standing(result), result.get("approval_id") or approval_id)
+
+    def decide(self, key, action, summary, details=None, risk="medium", diff=None, ttl_sec=None, timeout_sec=0):
+        """Asks, waits at most `timeout_sec`, and gives the decision. While there is none, the program ends with EXIT_PARKED: it is started
+        again, with HYPERION_RESUME=1, once there is one, and this call gives it then."""
+        asked = self.request_approval(key, action, summary, details, risk, diff, ttl_sec)
+        decision = Decision(asked.status, asked.decided_by, asked.reason, asked.changes_requested, asked.id)
+        if decision.status == "pending" and timeout_sec > 0:
+            decision = self.wait(asked.id, timeout_sec)
+        if decision.status == "pending":
+            raise SystemExit(EXIT_PARKED)
+        return decision
 
     def close(self):
         """Closes the connection; the next call opens a new one."""

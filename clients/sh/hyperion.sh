@@ -46,6 +46,23 @@ hyperion_wait() {
     hyperion_field status "$_hyperion_answer"
 }
 
+# hyperion_decide KEY ACTION SUMMARY RISK [DETAILS as JSON] [SECONDS to wait]: asks, and returns 0 if it is approved, 1 if it is rejected, 76
+# if it expired or was cancelled. While nobody has decided, the script ends with HYPERION_EXIT_PARKED: it is started again, with
+# HYPERION_RESUME=1, once somebody has, and this call returns then.
+hyperion_decide() {
+    _hyperion_asked=$(hyperion_request_approval "$1" "$2" "$3" "$4" "${5:-}") || return
+    _hyperion_status=${_hyperion_asked#* }
+    if [ "$_hyperion_status" = pending ] && [ "${6:-0}" -gt 0 ]; then
+        _hyperion_status=$(hyperion_wait "${_hyperion_asked%% *}" "$6") || return
+    fi
+    case $_hyperion_status in
+        approved) return 0 ;;
+        pending) exit "$HYPERION_EXIT_PARKED" ;;
+        expired | cancelled) return 76 ;;
+        *) return 1 ;;
+    esac
+}
+
 # hyperion_call METHOD PARAMS (the inside of a JSON object): sends one message, prints the answer's line.
 hyperion_call() {
     if ! hyperion_supervised; then

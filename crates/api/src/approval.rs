@@ -67,6 +67,36 @@ pub struct Approval {
     pub reason: Option<String>,
     /// Whether they asked for a revision.
     pub changes_requested: bool,
+    /// What it is found again by, together with who asks.
+    #[serde(default)]
+    pub key: String,
+    /// Who asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// The run that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// Which roles may decide it.
+    #[serde(default)]
+    pub may_decide: Vec<String>,
+    /// How often it was given more time.
+    #[serde(default)]
+    pub extensions: u32,
+}
+
+/// Where what is asked about would happen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// The folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// The machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The names of the environment variables that it gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
 }
 
 /// A landing that a change takes back.
@@ -96,6 +126,63 @@ pub struct ApprovalDetail {
     /// Who was shown it unmasked last.
     #[serde(default)]
     pub looked_at_by: Option<String>,
+    /// All that whoever asks says about it, as JSON that people can read; redacted, unless it was asked for unmasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+    /// Why it is as risky as it is said to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risk_reasons: Vec<String>,
+    /// Where it would happen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// The rule by which it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// How it can be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+    /// The tree that its checks run on, as git names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
+}
+
+/// What `POST /api/approvals` takes: a question of a person's own script. A tool inside a run asks on the run's socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewApproval {
+    /// Names the question: the same key by the same person gives the same approval again.
+    pub key: String,
+    /// What would be done, in a word: `deploy`.
+    pub action: String,
+    /// What would be done, in a sentence.
+    pub summary: String,
+    /// All that is to be known about it; what is approved is exactly this.
+    #[serde(default)]
+    pub details: serde_json::Value,
+    /// low, medium, high or critical; medium when left out.
+    #[serde(default)]
+    pub risk: Option<String>,
+    /// What it changes, as a patch.
+    #[serde(default)]
+    pub diff: Option<String>,
+    /// How long the question stands, in seconds; else as the settings say.
+    #[serde(default)]
+    pub ttl_sec: Option<u64>,
+    /// The repository it is about.
+    #[serde(default)]
+    pub repo: Option<String>,
+    /// Where it would happen.
+    #[serde(default)]
+    pub place: Option<Place>,
+}
+
+/// Gives more time to decide.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Extend {
+    /// How much more, in seconds; an hour when left out.
+    #[serde(default)]
+    pub by_sec: Option<u64>,
 }
 
 /// Asks to be shown a question with nothing masked; that it was shown is recorded.

@@ -74,6 +74,13 @@ pub const CODES: &[Code] = &[
         "Parts of what is asked are masked",
     ),
     Code::new("approval.stale", 409, 3, "What was asked has changed"),
+    Code::new(
+        "approval.key_reused",
+        409,
+        3,
+        "The key belongs to another question",
+    ),
+    Code::new("approval.too_many", 429, 69, "Too many questions"),
     Code::new("change_set.stale_base", 409, 3, "The file changed since"),
     Code::new(
         "approval.own_work",

@@ -67,6 +67,9 @@ pub struct Run {
     /// What it failed of, by its output; where one run is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_error: Option<FoundError>,
+    /// The approvals that it waits for, where it is parked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
     /// Hosts that it asked for and was refused, the latest last; where one run is shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_hosts: Vec<RefusedHost>,
@@ -197,6 +200,9 @@ pub struct NewRun {
     /// How long it may take.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
+    /// The mask for new files; else that of whoever starts its shim.
+    #[serde(default)]
+    pub umask: Option<u32>,
 }
 
 /// How much of the machine a command sees.

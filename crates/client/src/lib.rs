@@ -72,19 +72,29 @@ pub enum Risk {
 pub struct Asked {
     /// Its id.
     pub id: String,
-    /// How it stands.
+    /// How it stands: a restarted tool learns here what was decided while it was gone.
     pub status: Status,
+    /// Who decided.
+    pub decided_by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether it was rejected so that something else is asked.
+    pub changes_requested: bool,
 }
 
 /// How an approval stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
+    /// Its id: that of the question's last generation.
+    pub id: String,
     /// How it stands.
     pub status: Status,
     /// Who decided.
     pub decided_by: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// Whether it was rejected so that something else is asked.
+    pub changes_requested: bool,
 }
 
 /// The states of an approval.
@@ -187,6 +197,9 @@ impl Run {
         Ok(Asked {
             id,
             status: Status::of(&answer)?,
+            decided_by: text(&answer, "decided_by"),
+            reason: text(&answer, "reason"),
+            changes_requested: answer["changes_requested"] == true,
         })
     }
 
@@ -195,6 +208,8 @@ impl Run {
         let params = json!({"approval_id": approval_id, "timeout_sec": timeout.as_secs_f64()});
         let answer = self.call("approval.wait", params, timeout + ANSWER_WITHIN)?;
         Ok(Decision {
+            id: text(&answer, "approval_id").unwrap_or_else(|| approval_id.to_owned()),
+            changes_requested: answer["changes_requested"] == true,
             status: Status::of(&answer)?,
             decided_by: text(&answer, "decided_by"),
             reason: text(&answer, "reason"),
@@ -291,6 +306,18 @@ impl Risk {
 }
 
 impl Status {
+    /// Gives the name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     fn of(answer: &Value) -> Result<Self, Error> {
         match answer["status"].as_str() {
             Some("pending") => Ok(Self::Pending),

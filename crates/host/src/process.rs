@@ -106,6 +106,12 @@ pub fn kill_group(mark: &ProcessMark) -> io::Result<Killed> {
     Ok(Killed::Signalled)
 }
 
+/// Gives the name of this machine, where it has one.
+pub fn hostname() -> Option<String> {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    (!name.is_empty()).then_some(name)
+}
+
 /// Names the current boot of the machine.
 pub fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?

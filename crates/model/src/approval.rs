@@ -27,6 +27,7 @@ moves! {
     verbs {
         Warn = "be announced": [Pending] => Pending;
         LookAt = "be looked at whole": [Pending] => Pending;
+        Extend = "be given more time": [Pending] => Pending;
         Approve = "be approved": [Pending] => Approved;
         Reject = "be rejected": [Pending] => Rejected;
         Expire = "expire": [Pending] => Expired;
@@ -161,12 +162,18 @@ pub struct LookedAt {
 pub struct Approval {
     /// Its id.
     pub id: ApprovalId,
-    /// What was asked.
+    /// What was asked; its `expires_at` is the latest that was set.
     pub question: Question,
     /// Where it stands.
     pub status: Status,
     /// When it was asked.
     pub asked_at: Time,
+    /// Who asked; not known of what older versions asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<Actor>,
+    /// How often it was given more time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub extensions: u32,
     /// How it was decided; also set when it was cancelled or expired.
     pub verdict: Option<Verdict>,
     /// When its end was announced last; nothing expires unannounced.
@@ -175,6 +182,18 @@ pub struct Approval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<LookedAt>,
 }
+
+/// Serde asks by reference.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// How often a question may be given more time.
+pub const MAX_EXTENSIONS: u32 = 10;
+
+/// The longest that a question stands in all, extensions included.
+pub const MAX_TTL: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
 
 /// The most time that is left to decide when a deadline passed while no engine was up.
 pub const MAX_GRACE: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -212,6 +231,11 @@ pub enum Command {
         /// What they were shown.
         digest: Digest,
     },
+    /// Gives more time to decide; the new end is announced like the first.
+    Extend {
+        /// When it expires now.
+        expires_at: Time,
+    },
     /// Announces that it will expire soon; once more when its time passed unseen, which leaves some.
     Warn,
 }
@@ -247,6 +271,12 @@ pub enum Event {
     /// It will expire soon.
     #[serde(rename = "approval.expiring")]
     Expiring {},
+    /// It was given more time.
+    #[serde(rename = "approval.extended")]
+    Extended {
+        /// When it expires now.
+        expires_at: Time,
+    },
     /// Somebody who may decide was shown all of it, with nothing masked.
     #[serde(rename = "approval.looked_at")]
     LookedAt {
@@ -301,6 +331,22 @@ impl Approval {
             }),
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl Approval {
+    /// Tells whether it may be given time until then.
+    fn check_extension(&self, expires_at: Time) -> Result<(), Refusal> {
+        let wrong = if self.extensions >= MAX_EXTENSIONS {
+            "it was given more time 10 times already: decide it, or have it asked again"
+        } else if expires_at <= self.question.expires_at {
+            "that is no later than it expires anyway"
+        } else if expires_at > self.asked_at + MAX_TTL {
+            "a question stands for at most 90 days in all"
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::Inconsistent(wrong))
     }
 }
 
@@ -360,6 +406,12 @@ impl Machine for Approval {
                 approval.check(stamp, Some(*digest))?;
                 (Verb::LookAt, Event::LookedAt { digest: *digest })
             }
+            Command::Extend { expires_at } => {
+                approval.check(stamp, None)?;
+                approval.check_extension(*expires_at)?;
+                let expires_at = *expires_at;
+                (Verb::Extend, Event::Extended { expires_at })
+            }
             Command::Expire => {
                 if approval
                     .deadline()
@@ -399,6 +451,8 @@ impl Machine for Approval {
                     question: question.clone(),
                     status: Status::Pending,
                     asked_at: stamp.time,
+                    asked_by: Some(stamp.actor.clone()),
+                    extensions: 0,
                     verdict: None,
                     warned_at: None,
                     looked_at: None,
@@ -440,6 +494,12 @@ impl Machine for Approval {
                 approval.warned_at = Some(stamp.time);
                 Verb::Warn
             }
+            Event::Extended { expires_at } => {
+                approval.question.expires_at = *expires_at;
+                approval.extensions += 1;
+                approval.warned_at = None;
+                Verb::Extend
+            }
             Event::LookedAt { digest: _ } => {
                 approval.looked_at = Some(LookedAt {
                     by: stamp.actor.clone(),
@@ -458,7 +518,10 @@ impl Machine for Approval {
             open: self.status.is_open(),
             request: self.question.request,
             repo: self.question.repo,
-            run: None,
+            run: match self.question.about {
+                Subject::Run(run) => Some(run),
+                _ => None,
+            },
             parent: Some(self.question.about.uuid()),
             due: Some(self.question.expires_at),
             blobs: vec![self.question.document],

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
 use crate::{
-    Actor, Digest, EntryId, LineageId, Name, PlanId, RequestId, RunId, ShortText, Time, Uuid,
+    Actor, ApprovalId, Digest, EntryId, LineageId, Name, PlanId, RequestId, RunId, ShortText, Time, Uuid,
 };
 
 moves! {
@@ -37,7 +37,7 @@ moves! {
         Resume = "be resumed": [Paused] => Running;
         Stall = "stall": [Running] => Stalled;
         Recover = "recover": [Stalled] => Running;
-        Park = "be parked": [Running Stalled] => Parked;
+        Park = "be parked": [Starting Running Paused Stalled] => Parked;
         Continue = "be continued": [Parked] => Finished;
         Doubt = "become uncertain": [Starting Running Paused Stalled] => Uncertain;
         Stop = "be asked to stop": [Starting] => Starting, [Running] => Running, [Paused] => Paused, [Stalled] => Stalled,
@@ -208,6 +208,9 @@ pub struct Run {
     /// What kept it from the rest of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confinement: Option<Confinement>,
+    /// The questions that it left unanswered behind, where it was parked for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<ApprovalId>,
 }
 
 /// How a run ended.
@@ -228,6 +231,9 @@ pub struct Ending {
     /// When it ended, where that was not just now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
+    /// The questions that it left unanswered behind, where it was parked for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<ApprovalId>,
 }
 
 /// What a run can be asked to do.
@@ -375,6 +381,7 @@ impl Run {
         self.result = ending.result;
         self.usage = ending.usage;
         self.confinement.clone_from(&ending.confinement);
+        self.waits_for.clone_from(&ending.waits_for);
     }
 
     fn end(&mut self, ending: &Ending, stamp: &Stamp) {
@@ -493,6 +500,7 @@ impl Machine for Run {
                     stop: None,
                     usage: None,
                     confinement: None,
+                    waits_for: Vec::new(),
                 });
             }
             (None, _) => return Err(out_of_order(Noun::Run, false)),
@@ -561,7 +569,11 @@ impl Machine for Run {
             open: self.status.is_open(),
             request: self.request,
             run: Some(self.id),
-            parent: self.work.parent(),
+            // Those that were parked are found by what all starts have in common.
+            parent: self.work.parent().or_else(|| {
+                let was_parked = !self.waits_for.is_empty();
+                was_parked.then(|| self.lineage.uuid())
+            }),
             blobs,
             ..Row::default()
         }

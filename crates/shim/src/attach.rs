@@ -52,6 +52,8 @@ pub struct Attachment {
     /// What did not fit into the socket.
     unsent: VecDeque<Vec<u8>>,
     stdin_sent: u64,
+    /// The version that the shim speaks.
+    version: u32,
 }
 
 impl Attachment {
@@ -78,9 +80,9 @@ impl Attachment {
             return Err(AttachError::NoAnswer);
         }
         let mut packet = [0; 64];
-        match receive(&socket, &mut packet) {
+        let version = match receive(&socket, &mut packet) {
             Received::Packet(length) => match FromShim::decode(&packet[..length]) {
-                Some(FromShim::Welcome { .. }) => {}
+                Some(FromShim::Welcome { version }) => version,
                 Some(FromShim::Fenced { highest }) => return Err(AttachError::Fenced { highest }),
                 _ => return Err(AttachError::NoAnswer),
             },
@@ -89,7 +91,7 @@ impl Attachment {
                 return Err(AttachError::NoShim);
             }
             _ => return Err(AttachError::NoAnswer),
-        }
+        };
         Ok(Self {
             socket,
             reader: Reader::new(folder, after_seq),
@@ -97,6 +99,7 @@ impl Attachment {
             is_over: false,
             unsent: VecDeque::new(),
             stdin_sent: 0,
+            version,
         })
     }
 
@@ -138,6 +141,15 @@ impl Attachment {
     pub fn stdin_room(&self) -> usize {
         let under_way = self.stdin_sent.saturating_sub(self.news.stdin_taken);
         STDIN_WINDOW.saturating_sub(usize::try_from(under_way).unwrap_or(usize::MAX))
+    }
+
+    /// Says that this client answers what the run asks; false where the shim is too old to pass answers on.
+    pub fn answer_asks(&mut self) -> io::Result<bool> {
+        let knows = self.version >= 2;
+        if knows {
+            self.send(Control::Answers)?;
+        }
+        Ok(knows)
     }
 
     /// Asks the shim for something. Never waits: what does not fit goes with the next [`flush`](Self::flush).

@@ -49,6 +49,8 @@ struct Client {
     stdin: VecDeque<u8>,
     stdin_taken: u64,
     told: Option<News>,
+    /// Whether it answers what the run asks.
+    answers: bool,
 }
 
 impl Clients {
@@ -108,6 +110,7 @@ impl Clients {
                 stdin: VecDeque::new(),
                 stdin_taken: 0,
                 told: None,
+                answers: false,
             });
         }
     }
@@ -151,6 +154,7 @@ impl Clients {
                     }
                     Control::Stdin(bytes) => client.stdin.extend(bytes),
                     Control::StdinEnd => self.stdin_ends = true,
+                    Control::Answers => client.answers = true,
                     other => asked.push(other),
                 },
                 _ => {
@@ -180,6 +184,11 @@ impl Clients {
     fn let_go(&mut self, at: usize) {
         let client = self.list.remove(at);
         self.left_over.extend(client.stdin);
+    }
+
+    /// Whether somebody is there who answers what the run asks.
+    pub(crate) fn are_answering(&self) -> bool {
+        self.list.iter().any(|client| client.answers)
     }
 
     /// Sends away who does not say hello.

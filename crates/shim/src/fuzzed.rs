@@ -9,6 +9,7 @@ use crate::rpc::{Heard, Party, answer, hear};
 pub fn run_socket(data: &[u8]) {
     let party = Party {
         run: "0190b7c4-6f2e-7a31-9d52-3f1c8a4be901".to_owned(),
+        lineage: None,
         token: "a-token-that-nobody-guesses".to_owned(),
     };
     let mut knows_token = false;

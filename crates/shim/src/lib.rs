@@ -9,8 +9,10 @@
 //! - `shim.json`: which process the shim is, and the version of its protocol ([`ShimRecord`]); written before anything is started
 //! - `spool/`: segments of frames ([`Frame`])
 //! - `control`: the socket for engines; `socket/s`: the run's socket, for what runs inside
+//! - `asks/`: what the run asked and nobody has answered ([`asks`])
 //! - `ended.json`: the [`Ended`], written and synced before the shim goes
 
+pub mod asks;
 mod attach;
 mod channel;
 mod clients;

@@ -15,6 +15,7 @@ use rustix::fs::Mode;
 use rustix::process::{Signal, WaitStatus, getpid, set_child_subreaper, umask};
 
 use crate::SOCKET_FOLDER;
+use crate::asks::Asks;
 use crate::channel::Channels;
 use crate::clients::Clients;
 use crate::control::{Control, News, Received, receive};
@@ -25,6 +26,7 @@ use crate::inside::{MESSAGE_MAX, Order, Report, failed};
 use crate::private::Private;
 use crate::program::{Ends, Leader};
 use crate::record::{EndedFile, Recorder, now_ms, shortened};
+use crate::rpc::Party;
 use crate::socket::RunSocket;
 use crate::spec::{ChannelEnd, End, Ended, Spec, Usage};
 use crate::tree::{self, Sample};
@@ -160,6 +162,7 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
                 output_bytes: 0,
                 dropped_bytes: 0,
                 at_ms: Some(now_ms()),
+                waits_for: Vec::new(),
             };
             let mut recorder = recorder;
             recorder.close(ended.clone());
@@ -209,8 +212,14 @@ type Beside = (Option<RunSocket>, Option<Channels>);
 
 /// What the program finds beside it: the run's socket, and loopback ports that lead to the engine.
 fn beside(folder: &Path, spec: &Spec, now: Instant) -> Result<Beside, String> {
-    let listen =
-        |token: &String| RunSocket::listen(&folder.join(SOCKET_FOLDER), &spec.run, token, now);
+    let listen = |token: &String| {
+        let party = Party {
+            run: spec.run.clone(),
+            lineage: spec.lineage.clone(),
+            token: token.clone(),
+        };
+        RunSocket::listen(&folder.join(SOCKET_FOLDER), Asks::new(folder), party, now)
+    };
     let socket = spec.token.as_ref().map(listen).transpose();
     let socket = socket.map_err(|error| format!("listen on the run's socket: {error}"))?;
     let listen = |end: &ChannelEnd| Channels::listen(&spec.run, &spec.channels, end);
@@ -358,12 +367,13 @@ impl Shim {
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
         if let Some(socket) = &mut self.run_socket
             && (is_due(socket.due())
+                || socket.waits_for_nobody(self.clients.are_answering())
                 || ready
                     .iter()
                     .any(|source| matches!(source, Source::RunSocket(_))))
         {
             let recorder = &mut self.recorder;
-            socket.turn(now, &mut |said| {
+            socket.turn(now, self.clients.are_answering(), &mut |said| {
                 if !recorder.has_room() {
                     return Err(io::ErrorKind::StorageFull.into());
                 }
@@ -407,7 +417,12 @@ impl Shim {
         let now = Instant::now();
         match control {
             // The clients hold these until there is room.
-            Control::Stdin(_) | Control::StdinEnd => {}
+            Control::Stdin(_) | Control::StdinEnd | Control::Answers => {}
+            Control::Answer { number, json } => {
+                if let Some(socket) = &mut self.run_socket {
+                    socket.pass_answer(*number, json);
+                }
+            }
             Control::Resize(size) => self.ends.resize(*size),
             Control::Signal(number) => {
                 let signal = Signal::from_named_raw(*number);
@@ -553,6 +568,7 @@ impl Shim {
             memory_kb: self.sample.memory_kb,
             paused: self.ending.is_paused(),
             disk_full: self.recorder.is_full(),
+            asks: self.run_socket.as_ref().map_or(0, RunSocket::asks),
         });
     }
 }

@@ -291,6 +291,7 @@ mod tests {
             output_bytes: 1,
             dropped_bytes: 0,
             at_ms: None,
+            waits_for: Vec::new(),
         };
         EndedFile::reserve(run.path())
             .unwrap()

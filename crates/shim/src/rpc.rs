@@ -13,8 +13,10 @@ pub(crate) const LINE_BYTES_MAX: usize = 1024 * 1024;
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 /// How long `approval.wait` waits that does not say it.
 const WAIT_DEFAULT_SEC: f64 = 60.0;
-/// The most characters of a name: an action, a kind, a key.
+/// The most characters of a name: an action, a kind.
 const NAME_CHARS_MAX: usize = 200;
+/// The most characters of what a question is found by.
+const KEY_CHARS_MAX: usize = 120;
 /// What the kinds of our own events begin with.
 const OWN_KINDS: &str = "hyperion.";
 /// The version of what is spoken.
@@ -25,6 +27,8 @@ const PROTOCOL: u32 = 1;
 pub(crate) struct Party {
     /// The run's id.
     pub(crate) run: String,
+    /// The id of all starts of it, where it is known.
+    pub(crate) lineage: Option<String>,
     /// Its capability.
     pub(crate) token: String,
 }
@@ -47,10 +51,19 @@ pub(crate) struct Said {
     pub(crate) heartbeat: Option<Value>,
     /// Which request an answer is for; none is answered to a notification.
     pub(crate) id: Option<Value>,
-    /// The answer, once it is recorded.
+    /// The answer, once it is recorded; to what an engine is asked, the one that is given without an engine.
     pub(crate) result: Value,
-    /// How long the answer is held back, as nothing can come before.
-    pub(crate) after: Option<Duration>,
+    /// What an engine is asked.
+    pub(crate) asks: Option<Ask>,
+}
+
+/// What is for an engine to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Whether something may be done: it is asked, whether or not somebody waits for the answer.
+    Request,
+    /// What was decided, within a time.
+    Wait(Duration),
 }
 
 /// Why a message is refused.
@@ -104,6 +117,16 @@ impl Refused {
             -32004,
             "run.too_many_waits",
             format!("a run waits for at most {most} approvals at once"),
+        )
+    }
+
+    pub(crate) fn too_many_questions(most: usize) -> Self {
+        Self::new(
+            -32006,
+            "approval.too_many",
+            format!(
+                "{most} questions of this run wait for Hyperion to take them: ask again when some were taken"
+            ),
         )
     }
 
@@ -230,7 +253,7 @@ impl Request {
             }
             None => {}
         }
-        let (mut heartbeat, mut after) = (None, None);
+        let (mut heartbeat, mut asks) = (None, None);
         let result = match self.method.as_str() {
             "hello" => return Ok(Understood::Hello),
             "heartbeat" => {
@@ -262,19 +285,23 @@ impl Request {
                     ttl_sec,
                     ..
                 } = self.params()?;
-                named("key", Some(&key))?;
-                named("action", Some(&action))?;
+                key_like("key", &key)?;
+                key_like("action", &action)?;
                 within("ttl_sec", ttl_sec.map(f64::from), 1.0..=f64::from(u32::MAX))?;
                 self.is_asked()?;
-                json!({"approval_id": approval_id(&party.run, &key, 1), "status": "pending"})
+                asks = Some(Ask::Request);
+                json!({"approval_id": approval_id(party, &key), "status": "pending"})
             }
             "approval.wait" => {
-                let Wait { timeout_sec, .. } = self.params()?;
+                let Wait {
+                    approval_id,
+                    timeout_sec,
+                } = self.params()?;
                 let wait = timeout_sec.unwrap_or(WAIT_DEFAULT_SEC);
                 within("timeout_sec", Some(wait), 0.0..=WAIT_MAX.as_secs_f64())?;
                 self.is_asked()?;
-                after = Some(Duration::from_secs_f64(wait));
-                json!({"status": "pending", "decided_by": null, "reason": null})
+                asks = Some(Ask::Wait(Duration::from_secs_f64(wait)));
+                json!({"approval_id": approval_id, "status": "pending", "decided_by": null, "reason": null})
             }
             other => {
                 let other: String = other.chars().take(NAME_CHARS_MAX).collect();
@@ -297,7 +324,7 @@ impl Request {
             heartbeat,
             id,
             result,
-            after,
+            asks,
         })))
     }
 
@@ -323,11 +350,26 @@ pub(crate) fn turned_away(count: u64) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Names the approval that a run asks for under a key: the same each time, whoever computes it.
-pub(crate) fn approval_id(run: &str, key: &str, generation: u32) -> Uuid {
-    let space =
-        Uuid::try_parse(run).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, run.as_bytes()));
-    Uuid::new_v5(&space, format!("{generation}:{key}").as_bytes())
+/// Names the first generation of what a run asks under a key: the same each time, whoever computes it.
+pub(crate) fn approval_id(party: &Party, key: &str) -> Uuid {
+    let lineage = party.lineage.as_ref().unwrap_or(&party.run);
+    let space = Uuid::try_parse(lineage)
+        .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, lineage.as_bytes()));
+    Uuid::new_v5(&space, format!("{key}\n1").as_bytes())
+}
+
+/// Keys and actions are found again by their letters, so those are plain.
+fn key_like(field: &str, name: &str) -> Result<(), Refused> {
+    let is_plain = |(at, c): (usize, char)| {
+        c.is_ascii_alphanumeric() || at > 0 && matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '+')
+    };
+    let length = name.chars().count();
+    match (1..=KEY_CHARS_MAX).contains(&length) && name.chars().enumerate().all(is_plain) {
+        true => Ok(()),
+        false => Err(Refused::params(format!(
+            "`{field}` has 1 to {KEY_CHARS_MAX} letters, digits and `.`, `_`, `-`, `/`, `:`, `@`, `+`, and starts with a letter or digit"
+        ))),
+    }
 }
 
 fn named(field: &str, name: Option<&str>) -> Result<(), Refused> {

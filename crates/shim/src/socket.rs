@@ -1,8 +1,9 @@
 //! The run's socket: what runs inside tells here that it is alive and what it does, and asks.
 //!
 //! A part of the shim's loop, which has one thread: nothing here blocks. What is accepted is recorded before it is answered, so an engine
-//! that attaches later learns all that anybody was promised.
+//! that attaches later learns all that anybody was promised. What only an engine can answer is held until it does, or its time is over.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -15,14 +16,21 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use serde_json::Value;
 
-use crate::rpc::{Heard, LINE_BYTES_MAX, Party, Refused, Said, answer, hear};
+use crate::asks::Asks;
+use crate::rpc::{Ask, Heard, LINE_BYTES_MAX, Party, Refused, Said, answer, hear};
 
 /// The most connections at once.
 const CONNECTIONS_MAX: usize = 64;
 /// The most messages of a run in a second.
 const MESSAGES_PER_SEC: u32 = 200;
-/// The most answers that are held back.
+/// The most answers that are held back for one connection.
 const WAITS_MAX: usize = 64;
+/// The most questions that no engine has taken yet.
+const ASKS_MAX: usize = 64;
+/// How long an engine that is there may take to answer a question; then it counts as pending.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The most approvals that a run is noted to wait for.
+const WAITS_FOR_MAX: usize = 64;
 /// How many bytes of a connection are read in one turn, so that none keeps the others from theirs.
 const READ_BYTES: usize = 64 * 1024;
 /// A connection that leaves so much of its answers unread is not read from.
@@ -51,6 +59,20 @@ pub(crate) struct RunSocket {
     /// Messages that were too many.
     turned_away: u64,
     heartbeat: Option<(Instant, Value)>,
+    asks: Asks,
+    /// The number of the last thing that was asked.
+    last_ask: u64,
+    /// What no engine has answered, by number.
+    unanswered: BTreeMap<u64, Unanswered>,
+    /// The approvals that the run was told to be pending last.
+    waits_for: BTreeSet<String>,
+}
+
+/// Something that an engine is asked.
+struct Unanswered {
+    /// What was asked, without the id of the message.
+    params: Value,
+    ask: Ask,
 }
 
 struct Connection {
@@ -62,7 +84,18 @@ struct Connection {
     /// Nothing more will come.
     has_ended: bool,
     unread: Vec<u8>,
-    waits: Vec<(Instant, Value, Value)>,
+    held: Vec<Held>,
+}
+
+/// An answer that is held back.
+struct Held {
+    until: Instant,
+    number: u64,
+    ask: Ask,
+    /// Which request of the connection it is for.
+    id: Value,
+    /// What is answered when its time is over.
+    result: Value,
 }
 
 impl RunSocket {
@@ -70,7 +103,12 @@ impl RunSocket {
     pub(crate) const NAME: &str = "s";
 
     /// Listens in a folder, which is made if it is not there.
-    pub(crate) fn listen(folder: &Path, run: &str, token: &str, now: Instant) -> io::Result<Self> {
+    pub(crate) fn listen(
+        folder: &Path,
+        asks: Asks,
+        party: Party,
+        now: Instant,
+    ) -> io::Result<Self> {
         hyperion_host::create_private_dir(folder)?;
         let folder = rustix::fs::open(
             folder,
@@ -79,10 +117,7 @@ impl RunSocket {
         )?;
         let (listener, file) = bind(&folder)?;
         Ok(Self {
-            party: Party {
-                run: run.to_owned(),
-                token: token.to_owned(),
-            },
+            party,
             folder,
             listener,
             file,
@@ -93,7 +128,73 @@ impl RunSocket {
             second: (now, 0),
             turned_away: 0,
             heartbeat: None,
+            asks,
+            last_ask: 0,
+            unanswered: BTreeMap::new(),
+            waits_for: BTreeSet::new(),
         })
+    }
+
+    /// The number of the last thing that was asked.
+    pub(crate) const fn asks(&self) -> u64 {
+        self.last_ask
+    }
+
+    /// Whether somebody waits for the answer to a question, and nobody is there who would give it.
+    pub(crate) fn waits_for_nobody(&self, are_answering: bool) -> bool {
+        let mut held = self.connections.iter().flat_map(|one| &one.held);
+        !are_answering && held.any(|held| held.ask == Ask::Request)
+    }
+
+    /// Passes on what an engine answers: a JSON object with a `result` or an `error`.
+    pub(crate) fn pass_answer(&mut self, number: u64, json: &[u8]) {
+        let Ok(Value::Object(said)) = serde_json::from_slice(json) else {
+            return;
+        };
+        self.note_standing(number, &said["result"]);
+        for connection in &mut self.connections {
+            let (given, held) = std::mem::take(&mut connection.held)
+                .into_iter()
+                .partition(|held: &Held| held.number == number);
+            connection.held = held;
+            for Held { id, .. } in given {
+                let mut message = said.clone();
+                message.insert("jsonrpc".to_owned(), "2.0".into());
+                message.insert("id".to_owned(), id);
+                connection.say(Some(&Value::Object(message)));
+            }
+            // What does not go now goes in the next turn.
+            let _ = connection.write();
+        }
+        self.unanswered.remove(&number);
+        self.asks.remove(number);
+    }
+
+    /// Notes what the run was told of an approval, and what it waits for therefore.
+    fn note_standing(&mut self, number: u64, result: &Value) {
+        let Some(id) = result.get("approval_id").and_then(Value::as_str) else {
+            return;
+        };
+        if let Some(asked) = self.unanswered.get(&number)
+            && let Some(asked) = asked.params["approval_id"].as_str()
+        {
+            self.waits_for.remove(asked);
+        }
+        if result["status"] != "pending" {
+            self.waits_for.remove(id);
+        } else if self.waits_for.len() < WAITS_FOR_MAX {
+            self.waits_for.insert(id.to_owned());
+        }
+    }
+
+    /// Ends; gives the approvals that the run was told to be pending last. What it asked and nobody answered stays for an engine.
+    pub(crate) fn end(self) -> Vec<String> {
+        for (number, asked) in &self.unanswered {
+            if matches!(asked.ask, Ask::Wait(_)) {
+                self.asks.remove(*number);
+            }
+        }
+        self.waits_for.into_iter().collect()
     }
 
     /// How many messages were too many.
@@ -119,22 +220,46 @@ impl RunSocket {
         let waits = self
             .connections
             .iter()
-            .flat_map(|connection| &connection.waits)
-            .map(|(until, ..)| *until);
+            .flat_map(|connection| &connection.held)
+            .map(|held| held.until);
         let look = (self.made_again < MADE_AGAIN_MAX).then_some(self.look_at);
         waits.chain(look).chain(self.accept_at).min()
     }
 
     /// Does what can be done now. `record` writes a message down, and what it cannot write down did not happen.
-    pub(crate) fn turn(&mut self, now: Instant, record: &mut dyn FnMut(Vec<u8>) -> io::Result<()>) {
+    pub(crate) fn turn(
+        &mut self,
+        now: Instant,
+        are_answering: bool,
+        record: &mut dyn FnMut(Vec<u8>) -> io::Result<()>,
+    ) {
         self.look(now);
         self.accept(now);
         let mut connections = std::mem::take(&mut self.connections);
         connections.retain_mut(|connection| {
-            self.serve(connection, now, record)
+            self.serve(connection, now, are_answering, record)
                 .is_ok_and(|goes_on| goes_on)
         });
         self.connections = connections;
+        self.forget_waits();
+    }
+
+    /// Forgets waits whose time is over, or whose connection is gone.
+    fn forget_waits(&mut self) {
+        let held: BTreeSet<u64> = self
+            .connections
+            .iter()
+            .flat_map(|connection| &connection.held)
+            .map(|held| held.number)
+            .collect();
+        let asks = &self.asks;
+        self.unanswered.retain(|number, asked| {
+            let stays = asked.ask == Ask::Request || held.contains(number);
+            if !stays {
+                asks.remove(*number);
+            }
+            stays
+        });
     }
 
     /// Makes the socket again when what runs inside deleted it.
@@ -192,6 +317,7 @@ impl RunSocket {
         &mut self,
         connection: &mut Connection,
         now: Instant,
+        are_answering: bool,
         record: &mut dyn FnMut(Vec<u8>) -> io::Result<()>,
     ) -> io::Result<bool> {
         connection.write()?;
@@ -202,18 +328,21 @@ impl RunSocket {
             };
             match heard {
                 Heard::Answer(answer) => connection.say(answer.as_ref()),
-                Heard::Record(said) => self.record(connection, said, now, record),
+                Heard::Record(said) => self.record(connection, said, now, are_answering, record),
             }
         }
-        connection.waits.retain(|(until, id, result)| {
-            let is_over = *until <= now;
+        connection.held.retain(|held| {
+            let is_alone = held.ask == Ask::Request && !are_answering;
+            let is_over = held.until <= now || is_alone;
             if is_over {
-                connection.unread.extend(line_of(&answer(id, result)));
+                connection
+                    .unread
+                    .extend(line_of(&answer(&held.id, &held.result)));
             }
             !is_over
         });
         connection.write()?;
-        let is_answered = connection.unread.is_empty() && connection.waits.is_empty();
+        let is_answered = connection.unread.is_empty() && connection.held.is_empty();
         Ok(!connection.has_ended || !is_answered && !hung_up(&connection.stream))
     }
 
@@ -222,6 +351,7 @@ impl RunSocket {
         connection: &mut Connection,
         said: Said,
         now: Instant,
+        are_answering: bool,
         record: &mut dyn FnMut(Vec<u8>) -> io::Result<()>,
     ) {
         let Said {
@@ -229,13 +359,19 @@ impl RunSocket {
             heartbeat,
             id,
             result,
-            after,
+            asks,
         } = said;
         let refusal = if !self.has_room(now) {
             self.turned_away += 1;
             Some(Refused::too_many_messages(MESSAGES_PER_SEC))
-        } else if after.is_some() && connection.waits.len() >= WAITS_MAX {
-            Some(Refused::too_many_waits(WAITS_MAX))
+        } else if let Some(ask) = asks {
+            return self.take(
+                connection,
+                (ask, message, id, result),
+                now,
+                are_answering,
+                record,
+            );
         } else if self.is_news(heartbeat, now) {
             record(message.to_string().into_bytes())
                 .err()
@@ -244,11 +380,69 @@ impl RunSocket {
             None
         };
         let Some(id) = id else { return };
-        match (refusal, after) {
-            (Some(refusal), _) => connection.say(Some(&refusal.answer(&id))),
-            (None, Some(after)) => connection.waits.push((now + after, id, result)),
-            (None, None) => connection.say(Some(&answer(&id, &result))),
+        match refusal {
+            Some(refusal) => connection.say(Some(&refusal.answer(&id))),
+            None => connection.say(Some(&answer(&id, &result))),
         }
+    }
+
+    /// Takes something that an engine is asked, and holds its answer back.
+    fn take(
+        &mut self,
+        connection: &mut Connection,
+        (ask, message, id, result): (Ask, Value, Option<Value>, Value),
+        now: Instant,
+        are_answering: bool,
+        record: &mut dyn FnMut(Vec<u8>) -> io::Result<()>,
+    ) {
+        let Some(id) = id else { return };
+        let params = message["params"].clone();
+        let same = self.unanswered.iter().find(|(_, asked)| {
+            ask == Ask::Request && asked.ask == Ask::Request && asked.params == params
+        });
+        let same = same.map(|(number, _)| *number);
+        let questions = self.unanswered.values();
+        let questions = questions.filter(|asked| asked.ask == Ask::Request).count();
+        let refusal = if connection.held.len() >= WAITS_MAX {
+            Some(Refused::too_many_waits(WAITS_MAX))
+        } else if ask == Ask::Request && same.is_none() && questions >= ASKS_MAX {
+            Some(Refused::too_many_questions(ASKS_MAX))
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            connection.say(Some(&refusal.answer(&id)));
+            return;
+        }
+        let number = same.unwrap_or(self.last_ask + 1);
+        let text = message.to_string().into_bytes();
+        let written = record(text.clone()).and_then(|()| match same {
+            Some(_) => Ok(()),
+            None => self.asks.write(number, &text),
+        });
+        if written.is_err() {
+            connection.say(Some(&Refused::not_recorded().answer(&id)));
+            return;
+        }
+        if same.is_none() {
+            self.last_ask = number;
+            self.unanswered.insert(number, Unanswered { params, ask });
+        }
+        let within = match ask {
+            Ask::Request if !are_answering => {
+                connection.say(Some(&answer(&id, &result)));
+                return;
+            }
+            Ask::Request => ANSWER_WITHIN,
+            Ask::Wait(within) => within,
+        };
+        connection.held.push(Held {
+            until: now + within,
+            number,
+            ask,
+            id,
+            result,
+        });
     }
 
     /// Whether a message has to be recorded: a sign of life only now and then, unless it says something new.
@@ -291,7 +485,7 @@ impl Connection {
             is_too_long: false,
             has_ended: false,
             unread: Vec::new(),
-            waits: Vec::new(),
+            held: Vec::new(),
         }
     }
 

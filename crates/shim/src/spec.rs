@@ -6,7 +6,9 @@ use hyperion_sandbox::{Had, Limits, Sandbox};
 use serde::{Deserialize, Serialize};
 
 /// The version of specs, spools and the control protocol. A shim is adopted by newer engines: they read every version there was.
-pub const VERSION: u32 = 1;
+///
+/// Since 2, an engine answers what runs ask.
+pub const VERSION: u32 = 2;
 
 /// What a process needs, as one value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +17,9 @@ pub struct Spec {
     pub version: u32,
     /// The run's id: the value of `HYPERION_RUN_ID` in every process of it.
     pub run: String,
+    /// The id of all starts of the run: what it asks is found again by it. None in specs of version 1.
+    #[serde(default)]
+    pub lineage: Option<String>,
     /// The run's capability, `HYPERION_RUN_TOKEN`; none where nobody speaks on the socket.
     pub token: Option<String>,
     /// Program and arguments.
@@ -130,6 +135,9 @@ pub struct Ended {
     /// When, in milliseconds since 1970, by the machine's clock; none of a shim that did not note it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<u64>,
+    /// The approvals that it was told to be pending last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
 }
 
 /// How a process ended.

@@ -22,6 +22,7 @@ const HOUSE: &[Room] = &[
         name: "hyperion",
         floor: 8,
         uses: &[
+            "hyperion-client",
             "hyperion-model",
             "hyperion-api",
             "hyperion-backup",

@@ -14,7 +14,7 @@ pub const SERVER: &str = "control";
 /// The server.
 pub(super) static TOOLSET: Toolset = Toolset {
     name: SERVER,
-    instructions: "Shows what became of work in this repository: its plan, its place in the queue, its approvals. Nothing is decided from here: approvals are for people.",
+    instructions: "Shows what became of work in this repository: its plan, its place in the queue, its approvals. It asks people for an approval, too. Nothing is decided from here: approvals are for people.",
     tools: LazyLock::new(tools),
 };
 
@@ -158,6 +158,61 @@ pub struct ApprovalResult {
     pub questions: Vec<Question>,
 }
 
+/// Parameters of `requestApproval`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RequestApproval {
+    /// Names the question: the same key gives the same approval again, also once it is decided. Letters, digits and `.`, `_`, `-`, `/`, `:`.
+    pub key: String,
+    /// What would be done, in a sentence.
+    pub summary: String,
+    /// What would be done, in a word: `deploy`.
+    #[serde(default)]
+    pub action: Option<String>,
+    /// All that the person has to know, such as the exact command; what is approved is exactly this.
+    #[serde(default)]
+    pub details: Option<serde_json::Value>,
+    /// low, medium, high or critical; medium when left out.
+    #[serde(default)]
+    pub risk: Option<String>,
+    /// What it changes, as a patch.
+    #[serde(default)]
+    pub diff: Option<String>,
+}
+
+/// Parameters of `approvalStatus`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApprovalStatus {
+    /// The approval that `requestApproval` named.
+    pub approval: String,
+}
+
+/// What `requestApproval` and `approvalStatus` answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Standing {
+    /// The approval.
+    pub approval: String,
+    /// pending, approved, rejected, expired or cancelled.
+    pub status: String,
+    /// How often it was asked.
+    pub generation: u32,
+    /// Who may decide it.
+    pub level: String,
+    /// When it expires.
+    pub expires_at: String,
+    /// Who decided it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
+    /// What was said with the decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it was rejected so that something else is asked under the same key.
+    pub changes_requested: bool,
+    /// The command by which a person sees it and decides.
+    pub look: String,
+}
+
 /// Parameters of `propose`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -197,6 +252,22 @@ fn tools() -> Vec<Tool> {
             effect: Effect::Reads,
             input: input::<Approval>(),
             output: output::<ApprovalResult>(),
+        },
+        Tool {
+            name: "requestApproval",
+            title: "Ask for an approval",
+            description: "Asks people whether something may be done, and answers at once how that stands. Ask again with the same key, or call approvalStatus, to learn what was decided.",
+            effect: Effect::Writes,
+            input: input::<RequestApproval>(),
+            output: output::<Standing>(),
+        },
+        Tool {
+            name: "approvalStatus",
+            title: "Look how an approval stands",
+            description: "Says how something that requestApproval asked stands: who decided, and what they said.",
+            effect: Effect::Reads,
+            input: input::<ApprovalStatus>(),
+            output: output::<Standing>(),
         },
         Tool {
             name: "propose",

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use std::time::Duration;
+
 use hyperion_api::Problem;
 use hyperion_fault::{Point, reached};
 use hyperion_model::approval::{self, Approval, may_decide};
@@ -110,6 +112,18 @@ pub fn decide<'a>(
     commands.push(Command::Approval(id, command));
     cx.execute(cx.stamp_person(by.actor), commands, vec![])?;
     reached(Point::ApprovalDecided);
+    Ok(())
+}
+
+/// Gives more time to decide, counted from when it expires now; at most ninety days in all.
+pub fn extend(cx: &Cx, actor: &Actor, id: ApprovalId, by: Duration) -> Result<(), Error> {
+    let expires_at = find(cx, id)?.question.expires_at + by.min(approval::MAX_TTL);
+    let command = approval::Command::Extend { expires_at };
+    cx.execute(
+        cx.stamp_person(actor),
+        vec![Command::Approval(id, command)],
+        vec![],
+    )?;
     Ok(())
 }
 

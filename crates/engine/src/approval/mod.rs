@@ -1,14 +1,22 @@
 //! Approvals: people's decisions, what follows from them, and what happens when nobody decides.
 
+mod ask;
+mod deadlines;
 mod decide;
 pub(crate) mod reconciler;
 mod shown;
+#[cfg(test)]
+mod tests;
 
+use hyperion_api::approval::Place;
 use hyperion_api::change_set::MovedHunk;
 use hyperion_model::approval::Approval;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-pub use decide::{Decider, Decision, WhoMayDecide, cancel, decide, who_may_decide};
+pub use ask::{Wanted, ask, latest, level_for, of_person};
+pub(crate) use ask::within_limits;
+pub use decide::{Decider, Decision, WhoMayDecide, cancel, decide, extend, who_may_decide};
 pub(crate) use reconciler::Approvals;
 pub use shown::{Shown, look_at_whole};
 
@@ -46,6 +54,24 @@ pub struct QuestionDocument {
     /// The hunks of its patches that were not where the patch says.
     #[serde(default)]
     pub moved_hunks: Vec<MovedHunk>,
+    /// All that whoever asks says about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+    /// Why it is as risky as it is said to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risk_reasons: Vec<String>,
+    /// Where it would happen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// The rule by which it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// How it can be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+    /// The tree that its checks run on, as git names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
 }
 
 /// A landing that a change takes back.

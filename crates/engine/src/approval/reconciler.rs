@@ -10,6 +10,7 @@ use hyperion_model::request::{MAX_REVISIONS, Request};
 use hyperion_model::{Command, Name, ShortText, Time};
 use hyperion_store::{Filter, StoreError};
 
+use super::deadlines::Deadlines;
 use super::shown::lines_masked;
 use crate::change_set::AssessmentDocument;
 use crate::read_facts::ReadFacts;
@@ -25,6 +26,7 @@ pub(crate) struct Approvals {
     name: Name,
     wake_list: WakeList,
     seen: Option<Seen>,
+    deadlines: Deadlines,
     /// Since when no time passed that nobody saw pass.
     seen_since: Option<Time>,
 }
@@ -35,6 +37,7 @@ impl Approvals {
             name,
             wake_list: WakeList::with_all::<ChangeSet>(),
             seen: None,
+            deadlines: Deadlines::default(),
             seen_since: None,
         }
     }
@@ -48,20 +51,7 @@ impl Approvals {
         }
         let seen_since = self.seen_since.filter(|_| !unseen).unwrap_or(now);
         self.seen_since = Some(seen_since);
-        let soon = now + cx.settings.approval_warn_before;
-        let due = cx.store.due::<Approval>(soon, BATCH)?.rows;
-        let mut worked = false;
-        for approval in due {
-            let Some(command) = at_deadline(&approval, now, unseen) else {
-                continue;
-            };
-            cx.execute(
-                cx.stamp(&self.name),
-                vec![Command::Approval(approval.id, command)],
-                vec![],
-            )?;
-            worked = true;
-        }
+        let mut worked = self.deadlines.watch(cx, &self.name, now, unseen)?;
         let sent_back = Filter::open().status(change_set::Status::ChangesRequested.name());
         let sent_back = cx.store.list::<ChangeSet>(&sent_back.limit(BATCH))?.rows;
         let grace = (cx.settings.approval_ttl / 10).min(approval::MAX_GRACE);
@@ -87,16 +77,8 @@ impl Approvals {
         }
         // Only now has everything been looked at.
         self.seen = Some(look);
-        let pending = cx
-            .store
-            .list::<Approval>(&Filter::open().limit(BATCH))?
-            .rows;
-        let next = pending.iter().map(|approval| {
-            let announce_at = approval.question.expires_at - cx.settings.approval_warn_before;
-            approval.deadline().unwrap_or(announce_at)
-        });
         Ok(Progress::Idle {
-            wake_at: next.chain(next_end).min(),
+            wake_at: self.deadlines.next.into_iter().chain(next_end).min(),
         })
     }
 }

@@ -20,6 +20,8 @@ pub struct Shown {
     pub diff: Option<String>,
     /// The commands that the change brings along as checks.
     pub checks: Vec<String>,
+    /// The details, as JSON that people can read.
+    pub details: Option<String>,
     /// How many lines of them have something masked.
     pub lines_masked: usize,
 }
@@ -32,12 +34,33 @@ impl QuestionDocument {
         let masked = checks()
             .zip(&self.checks)
             .filter(|(shown, whole)| shown != *whole);
+        let whole = self.details_text();
+        let details = whole.as_ref().map(|details| redactor.redact(details));
+        let of_details = whole.as_ref().zip(details.as_ref());
+        let of_details = of_details.map_or(0, |(whole, shown)| lines_changed(whole, shown));
         Shown {
-            lines_masked: diff.as_ref().map_or(0, |diff| diff.lines_masked) + masked.count(),
+            lines_masked: diff.as_ref().map_or(0, |diff| diff.lines_masked)
+                + masked.count()
+                + of_details,
             diff: diff.map(|diff| diff.text.into_owned()),
             checks: checks().map(Cow::into_owned).collect(),
+            details: details.map(Cow::into_owned),
         }
     }
+
+    /// Gives the details as JSON that people can read; nothing where there are none.
+    pub fn details_text(&self) -> Option<String> {
+        let details = self.details.as_ref()?;
+        let is_empty = details.as_object().is_some_and(serde_json::Map::is_empty);
+        (!is_empty).then(|| serde_json::to_string_pretty(details).unwrap_or_default())
+    }
+}
+
+/// Counts the lines that a mask changed; where it took line ends away, the lines that are missing count as well.
+fn lines_changed(whole: &str, shown: &str) -> usize {
+    let differ = whole.lines().zip(shown.lines());
+    let differ = differ.filter(|(whole, shown)| whole != shown).count();
+    differ + whole.lines().count().abs_diff(shown.lines().count())
 }
 
 /// Gives a question with nothing masked to somebody who may decide it, and records that they were shown it.

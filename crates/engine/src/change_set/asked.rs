@@ -28,6 +28,9 @@ use crate::{Cx, Error, rollback};
 /// How many refused questions of a repository are compared with a new one, newest first.
 const REFUSED_MAX: u32 = 500;
 
+/// How a landing is taken back.
+const UNDO: &str = "hyperion rollback takes it back, by a commit of its own";
+
 /// Judges a change, with the checks that it adds to those of its branch, by the rules of that branch.
 pub(crate) fn judge(
     cx: &Cx,
@@ -105,6 +108,8 @@ pub(super) fn asked(
         reasons: Vec::new(),
         diff: Some(unified_diff(accepted)),
         moved_hunks: moved_hunks(accepted),
+        undo: Some(UNDO.to_owned()),
+        ..QuestionDocument::default()
     })
 }
 
@@ -189,6 +194,14 @@ fn bound(set: &ChangeSet, asked: &QuestionDocument) -> Value {
         diff,
         // What comes of them is in the diff.
         moved_hunks: _,
+        // Of what others ask.
+        details: _,
+        risk_reasons: _,
+        place: _,
+        rule: _,
+        undo: _,
+        // Bound beside this.
+        tree: _,
     } = asked;
     json!({
         "action": "land",

@@ -165,6 +165,7 @@ impl Assess {
         let tree = draft.tree();
         let payload = payload(set, tree, &asked);
         asked.reasons.clone_from(&assessment.reasons);
+        asked.tree = Some(tree.as_str().to_owned());
         let blocker = assessment.blockers.first();
         let refused = match assessment.decision {
             Decision::Deny => Some(blocker.map_or_else(

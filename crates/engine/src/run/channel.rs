@@ -324,6 +324,7 @@ mod tests {
         let mut spec = Spec {
             version: hyperion_shim::VERSION,
             run: RUN.to_owned(),
+            lineage: None,
             token: None,
             argv: vec!["true".to_owned()],
             cwd: "/".into(),

@@ -246,6 +246,7 @@ impl Job {
         let mut spec = Spec {
             version: VERSION,
             run: self.run.id.to_string(),
+            lineage: None,
             token: None,
             argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), check.command.clone()],
             cwd: lane.path().to_path_buf(),

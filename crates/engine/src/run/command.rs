@@ -219,12 +219,13 @@ fn spec(
     let mut spec = Spec {
         version: VERSION,
         run: id.to_string(),
+        lineage: Some(lineage.to_string()),
         token: None,
         argv: wish.argv.clone(),
         cwd,
         sandbox: given.sandbox,
         env,
-        umask: None,
+        umask: wish.umask.map(|umask| umask & 0o777),
         stdin: match wish.reads {
             true => Stdin::Attached,
             false => Stdin::Null,

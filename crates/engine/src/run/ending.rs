@@ -121,6 +121,7 @@ fn ending(
             detail: had.digest,
         }),
         ended_at: None,
+        waits_for: Vec::new(),
     })
 }
 

@@ -5,6 +5,7 @@ mod beats;
 mod channel;
 mod check;
 mod command;
+mod desk;
 mod ending;
 mod first_error;
 mod follow;
@@ -13,6 +14,9 @@ mod life;
 mod log;
 mod masks;
 mod needs;
+mod park;
+#[cfg(test)]
+mod park_tests;
 mod reconcile;
 mod refused;
 mod sandbox;

@@ -9,13 +9,14 @@ use hyperion_host::kill_marked;
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, step};
 use hyperion_model::run::{self, Run, Status, Work};
-use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
-use hyperion_shim::{AttachError, Ended, Found, Private, look, read_spec, write_spec};
+use hyperion_model::{Command, Name, NewBlob, RunId, ShortText, Time};
+use hyperion_shim::{AttachError, Ended, Found, Private, Spec, look, read_spec, write_spec};
 use hyperion_store::{Filter, StoreError};
 
 use super::check::{self, CheckSpec, RUN_MARK, retake_lane};
 use super::ending::{self, Verdict};
 use super::jobs::Asked;
+use super::park::{self, Left as Questions, RESUMES_MAX};
 use super::sandbox::remove_home;
 use super::supervise::Watched;
 use super::{end_of, folder_of, let_speak, spooled};
@@ -67,6 +68,20 @@ impl Runs {
                 }
             },
             RunAction::Adopt => return self.adopt(cx, run),
+            RunAction::Resume => return self.resume(cx, run),
+            RunAction::End(reason) => {
+                let ending = run::Ending {
+                    exit_code: run.exit_code,
+                    reason: Some(ShortText::cut(&reason)),
+                    result: run.result,
+                    usage: run.usage,
+                    confinement: run.confinement.clone(),
+                    ..run::Ending::default()
+                };
+                let mut commands = vec![Command::Run(run.id, run::Command::Kill(ending))];
+                commands.extend(park::withdraw_questions(cx, run)?);
+                self.commit_all(cx, commands, vec![])?;
+            }
             RunAction::Record(ended) => self.record(cx, run, &ended)?,
             RunAction::Kill(_) | RunAction::Abandon(_) if !withdraw(cx, run)? => return Ok(false),
             RunAction::Abandon(reason) => self.lose(cx, run, &reason)?,
@@ -91,11 +106,35 @@ impl Runs {
         let commands = commands
             .into_iter()
             .map(|(id, command)| Command::Run(id, command));
-        match cx.execute(cx.stamp(&self.part), commands.collect(), blobs) {
+        self.commit_all(cx, commands.collect(), blobs)
+    }
+
+    fn commit_all(
+        &self,
+        cx: &Cx,
+        commands: Vec<Command>,
+        blobs: Vec<NewBlob>,
+    ) -> Result<(), Error> {
+        match cx.execute(cx.stamp(&self.part), commands, blobs) {
             // A refusal is an answer: somebody else said what became of the run.
             Ok(_) | Err(Error::Store(StoreError::Refused { .. })) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Has a parked run go on: what it waits for was decided.
+    fn resume(&self, cx: &Arc<Cx>, run: &Run) -> Result<bool, Error> {
+        let (next, start) = next_incarnation(cx, run, park::prepare)?;
+        let go_on = run::Command::Continue { by: next };
+        self.commit(cx, vec![(run.id, go_on), (next, start)], vec![])?;
+        // Where somebody stopped it in this moment, there is none.
+        match cx.store.get::<Run>(next)? {
+            Some(next) => {
+                self.start_again(cx, &next)?;
+            }
+            None => tracing::info!(run = %run.id, "a parked run was stopped before it went on"),
+        }
+        Ok(true)
     }
 
     /// Starts a further incarnation of a run, whose folder was laid out when the one before ended.
@@ -165,6 +204,12 @@ impl Runs {
         };
         let rules = &cx.settings.supervision;
         let mut verdict = ending::verdict(run, &ended.end, &timeout, rules);
+        let questions = park::left_by(cx, run, ended)?;
+        if matches!(questions, Questions::InVain) {
+            verdict = Verdict::Fail(format!(
+                "it was started again {RESUMES_MAX} times without a new decision, and left to wait once more"
+            ));
+        }
         let mut next = None;
         if let Verdict::KillStalled(why) = &mut verdict
             && rules.on_stall == OnStall::Restart
@@ -176,7 +221,7 @@ impl Runs {
                     run.incarnation - 1
                 ));
             } else {
-                next = Some(next_incarnation(cx, run)?);
+                next = Some(next_incarnation(cx, run, |_| {})?);
             }
         }
         let (tail, _) = spooled::tail(
@@ -185,10 +230,21 @@ impl Runs {
         )?;
         let tail = end_of(&cx.redactor, &tail, TAIL_BYTES);
         let ended_at = ending::ended_at(run, ended, cx.now());
-        let (command, blobs) = ending::command(&verdict, ended, ended_at, &tail)?;
-        let mut commands = vec![(run.id, command)];
-        commands.extend(next);
-        self.commit(cx, commands, blobs)?;
+        let (mut command, blobs) = ending::command(&verdict, ended, ended_at, &tail)?;
+        if let (Questions::Waits(waits), run::Command::Fail(ending)) = (&questions, &command) {
+            command = run::Command::Park(run::Ending {
+                reason: None,
+                waits_for: waits.clone(),
+                ..ending.clone()
+            });
+        }
+        let is_over = next.is_none() && !matches!(command, run::Command::Park(_));
+        let mut commands = vec![Command::Run(run.id, command)];
+        commands.extend(next.map(|(id, start)| Command::Run(id, start)));
+        if is_over && !is_check {
+            commands.extend(park::withdraw_questions(cx, run)?);
+        }
+        self.commit_all(cx, commands, blobs)?;
         cx.supervisor.release(run.id);
         if is_check {
             forget_home(cx, run);
@@ -212,8 +268,28 @@ impl Runs {
         if is_check {
             reached(Point::CheckKilled);
         }
-        let reason = ShortText::cut(reason);
-        self.commit(cx, vec![(run.id, run::Command::Lose { reason })], vec![])?;
+        let mut commands = Vec::new();
+        let agreed = match run.work {
+            Work::Command { .. } => park::was_agreed_to(cx, run)?,
+            Work::Check { .. } | Work::Agent { .. } => None,
+        };
+        let command = match agreed.filter(|_| run.status != Status::Uncertain) {
+            // It may have been doing what was agreed to.
+            Some(approval) => run::Command::Doubt {
+                reason: ShortText::cut(&format!(
+                    "{reason}; whether it did what approval {} let it do is not known",
+                    approval.id.short()
+                )),
+            },
+            None => run::Command::Lose {
+                reason: ShortText::cut(reason),
+            },
+        };
+        commands.push(Command::Run(run.id, command));
+        if !is_check {
+            commands.extend(park::withdraw_questions(cx, run)?);
+        }
+        self.commit_all(cx, commands, vec![])?;
         cx.supervisor.release(run.id);
         if is_check {
             forget_home(cx, run);
@@ -247,7 +323,11 @@ fn withdraw(cx: &Cx, run: &Run) -> Result<bool, Error> {
 }
 
 /// Lays out the folder of the next incarnation of a run, and says how it is begun. Nobody looks into the folder before that is committed.
-fn next_incarnation(cx: &Cx, run: &Run) -> Result<(RunId, run::Command), Error> {
+fn next_incarnation(
+    cx: &Cx,
+    run: &Run,
+    prepare: impl FnOnce(&mut Spec),
+) -> Result<(RunId, run::Command), Error> {
     let id = cx.id(RunId::new);
     let (from, to) = (folder_of(cx, run.id), folder_of(cx, id));
     let failed = |source| Error::Io {
@@ -255,7 +335,10 @@ fn next_incarnation(cx: &Cx, run: &Run) -> Result<(RunId, run::Command), Error> 
         source,
     };
     let mut spec = read_spec(&from).map_err(failed)?;
+    spec.version = hyperion_shim::VERSION;
     spec.run = id.to_string();
+    spec.lineage = Some(run.lineage.to_string());
+    prepare(&mut spec);
     if spec.token.is_some() {
         let_speak(&to, &mut spec)?;
     }
@@ -386,6 +469,10 @@ pub(crate) enum RunAction {
     Start,
     /// Its shim is watched.
     Adopt,
+    /// It goes on after a decision.
+    Resume,
+    /// It has no process any more, and ends: somebody wanted that.
+    End(String),
     /// How it ended is recorded.
     Record(Ended),
     /// It is not started any more: somebody wanted its end.
@@ -409,7 +496,12 @@ pub(crate) fn action_for(
     const CALL_GONE: &str = "the call that waited for it is gone";
     // Nobody but a person may touch those, or start them again.
     if matches!(run.status, Status::Parked | Status::Uncertain) {
-        return Ok(RunAction::Leave);
+        return Ok(match &run.stop {
+            Some(stop) => RunAction::End(format!("{} stopped it", stop.by)),
+            None if run.status == Status::Parked && park::goes_on(facts, run)? => RunAction::Resume,
+            // What is uncertain is for a person alone.
+            None => RunAction::Leave,
+        });
     }
     let is_wanted = match run.work {
         Work::Check { entry, .. } => facts

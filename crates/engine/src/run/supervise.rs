@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use hyperion_store::StoreError;
 use tokio::sync::broadcast;
 
 use super::beats::{Beat, Beats, Noticed, RunNotice, beat_of};
+use super::desk::{Desk, Message};
 use super::jobs::Asked;
 use super::life::Life;
 use crate::{Cx, Error, OnStall};
@@ -42,6 +43,8 @@ struct Inbox {
     beats: Beats,
     /// The lanes of checks whose shims hung up: others get them when nothing is left of the check.
     lanes: Mutex<HashMap<RunId, Lane>>,
+    /// Answers what runs ask.
+    desk: Mutex<Option<Desk>>,
     is_running: AtomicBool,
     bell: Bell,
 }
@@ -49,6 +52,8 @@ struct Inbox {
 enum Order {
     Watch(Box<Watched>),
     Ask(RunId, Asked),
+    /// The answer to what a run asked, by its number.
+    Answer(RunId, u64, Vec<u8>),
     Leave,
 }
 
@@ -63,6 +68,7 @@ impl Supervisor {
                 orders: Mutex::default(),
                 beats: Beats::default(),
                 lanes: Mutex::default(),
+                desk: Mutex::default(),
                 is_running: AtomicBool::new(false),
                 bell,
             }),
@@ -87,6 +93,7 @@ impl Supervisor {
     /// Watches a run from now on.
     pub(super) fn watch(&self, cx: &Arc<Cx>, watched: Watched) -> Result<(), Error> {
         cx.jobs.watch(watched.run);
+        self.open_desk(cx)?;
         self.order(Order::Watch(Box::new(watched)));
         if self.inbox.is_running.swap(true, Ordering::SeqCst) {
             return Ok(());
@@ -102,6 +109,23 @@ impl Supervisor {
                 source,
             }
         })
+    }
+
+    fn open_desk(&self, cx: &Arc<Cx>) -> Result<(), Error> {
+        let mut desk = locked(&self.inbox.desk);
+        if desk.is_none() {
+            let opened = Desk::open(Arc::downgrade(cx)).map_err(|source| Error::Io {
+                what: "the thread that answers what runs ask".to_owned(),
+                source,
+            })?;
+            *desk = Some(opened);
+        }
+        Ok(())
+    }
+
+    /// Passes the answer to what a run asked on to its shim.
+    pub(super) fn answer(&self, id: RunId, number: u64, json: Vec<u8>) {
+        self.order(Order::Answer(id, number, json));
     }
 
     /// Lets go of what a run had that is over.
@@ -165,6 +189,11 @@ fn watch_all(inbox: &Inbox, cx: &Weak<Cx>) {
                             watched.ask(asked);
                         }
                     }
+                    Order::Answer(id, number, json) => {
+                        if let Some(watched) = all.iter_mut().find(|watched| watched.run == id) {
+                            watched.answer(number, json);
+                        }
+                    }
                     // A call must not wait for what nobody watches any more.
                     Order::Leave => return inbox.end(Some(&cx), all),
                 }
@@ -207,6 +236,11 @@ pub(super) struct Watched {
     is_disk_full: bool,
     grace_ms: u64,
     life: Life,
+    folder: PathBuf,
+    /// The number of the last thing that it asked and that was handed on.
+    last_ask: u64,
+    /// What it waits for, and until when: meanwhile it need not show that it is alive.
+    waits: HashMap<u64, Instant>,
     /// Where it is a check: no other one gets it meanwhile.
     lane: Option<Lane>,
     /// Raised when nobody waits for it any more; none once that was done, or where somebody always does.
@@ -244,9 +278,15 @@ impl Watched {
             is_disk_full: false,
             grace_ms: spec.grace_ms,
             life: life.stalled(run.status == Status::Stalled),
+            folder: folder.to_path_buf(),
+            last_ask: 0,
+            waits: HashMap::new(),
             lane,
             cancel: None,
         };
+        if spec.token.is_some() {
+            watched.attachment.answer_asks()?;
+        }
         if run.status != Status::Starting {
             // The engine that recorded this may have died before it did it.
             let control = match run.status {
@@ -295,8 +335,51 @@ impl Watched {
                 Duration::from_millis(100)
             });
         }
-        let next = [self.life.left(now), self.life.until_missed(now)];
+        let left = self.life.left(now).map(|left| {
+            let waits = self.waits.values().max();
+            left.max(waits.map_or(Duration::ZERO, |until| until.saturating_duration_since(now)))
+        });
+        let next = [left, self.life.until_missed(now)];
         next.into_iter().flatten().min().filter(|_| !self.is_paused)
+    }
+
+    /// Hands on what it asked since.
+    fn hand_on(&mut self, inbox: &Inbox, now: Instant) -> Result<(), Error> {
+        let asks = self.attachment.news().asks;
+        if asks <= self.last_ask {
+            return Ok(());
+        }
+        let failed = |source| Error::Io {
+            what: format!("what run {} asks", self.run),
+            source,
+        };
+        let mut last = asks;
+        for number in hyperion_shim::asks::unanswered(&self.folder).map_err(failed)? {
+            if number <= self.last_ask {
+                continue;
+            }
+            last = last.max(number);
+            let Some(message) = hyperion_shim::asks::read(&self.folder, number).map_err(failed)?
+            else {
+                continue;
+            };
+            let message = Message::read(&message);
+            if let Ok(Message::Wait { within, .. }) = &message {
+                self.waits.insert(number, now + *within);
+            }
+            if let Some(desk) = &*locked(&inbox.desk) {
+                desk.put(self.run, number, message);
+            }
+        }
+        self.last_ask = last;
+        Ok(())
+    }
+
+    fn answer(&mut self, number: u64, json: Vec<u8>) {
+        if self.waits.remove(&number).is_some() {
+            self.life.wait_anew(Instant::now());
+        }
+        self.tell(Control::Answer { number, json });
     }
 
     /// Does what is to be done now; tells whether the shim is still there.
@@ -314,7 +397,12 @@ impl Watched {
             true => self.read(cx, inbox, now),
             false => Ok(true),
         };
-        if !self.is_paused && self.life.misses(now) {
+        if self.waits.values().any(|until| *until <= now) {
+            self.waits.retain(|_, until| *until > now);
+            self.life.wait_anew(now);
+        }
+        let waits = self.is_paused || !self.waits.is_empty();
+        if !waits && self.life.misses(now) {
             inbox.beats.tell(RunNotice {
                 time: cx.now(),
                 run: self.run,
@@ -324,7 +412,7 @@ impl Watched {
                 },
             });
         }
-        let late = self.life.left(now) == Some(Duration::ZERO) && !self.is_paused;
+        let late = self.life.left(now) == Some(Duration::ZERO) && !waits;
         let went_well = match went_well {
             Ok(true) if late => self.stall(cx, now).map(|()| true),
             other => other,
@@ -344,6 +432,9 @@ impl Watched {
     /// Gives the run back to the reconciler.
     fn let_go(&mut self, cx: &Cx, inbox: &Inbox) {
         inbox.beats.forget(self.run);
+        if let Some(desk) = &*locked(&inbox.desk) {
+            desk.forget(self.run);
+        }
         if let Some(lane) = self.lane.take() {
             locked(&inbox.lanes).insert(self.run, lane);
         }
@@ -369,6 +460,7 @@ impl Watched {
                 Body::Output(..) | Body::Gap(_) | Body::NoRoom(_) | Body::Ended(_) => {}
             }
         }
+        self.hand_on(inbox, now)?;
         let news = self.attachment.news();
         let cpu_ms = news.cpu_ms;
         if std::mem::replace(&mut self.is_disk_full, news.disk_full) != news.disk_full {

@@ -20,13 +20,13 @@ use crate::{OnStall, Settings, Supervision};
 const SOON: Duration = Duration::from_secs(60);
 
 /// A home in which people run commands.
-struct Scene {
-    world: World,
+pub(super) struct Scene {
+    pub(super) world: World,
     folder: tempfile::TempDir,
 }
 
 impl Scene {
-    fn new(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(super) fn new(change: impl FnOnce(&mut Settings)) -> Self {
         let mut world = World::new(&[("a.txt", "one\n")]);
         change(&mut Arc::get_mut(&mut world.cx).unwrap().settings);
         let folder = tempfile::tempdir().unwrap();
@@ -36,9 +36,11 @@ impl Scene {
     fn register(&self, script: &str, heartbeat: HeartbeatFrom) -> RunId {
         let cx = &self.world.cx;
         let id = cx.id(RunId::new);
-        let spec = Spec {
+        let lineage = cx.id(LineageId::new);
+        let mut spec = Spec {
             version: hyperion_shim::VERSION,
             run: id.to_string(),
+            lineage: Some(lineage.to_string()),
             token: None,
             argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
             cwd: self.folder.path().to_path_buf(),
@@ -58,11 +60,12 @@ impl Scene {
             channels: Vec::new(),
             channel_socket: None,
         };
+        super::let_speak(&folder_of(cx, id), &mut spec).unwrap();
         write_spec(&folder_of(cx, id), &spec).unwrap();
         let blob = NewBlob::new(br#"{"title":"a command"}"#);
         let start = run::Command::Start {
             id,
-            lineage: cx.id(LineageId::new),
+            lineage,
             incarnation: 1,
             request: None,
             work: Work::Command {
@@ -79,24 +82,29 @@ impl Scene {
     }
 
     /// Starts a command, as whoever asked for it does.
-    fn exec(&self, script: &str, heartbeat: HeartbeatFrom) -> RunId {
+    pub(super) fn exec(&self, script: &str, heartbeat: HeartbeatFrom) -> RunId {
         let id = self.register(script, heartbeat);
         let cx = &self.world.cx;
         start(&cx.settings.shim_program, &folder_of(cx, id)).unwrap();
         id
     }
 
-    fn run(&self, id: RunId) -> Run {
+    pub(super) fn has_ended(&self, id: RunId) -> bool {
+        let found = look(&folder_of(&self.world.cx, id)).unwrap();
+        matches!(found, Found::Ended(_))
+    }
+
+    pub(super) fn run(&self, id: RunId) -> Run {
         self.world.cx.store.get(id).unwrap().unwrap()
     }
 
-    fn runs(&self) -> Vec<Run> {
+    pub(super) fn runs(&self) -> Vec<Run> {
         self.world.cx.store.list(&Filter::default()).unwrap().rows
     }
 
     /// Has the engine work until something is so.
     #[track_caller]
-    fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
+    pub(super) fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
         let came = eventually(SOON, || {
             self.world.look_once();
             is_so(self)
@@ -105,7 +113,7 @@ impl Scene {
     }
 
     #[track_caller]
-    fn until_status(&mut self, id: RunId, status: Status) -> Run {
+    pub(super) fn until_status(&mut self, id: RunId, status: Status) -> Run {
         self.until(|scene| scene.run(id).status == status);
         self.run(id)
     }
@@ -117,7 +125,7 @@ impl Scene {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }

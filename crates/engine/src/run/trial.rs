@@ -129,6 +129,7 @@ fn try_one(
     let mut spec = Spec {
         version: hyperion_shim::VERSION,
         run: id.to_string(),
+        lineage: None,
         token: None,
         argv: ["/bin/sh", "-c", &check.command]
             .map(str::to_owned)

@@ -122,7 +122,11 @@ impl Kind for Approval {
             Subject::Request(id) => list(cx, Filter::default().request(id)),
             Subject::Approval(id) => get(cx, Some(id)),
             Subject::ChangeSet(_) | Subject::Entry(_) | Subject::Run(_) => {
-                let mut approvals = Vec::new();
+                let mut approvals = match subject {
+                    // What it asked itself.
+                    Subject::Run(id) => list(cx, Filter::default().run(id))?,
+                    _ => Vec::new(),
+                };
                 for set in ChangeSet::belonging_to(cx, subject)? {
                     approvals.extend(list(cx, Filter::default().parent(set.id.uuid()))?);
                 }

@@ -628,6 +628,8 @@ impl World {
                 RunAction::Leave
                 | RunAction::LookAgain
                 | RunAction::Record(_)
+                | RunAction::Resume
+                | RunAction::End(_)
                 | RunAction::Kill(_) => {}
             }
         }

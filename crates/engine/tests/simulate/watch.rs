@@ -216,7 +216,9 @@ impl Watch {
             approval::Event::Cancelled { .. } => {
                 assert_eq!(self.decided.insert(id, approval::Status::Cancelled), None);
             }
-            approval::Event::LookedAt { .. } | approval::Event::Expiring {} => {
+            approval::Event::LookedAt { .. }
+            | approval::Event::Extended { .. }
+            | approval::Event::Expiring {} => {
                 assert!(
                     !self.decided.contains_key(&id),
                     "{id} was announced after its end"

@@ -1,5 +1,8 @@
 //! `hyperion approval`
 
+mod asking;
+mod watch;
+
 use clap::Subcommand;
 use hyperion_api::ClientError;
 use hyperion_api::approval::{Approval, ApprovalDetail, Decide};
@@ -35,6 +38,10 @@ enum Command {
     Approve(ApproveArgs),
     Reject(RejectArgs),
     RequestChanges(RequestChangesArgs),
+    Cancel(asking::CancelArgs),
+    Extend(asking::ExtendArgs),
+    Request(asking::RequestArgs),
+    Watch(watch::WatchArgs),
 }
 
 /// List approvals, by default those that wait
@@ -154,6 +161,10 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     match args.command {
         Command::List(args) => list(args, cx).await,
         Command::Show(args) => show(args, cx).await,
+        Command::Cancel(args) => asking::cancel(args, cx).await,
+        Command::Extend(args) => asking::extend(args, cx).await,
+        Command::Request(args) => asking::request(args, cx).await,
+        Command::Watch(args) => watch::watch(args, cx).await,
         Command::Approve(ApproveArgs {
             which,
             reason,
@@ -428,6 +439,8 @@ fn how_to_name(error: ClientError, id: &IdArg, verb: &str) -> ClientError {
 fn decided(approval: &Approval) -> String {
     let what = match (approval.status.as_str(), approval.changes_requested) {
         ("approved", _) => "Approved",
+        ("expired", _) => "Expired",
+        ("cancelled", _) => "Cancelled",
         (_, true) => "Sent back",
         _ => "Rejected",
     };

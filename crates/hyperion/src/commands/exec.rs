@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ fn level<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Er
 
 /// How long a command may take.
 #[derive(Debug, Clone, Copy)]
-struct Limit(Duration);
+pub(super) struct Limit(pub(super) Duration);
 
 impl FromStr for Limit {
     type Err = &'static str;
@@ -154,7 +155,7 @@ async fn carry_out(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 if matches!(outcome, Outcome::Ended { .. }) {
                     wait_for_record(session, &run).await;
                 }
-                end(cx, &run, outcome)
+                end(cx, &run, &folder, outcome)
             }
         }
     })
@@ -209,8 +210,16 @@ fn wish(args: Args, cx: &Cx, has_terminal: bool) -> anyhow::Result<NewRun> {
         network: args.network,
         heartbeat_from: args.heartbeat_from,
         background: args.background,
+        umask: umask(),
         timeout_ms: timeout.map(|limit| u64::try_from(limit).unwrap_or(u64::MAX)),
     })
+}
+
+/// Gives the mask for new files: an engine that starts the command again has another one.
+fn umask() -> Option<u32> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    u32::from_str_radix(umask.trim(), 8).ok()
 }
 
 /// Whether there is something to read: neither closed nor `/dev/null`.
@@ -244,8 +253,27 @@ fn listen() -> io::Result<UnixStream> {
     Ok(reader)
 }
 
+/// Says of a command that left to wait for a decision how it goes on.
+fn say_what_it_waits_for(cx: &Cx, id: &str, folder: &Path, ended: &Ended) {
+    let waits = match ended.waits_for.as_slice() {
+        [] => hyperion_shim::asks::unanswered(folder).is_ok_and(|asks| !asks.is_empty()),
+        _ => true,
+    };
+    if ended.end != (End::Exited { code: Exit::Waiting.code().into() }) || !waits {
+        return;
+    }
+    let approvals: Vec<_> = ended.waits_for.iter().map(|id| short(id)).collect();
+    cx.output.say(&format!(
+        "Run {id} waits for a decision, and goes on by itself after it: hyperion approval approve {}",
+        if approvals.is_empty() { "ID".to_owned() } else { approvals.join(" ") }
+    ));
+    cx.output.say(&view::hint(&format!(
+        "`hyperion approval list` shows what is asked, `hyperion run stop {id}` gives it up"
+    )));
+}
+
 /// Says what the person has to know beyond the status, and gives the command's own status on.
-fn end(cx: &Cx, run: &Run, outcome: Outcome) -> anyhow::Result<Exit> {
+fn end(cx: &Cx, run: &Run, folder: &Path, outcome: Outcome) -> anyhow::Result<Exit> {
     let id = short(&run.id);
     let (ended, lost) = match outcome {
         Outcome::Ended { ended, lost } => (ended, lost),
@@ -268,6 +296,7 @@ fn end(cx: &Cx, run: &Run, outcome: Outcome) -> anyhow::Result<Exit> {
             "{bytes} bytes of output were not kept, and are missing above ({why})"
         )));
     }
+    say_what_it_waits_for(cx, id, folder, &ended);
     let Ended { end, had, .. } = *ended;
     for lack in &had.lacks {
         cx.output.say(&view::warning(&format!(

@@ -1,6 +1,6 @@
 //! Approvals.
 
-use hyperion_api::approval::{Approval, ApprovalDetail, TakenBack};
+use hyperion_api::approval::{Approval, ApprovalDetail, Place, TakenBack};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -9,7 +9,7 @@ use crate::id::{short, short_commit};
 use crate::output::style::{self, paint};
 use crate::output::table::{Cell, Table, fixed, prose};
 use crate::output::visible::visible;
-use crate::time::{ago, local};
+use crate::time::{ago, clock, local};
 
 /// Writes a list.
 pub(crate) fn table(approvals: &[Approval], now: Timestamp, width: Option<usize>) -> String {
@@ -41,6 +41,39 @@ pub(crate) fn table(approvals: &[Approval], now: Timestamp, width: Option<usize>
         ]);
     }
     table.render(width)
+}
+
+/// Says in one line what happened to an approval.
+pub(crate) fn line(kind: &str, approval: &Approval, now: Timestamp, zone: &TimeZone) -> String {
+    let summary = visible(&approval.summary);
+    let by = approval.decided_by.as_deref().map(visible);
+    let by = by.map_or_else(String::new, |by| format!(" by {by}"));
+    let (at, what) = match (kind, state(approval)) {
+        ("approval.requested", _) => (
+            &approval.asked_at,
+            format!(
+                "{} ({}, risk {}) expires {}",
+                paint(style::WAITS, "asked"),
+                approval.level,
+                approval.risk,
+                ago(&approval.expires_at, now)
+            ),
+        ),
+        ("approval.expiring", "pending") => (
+            &approval.asked_at,
+            format!("expires {}", ago(&approval.expires_at, now)),
+        ),
+        ("approval.extended", "pending") => (
+            &approval.asked_at,
+            format!("has more time, expires {}", ago(&approval.expires_at, now)),
+        ),
+        (_, state) => (
+            approval.decided_at.as_ref().unwrap_or(&approval.asked_at),
+            format!("{}{by}", style::state(state)),
+        ),
+    };
+    let id = short(&approval.id);
+    format!("{}  {id}  {what}  {summary}\n", clock(at, zone))
 }
 
 /// Says where an approval stands: one that was rejected so that a new version comes was sent back.
@@ -94,6 +127,11 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         decided_at,
         reason,
         changes_requested: _,
+        key,
+        asked_by,
+        run_id,
+        may_decide,
+        extensions,
     } = &detail.approval;
     let ApprovalDetail {
         approval: _,
@@ -101,16 +139,26 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         moved_hunks: _,
         lines_masked,
         looked_at_by,
+        details,
+        risk_reasons,
+        place,
+        rule,
+        undo,
+        tree,
     } = detail;
     let title = paint(style::STRONG, &visible(summary));
     let mut text = format!("Approval {}  {title}\n", short(id));
     text.push_str(&field("id", id));
     text.push_str(&field("status", &style::state(state(&detail.approval))));
-    let place = match branch.as_str() {
-        "" => String::new(),
+    let on_branch = match branch.as_str() {
+        "" if repo.is_empty() => String::new(),
+        "" => format!(" in {}", visible(repo)),
         branch => format!(" on {} of {}", visible(branch), visible(repo)),
     };
-    text.push_str(&field("would", &format!("{}{place}", visible(action))));
+    text.push_str(&field("would", &format!("{}{on_branch}", visible(action))));
+    if let Some(place) = place {
+        text.push_str(&self::place(place));
+    }
     if *files > 0 {
         let lines = lines_changed(*additions, *deletions);
         let files = usize::try_from(*files).unwrap_or(usize::MAX);
@@ -124,16 +172,28 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         text.push_str(&field("signed by", &key));
     }
     text.push_str(&own_checks(checks));
+    if let (Some(tree), false) = (tree, checks.is_empty()) {
+        text.push_str(&field("on tree", &visible(tree)));
+    }
     text.push_str(&fields("rolls back", takes_back.iter().map(taken_back)));
     if *lines_masked > 0 {
         text.push_str(&field("masked", &masked(detail, looked_at_by.as_deref())));
     }
-    text.push_str(&field("needs", &format!("{level} (risk: {risk})")));
+    text.push_str(&field("needs", &needs(level, risk, may_decide)));
+    text.push_str(&fields(
+        "risk",
+        risk_reasons.iter().map(|one| format!("- {}", visible(one))),
+    ));
+    text.push_str(&fields("rule", rule.iter().map(|one| visible(one).into_owned())));
+    text.push_str(&fields("undo", undo.iter().map(|one| visible(one).into_owned())));
     text.push_str(&fields(
         "because",
         reasons.iter().map(|one| format!("- {}", visible(one))),
     ));
     text.push_str(&change_set::moved(&detail.moved_hunks));
+    if let Some(run) = run_id {
+        text.push_str(&field("run", short(run)));
+    }
     if let Some(request) = request_id {
         text.push_str(&field("request", short(request)));
     }
@@ -150,10 +210,16 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
     } else {
         String::new()
     };
+    let by = asked_by.as_ref();
+    let by = by.map_or_else(String::new, |by| format!(" by {}", visible(by)));
     text.push_str(&field(
         "asked",
-        &format!("{}{again}", local(asked_at, zone)),
+        &format!("{}{by}{again}", local(asked_at, zone)),
     ));
+    // What belongs to a change needs no key to be found.
+    if !key.is_empty() && change_set_id.is_none() {
+        text.push_str(&field("key", &visible(key)));
+    }
     match (decided_by, decided_at) {
         (Some(by), at) => {
             let at = at.as_deref().map(|at| format!(", {}", local(at, zone)));
@@ -162,14 +228,56 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
                 &format!("{}{}", visible(by), at.unwrap_or_default()),
             ));
         }
-        (None, _) => text.push_str(&field("expires", &local(expires_at, zone))),
+        (None, _) => {
+            let extended = match extensions {
+                0 => String::new(),
+                times => format!(" (given more time {times} times)"),
+            };
+            text.push_str(&field("expires", &format!("{}{extended}", local(expires_at, zone))));
+        }
     }
     if let Some(reason) = reason {
         text.push_str(&field("reason", &visible(reason)));
     }
     // On a line of its own, which it fills.
     text.push_str(&format!("  digest\n    {digest}\n"));
+    if let Some(details) = details {
+        text.push_str("  details\n");
+        for line in details.lines() {
+            text.push_str(&format!("    {}\n", visible(line)));
+        }
+    }
     text
+}
+
+/// Says where it would happen.
+fn place(place: &Place) -> String {
+    let Place {
+        folder,
+        host,
+        environment,
+    } = place;
+    let mut text = String::new();
+    if let Some(folder) = folder {
+        text.push_str(&field("in folder", &visible(folder)));
+    }
+    if let Some(host) = host {
+        text.push_str(&field("on host", &visible(host)));
+    }
+    if !environment.is_empty() {
+        let names: Vec<_> = environment.iter().map(|name| visible(name)).collect();
+        text.push_str(&field("variables", &names.join(" ")));
+    }
+    text
+}
+
+/// Says who has to agree.
+fn needs(level: &str, risk: &str, may_decide: &[String]) -> String {
+    let who = match may_decide {
+        [] => String::new(),
+        roles => format!("; {} may decide", roles.join(", ")),
+    };
+    format!("{level} (risk: {risk}{who})")
 }
 
 /// Lists the commands that a change brings along: approving it runs them.
@@ -228,6 +336,11 @@ pub(crate) fn sample() -> ApprovalDetail {
             decided_at: None,
             reason: None,
             changes_requested: false,
+            key: "land".into(),
+            asked_by: None,
+            run_id: None,
+            may_decide: vec!["team-lead".into(), "admin".into()],
+            extensions: 0,
         },
         diff: Some("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+two\n".into()),
         moved_hunks: vec![MovedHunk {
@@ -238,6 +351,12 @@ pub(crate) fn sample() -> ApprovalDetail {
         }],
         lines_masked: 0,
         looked_at_by: None,
+        details: None,
+        risk_reasons: vec![],
+        place: None,
+        rule: None,
+        undo: Some("hyperion rollback takes it back".into()),
+        tree: Some("4b825dc642cb6eb9a060e54bf8d69288fbee4904".into()),
     }
 }
 

@@ -85,6 +85,9 @@ pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
     if let Some(sandbox) = &run.sandbox {
         text.push_str(&had(sandbox));
     }
+    let waits = run.waits_for.iter();
+    let waits = waits.map(|id| format!("hyperion approval show {}", short(id)));
+    text.push_str(&fields("waits for", waits));
     let refused = run.refused_hosts.iter();
     let refused = refused.map(|refused| visible(&refused.host).into_owned());
     text.push_str(&fields("refused hosts", refused));
@@ -228,6 +231,7 @@ mod tests {
             heartbeat_at: None,
             disk_full: false,
             first_error: None,
+            waits_for: Vec::new(),
             refused_hosts: Vec::new(),
         }
     }

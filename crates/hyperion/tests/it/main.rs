@@ -9,6 +9,7 @@
 mod api;
 mod asked;
 mod audit;
+mod asking;
 mod background;
 mod backup;
 #[cfg(feature = "fail-points")]

@@ -310,6 +310,9 @@ pub(crate) fn approvals() -> Vec<Fact> {
         },
         Event::Expiring {},
         Event::LookedAt { digest: digest(8) },
+        Event::Extended {
+            expires_at: sample::time(900_000),
+        },
     ];
     events.map(Fact::Approval).to_vec()
 }

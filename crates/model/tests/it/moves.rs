@@ -386,6 +386,12 @@ fn every_move_of_an_approval() {
                 digest: approval.question.digest,
             }
         }),
+        case("be given more time", |approval: &Approval| {
+            let more = std::time::Duration::from_secs(1);
+            Command::Extend {
+                expires_at: approval.question.expires_at + more,
+            }
+        }),
         case("be approved", |approval: &Approval| Command::Approve {
             digest: Some(approval.question.digest),
             reason: None,

@@ -294,6 +294,7 @@ fn approval_events() {
     {"actor":{"id":"queue","type":"engine"},"data":{"reason":"not wanted"},"id":"0190b7c4-6f2e-7a31-9d52-3f1c000003e8","kind":"approval.cancelled","prev_hash":"sha256:0000000000000000000000000000000000000000000000000000000000000000","seq":1,"subject":{"id":"0190b7c4-6f2e-7a31-9d52-3f1c00000009","type":"approval"},"time":"2026-01-01T00:00:00Z","v":1}
     {"actor":{"id":"queue","type":"engine"},"data":{},"id":"0190b7c4-6f2e-7a31-9d52-3f1c000003e8","kind":"approval.expiring","prev_hash":"sha256:0000000000000000000000000000000000000000000000000000000000000000","seq":1,"subject":{"id":"0190b7c4-6f2e-7a31-9d52-3f1c00000009","type":"approval"},"time":"2026-01-01T00:00:00Z","v":1}
     {"actor":{"id":"queue","type":"engine"},"data":{"digest":"sha256:0808080808080808080808080808080808080808080808080808080808080808"},"id":"0190b7c4-6f2e-7a31-9d52-3f1c000003e8","kind":"approval.looked_at","prev_hash":"sha256:0000000000000000000000000000000000000000000000000000000000000000","seq":1,"subject":{"id":"0190b7c4-6f2e-7a31-9d52-3f1c00000009","type":"approval"},"time":"2026-01-01T00:00:00Z","v":1}
+    {"actor":{"id":"queue","type":"engine"},"data":{"expires_at":"2026-01-01T00:15:00Z"},"id":"0190b7c4-6f2e-7a31-9d52-3f1c000003e8","kind":"approval.extended","prev_hash":"sha256:0000000000000000000000000000000000000000000000000000000000000000","seq":1,"subject":{"id":"0190b7c4-6f2e-7a31-9d52-3f1c00000009","type":"approval"},"time":"2026-01-01T00:00:00Z","v":1}
     "#);
 }
 

@@ -1,9 +1,10 @@
 //! Approvals.
 
 use axum::Json;
+mod asking;
+
 use axum::extract::{Path, Query, State};
 use hyperion_api::approval::{Approval as Wire, ApprovalDetail, Decide, LookAtWhole, TakenBack};
-use hyperion_api::change_set::MovedHunk;
 use hyperion_api::{List, Problem};
 use hyperion_engine::approval::{self, Decision, QuestionDocument};
 use hyperion_engine::change_set::since_asked;
@@ -11,7 +12,7 @@ use hyperion_engine::{Cx, Error};
 use hyperion_identity::Need;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
-use hyperion_model::{ApprovalId, Digest, Subject};
+use hyperion_model::{ApprovalId, Digest, Level, Role, Subject};
 
 use super::page::{self, ListQuery, states};
 use crate::Server;
@@ -23,6 +24,18 @@ use crate::table::Routes;
 pub(super) fn routes() -> Routes {
     Routes::about("approvals")
         .get("/api/approvals", Need::VIEWER, "Lists approvals", list)
+        .post(
+            "/api/approvals",
+            Need::OPERATOR,
+            "Asks people a question",
+            asking::ask,
+        )
+        .post(
+            "/api/approvals/{id}/extend",
+            Need::OPERATOR,
+            "Gives a question more time",
+            asking::extend,
+        )
         .get(
             "/api/approvals/{id}",
             Need::VIEWER,
@@ -70,7 +83,12 @@ async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> A
     .await
 }
 
-async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<ApprovalDetail> {
+async fn show(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Query(wait): Query<asking::Wait>,
+) -> Answer<ApprovalDetail> {
+    asking::until_decided(&server, &id, wait).await?;
     blocking(server, move |server| {
         let cx = server.cx();
         let found = find::<Approval>(cx, &id, ApprovalId::new)?;
@@ -80,7 +98,8 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Answer<Ap
         wire.reasons.splice(0..0, since_asked(cx, &found));
         Ok(ApprovalDetail {
             diff: shown.diff,
-            ..detail(wire, document.moved_hunks, shown.lines_masked, &found)
+            details: shown.details,
+            ..detail(cx, wire, document, shown.lines_masked, &found)
         })
     })
     .await
@@ -100,26 +119,35 @@ async fn unmasked(
         let (found, document) = approval::look_at_whole(cx, caller.actor(), found.id, digest)?;
         let lines_masked = document.masked(&cx.redactor).lines_masked;
         let mut wire = view(cx, &found)?;
-        wire.checks = document.checks;
+        wire.checks.clone_from(&document.checks);
         Ok(ApprovalDetail {
-            diff: document.diff,
-            ..detail(wire, document.moved_hunks, lines_masked, &found)
+            diff: document.diff.clone(),
+            details: document.details_text(),
+            ..detail(cx, wire, document, lines_masked, &found)
         })
     })
     .await
 }
 
-/// Gives all but the diff.
+/// Gives all but the diff and the details.
 fn detail(
+    cx: &Cx,
     approval: Wire,
-    moved_hunks: Vec<MovedHunk>,
+    document: QuestionDocument,
     lines_masked: usize,
     found: &Approval,
 ) -> ApprovalDetail {
+    let mask = |text: String| cx.redactor.redact(&text).into_owned();
     ApprovalDetail {
         approval,
         diff: None,
-        moved_hunks,
+        details: None,
+        risk_reasons: document.risk_reasons.into_iter().map(mask).collect(),
+        place: document.place,
+        rule: document.rule.map(mask),
+        undo: document.undo.map(mask),
+        tree: document.tree,
+        moved_hunks: document.moved_hunks,
         lines_masked: u32::try_from(lines_masked).unwrap_or(u32::MAX),
         looked_at_by: found
             .looked_at
@@ -206,6 +234,13 @@ fn again(cx: &Cx, id: ApprovalId) -> Result<Wire, Error> {
     )
 }
 
+/// Names the roles that may decide.
+fn may_decide(level: Level) -> Vec<String> {
+    let roles = [Role::TeamLead, Role::Admin].into_iter();
+    let roles = roles.filter(|role| role.may_decide(level));
+    roles.map(|role| role.name().to_owned()).collect()
+}
+
 pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
     let document = approval::document(cx, approval)?;
     let verdict = approval.verdict.as_ref();
@@ -252,8 +287,15 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         deletions,
         takes_back,
         reasons,
+        // Shown with one approval alone.
         diff: _,
         moved_hunks: _,
+        details: _,
+        risk_reasons: _,
+        place: _,
+        rule: _,
+        undo: _,
+        tree: _,
     } = document.unwrap_or_default();
     let mask = |check: &String| cx.redactor.redact(check).into_owned();
     let takes_back = takes_back.into_iter().map(|taken| TakenBack {
@@ -287,5 +329,13 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         decided_at: verdict.map(|verdict| verdict.at.to_string()),
         reason: verdict.and_then(|verdict| verdict.reason.as_ref().map(ToString::to_string)),
         changes_requested: verdict.is_some_and(|verdict| verdict.changes_requested),
+        key: question.key.to_string(),
+        asked_by: approval.asked_by.as_ref().map(ToString::to_string),
+        run_id: match question.about {
+            Subject::Run(id) => Some(id.to_string()),
+            _ => None,
+        },
+        may_decide: may_decide(question.level),
+        extensions: approval.extensions,
     })
 }

@@ -355,6 +355,10 @@ fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
         disk_full: cx.supervisor.is_disk_full(run.id),
         heartbeat_at: beat.map(|beat| beat.at.to_string()),
         first_error: None,
+        waits_for: match run.status {
+            model::Status::Parked => run.waits_for.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        },
         refused_hosts: Vec::new(),
     })
 }

@@ -70,6 +70,7 @@ impl Shim {
             output_bytes,
             dropped_bytes,
             at_ms: Some(now_ms()),
+            waits_for: self.run_socket.map_or_else(Vec::new, RunSocket::end),
         };
         self.recorder.close(ended.clone());
         (self.recorder, self.clients, ended)

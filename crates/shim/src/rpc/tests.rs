@@ -5,6 +5,7 @@ use super::*;
 fn party() -> Party {
     Party {
         run: "0190b7c4-6f2e-7a31-9d52-3f1c8a4be901".to_owned(),
+        lineage: Some("0190b7c4-6f2e-7a31-9d52-3f1c8a4be777".to_owned()),
         token: "right".to_owned(),
     }
 }
@@ -23,7 +24,7 @@ fn told(lines: &[&str]) -> String {
                     told.push_str(&format!(
                         "< {}{}\n",
                         answer(&id, &said.result),
-                        if said.after.is_some() { " later" } else { "" }
+                        if said.asks.is_some() { " later" } else { "" }
                     ));
                 }
             }
@@ -107,9 +108,17 @@ fn what_cannot_be_understood_says_why_and_echoes_the_id() {
 }
 
 #[test]
-fn the_id_of_an_approval_depends_on_run_and_key_alone() {
-    let id = |run: &str, key: &str, generation| approval_id(run, key, generation).to_string();
-    assert_eq!(id(&party().run, "k", 1), id(&party().run, "k", 1));
-    assert_ne!(id(&party().run, "k", 1), id(&party().run, "k", 2));
-    assert_ne!(id(&party().run, "k", 1), id("another", "k", 1));
+fn the_id_of_an_approval_depends_on_lineage_and_key_alone() {
+    let id = |party: &Party, key: &str| approval_id(party, key).to_string();
+    let other = Party {
+        run: "another".to_owned(),
+        ..party()
+    };
+    assert_eq!(id(&party(), "k"), id(&other, "k"));
+    assert_ne!(id(&party(), "k"), id(&party(), "l"));
+    let alone = Party {
+        lineage: None,
+        ..party()
+    };
+    assert_ne!(id(&party(), "k"), id(&alone, "k"));
 }

@@ -11,19 +11,27 @@ struct Scene {
     now: Instant,
     recorded: Vec<String>,
     disk_is_full: bool,
+    are_answering: bool,
 }
 
 impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now = Instant::now();
-        let socket = RunSocket::listen(folder.path(), "run-1", "right", now).unwrap();
+        let party = Party {
+            run: "run-1".to_owned(),
+            lineage: None,
+            token: "right".to_owned(),
+        };
+        let asks = Asks::new(folder.path());
+        let socket = RunSocket::listen(folder.path(), asks, party, now).unwrap();
         Self {
             folder,
             socket,
             now,
             recorded: Vec::new(),
             disk_is_full: false,
+            are_answering: false,
         }
     }
 
@@ -40,7 +48,8 @@ impl Scene {
         };
         poll(&mut polled(self.socket.interests()), Some(&moment)).unwrap();
         let (recorded, full) = (&mut self.recorded, self.disk_is_full);
-        self.socket.turn(self.now, &mut |said| {
+        let are_answering = self.are_answering;
+        self.socket.turn(self.now, are_answering, &mut |said| {
             recorded.push(String::from_utf8(said).unwrap());
             if full {
                 Err(ErrorKind::StorageFull.into())
@@ -163,7 +172,41 @@ fn more_than_the_limits_is_refused_and_counted() {
     assert_eq!(scene.socket.connections.len(), 1);
 }
 
-// S7: an approval cannot be decided here yet: its id is given at once, and waiting for it takes as long as was asked.
+// S7: an engine answers what is asked, whoever holds the connection by then; what nobody answers stays in the folder.
+#[test]
+fn an_engine_answers_what_is_asked() {
+    let mut scene = Scene::new();
+    scene.are_answering = true;
+    let mut client = scene.connect();
+    let request = r#"{"jsonrpc":"2.0","id":1,"method":"approval.request","params":{"key":"k","action":"deploy","summary":"s","details":{},"risk":"high"}}"#;
+    let wait = r#"{"jsonrpc":"2.0","id":2,"method":"approval.wait","params":{"approval_id":"0190b7c4-6f2e-7a31-9d52-3f1c8a4be901","timeout_sec":50}}"#;
+    let text = format!("{TOKEN}\n{request}\n{wait}\n{}\n", heartbeat(3, ""));
+    scene.ask(&mut client, text.as_bytes(), 1);
+    let left = |scene: &Scene| crate::asks::unanswered(scene.folder.path()).unwrap();
+    assert_eq!((scene.socket.asks(), left(&scene)), (2, vec![1, 2]));
+
+    let pending = r#"{"result":{"approval_id":"a","status":"pending"}}"#;
+    scene.socket.pass_answer(1, pending.as_bytes());
+    let approved = r#"{"result":{"approval_id":"a","status":"approved"}}"#;
+    scene.socket.pass_answer(2, approved.as_bytes());
+    insta::assert_snapshot!(scene.ask(&mut client, b"", 2), @r#"
+        {"id":1,"jsonrpc":"2.0","result":{"approval_id":"a","status":"pending"}}
+        {"id":2,"jsonrpc":"2.0","result":{"approval_id":"a","status":"approved"}}
+        "#);
+    assert_eq!(left(&scene), [] as [u64; 0]);
+
+    // The engine dies before it answers: whoever asked is told that nobody has decided, and the next engine is asked.
+    scene.ask(&mut client, format!("{request}\n{}\n", heartbeat(4, "")).as_bytes(), 1);
+    scene.are_answering = false;
+    assert!(scene.socket.waits_for_nobody(false));
+    let told = scene.ask(&mut client, b"", 1);
+    assert!(told.contains(r#""status":"pending""#), "{told}");
+    assert_eq!(left(&scene), [3]);
+    scene.socket.pass_answer(3, pending.as_bytes());
+    assert_eq!(scene.socket.end(), ["a"]);
+}
+
+// S7: without an engine a question is pending at once, and waiting for it takes as long as was asked.
 #[test]
 fn a_wait_is_answered_when_its_time_is_over_and_blocks_nothing() {
     let mut scene = Scene::new();

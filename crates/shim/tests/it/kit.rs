@@ -23,6 +23,7 @@ pub(crate) fn script(text: &str) -> Spec {
     Spec {
         version: VERSION,
         run: format!("run-{}-{count}", std::process::id()),
+        lineage: None,
         token: Some("secret".to_owned()),
         argv: ["/bin/sh", "-c", text].map(str::to_owned).to_vec(),
         cwd: "/".into(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hyperion_api::tool::control::{ApprovalResult, PlanResult, QueueResult};
+use hyperion_api::tool::control::{ApprovalResult, PlanResult, QueueResult, Standing};
 
 /// Tells of a plan and its steps.
 pub fn plan(plan: &PlanResult) -> String {
@@ -50,6 +50,26 @@ pub fn queue(queue: &QueueResult) -> String {
     }
     if queue.more {
         text.push_str("There are more.\n");
+    }
+    text
+}
+
+/// Tells how a question stands.
+pub fn standing(standing: &Standing) -> String {
+    let mut text = format!("Approval {} is {}", standing.approval, standing.status);
+    if let Some(by) = &standing.decided_by {
+        let _ = write!(text, ", by {by}");
+    }
+    if standing.changes_requested {
+        text.push_str(", who asks for changes: ask again under the same key");
+    }
+    end(&mut text, standing.reason.as_deref());
+    if standing.status == "pending" {
+        let _ = writeln!(
+            text,
+            "A person sees it and decides with: {}",
+            standing.look
+        );
     }
     text
 }

@@ -2,6 +2,9 @@
 //!
 //! Architecture invariant: no tool decides an approval, and none shows a repository that the session is not bound to.
 
+mod asking;
+mod words;
+
 use std::sync::Arc;
 
 use hyperion_api::Problem;
@@ -47,6 +50,14 @@ pub(super) fn make(
         "approval" => answer(
             approval(cx, repo, &read(parameters)?).map_err(Problem::from),
             words::control::approval,
+        ),
+        "requestApproval" => answer(
+            asking::request(oversight, repo, read(parameters)?).map_err(Problem::from),
+            words::standing,
+        ),
+        "approvalStatus" => answer(
+            asking::status(oversight, repo, &read(parameters)?).map_err(Problem::from),
+            words::standing,
         ),
         "propose" => answer(
             propose(clones, oversight, repo, read(parameters)?).map_err(Problem::from),

@@ -12,6 +12,7 @@ fn spec(run: &str) -> Spec {
     Spec {
         version: VERSION,
         run: run.to_owned(),
+        lineage: None,
         token: None,
         argv: ["/bin/sh", "-c", "sleep 0.1; exit 3"]
             .map(str::to_owned)
