@@ -46,7 +46,8 @@ pub use marked::{await_marked, kill_marked};
 pub use page::page;
 pub use peer::{Peer, effective_uid, narrow_sending, peer_of, raise_open_files};
 pub use process::{
-    Killed, MarkParseError, ProcessMark, boot_id, hostname, is_alive, is_stopped, kill_group, since_boot,
+    Killed, MarkParseError, ProcessMark, boot_id, hostname, is_alive, is_stopped, kill_group,
+    since_boot,
 };
 pub use run::{Captured, Exit, Limits, Outcome, run, run_to_file, run_until};
 pub use users::uid_of;

@@ -108,7 +108,10 @@ pub fn kill_group(mark: &ProcessMark) -> io::Result<Killed> {
 
 /// Gives the name of this machine, where it has one.
 pub fn hostname() -> Option<String> {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     (!name.is_empty()).then_some(name)
 }
 

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
 use crate::{
-    Actor, ApprovalId, Digest, EntryId, LineageId, Name, PlanId, RequestId, RunId, ShortText, Time, Uuid,
+    Actor, ApprovalId, Digest, EntryId, LineageId, Name, PlanId, RequestId, RunId, ShortText, Time,
+    Uuid,
 };
 
 moves! {

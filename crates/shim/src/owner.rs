@@ -367,7 +367,7 @@ impl Shim {
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
         if let Some(socket) = &mut self.run_socket
             && (is_due(socket.due())
-                || socket.waits_for_nobody(self.clients.are_answering())
+                || socket.is_stirred(self.clients.are_answering())
                 || ready
                     .iter()
                     .any(|source| matches!(source, Source::RunSocket(_))))

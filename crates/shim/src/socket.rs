@@ -66,6 +66,8 @@ pub(crate) struct RunSocket {
     unanswered: BTreeMap<u64, Unanswered>,
     /// The approvals that the run was told to be pending last.
     waits_for: BTreeSet<String>,
+    /// An answer was given since the last turn.
+    is_stirred: bool,
 }
 
 /// Something that an engine is asked.
@@ -132,6 +134,7 @@ impl RunSocket {
             last_ask: 0,
             unanswered: BTreeMap::new(),
             waits_for: BTreeSet::new(),
+            is_stirred: false,
         })
     }
 
@@ -140,10 +143,10 @@ impl RunSocket {
         self.last_ask
     }
 
-    /// Whether somebody waits for the answer to a question, and nobody is there who would give it.
-    pub(crate) fn waits_for_nobody(&self, are_answering: bool) -> bool {
+    /// Whether there is something to do at once: an answer was given, or somebody waits for one that nobody is there to give.
+    pub(crate) fn is_stirred(&self, are_answering: bool) -> bool {
         let mut held = self.connections.iter().flat_map(|one| &one.held);
-        !are_answering && held.any(|held| held.ask == Ask::Request)
+        self.is_stirred || !are_answering && held.any(|held| held.ask == Ask::Request)
     }
 
     /// Passes on what an engine answers: a JSON object with a `result` or an `error`.
@@ -151,7 +154,10 @@ impl RunSocket {
         let Ok(Value::Object(said)) = serde_json::from_slice(json) else {
             return;
         };
-        self.note_standing(number, &said["result"]);
+        if let Some(result) = said.get("result") {
+            self.note_standing(number, result);
+        }
+        self.is_stirred = true;
         for connection in &mut self.connections {
             let (given, held) = std::mem::take(&mut connection.held)
                 .into_iter()
@@ -233,6 +239,7 @@ impl RunSocket {
         are_answering: bool,
         record: &mut dyn FnMut(Vec<u8>) -> io::Result<()>,
     ) {
+        self.is_stirred = false;
         self.look(now);
         self.accept(now);
         let mut connections = std::mem::take(&mut self.connections);

@@ -9,8 +9,8 @@ use hyperion_api::approval::Place;
 use hyperion_api::{FieldError, Problem};
 use hyperion_model::approval::{self, Approval, MAX_TTL, Question, Risk, Status};
 use hyperion_model::{
-    Actor, ApprovalId, Command, Digest, Level, LineageId, Name, Refusal, RepoId, RequestId, Subject,
-    Uuid,
+    Actor, ApprovalId, Command, Digest, Level, LineageId, Name, Refusal, RepoId, RequestId,
+    Subject, Uuid,
 };
 use hyperion_store::{Filter, StoreError};
 use serde_json::{Value, json};
@@ -100,10 +100,17 @@ impl Wanted {
                 format!("it has more than {DETAILS_BYTES_MAX} bytes as JSON: name the rest in it"),
             );
         }
-        if self.diff.as_ref().is_some_and(|diff| diff.len() > DIFF_BYTES_MAX) {
+        if self
+            .diff
+            .as_ref()
+            .is_some_and(|diff| diff.len() > DIFF_BYTES_MAX)
+        {
             add("/diff", format!("it has more than {DIFF_BYTES_MAX} bytes"));
         }
-        if self.ttl.is_some_and(|ttl| ttl < Duration::from_secs(1) || ttl > MAX_TTL) {
+        if self
+            .ttl
+            .is_some_and(|ttl| ttl < Duration::from_secs(1) || ttl > MAX_TTL)
+        {
             let days = MAX_TTL.as_secs() / 86_400;
             add("/ttl_sec", format!("give 1 second to {days} days"));
         }
@@ -284,6 +291,7 @@ fn key_reused(wanted: &Wanted, stands: &Approval, digest: Digest) -> Problem {
         stands.status.name(),
         stands.question.digest,
     );
-    Problem::new("approval.key_reused", detail)
-        .hint("give what is asked now a key of its own, or ask with the same action, details and diff")
+    Problem::new("approval.key_reused", detail).hint(
+        "give what is asked now a key of its own, or ask with the same action, details and diff",
+    )
 }

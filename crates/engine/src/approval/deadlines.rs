@@ -83,10 +83,14 @@ impl Deadlines {
                 limit: EVENTS,
                 ..EventFilter::default()
             })?;
-            changed.extend(page.events.iter().filter_map(|event| match event.event.subject {
-                Subject::Approval(id) => Some(id),
-                _ => None,
-            }));
+            changed.extend(
+                page.events
+                    .iter()
+                    .filter_map(|event| match event.event.subject {
+                        Subject::Approval(id) => Some(id),
+                        _ => None,
+                    }),
+            );
             seen = page.next.unwrap_or(last);
         }
         for id in changed {

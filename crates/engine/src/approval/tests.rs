@@ -37,7 +37,9 @@ fn asked(world: &World, wanted: Wanted) -> Approval {
 }
 
 fn agent() -> Actor {
-    Actor::Agent { id: name("deployer") }
+    Actor::Agent {
+        id: name("deployer"),
+    }
 }
 
 fn refused(world: &World, wanted: Wanted) -> Problem {
@@ -46,7 +48,9 @@ fn refused(world: &World, wanted: Wanted) -> Problem {
 
 fn passes(world: &mut World, seconds: i64) {
     let later = world.clock.now().as_millisecond() + seconds * 1000;
-    world.clock.set(hyperion_model::Time::from_millisecond(later).unwrap());
+    world
+        .clock
+        .set(hyperion_model::Time::from_millisecond(later).unwrap());
     world.settle_others();
 }
 
@@ -55,16 +59,31 @@ fn passes(world: &mut World, seconds: i64) {
 fn the_same_key_gives_the_approval_that_stands() {
     let world = World::new(&[("a.txt", "one\n")]);
     let first = asked(&world, wanted("k", "a"));
-    assert_eq!((first.status, first.question.generation), (Status::Pending, 1));
+    assert_eq!(
+        (first.status, first.question.generation),
+        (Status::Pending, 1)
+    );
     assert_eq!(first.asked_by, Some(agent()));
     assert_eq!(asked(&world, wanted("k", "a")).id, first.id);
 
-    decide(&world.cx, &admin(), first.id, Decision::Approve, Some("go"), None).unwrap();
+    decide(
+        &world.cx,
+        &admin(),
+        first.id,
+        Decision::Approve,
+        Some("go"),
+        None,
+    )
+    .unwrap();
     assert_eq!(asked(&world, wanted("k", "a")).status, Status::Approved);
     let other = refused(&world, wanted("k", "b"));
     assert_eq!(other.code, "approval.key_reused");
     for digest in [first.question.digest, wanted("k", "b").digest()] {
-        assert!(other.detail.contains(&digest.to_string()), "{}", other.detail);
+        assert!(
+            other.detail.contains(&digest.to_string()),
+            "{}",
+            other.detail
+        );
     }
     let withdrawn = asked(&world, wanted("l", "a"));
     cancel(&world.cx, &admin(), withdrawn.id, None).unwrap();
@@ -82,17 +101,27 @@ fn the_next_generation_is_opened_by_time_and_by_a_wish_for_changes() {
         assert_eq!(question.question.generation, generation);
         passes(&mut world, 1);
         passes(&mut world, 601);
-        let ended = world.cx.store.get::<Approval>(question.id).unwrap().unwrap();
+        let ended = world
+            .cx
+            .store
+            .get::<Approval>(question.id)
+            .unwrap()
+            .unwrap();
         assert_eq!(ended.status, Status::Expired);
         assert!(ended.warned_at.unwrap() < ended.question.expires_at);
-        let found = latest(&world.cx, first.question.lineage, "k").unwrap().unwrap();
+        let found = latest(&world.cx, first.question.lineage, "k")
+            .unwrap()
+            .unwrap();
         assert_eq!(found.id, ended.id);
     }
     let tenth = asked(&world, wanted("k", "a"));
     let changes = Decision::RequestChanges;
     decide(&world.cx, &admin(), tenth.id, changes, Some("not a"), None).unwrap();
     let revised = asked(&world, wanted("k", "b"));
-    assert_eq!((revised.status, revised.question.generation), (Status::Pending, 11));
+    assert_eq!(
+        (revised.status, revised.question.generation),
+        (Status::Pending, 11)
+    );
 }
 
 // S6: one call gives more time, and the new end is announced like the first; there is an end to it.
@@ -102,15 +131,28 @@ fn a_question_is_given_more_time() {
     world.settle_others();
     let question = asked(&world, wanted("k", "a"));
     passes(&mut world, 60);
-    let viewer = Actor::Person { id: name("vi"), role: Role::Viewer };
+    let viewer = Actor::Person {
+        id: name("vi"),
+        role: Role::Viewer,
+    };
     let hour = Duration::from_secs(3600);
     assert!(extend(&world.cx, &viewer, question.id, hour).is_err());
     extend(&world.cx, &admin(), question.id, hour).unwrap();
     passes(&mut world, 3000);
-    let waits = || world.cx.store.get::<Approval>(question.id).unwrap().unwrap();
+    let waits = || {
+        world
+            .cx
+            .store
+            .get::<Approval>(question.id)
+            .unwrap()
+            .unwrap()
+    };
     let extended = waits();
     assert_eq!((extended.status, extended.extensions), (Status::Pending, 1));
-    assert_eq!(extended.question.expires_at, question.question.expires_at + hour);
+    assert_eq!(
+        extended.question.expires_at,
+        question.question.expires_at + hour
+    );
     for _ in 1..10 {
         extend(&world.cx, &admin(), question.id, hour).unwrap();
     }
@@ -137,11 +179,28 @@ fn questions_have_limits() {
     for key in 0..32 {
         asked(&world, wanted(&format!("k{key}"), "a"));
     }
-    assert_eq!(refused(&world, wanted("more", "a")).code, "approval.too_many");
+    assert_eq!(
+        refused(&world, wanted("more", "a")).code,
+        "approval.too_many"
+    );
     // What was asked already is answered all the same.
     assert_eq!(asked(&world, wanted("k3", "a")).status, Status::Pending);
-    for pending in world.cx.store.list::<Approval>(&Filter::open()).unwrap().rows {
-        decide(&world.cx, &admin(), pending.id, Decision::Reject, None, None).unwrap();
+    for pending in world
+        .cx
+        .store
+        .list::<Approval>(&Filter::open())
+        .unwrap()
+        .rows
+    {
+        decide(
+            &world.cx,
+            &admin(),
+            pending.id,
+            Decision::Reject,
+            None,
+            None,
+        )
+        .unwrap();
     }
     let mut more = 0;
     while ask(&world.cx, &agent(), wanted(&format!("m{more}"), "a")).is_ok() {
@@ -154,7 +213,12 @@ fn questions_have_limits() {
 #[test]
 fn risk_asks_for_a_level() {
     let levels = [Risk::Low, Risk::Medium, Risk::High, Risk::Critical].map(level_for);
-    let expected = [Level::TeamLead, Level::TeamLead, Level::Admin, Level::ManualOnly];
+    let expected = [
+        Level::TeamLead,
+        Level::TeamLead,
+        Level::Admin,
+        Level::ManualOnly,
+    ];
     assert_eq!(levels, expected);
 }
 
@@ -165,7 +229,10 @@ fn a_thousand_questions_end_together() {
     world.settle_others();
     for at in 0..1000_u32 {
         let about = Subject::Run(RunId::new(Uuid::from_u128(u128::from(at) + 100)));
-        let question = Wanted { about, ..wanted(&format!("k{at}"), "a") };
+        let question = Wanted {
+            about,
+            ..wanted(&format!("k{at}"), "a")
+        };
         asked(&world, question);
     }
     let pending = |world: &World| world.cx.store.count::<Approval>(&Filter::open()).unwrap();
@@ -173,6 +240,14 @@ fn a_thousand_questions_end_together() {
     assert_eq!(pending(&world), 1000);
     passes(&mut world, 600);
     assert_eq!(pending(&world), 0);
-    let all = world.cx.store.list::<Approval>(&Filter::default().limit(1000)).unwrap();
-    assert!(all.rows.iter().all(|one| one.status == Status::Expired && one.warned_at.is_some()));
+    let all = world
+        .cx
+        .store
+        .list::<Approval>(&Filter::default().limit(1000))
+        .unwrap();
+    assert!(
+        all.rows
+            .iter()
+            .all(|one| one.status == Status::Expired && one.warned_at.is_some())
+    );
 }

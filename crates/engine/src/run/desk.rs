@@ -82,7 +82,8 @@ impl Message {
                 timeout_sec,
             } => Self::Wait {
                 approval: approval_id,
-                within: Duration::try_from_secs_f64(timeout_sec.unwrap_or(60.0)).unwrap_or_default(),
+                within: Duration::try_from_secs_f64(timeout_sec.unwrap_or(60.0))
+                    .unwrap_or_default(),
             },
         })
     }
@@ -236,7 +237,12 @@ impl Waiting {
                     continue;
                 };
                 for waiter in self.by_approval.remove(&id).unwrap_or_default() {
-                    give(cx, waiter.run, waiter.number, &json!({"result": told(&approval)}));
+                    give(
+                        cx,
+                        waiter.run,
+                        waiter.number,
+                        &json!({"result": told(&approval)}),
+                    );
                 }
             }
             match page.next {
@@ -251,7 +257,8 @@ impl Waiting {
 }
 
 fn give(cx: &Cx, run: RunId, number: u64, answer: &Value) {
-    cx.supervisor.answer(run, number, answer.to_string().into_bytes());
+    cx.supervisor
+        .answer(run, number, answer.to_string().into_bytes());
 }
 
 /// Gives what stands of a run's own question: where that was asked again since, the last generation of it.
@@ -324,7 +331,10 @@ impl Request {
             details: self.details,
             diff: self.diff,
             risk: self.risk,
-            risk_reasons: vec![format!("the tool says that the risk is {}", self.risk.name())],
+            risk_reasons: vec![format!(
+                "the tool says that the risk is {}",
+                self.risk.name()
+            )],
             level,
             about: Subject::Run(run.id),
             request: run.request,
@@ -340,7 +350,11 @@ impl Request {
     /// Says who has to agree, and by which rule: never less than policy says of a command that the details name.
     fn level(&self, cx: &Cx, folder: Option<&str>) -> Result<(Level, String), Error> {
         let level = approval::level_for(self.risk);
-        let rule = format!("what a tool says is of {} risk asks {}", self.risk.name(), level.name());
+        let rule = format!(
+            "what a tool says is of {} risk asks {}",
+            self.risk.name(),
+            level.name()
+        );
         let rules = cx.rules()?;
         let place = PolicyPlace::at(folder.unwrap_or("/"), None)
             .map_err(|error| Error::Missing(error.to_string()))?;
@@ -353,7 +367,9 @@ impl Request {
             _ => return Ok((level, rule)),
         };
         let why = judged.reasons.first();
-        let why = why.map_or_else(String::new, |reason| format!("{}: {}", reason.code, reason.detail));
+        let why = why.map_or_else(String::new, |reason| {
+            format!("{}: {}", reason.code, reason.detail)
+        });
         match judged.level() {
             None => Err(Problem::new("policy.refused", why)
                 .hint("nobody can agree to this command")
@@ -368,7 +384,9 @@ impl Request {
 fn actor_of(cx: &Cx, run: &Run) -> Result<Actor, Error> {
     let id = match &run.work {
         Work::Agent { agent, .. } => agent.clone(),
-        Work::Check { .. } => Name::new("check").map_err(|error| Error::Missing(error.to_string()))?,
+        Work::Check { .. } => {
+            Name::new("check").map_err(|error| Error::Missing(error.to_string()))?
+        }
         Work::Command { name, .. } => {
             let plain: String = name
                 .as_str()

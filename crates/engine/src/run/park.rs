@@ -107,7 +107,10 @@ fn parked_before(cx: &Cx, run: &Run) -> Result<Vec<Run>, Error> {
 pub(super) fn withdraw_questions(cx: &Cx, run: &Run) -> Result<Vec<Command>, Error> {
     let mut commands = Vec::new();
     for id in starts_that_asked(cx, run)? {
-        let pending = cx.store.open_rows::<Approval>(&Filter::open().run(id))?.rows;
+        let pending = cx
+            .store
+            .open_rows::<Approval>(&Filter::open().run(id))?
+            .rows;
         commands.extend(pending.into_iter().map(|approval| {
             let reason = ShortText::cut("the run that asked has ended");
             Command::Approval(approval.id, approval::Command::Cancel { reason })

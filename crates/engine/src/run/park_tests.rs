@@ -24,7 +24,15 @@ fn pending(scene: &Scene) -> Vec<Approval> {
 fn answer(scene: &Scene, decision: Decision) {
     for question in pending(scene) {
         let reason = Some("so said ada");
-        decide(&scene.world.cx, &admin(), question.id, decision, reason, None).unwrap();
+        decide(
+            &scene.world.cx,
+            &admin(),
+            question.id,
+            decision,
+            reason,
+            None,
+        )
+        .unwrap();
     }
 }
 
@@ -52,7 +60,10 @@ fn a_parked_tool_goes_on_after_the_decision() {
         let second = latest(&scene, first);
         assert_eq!((second.incarnation, second.exit_code), (2, Some(code)));
         assert_eq!(scene.run(first).status, Status::Finished);
-        assert_eq!(std::fs::read_to_string(scene.path("resumed")).unwrap(), "1\n");
+        assert_eq!(
+            std::fs::read_to_string(scene.path("resumed")).unwrap(),
+            "1\n"
+        );
     }
 }
 
@@ -61,7 +72,10 @@ fn a_parked_tool_goes_on_after_the_decision() {
 fn what_was_asked_without_an_engine_is_asked_by_the_next() {
     let mut scene = Scene::new(|_| {});
     // Nobody looks after it before it has ended.
-    let first = scene.exec(&script("hyperion_decide k deploy 'Deploy it' low"), HeartbeatFrom::Nobody);
+    let first = scene.exec(
+        &script("hyperion_decide k deploy 'Deploy it' low"),
+        HeartbeatFrom::Nobody,
+    );
     let ended = hyperion_testkit::eventually(std::time::Duration::from_secs(30), || {
         scene.has_ended(first)
     });
@@ -89,7 +103,11 @@ fn a_waiting_tool_is_told_at_once() {
     for word in ["\"reason\":\"so said ada\"", "\"decided_by\":\"ada\""] {
         assert!(told("again").contains(word), "{}", told("again"));
     }
-    assert!(told("reused").contains("approval.key_reused"), "{}", told("reused"));
+    assert!(
+        told("reused").contains("approval.key_reused"),
+        "{}",
+        told("reused")
+    );
 }
 
 // S5: 75 without a question that waits is a status like any other; questions of a run that ended are withdrawn.
@@ -119,7 +137,12 @@ fn a_tool_is_not_resumed_for_ever() {
     assert_eq!((last.status, last.incarnation), (Status::Failed, 11));
     let why = last.reason.unwrap().to_string();
     assert!(why.contains("10 times without a new decision"), "{why}");
-    let all = scene.world.cx.store.list::<Approval>(&Filter::default()).unwrap();
+    let all = scene
+        .world
+        .cx
+        .store
+        .list::<Approval>(&Filter::default())
+        .unwrap();
     assert!(all.rows.iter().all(|one| one.status != Answer::Pending));
 }
 
@@ -127,7 +150,10 @@ fn a_tool_is_not_resumed_for_ever() {
 #[test]
 fn a_parked_run_can_be_given_up() {
     let mut scene = Scene::new(|_| {});
-    let first = scene.exec(&script("hyperion_decide k deploy 'Deploy it' low"), HeartbeatFrom::Nobody);
+    let first = scene.exec(
+        &script("hyperion_decide k deploy 'Deploy it' low"),
+        HeartbeatFrom::Nobody,
+    );
     scene.until_status(first, Status::Parked);
     super::stop(&scene.world.cx, &admin(), first).unwrap();
     scene.until_status(first, Status::Killed);

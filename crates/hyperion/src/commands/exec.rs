@@ -218,7 +218,9 @@ fn wish(args: Args, cx: &Cx, has_terminal: bool) -> anyhow::Result<NewRun> {
 /// Gives the mask for new files: an engine that starts the command again has another one.
 fn umask() -> Option<u32> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    let umask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Umask:"))?;
     u32::from_str_radix(umask.trim(), 8).ok()
 }
 
@@ -259,7 +261,12 @@ fn say_what_it_waits_for(cx: &Cx, id: &str, folder: &Path, ended: &Ended) {
         [] => hyperion_shim::asks::unanswered(folder).is_ok_and(|asks| !asks.is_empty()),
         _ => true,
     };
-    if ended.end != (End::Exited { code: Exit::Waiting.code().into() }) || !waits {
+    if ended.end
+        != (End::Exited {
+            code: Exit::Waiting.code().into(),
+        })
+        || !waits
+    {
         return;
     }
     let approvals: Vec<_> = ended.waits_for.iter().map(|id| short(id)).collect();

@@ -184,8 +184,14 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
         "risk",
         risk_reasons.iter().map(|one| format!("- {}", visible(one))),
     ));
-    text.push_str(&fields("rule", rule.iter().map(|one| visible(one).into_owned())));
-    text.push_str(&fields("undo", undo.iter().map(|one| visible(one).into_owned())));
+    text.push_str(&fields(
+        "rule",
+        rule.iter().map(|one| visible(one).into_owned()),
+    ));
+    text.push_str(&fields(
+        "undo",
+        undo.iter().map(|one| visible(one).into_owned()),
+    ));
     text.push_str(&fields(
         "because",
         reasons.iter().map(|one| format!("- {}", visible(one))),
@@ -210,7 +216,8 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
     } else {
         String::new()
     };
-    let by = asked_by.as_ref();
+    // A change is asked about by the engine.
+    let by = asked_by.as_ref().filter(|_| change_set_id.is_none());
     let by = by.map_or_else(String::new, |by| format!(" by {}", visible(by)));
     text.push_str(&field(
         "asked",
@@ -233,20 +240,23 @@ pub(crate) fn block(detail: &ApprovalDetail, zone: &TimeZone) -> String {
                 0 => String::new(),
                 times => format!(" (given more time {times} times)"),
             };
-            text.push_str(&field("expires", &format!("{}{extended}", local(expires_at, zone))));
+            text.push_str(&field(
+                "expires",
+                &format!("{}{extended}", local(expires_at, zone)),
+            ));
         }
     }
     if let Some(reason) = reason {
         text.push_str(&field("reason", &visible(reason)));
     }
-    // On a line of its own, which it fills.
-    text.push_str(&format!("  digest\n    {digest}\n"));
     if let Some(details) = details {
         text.push_str("  details\n");
         for line in details.lines() {
             text.push_str(&format!("    {}\n", visible(line)));
         }
     }
+    // On a line of its own, which it fills.
+    text.push_str(&format!("  digest\n    {digest}\n"));
     text
 }
 
@@ -396,7 +406,9 @@ mod tests {
           would        land on main of shop
           changes      1 file  +1 -1
           runs itself  $ sh tests/\tretry.sh
-          needs        team-lead (risk: low)
+          on tree      4b825dc642cb6eb9a060e54bf8d69288fbee4904
+          needs        team-lead (risk: low; team-lead, admin may decide)
+          undo         hyperion rollback takes it back
           because      - every request asks (request.requires_approval)
           moved        x: hunk 1 of the patch says line 6, and was applied at line 1
           request      0000aaaa

@@ -87,10 +87,16 @@ fn a_script_outside_of_runs_asks_too() {
     world.run(&ask("a", &[])).code(75);
     let first = one_pending(&world);
     world.run(&ask("a", &["--risk", "high"])).code(75);
-    assert_eq!(pending(&world).len(), 1, "the same key is the same question");
+    assert_eq!(
+        pending(&world).len(),
+        1,
+        "the same key is the same question"
+    );
     world.run(&["approval", "approve", &first]).code(0);
     world.run(&ask("a", &[])).code(0);
-    let reused = world.run(&ask("a", &["--details", "{\"host\":\"b\"}"])).code(3);
+    let reused = world
+        .run(&ask("a", &["--details", "{\"host\":\"b\"}"]))
+        .code(3);
     assert!(
         reused.stderr.contains("belongs to another question"),
         "{}",
@@ -119,10 +125,15 @@ fn a_script_outside_of_runs_asks_too() {
 fn a_question_is_sent_back_extended_and_watched() {
     let mut world = World::up(&[("a.txt", "one\n")]);
     let mut again = ask("a", &["--diff", "-"]);
-    world.hyperion.run_with_input(&again, "-one\n+two\n").code(75);
+    world
+        .hyperion
+        .run_with_input(&again, "-one\n+two\n")
+        .code(75);
     let first = one_pending(&world);
     let watching = world.hyperion.start(&["approval", "watch", &first]);
-    let more = ["approval", "extend", &first, "--by", "2h", "--format", "json"];
+    let more = [
+        "approval", "extend", &first, "--by", "2h", "--format", "json",
+    ];
     assert_eq!(world.run(&more).code(0).json()["extensions"], 1);
     // Who waits finds the next engine.
     world.kill_engine();
@@ -152,7 +163,10 @@ fn markup_and_escapes_in_a_question_are_harmless() {
         world.run(&["approval", "list"]).code(0).stdout,
         world.run(&["approval", "show", &id]).code(0).stdout,
     ] {
-        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown:?}");
+        assert!(
+            !shown.contains(['\u{1b}', '\u{7}', '\u{202e}']),
+            "{shown:?}"
+        );
         assert!(shown.contains("red"), "{shown}");
     }
 }

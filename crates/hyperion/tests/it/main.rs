@@ -8,8 +8,8 @@
 
 mod api;
 mod asked;
-mod audit;
 mod asking;
+mod audit;
 mod background;
 mod backup;
 #[cfg(feature = "fail-points")]

@@ -136,7 +136,8 @@ fn the_road_in_words() {
       status       pending
       would        land on main of repo
       changes      1 file  +1 -1
-      needs        team-lead (risk: low)
+      needs        team-lead (risk: low; team-lead, admin may decide)
+      undo         hyperion rollback takes it back, by a commit of its own
       because      - auto-approval is switched off (`policy.auto_approve.enabled`): asks a team lead
       request      #
       change       #

@@ -196,12 +196,17 @@ fn an_engine_answers_what_is_asked() {
     assert_eq!(left(&scene), [] as [u64; 0]);
 
     // The engine dies before it answers: whoever asked is told that nobody has decided, and the next engine is asked.
-    scene.ask(&mut client, format!("{request}\n{}\n", heartbeat(4, "")).as_bytes(), 1);
+    scene.ask(
+        &mut client,
+        format!("{request}\n{}\n", heartbeat(4, "")).as_bytes(),
+        1,
+    );
     scene.are_answering = false;
-    assert!(scene.socket.waits_for_nobody(false));
+    assert!(scene.socket.is_stirred(false));
     let told = scene.ask(&mut client, b"", 1);
     assert!(told.contains(r#""status":"pending""#), "{told}");
     assert_eq!(left(&scene), [3]);
+    scene.socket.pass_answer(9, br#"{"error":{"code":-32007,"message":"no"}}"#);
     scene.socket.pass_answer(3, pending.as_bytes());
     assert_eq!(scene.socket.end(), ["a"]);
 }

@@ -65,11 +65,7 @@ pub fn standing(standing: &Standing) -> String {
     }
     end(&mut text, standing.reason.as_deref());
     if standing.status == "pending" {
-        let _ = writeln!(
-            text,
-            "A person sees it and decides with: {}",
-            standing.look
-        );
+        let _ = writeln!(text, "A person sees it and decides with: {}", standing.look);
     }
     text
 }

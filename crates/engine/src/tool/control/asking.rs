@@ -28,16 +28,23 @@ pub(super) fn request(
         risk,
         diff,
     } = wish;
-    let invalid = |field: &str, why: String| Problem::new("input.invalid", format!("{field}: {why}"));
+    let invalid =
+        |field: &str, why: String| Problem::new("input.invalid", format!("{field}: {why}"));
     let name = |field: &str, text: String| {
         Name::new(text).map_err(|error| invalid(field, error.to_string()))
     };
     let risks = [Risk::Low, Risk::Medium, Risk::High, Risk::Critical];
     let risk = match risk.as_deref() {
         None => Risk::Medium,
-        Some(text) => *risks.iter().find(|risk| risk.name() == text).ok_or_else(|| {
-            invalid("risk", format!("{text:?} is none; give low, medium, high or critical"))
-        })?,
+        Some(text) => *risks
+            .iter()
+            .find(|risk| risk.name() == text)
+            .ok_or_else(|| {
+                invalid(
+                    "risk",
+                    format!("{text:?} is none; give low, medium, high or critical"),
+                )
+            })?,
     };
     let wanted = Wanted {
         lineage: lineage(at, repo),
@@ -58,7 +65,10 @@ pub(super) fn request(
         undo: None,
     };
     within_limits(at.cx, &wanted)?;
-    Ok(standing(at.cx, &approval::ask(at.cx, &at.session.actor, wanted)?))
+    Ok(standing(
+        at.cx,
+        &approval::ask(at.cx, &at.session.actor, wanted)?,
+    ))
 }
 
 /// Says how something that was asked stands.
@@ -69,7 +79,9 @@ pub(super) fn status(
 ) -> Result<wire::Standing, Error> {
     let id = wish.approval.parse::<ApprovalId>().ok();
     let found = id.map(|id| at.cx.store.get::<Approval>(id)).transpose()?;
-    let found = found.flatten().filter(|found| found.question.repo == Some(repo));
+    let found = found
+        .flatten()
+        .filter(|found| found.question.repo == Some(repo));
     let Some(found) = found else {
         let detail = "this repository has no such approval";
         return Err(Problem::new("subject.not_found", detail)
@@ -92,7 +104,10 @@ fn within_limits(cx: &Cx, wanted: &Wanted) -> Result<(), Error> {
     if known.is_some_and(|known| known.status == Status::Pending) {
         return Ok(());
     }
-    approval::within_limits(cx, hyperion_store::Filter::default().parent(wanted.about.uuid()))
+    approval::within_limits(
+        cx,
+        hyperion_store::Filter::default().parent(wanted.about.uuid()),
+    )
 }
 
 fn standing(cx: &Cx, approval: &Approval) -> wire::Standing {

@@ -121,7 +121,8 @@ pub(super) async fn request(args: RequestArgs, cx: &Cx) -> anyhow::Result<Exit> 
     let standing = match hyperion_client::Run::from_env() {
         Some(run) => {
             if args.repo.is_some() {
-                let why = "--repo is for questions outside of a run: a run's question is about the run";
+                let why =
+                    "--repo is for questions outside of a run: a run's question is about the run";
                 return Err(Failure::usage(why).into());
             }
             let ask = move || ask_inside(run, &args, &details, diff.as_deref());
@@ -138,13 +139,18 @@ pub(super) async fn request(args: RequestArgs, cx: &Cx) -> anyhow::Result<Exit> 
 fn read_diff(path: &Path) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     let read = match path.to_str() {
-        Some("-") => std::io::stdin().take(DIFF_BYTES_MAX + 1).read_to_end(&mut bytes),
+        Some("-") => std::io::stdin()
+            .take(DIFF_BYTES_MAX + 1)
+            .read_to_end(&mut bytes),
         _ => std::fs::File::open(path)
             .and_then(|file| file.take(DIFF_BYTES_MAX + 1).read_to_end(&mut bytes)),
     };
     read.map_err(|error| Failure::usage(format!("--diff {}: {error}", path.display())))?;
     if bytes.len() as u64 > DIFF_BYTES_MAX {
-        let what = format!("--diff {}: it has more than {DIFF_BYTES_MAX} bytes", path.display());
+        let what = format!(
+            "--diff {}: it has more than {DIFF_BYTES_MAX} bytes",
+            path.display()
+        );
         return Err(Failure::usage(what).into());
     }
     String::from_utf8(bytes)
@@ -284,7 +290,7 @@ fn show(cx: &Cx, standing: &Standing, format: Format) -> anyhow::Result<Exit> {
     if let Some(reason) = &standing.reason {
         text.push_str(&format!(": {}", visible(reason)));
     }
-    cx.output.show(format, standing, || format!("{text}\n"))?;
+    cx.output.show(format, standing, |_| format!("{text}\n"))?;
     if standing.status == "pending" && format == Format::Table {
         let hint = format!("hyperion approval approve {id}, or reject, or request-changes");
         cx.output.progress(&view::hint(&hint));
@@ -307,14 +313,21 @@ pub(super) async fn extend(args: ExtendArgs, cx: &Cx) -> anyhow::Result<Exit> {
     let body = Extend {
         by_sec: Some(by.as_secs()),
     };
-    post_each(&args.ids, "extend", &body, args.format.format, cx, |approval| {
-        let at = crate::time::local(&approval.expires_at, cx.zone());
-        format!(
-            "More time: {} (approval {}) expires {at}",
-            visible(&approval.summary),
-            short(&approval.id)
-        )
-    })
+    post_each(
+        &args.ids,
+        "extend",
+        &body,
+        args.format.format,
+        cx,
+        |approval| {
+            let at = crate::time::local(&approval.expires_at, cx.zone());
+            format!(
+                "More time: {} (approval {}) expires {at}",
+                visible(&approval.summary),
+                short(&approval.id)
+            )
+        },
+    )
     .await
 }
 

@@ -45,7 +45,9 @@ pub(super) async fn watch(args: WatchArgs, cx: &Cx) -> anyhow::Result<Exit> {
                 let approval = wait(session, id.as_str()).await?;
                 if approval.status != "pending" {
                     let exit = exit_of(&approval.status);
-                    cx.output.show(format, &approval, || format!("{}\n", super::decided(&approval)))?;
+                    cx.output.show(format, &approval, |approval| {
+                        format!("{}\n", super::decided(approval))
+                    })?;
                     return Ok(exit);
                 }
                 if cx.output.is_closed() {
@@ -60,7 +62,8 @@ pub(super) async fn watch(args: WatchArgs, cx: &Cx) -> anyhow::Result<Exit> {
         let pending: List<Approval> = session.client().get(route.as_str()).await?;
         match format {
             Format::Table if pending.items.is_empty() => {
-                cx.output.say("Nothing waits for a decision; what comes is shown here.");
+                cx.output
+                    .say("Nothing waits for a decision; what comes is shown here.");
             }
             Format::Table => cx.output.data(&view::approval::table(
                 &pending.items,

@@ -59,16 +59,23 @@ fn wanted(cx: &Cx, actor: &Actor, wish: NewApproval) -> Result<Wanted, Error> {
         repo,
         place,
     } = wish;
-    let invalid = |field: &str, why: String| Problem::new("input.invalid", format!("{field}: {why}"));
+    let invalid =
+        |field: &str, why: String| Problem::new("input.invalid", format!("{field}: {why}"));
     let name = |field: &str, text: String| {
         Name::new(text).map_err(|error| invalid(field, error.to_string()))
     };
     let risks = [Risk::Low, Risk::Medium, Risk::High, Risk::Critical];
     let risk = match risk.as_deref() {
         None => Risk::Medium,
-        Some(text) => *risks.iter().find(|risk| risk.name() == text).ok_or_else(|| {
-            invalid("risk", format!("{text:?} is none; give low, medium, high or critical"))
-        })?,
+        Some(text) => *risks
+            .iter()
+            .find(|risk| risk.name() == text)
+            .ok_or_else(|| {
+                invalid(
+                    "risk",
+                    format!("{text:?} is none; give low, medium, high or critical"),
+                )
+            })?,
     };
     let repo = match repo {
         Some(name) => Some(repo::find(cx, &name, None)?.id),
@@ -84,7 +91,11 @@ fn wanted(cx: &Cx, actor: &Actor, wish: NewApproval) -> Result<Wanted, Error> {
         details,
         diff,
         risk,
-        risk_reasons: vec![format!("{} says that the risk is {}", actor.id(), risk.name())],
+        risk_reasons: vec![format!(
+            "{} says that the risk is {}",
+            actor.id(),
+            risk.name()
+        )],
         level,
         about: repo.map_or_else(
             || Subject::Approval(ApprovalId::derive(lineage, key.as_str(), 1)),
