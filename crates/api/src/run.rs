@@ -50,6 +50,9 @@ pub struct Run {
     /// What really kept it from the rest of the machine, once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Sandbox>,
+    /// What allowed it, where it was judged: sandbox, `read_only`, grant or approval; `held` while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<String>,
     /// How long it took, or has taken.
     pub duration_ms: u64,
     /// How much of it is done, in percent, as it last said itself while it was at work.

@@ -37,6 +37,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("request.v1", schema::<crate::request::RequestDetail>()),
         ("change_set.v1", schema::<crate::change_set::ChangeSet>()),
         ("approval.v1", schema::<crate::approval::ApprovalDetail>()),
+        ("grant.v1", schema::<crate::grant::Grant>()),
         ("entry.v1", schema::<crate::queue::EntryDetail>()),
         ("queue_log.v1", schema::<crate::queue::LogRecord>()),
         ("queue_metrics.v1", schema::<crate::queue::Metrics>()),

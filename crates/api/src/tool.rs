@@ -223,6 +223,7 @@ mod tests {
         queue(request?)
         approval(request)
         propose(branch?, description, title)
+        runCommand(argv?, command?, directory?, network?, run?, timeoutSec?, waitSec?)
         ");
     }
 

@@ -77,6 +77,8 @@ pub struct Cx {
     pub supervisor: Supervisor,
     /// What checks run with.
     pub(crate) tool_chains: ToolChains,
+    /// What is known of this machine's sandboxes, and whose turn it is at the door for commands.
+    pub(crate) machine: crate::command::Machine,
     /// Whether this engine may touch the world; one that only answers questions may not.
     pub works: bool,
 }

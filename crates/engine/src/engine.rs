@@ -22,7 +22,10 @@ use crate::remote::{Contacts, Remotes};
 use crate::repo::Pool;
 use crate::run::{Jobs, Supervisor, ToolChains};
 use crate::tool::Tools;
-use crate::{Error, Settings, approval, change_set, intake, plan, queue, request, retention, run};
+use crate::{
+    Error, Settings, approval, change_set, command, grant, intake, plan, queue, request, retention,
+    run,
+};
 
 /// How long threads get to end when the engine leaves.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -73,6 +76,8 @@ impl Engine {
             Box::new(plan::Dispatch::new(part("dispatch")?)),
             Box::new(change_set::Assess::new(part("policy")?)),
             Box::new(approval::Approvals::new(part("approval")?)),
+            Box::new(grant::Grants::new(part("grant")?)),
+            Box::new(command::Door::new(part("command")?)),
             Box::new(run::Runs::new(part("check")?)),
             // Before the queue: what others pushed is brought in before candidates are made.
             Box::new(Remotes::new(part("remote")?)),
@@ -255,6 +260,7 @@ pub(crate) fn context(parts: Parts, works: bool) -> Result<Cx, Error> {
         jobs: Jobs::default(),
         supervisor: Supervisor::new()?,
         tool_chains: ToolChains::default(),
+        machine: crate::command::Machine::default(),
         works,
     };
     if works {

@@ -19,8 +19,8 @@ use crate::cx::{Clock, Cx, Ids};
 use crate::engine::{Parts, context};
 use crate::reconcile::{Progress, Reconcile};
 use crate::{
-    Settings, Sizes, ToolLimits, approval as approvals, change_set, intake, plan, queue, repo,
-    request, run,
+    Settings, Sizes, ToolLimits, approval as approvals, change_set, command, grant, intake, plan,
+    queue, repo, request, run,
 };
 
 /// A home with one registered repository.
@@ -294,6 +294,8 @@ fn others() -> Vec<Box<dyn Reconcile>> {
         Box::new(plan::Dispatch::new(name("dispatch"))),
         Box::new(change_set::Assess::new(name("policy"))),
         Box::new(approvals::Approvals::new(name("approval"))),
+        Box::new(grant::Grants::new(name("grant"))),
+        Box::new(command::Door::new(name("command"))),
         Box::new(run::Runs::new(name("check"))),
         Box::new(plan::Settle::new(name("plan"))),
         Box::new(request::Requests::new(name("request"))),

@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod file_modification;
 pub(crate) mod filed;
+pub(crate) mod grant;
 pub(crate) mod ledger;
 pub(crate) mod policy;
 pub(crate) mod queue;

@@ -5,9 +5,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::machine::{Noun, Stamp};
 use crate::{
-    ApprovalId, AuditId, BatchId, ChangeSetId, Digest, EntryId, EventId, PlanId, RepoId, RequestId,
-    RunId, TokenId, UserId, Uuid, approval, audit, change_set, entry, plan, repo, request, run,
-    token, user,
+    ApprovalId, AuditId, BatchId, ChangeSetId, Digest, EntryId, EventId, GrantId, PlanId, RepoId,
+    RequestId, RunId, TokenId, UserId, Uuid, approval, audit, change_set, entry, grant, plan, repo,
+    request, run, token, user,
 };
 
 /// What a command or an event is about.
@@ -34,6 +34,8 @@ pub enum Subject {
     Token(TokenId),
     /// The ledger.
     Audit(AuditId),
+    /// A grant.
+    Grant(GrantId),
 }
 
 impl Subject {
@@ -50,6 +52,7 @@ impl Subject {
             Subject::User(_) => Noun::User,
             Subject::Token(_) => Noun::Token,
             Subject::Audit(_) => Noun::Audit,
+            Subject::Grant(_) => Noun::Grant,
         }
     }
 
@@ -66,6 +69,7 @@ impl Subject {
             Subject::User(id) => id.uuid(),
             Subject::Token(id) => id.uuid(),
             Subject::Audit(id) => id.uuid(),
+            Subject::Grant(id) => id.uuid(),
         }
     }
 }
@@ -93,6 +97,8 @@ pub enum Command {
     Token(TokenId, token::Command),
     /// To the ledger.
     Audit(AuditId, audit::Command),
+    /// To a grant.
+    Grant(GrantId, grant::Command),
 }
 
 impl Command {
@@ -109,6 +115,7 @@ impl Command {
             Command::User(id, _) => Subject::User(*id),
             Command::Token(id, _) => Subject::Token(*id),
             Command::Audit(id, _) => Subject::Audit(*id),
+            Command::Grant(id, _) => Subject::Grant(*id),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::command::Subject;
 use crate::machine::{Corrupt, Machine, Noun, Stamp};
 use crate::{
     Actor, Digest, EventId, RequestId, RunId, Time, approval, audit, canonical, change_set, entry,
-    plan, repo, request, run, token, user,
+    grant, plan, repo, request, run, token, user,
 };
 
 /// The version of the event format that is written now; older ones are upcast on read, for ever.
@@ -37,6 +37,8 @@ pub enum Fact {
     Token(token::Event),
     /// Of the ledger.
     Audit(audit::Event),
+    /// Of a grant.
+    Grant(grant::Event),
 }
 
 /// A fact with its envelope, before the store seals it into the chain.
@@ -277,6 +279,10 @@ impl StoredEvent {
             Noun::Audit => (
                 Fact::Audit(serde_json::from_value(tagged)?),
                 Subject::Audit(crate::AuditId::new(subject.id)),
+            ),
+            Noun::Grant => (
+                Fact::Grant(serde_json::from_value(tagged)?),
+                Subject::Grant(crate::GrantId::new(subject.id)),
             ),
         };
         Ok(Self {

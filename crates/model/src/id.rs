@@ -90,6 +90,8 @@ ids! {
     TokenId, "a token";
     /// Names the ledger of a home.
     AuditId, "a ledger";
+    /// Names a grant.
+    GrantId, "a grant";
     /// Names an event.
     EventId, "an event";
     /// Names a batch of commands; its events' ids follow from it.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 
-use crate::{approval, audit, change_set, entry, plan, repo, request, run, token, user};
+use crate::{approval, audit, change_set, entry, grant, plan, repo, request, run, token, user};
 
 /// Lists every kind of event, for instance `merge.landed`.
 pub fn event_kinds() -> impl Iterator<Item = &'static str> {
@@ -20,6 +20,7 @@ pub fn event_kinds() -> impl Iterator<Item = &'static str> {
         of::<user::Event>(),
         of::<token::Event>(),
         of::<audit::Event>(),
+        of::<grant::Event>(),
     ]
     .into_iter()
     .flatten()

@@ -16,6 +16,7 @@ pub mod event;
 pub mod facts;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
+pub mod grant;
 pub mod id;
 pub mod kinds;
 pub mod level;

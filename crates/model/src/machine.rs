@@ -31,11 +31,13 @@ pub enum Noun {
     Token,
     /// The ledger of what is no move of another noun.
     Audit,
+    /// An agreement beforehand.
+    Grant,
 }
 
 impl Noun {
     /// Lists every noun, in the order in which work flows.
-    pub const ALL: [Noun; 10] = [
+    pub const ALL: [Noun; 11] = [
         Noun::Repo,
         Noun::Request,
         Noun::Plan,
@@ -43,9 +45,7 @@ impl Noun {
         Noun::ChangeSet,
         Noun::Approval,
         Noun::Entry,
-        Noun::User,
-        Noun::Token,
-        Noun::Audit,
+        Noun::User | Noun::Token | Noun::Audit | Noun::Grant,
     ];
 
     /// Gives the wire name.
@@ -61,6 +61,7 @@ impl Noun {
             Noun::User => "user",
             Noun::Token => "token",
             Noun::Audit => "audit",
+            Noun::Grant => "grant",
         }
     }
 
@@ -78,7 +79,7 @@ impl fmt::Display for Noun {
             Noun::Repo => "repository",
             Noun::Audit => "ledger",
             Noun::Request | Noun::Plan | Noun::Run | Noun::Approval => self.name(),
-            Noun::User | Noun::Token => self.name(),
+            Noun::User | Noun::Token | Noun::Grant => self.name(),
         })
     }
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::{Corrupt, Machine, Noun, Refusal, Row, Stamp, damaged, moves, out_of_order};
 use crate::{
-    Actor, ApprovalId, Digest, EntryId, LineageId, Name, PlanId, RequestId, RunId, ShortText, Time,
-    Uuid,
+    Actor, ApprovalId, Digest, EntryId, GrantId, LineageId, Name, PlanId, RequestId, RunId,
+    ShortText, Time, Uuid,
 };
 
 moves! {
@@ -19,7 +19,7 @@ moves! {
         Paused = "paused" open;
         /// No sign of life for too long.
         Stalled = "stalled" open;
-        /// Its process left to wait for a decision; another start of it goes on from there.
+        /// Waits for a decision without a process: before its first one, or because that left and another start goes on from there.
         Parked = "parked" open;
         /// It was taken out of our sight, and may be at work still: a person decides.
         Uncertain = "uncertain" open;
@@ -33,6 +33,8 @@ moves! {
         Lost = "lost" closed;
     }
     verbs {
+        Hold = "be held": [Starting] => Parked;
+        Allow = "be allowed": [Starting Parked] => Starting;
         Begin = "begin": [Starting] => Running;
         Pause = "be paused": [Running Stalled] => Paused;
         Resume = "be resumed": [Paused] => Running;
@@ -212,6 +214,51 @@ pub struct Run {
     /// The questions that it left unanswered behind, where it was parked for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<ApprovalId>,
+    /// What a command came to that somebody other than a person wanted; none of other runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
+}
+
+/// What allowed a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Ground {
+    /// The sandbox holds whatever it does.
+    Sandbox,
+    /// It only looks, or a rule of the settings allows it.
+    ReadOnly,
+    /// A person agreed to its shape beforehand.
+    Grant {
+        /// The grant.
+        grant: GrantId,
+    },
+    /// A person agreed to it.
+    Approval {
+        /// The approval.
+        approval: ApprovalId,
+    },
+}
+
+impl Ground {
+    /// Gives the wire name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Ground::Sandbox => "sandbox",
+            Ground::ReadOnly => "read_only",
+            Ground::Grant { .. } => "grant",
+            Ground::Approval { .. } => "approval",
+        }
+    }
+}
+
+/// Whether a judged command may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Judged {
+    /// Not before somebody agreed.
+    Held,
+    /// It may, on this ground.
+    Allowed(Ground),
 }
 
 /// How a run ended.
@@ -255,6 +302,10 @@ pub enum Command {
         /// The blob with its assignment or command.
         spec: Digest,
     },
+    /// Has it wait for a decision before its first process.
+    Hold,
+    /// Lets its first process start.
+    Allow(Ground),
     /// Notes its process.
     Begin {
         /// None for work inside the engine.
@@ -319,6 +370,12 @@ pub enum Event {
         /// The blob with its assignment or command.
         spec: Digest,
     },
+    /// It waits for a decision before its first process.
+    #[serde(rename = "run.held")]
+    Held {},
+    /// Its first process may start.
+    #[serde(rename = "run.allowed")]
+    Allowed(Ground),
     /// It is at work.
     #[serde(rename = "run.began")]
     Began {
@@ -427,6 +484,16 @@ impl Machine for Run {
         };
         let (verb, event) = match command {
             Command::Start { .. } => return Err(Refusal::Exists(Noun::Run)),
+            Command::Hold => (Verb::Hold, Event::Held {}),
+            Command::Allow(ground) => {
+                lead(run.status, Verb::Allow)?;
+                if run.began_at.is_some() || matches!(run.judged, Some(Judged::Allowed(_))) {
+                    return Err(Refusal::Inconsistent(
+                        "this run was allowed already, and each is allowed once",
+                    ));
+                }
+                (Verb::Allow, Event::Allowed(*ground))
+            }
             Command::Begin { process } => (
                 Verb::Begin,
                 Event::Began {
@@ -502,6 +569,7 @@ impl Machine for Run {
                     usage: None,
                     confinement: None,
                     waits_for: Vec::new(),
+                    judged: None,
                 });
             }
             (None, _) => return Err(out_of_order(Noun::Run, false)),
@@ -509,6 +577,14 @@ impl Machine for Run {
         };
         let verb = match event {
             Event::Started { .. } => return Err(out_of_order(Noun::Run, true)),
+            Event::Held {} => {
+                run.judged = Some(Judged::Held);
+                Verb::Hold
+            }
+            Event::Allowed(ground) => {
+                run.judged = Some(Judged::Allowed(*ground));
+                Verb::Allow
+            }
             Event::Began { process } => {
                 run.process.clone_from(process);
                 run.began_at = Some(stamp.time);

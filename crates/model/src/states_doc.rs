@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{approval, audit, change_set, entry, plan, repo, request, run, token, user};
+use crate::{approval, audit, change_set, entry, grant, plan, repo, request, run, token, user};
 
 /// Writes the Markdown page of every noun's states and moves.
 pub fn states_markdown() -> String {
@@ -49,7 +49,7 @@ macro_rules! chapter {
     };
 }
 
-fn chapters() -> [Chapter; 11] {
+fn chapters() -> [Chapter; 12] {
     [
         chapter!(
             "Repository",
@@ -85,6 +85,11 @@ fn chapters() -> [Chapter; 11] {
             "Ledger",
             "What was done that is no move of another noun: tool calls, refused calls, changed settings, backups, restores.",
             audit
+        ),
+        chapter!(
+            "Grant",
+            "A person's agreement, beforehand, to every command of one shape.",
+            grant
         ),
     ]
 }

@@ -8,10 +8,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use hyperion_model::approval::{Owners, may_decide};
-use hyperion_model::{Actor, ApprovalId, Decision, Digest, Level};
+use hyperion_model::{Actor, ApprovalId, Decision, Digest, GrantId, Level};
 use serde::{Deserialize, Serialize};
 
 use crate::assess::Assessment;
+use crate::command::Shape;
+use crate::judgement::Judgement;
 use crate::rules::Rules;
 
 /// What is to be done to the world.
@@ -83,6 +85,8 @@ pub enum DecisionId {
     Approval(ApprovalId),
     /// Policy itself: the digest of the rules and the payload they judged.
     Policy(Digest),
+    /// A grant.
+    Grant(GrantId),
 }
 
 /// What recovery may do with the permit it mints.
@@ -122,6 +126,30 @@ pub enum Basis<'a> {
         /// What policy said.
         assessment: &'a Assessment,
         /// Of what it said so.
+        payload: Digest,
+    },
+    /// The judgement of a command lets it run, or a sandbox holds whatever it does.
+    Command {
+        /// What policy says of it now.
+        judgement: &'a Judgement,
+        /// Whether a sandbox holds it.
+        is_held: bool,
+        /// Of what it says so.
+        payload: Digest,
+    },
+    /// A person agreed beforehand to commands of its shape.
+    Grant {
+        /// The grant.
+        grant: GrantId,
+        /// The shape that was agreed to.
+        shape: &'a Shape,
+        /// The strictest question that it answers.
+        level: Level,
+        /// Who agreed, with their role at that time.
+        granted_by: &'a Actor,
+        /// What policy says of the command now.
+        judgement: &'a Judgement,
+        /// The command.
         payload: Digest,
     },
     /// It was allowed and begun before a crash.
@@ -181,6 +209,12 @@ pub enum Refused {
     /// Policy refuses it, whoever agrees.
     #[error("allow the {action}: policy refuses it")]
     Denied {
+        /// What is to be done.
+        action: &'static str,
+    },
+    /// The grant is for commands of another shape, or for none that policy judges so now.
+    #[error("allow the {action} by a grant: that is not for this command; ask again")]
+    NotGranted {
         /// What is to be done.
         action: &'static str,
     },
@@ -312,11 +346,71 @@ pub fn permit(action: &Action, basis: &Basis<'_>, rules: &Rules) -> Result<Permi
                 }
                 Decision::Allow => {}
             }
-            let policy = rules.digest();
-            let judged = [policy.as_bytes().as_slice(), payload.as_bytes()].concat();
             Ok(minted(
-                DecisionId::Policy(Digest::of(&judged)),
-                policy,
+                by_rules(rules, *payload),
+                rules.digest(),
+                Purpose::Act,
+            ))
+        }
+        Basis::Command {
+            judgement,
+            is_held,
+            payload,
+        } => {
+            same(*payload)?;
+            let level = match judgement.decision {
+                Decision::Deny => return Err(Refused::Denied { action: name }),
+                Decision::Allow => Level::Auto,
+                Decision::Ask(level) if *is_held && level < Level::ManualOnly => Level::Auto,
+                Decision::Ask(level) => level,
+            };
+            let level = level.max(action.kind.floor());
+            if level > Level::Auto {
+                let action = name;
+                return Err(Refused::NeedsApproval { action, level });
+            }
+            Ok(minted(
+                by_rules(rules, *payload),
+                rules.digest(),
+                Purpose::Act,
+            ))
+        }
+        Basis::Grant {
+            grant,
+            shape,
+            level,
+            granted_by,
+            judgement,
+            payload,
+        } => {
+            same(*payload)?;
+            let required = match judgement.decision {
+                Decision::Deny => return Err(Refused::Denied { action: name }),
+                Decision::Allow => Level::Auto,
+                Decision::Ask(required) => required,
+            };
+            let required = required.max(action.kind.floor());
+            let is_granted = judgement.shape.as_ref() == Some(*shape);
+            if !is_granted || required == Level::ManualOnly {
+                return Err(Refused::NotGranted { action: name });
+            }
+            if *level < required {
+                return Err(Refused::LevelTooLow {
+                    action: name,
+                    asked: *level,
+                    required,
+                });
+            }
+            if !granted_by.may_decide(*level) {
+                return Err(Refused::NoAuthority {
+                    action: name,
+                    who: granted_by.to_string(),
+                    level: *level,
+                });
+            }
+            Ok(minted(
+                DecisionId::Grant(*grant),
+                rules.digest(),
                 Purpose::Act,
             ))
         }
@@ -337,9 +431,18 @@ pub fn permit(action: &Action, basis: &Basis<'_>, rules: &Rules) -> Result<Permi
     }
 }
 
+/// Names the decision of rules about a payload.
+fn by_rules(rules: &Rules, payload: Digest) -> DecisionId {
+    let policy = rules.digest();
+    let judged = [policy.as_bytes().as_slice(), payload.as_bytes()].concat();
+    DecisionId::Policy(Digest::of(&judged))
+}
+
 /// Says why a text is not a decision's id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a decision's id; it reads `approval:` and an id, or `policy:` and a digest")]
+#[error(
+    "{0:?} is not a decision's id; it reads `approval:` or `grant:` and an id, or `policy:` and a digest"
+)]
 pub struct DecisionIdError(String);
 
 impl fmt::Display for DecisionId {
@@ -347,6 +450,7 @@ impl fmt::Display for DecisionId {
         match self {
             DecisionId::Approval(id) => write!(f, "approval:{id}"),
             DecisionId::Policy(digest) => write!(f, "policy:{digest}"),
+            DecisionId::Grant(id) => write!(f, "grant:{id}"),
         }
     }
 }
@@ -358,6 +462,7 @@ impl FromStr for DecisionId {
         let refused = || DecisionIdError(text.chars().take(100).collect());
         match text.split_once(':') {
             Some(("approval", id)) => id.parse().map(DecisionId::Approval).map_err(|_| refused()),
+            Some(("grant", id)) => id.parse().map(DecisionId::Grant).map_err(|_| refused()),
             Some(("policy", digest)) => digest
                 .parse()
                 .map(DecisionId::Policy)

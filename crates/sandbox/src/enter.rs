@@ -88,7 +88,20 @@ pub fn enter_inner(wish: &Sandbox, outer: &Outer) -> Result<Had, EnterError> {
         Err(why) => had.lack(Layer::Seccomp, &why),
     }
     had.level = level(&had);
+    require(wish, &had)?;
     Ok(had)
+}
+
+/// Refuses less than what is required.
+fn require(wish: &Sandbox, had: &Had) -> Result<(), EnterError> {
+    if !wish.is_required || had.level >= wish.level && had.network <= wish.network {
+        return Ok(());
+    }
+    let missing: Vec<_> = had.lacks.iter().map(|lack| lack.why.as_str()).collect();
+    Err(EnterError(format!(
+        "this command was let run because a sandbox holds it, and this machine gives less now: {}",
+        missing.join("; ")
+    )))
 }
 
 /// Where a process without mounts of its own keeps what goes with the run.

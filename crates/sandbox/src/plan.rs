@@ -173,6 +173,7 @@ pub(crate) fn plan(
         caches,
         masks,
         socket_folder,
+        is_required: _,
     } = wish;
     let written = written(wish, look);
     for path in read {

@@ -54,6 +54,9 @@ pub struct Sandbox {
     pub masks: Vec<PathBuf>,
     /// The folder with the run's socket; inside it is [`Sandbox::SOCKET_FOLDER`].
     pub socket_folder: Option<PathBuf>,
+    /// Whether nothing is started with less than this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_required: bool,
 }
 
 impl Sandbox {

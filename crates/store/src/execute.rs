@@ -269,7 +269,7 @@ fn run_commands(
     commands: &[Command],
 ) -> Result<(), StoreError> {
     use hyperion_model::{
-        approval, audit, change_set, entry, plan, repo, request, run, token, user,
+        approval, audit, change_set, entry, grant, plan, repo, request, run, token, user,
     };
     let Some(first) = commands.first() else {
         return Ok(());
@@ -299,6 +299,7 @@ fn run_commands(
         Command::User(..) => step.run::<user::User>(all!(User)),
         Command::Token(..) => step.run::<token::Token>(all!(Token)),
         Command::Audit(..) => step.run::<audit::Ledger>(all!(Audit)),
+        Command::Grant(..) => step.run::<grant::Grant>(all!(Grant)),
     }
 }
 

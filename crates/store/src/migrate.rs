@@ -59,8 +59,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/sqlite/0004_identity.sql"),
     },
     Migration {
-        name: "0007_audit",
-        sql: include_str!("../migrations/sqlite/0007_audit.sql"),
+        name: "0005_grants",
+        sql: include_str!("../migrations/sqlite/0005_grants.sql"),
+    },
+    Migration {
+        name: "0006_audit",
+        sql: include_str!("../migrations/sqlite/0006_audit.sql"),
     },
 ];
 

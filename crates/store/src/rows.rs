@@ -7,6 +7,7 @@ use hyperion_model::approval::Approval;
 use hyperion_model::audit::Ledger;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
+use hyperion_model::grant::Grant;
 use hyperion_model::machine::Row;
 use hyperion_model::plan::Plan;
 use hyperion_model::repo::Repo;
@@ -70,7 +71,7 @@ macro_rules! stored {
                     | Fact::ChangeSet(_)
                     | Fact::Approval(_)
                     | Fact::Entry(_)
-| Fact::User(_) | Fact::Token(_) | Fact::Audit(_) => None,
+| Fact::User(_) | Fact::Token(_) | Fact::Audit(_) | Fact::Grant(_) => None,
                 }
             }
         }
@@ -88,6 +89,7 @@ stored! {
     User User UserId;
     Token Token TokenId;
     Ledger Audit AuditId;
+    Grant Grant GrantId;
 }
 
 /// Does the same for whichever noun a value is: `for_noun!(noun, M => expression with M)`.
@@ -134,6 +136,10 @@ macro_rules! for_noun {
                 type $m = hyperion_model::audit::Ledger;
                 $body
             }
+            hyperion_model::Noun::Grant => {
+                type $m = hyperion_model::grant::Grant;
+                $body
+            }
         }
     };
 }
@@ -153,6 +159,7 @@ macro_rules! with_table {
             Noun::User => concat!($before, "\"user\"", $after),
             Noun::Token => concat!($before, "\"token\"", $after),
             Noun::Audit => concat!($before, "\"audit\"", $after),
+            Noun::Grant => concat!($before, "\"grant\"", $after),
         }
     };
 }

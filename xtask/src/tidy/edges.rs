@@ -25,6 +25,7 @@ const HOUSE: &[Room] = &[
             "hyperion-client",
             "hyperion-model",
             "hyperion-api",
+            "hyperion-client",
             "hyperion-backup",
             "hyperion-store",
             "hyperion-policy",

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::git::HandedIn;
 use super::{Effect, Tool, Toolset, input, output};
+use crate::queue::FoundError;
+use crate::run::NetworkLevel;
 
 /// The server's name.
 pub const SERVER: &str = "control";
@@ -14,7 +16,7 @@ pub const SERVER: &str = "control";
 /// The server.
 pub(super) static TOOLSET: Toolset = Toolset {
     name: SERVER,
-    instructions: "Shows what became of work in this repository: its plan, its place in the queue, its approvals. It asks people for an approval, too. Nothing is decided from here: approvals are for people.",
+    instructions: "Shows what became of work in this repository: its plan, its place in the queue, its approvals. It asks people for an approval, too, and runs commands that your own sandbox keeps from you. Nothing is decided from here: approvals are for people.",
     tools: LazyLock::new(tools),
 };
 
@@ -226,6 +228,64 @@ pub struct Propose {
     pub branch: Option<String>,
 }
 
+/// Parameters of `runCommand`: a command with `command` or `argv`, or `run` to come back to one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunCommand {
+    /// A command, as bash reads it.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// A program and its arguments.
+    #[serde(default)]
+    pub argv: Option<Vec<String>>,
+    /// The folder it starts in, below the one that the server is bound to; that one when left out.
+    #[serde(default)]
+    pub directory: Option<String>,
+    /// What it reaches: off (when left out), listed or on.
+    #[serde(default)]
+    pub network: Option<NetworkLevel>,
+    /// How long it may take; ten minutes when left out.
+    #[serde(default)]
+    pub timeout_sec: Option<u64>,
+    /// The run of a command that this tool took before: nothing is run again.
+    #[serde(default)]
+    pub run: Option<String>,
+    /// How long to wait for its end, or for a person's decision: 30 s when left out, at most 240.
+    #[serde(default)]
+    pub wait_sec: Option<u64>,
+}
+
+/// What `runCommand` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommandResult {
+    /// The command's run; give it as `run` to come back.
+    pub run: String,
+    /// parked while a person has to decide; starting or running; finished, failed, killed or lost when it has ended.
+    pub status: String,
+    /// On what ground it runs: sandbox, `read_only`, grant or approval; held while it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ground: Option<String>,
+    /// The approval that it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
+    /// Why somebody has to agree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// The exit status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Why it ended as it did, where that was not by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The end of what it wrote, with secrets masked.
+    pub output: String,
+    /// Whether the beginning of that is left out.
+    pub truncated: bool,
+    /// What it failed of, where its output tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_error: Option<FoundError>,
+}
+
 /// Makes the list of this server's tools.
 fn tools() -> Vec<Tool> {
     vec![
@@ -276,6 +336,14 @@ fn tools() -> Vec<Tool> {
             effect: Effect::Writes,
             input: input::<Propose>(),
             output: output::<HandedIn>(),
+        },
+        Tool {
+            name: "runCommand",
+            title: "Run a command",
+            description: "Runs a command outside of your own sandbox: one that needs more than you have. The rules judge it; it runs, waits until a person agrees, or is refused. While it waits, do something else, and come back with `run`.",
+            effect: Effect::Runs,
+            input: input::<RunCommand>(),
+            output: output::<CommandResult>(),
         },
     ]
 }

@@ -279,7 +279,7 @@ fn note_check(checks: &mut BTreeMap<RunId, LandedCheck>, id: RunId, fact: &run::
         run::Event::Stalled { .. } => Status::Stalled,
         run::Event::Parked(_) => Status::Parked,
         run::Event::Doubted { .. } => Status::Uncertain,
-        run::Event::StopRequested {} => return,
+        run::Event::Held {} | run::Event::Allowed(_) | run::Event::StopRequested {} => return,
         run::Event::Continued { .. } | run::Event::Finished(_) => Status::Finished,
         run::Event::Failed(_) => Status::Failed,
         run::Event::Killed(_) => Status::Killed,

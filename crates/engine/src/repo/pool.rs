@@ -149,6 +149,15 @@ fn clear_leftovers(cx: &Cx, git: &RepoStore) -> Result<(), Error> {
     Ok(())
 }
 
+/// Reads the rules at the tip of a repository's branch; none while it has no commit.
+pub(crate) fn rules_at_tip(cx: &Cx, repo: &Repo) -> Result<Option<Rules>, Error> {
+    let opened = cx.repos.open(cx, repo.id)?;
+    let Some(tip) = opened.tip_if_there(&repo.branch)? else {
+        return Ok(None);
+    };
+    Ok(Some(opened.file_and_rules(cx, &tip)?.1))
+}
+
 /// A repository was there when it was registered, so it is missing now.
 fn gone(error: DiscoverError) -> Error {
     match error {

@@ -53,9 +53,7 @@ impl What {
             | Subject::Run(_)
             | Subject::Plan(_)
             | Subject::Repo(_)
-            | Subject::User(_)
-            | Subject::Token(_)
-            | Subject::Audit(_) => {
+| Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => {
                 Self::ChangeSet(subject::belonging::<ChangeSet>(cx, text, subject, None)?.id)
             }
         })

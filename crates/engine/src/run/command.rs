@@ -28,6 +28,11 @@ const TIMEOUT_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
 /// Variables that are a person's, and none of what runs.
 const NOT_PASSED_ON: [&str; 3] = ["HYPERION_TOKEN", "HYPERION_URL", "HYPERION_RUN_TOKEN"];
 
+/// Gives the most words of a command line.
+pub(crate) const fn words_max() -> usize {
+    WORDS_MAX
+}
+
 /// Registers a command, and lays out the folder in which its shim is to be started.
 pub fn register(cx: &Cx, actor: &Actor, wish: &NewRun) -> Result<Run, Error> {
     let mut wrong = check(wish);
@@ -173,7 +178,7 @@ fn kept_from_sandboxes(cx: &Cx, wish: &NewRun) -> Option<FieldError> {
 }
 
 /// The command line as a shell reads it.
-fn line(argv: &[String]) -> String {
+pub(crate) fn line(argv: &[String]) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     let words = argv.iter().map(|word| {
         if !word.is_empty() && word.chars().all(is_plain) {

@@ -33,6 +33,7 @@ pub use beats::{Beat, Noticed, RunNotice};
 pub use channel::{give_channels, let_speak, listen_for_channels, serve_channels};
 pub(crate) use check::CheckSpec;
 pub use command::register;
+pub(crate) use command::{line, words_max};
 pub use first_error::first_error;
 pub(crate) use first_error::told_of;
 pub use follow::{Follow, Read};
@@ -42,7 +43,7 @@ pub(crate) use reconcile::Runs;
 #[cfg(test)]
 pub(crate) use reconcile::{Left, RunAction, action_for};
 pub use refused::refused_hosts;
-pub(crate) use sandbox::{Place, sweep_homes};
+pub(crate) use sandbox::{Place as SandboxPlace, limits_for, sandbox_for, sweep_homes};
 pub use supervise::{FENCE, Supervisor};
 pub(crate) use tool::{Program, each_output, run_to_end};
 pub(crate) use tool_chain::ToolChains;

@@ -8,7 +8,7 @@ use hyperion_fault::{Point, reached};
 use hyperion_host::kill_marked;
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, step};
-use hyperion_model::run::{self, Run, Status, Work};
+use hyperion_model::run::{self, Ground, Judged, Run, Status, Work};
 use hyperion_model::{Command, Name, NewBlob, RunId, ShortText, Time};
 use hyperion_shim::{AttachError, Ended, Found, Private, Spec, look, read_spec, write_spec};
 use hyperion_store::{Filter, StoreError};
@@ -22,7 +22,7 @@ use super::supervise::Watched;
 use super::{end_of, folder_of, let_speak, spooled};
 use crate::read_facts::ReadFacts;
 use crate::reconcile::{Progress, Reconcile};
-use crate::{Cx, Error, OnOrphan, OnStall};
+use crate::{Cx, Error, OnOrphan, OnStall, command};
 
 /// The most bytes of a run's output that its record keeps; the spool has the rest.
 const TAIL_BYTES: usize = 16 * 1024;
@@ -63,9 +63,10 @@ impl Runs {
             }
             RunAction::Start => match run.work {
                 Work::Check { .. } => check::begin(cx, &self.part, run)?,
-                Work::Agent { .. } | Work::Command { .. } | Work::Tool { .. } => {
-                    return self.start_again(cx, run);
-                }
+                Work::Agent { .. } | Work::Command { .. } | Work::Tool { .. } => match run.judged {
+                    Some(Judged::Allowed(ground)) => return self.begin_judged(cx, run, ground),
+                    Some(Judged::Held) | None => return self.start_again(cx, run),
+                },
             },
             RunAction::Adopt => return self.adopt(cx, run),
             RunAction::Resume => return self.resume(cx, run),
@@ -119,6 +120,21 @@ impl Runs {
             // A refusal is an answer: somebody else said what became of the run.
             Ok(_) | Err(Error::Store(StoreError::Refused { .. })) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Starts a command that was judged and may run.
+    fn begin_judged(&self, cx: &Arc<Cx>, run: &Run, ground: Ground) -> Result<bool, Error> {
+        match command::begin(cx, run, ground)? {
+            command::Begun::Started => self.adopt(cx, run),
+            command::Begun::Refused(why) => {
+                let ending = run::Ending {
+                    reason: Some(ShortText::cut(&why)),
+                    ..run::Ending::default()
+                };
+                self.commit(cx, vec![(run.id, run::Command::Kill(ending))], vec![])?;
+                Ok(true)
+            }
         }
     }
 
@@ -214,6 +230,8 @@ impl Runs {
         if let Verdict::KillStalled(why) = &mut verdict
             && rules.on_stall == OnStall::Restart
             && matches!(run.work, Work::Command { .. })
+            // What was agreed to was agreed to once.
+            && run.judged.is_none()
         {
             if run.incarnation > rules.max_restarts {
                 why.push_str(&format!(
@@ -498,6 +516,8 @@ pub(crate) fn action_for(
     if matches!(run.status, Status::Parked | Status::Uncertain) {
         return Ok(match &run.stop {
             Some(stop) => RunAction::End(format!("{} stopped it", stop.by)),
+            // The door for commands looks after it.
+            None if run.judged == Some(Judged::Held) => RunAction::Leave,
             None if run.status == Status::Parked && park::goes_on(facts, run)? => RunAction::Resume,
             // What is uncertain is for a person alone.
             None => RunAction::Leave,
@@ -545,11 +565,17 @@ pub(crate) fn action_for(
             (Some(stop), _) => RunAction::Kill(format!("{} stopped it", stop.by)),
             (None, _) if !is_wanted => RunAction::Abandon(UNWANTED.to_owned()),
             (None, Work::Tool { .. }) => RunAction::Abandon(CALL_GONE.to_owned()),
-            (None, Work::Command { .. }) if run.incarnation == 1 => match waited < START_MAX {
-                true => RunAction::LookAgain,
-                false => RunAction::Abandon("the command that was to start it is gone".to_owned()),
-            },
-            (None, Work::Command { .. }) if waited < backoff(run.incarnation) => {
+            (None, Work::Command { .. }) if run.incarnation == 1 && run.judged.is_none() => {
+                match waited < START_MAX {
+                    true => RunAction::LookAgain,
+                    false => {
+                        RunAction::Abandon("the command that was to start it is gone".to_owned())
+                    }
+                }
+            }
+            (None, Work::Command { .. })
+                if run.judged.is_none() && waited < backoff(run.incarnation) =>
+            {
                 RunAction::LookAgain
             }
             (None, _) => RunAction::Start,

@@ -4,6 +4,7 @@ use hyperion_model::Subject;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::{Entry, Status};
+use hyperion_model::grant::Grant;
 use hyperion_model::machine::Machine;
 use hyperion_model::request::Request;
 use hyperion_model::run::{Run, Work};
@@ -52,11 +53,7 @@ impl Kind for Request {
                 .get::<Entry>(id)?
                 .map(|entry| entry.admission.request),
             Subject::Run(id) => cx.store.get::<Run>(id)?.and_then(|run| run.request),
-            Subject::Plan(_)
-            | Subject::Repo(_)
-            | Subject::User(_)
-            | Subject::Token(_)
-            | Subject::Audit(_) => None,
+Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => None,
         };
         get(cx, request)
     }
@@ -97,11 +94,7 @@ impl Kind for ChangeSet {
                 Some(Work::Check { entry, .. }) => Self::belonging_to(cx, Subject::Entry(entry)),
                 Some(Work::Command { .. } | Work::Tool { .. }) | None => Ok(Vec::new()),
             },
-            Subject::Plan(_)
-            | Subject::Repo(_)
-            | Subject::User(_)
-            | Subject::Token(_)
-            | Subject::Audit(_) => Ok(Vec::new()),
+Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => Ok(Vec::new()),
         }
     }
 
@@ -123,7 +116,7 @@ impl Kind for Approval {
             Subject::Approval(id) => get(cx, Some(id)),
             Subject::ChangeSet(_) | Subject::Entry(_) | Subject::Run(_) => {
                 let mut approvals = match subject {
-                    // What it asked itself.
+                    // What it asked itself, and whether it may start.
                     Subject::Run(id) => list(cx, Filter::default().run(id))?,
                     _ => Vec::new(),
                 };
@@ -132,16 +125,40 @@ impl Kind for Approval {
                 }
                 Ok(approvals)
             }
-            Subject::Plan(_)
-            | Subject::Repo(_)
-            | Subject::User(_)
-            | Subject::Token(_)
-            | Subject::Audit(_) => Ok(Vec::new()),
+Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => Ok(Vec::new()),
         }
     }
 
     fn is_more_than(&self, _: Subject) -> bool {
         false
+    }
+}
+
+impl Kind for Grant {
+    const COMMAND: Option<&'static str> = Some("grant");
+
+    fn waits(&self) -> bool {
+        self.status.is_open()
+    }
+
+    fn belonging_to(cx: &Cx, subject: Subject) -> Result<Vec<Self>, Error> {
+        match subject {
+            Subject::Grant(id) => get(cx, Some(id)),
+            Subject::Request(_) | Subject::Repo(_) => {
+                list(cx, Filter::default().parent(subject.uuid()))
+            }
+            Subject::Run(id) => match cx.store.get::<Run>(id)? {
+                Some(run) => list(cx, Filter::default().parent(run.lineage.uuid())),
+                None => Ok(Vec::new()),
+            },
+            Subject::ChangeSet(_) | Subject::Approval(_) | Subject::Entry(_) | Subject::Plan(_) => {
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn is_more_than(&self, subject: Subject) -> bool {
+        subject != Subject::Grant(self.id)
     }
 }
 
@@ -166,11 +183,7 @@ impl Kind for Entry {
                 entries.dedup();
                 get(cx, entries)
             }
-            Subject::Plan(_)
-            | Subject::Repo(_)
-            | Subject::User(_)
-            | Subject::Token(_)
-            | Subject::Audit(_) => Ok(Vec::new()),
+Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => Ok(Vec::new()),
         }
     }
 
@@ -207,11 +220,7 @@ impl Kind for Run {
                     true => get(cx, sets.into_iter().map(|set| set.proposal.run)),
                 }
             }
-            Subject::Plan(_)
-            | Subject::Repo(_)
-            | Subject::User(_)
-            | Subject::Token(_)
-            | Subject::Audit(_) => Ok(Vec::new()),
+Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => Ok(Vec::new()),
         }
     }
 
@@ -237,11 +246,7 @@ pub(super) fn title(cx: &Cx, subject: Subject) -> Result<String, Error> {
                 None => None,
             }
         }
-        Subject::Plan(_)
-        | Subject::Repo(_)
-        | Subject::User(_)
-        | Subject::Token(_)
-        | Subject::Audit(_) => None,
+Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => None,
     };
     Ok(title.unwrap_or_default())
 }

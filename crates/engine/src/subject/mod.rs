@@ -13,6 +13,7 @@ use hyperion_api::{FieldError, Problem};
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
+use hyperion_model::grant::Grant;
 use hyperion_model::machine::{Machine, Noun};
 use hyperion_model::request::Request;
 use hyperion_model::run::Run;
@@ -84,6 +85,7 @@ pub fn named(cx: &Cx, text: &str) -> Result<Named, Error> {
         fitting.extend(fits::<Approval>(cx, &digits)?);
         fitting.extend(fits::<Entry>(cx, &digits)?);
         fitting.extend(fits::<Run>(cx, &digits)?);
+        fitting.extend(fits::<Grant>(cx, &digits)?);
     }
     let mut other = None;
     if fitting.is_empty() {
@@ -307,10 +309,10 @@ fn what(text: &str, subject: Subject) -> String {
         | Noun::ChangeSet
         | Noun::Entry
         | Noun::Repo
-        | Noun::Audit => {
-            format!("a {noun}")
-        }
-        Noun::User | Noun::Token => format!("a {noun}"),
+        | Noun::Audit
+        | Noun::User
+        | Noun::Token
+        | Noun::Grant => format!("a {noun}"),
     }
 }
 
@@ -318,8 +320,8 @@ fn plural(noun: Noun) -> String {
     match noun {
         Noun::Entry => "queue entries".to_owned(),
         Noun::Repo => "repositories".to_owned(),
-        Noun::User | Noun::Token => format!("{noun}s"),
-        Noun::Request | Noun::Plan | Noun::Run | Noun::ChangeSet | Noun::Approval | Noun::Audit => {
+        Noun::Request | Noun::Plan | Noun::Run | Noun::ChangeSet | Noun::Approval | Noun::Audit
+        | Noun::User | Noun::Token | Noun::Grant => {
             format!("{noun}s")
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn make(
         .find_map(|name| Some(parameters.get(name)?.as_str()?.to_owned()));
     let done = match server {
         wire::filesystem::SERVER => filesystem::make(&oversight, parameters)?,
-        wire::control::SERVER => control::make(clones, &oversight, parameters)?,
+        wire::control::SERVER => control::make(clones, &oversight, running.cancel, parameters)?,
         wire::git::SERVER => git::make(clones, &oversight, parameters)?,
         wire::test_runner::SERVER => test_runner::make(&oversight, running, parameters)?,
         other => Err(Problem::new("internal", format!("{other} is not wired"))),

@@ -108,7 +108,7 @@ impl Folder {
         {
             return Ok(Arc::clone(rules));
         }
-        let rules = match self.repo.as_ref().map(|repo| at_tip(cx, repo)) {
+        let rules = match self.repo.as_ref().map(|repo| repo::rules_at_tip(cx, repo)) {
             None | Some(Ok(None)) => Arc::new(cx.rules()?.clone()),
             Some(Ok(Some(rules))) => Arc::new(rules),
             Some(Err(_)) if access == Access::Read => return Ok(Arc::new(cx.rules()?.clone())),
@@ -117,15 +117,6 @@ impl Folder {
         *narrowed = Some((now, Arc::clone(&rules)));
         Ok(rules)
     }
-}
-
-/// Reads the rules at the tip of a repository's branch; none while it has no commit.
-fn at_tip(cx: &Cx, repo: &Repo) -> Result<Option<Rules>, Error> {
-    let opened = cx.repos.open(cx, repo.id)?;
-    let Some(tip) = opened.tip_if_there(&repo.branch)? else {
-        return Ok(None);
-    };
-    Ok(Some(opened.file_and_rules(cx, &tip)?.1))
 }
 
 struct Calls {

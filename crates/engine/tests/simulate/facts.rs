@@ -8,6 +8,7 @@ use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::event::replay;
+use hyperion_model::grant::Grant;
 use hyperion_model::machine::{Refusal, Row};
 use hyperion_model::plan::Plan;
 use hyperion_model::repo::Repo;
@@ -165,6 +166,7 @@ pub(super) struct Facts {
     sets: Table<ChangeSet>,
     approvals: Table<Approval>,
     entries: Table<Entry>,
+    grants: Table<Grant>,
     pub(super) events: Vec<Happened>,
     pub(super) leases: HashMap<Uuid, Held>,
     last_fence: u64,
@@ -254,6 +256,7 @@ impl Facts {
             Command::Approval(_, command) => self.run::<Approval>(stamp, id, command, undo),
             Command::Entry(_, command) => self.run::<Entry>(stamp, id, command, undo),
             Command::User(..) | Command::Token(..) => unreachable!("the simulation has no users"),
+            Command::Grant(_, command) => self.run::<Grant>(stamp, id, command, undo),
         };
         done.map_err(|refusal| (command.subject(), refusal))
     }
@@ -311,6 +314,7 @@ impl Facts {
             Noun::Entry => &self.entries,
             Noun::User | Noun::Token => unreachable!("the simulation has no users"),
             Noun::Audit => unreachable!("nothing here keeps a ledger"),
+            Noun::Grant => &self.grants,
         };
         any.downcast_ref().unwrap()
     }
@@ -326,6 +330,7 @@ impl Facts {
             Noun::Entry => &mut self.entries,
             Noun::User | Noun::Token => unreachable!("the simulation has no users"),
             Noun::Audit => unreachable!("nothing here keeps a ledger"),
+            Noun::Grant => &mut self.grants,
         };
         any.downcast_mut().unwrap()
     }
@@ -360,6 +365,7 @@ impl Facts {
             Noun::Approval => self.approvals.request_of(id),
             Noun::Entry => self.entries.request_of(id),
             Noun::User | Noun::Token => None,
+            Noun::Grant => self.grants.request_of(id),
         }
     }
 

@@ -6,9 +6,11 @@ mod watch;
 use clap::Subcommand;
 use hyperion_api::ClientError;
 use hyperion_api::approval::{Approval, ApprovalDetail, Decide};
+use hyperion_api::grant::NewGrant;
 use hyperion_api::list::{List, MAX_LIMIT};
 use hyperion_model::approval::Status;
 
+use crate::commands::grant::{LimitArgs, given};
 use crate::connection::Access;
 use crate::context::Cx;
 use crate::exit::Exit;
@@ -112,13 +114,19 @@ struct DecideArgs {
 #[command(after_help = "Examples:
   hyperion approval approve 1a2b3c4d
   hyperion approval approve 1a2b3c4d --reason \"looks right\" --wait
-  hyperion approval approve --request 5e6f7a8b")]
+  hyperion approval approve --request 5e6f7a8b
+  hyperion approval approve 1a2b3c4d --grant --uses 10 --for 2h")]
 struct ApproveArgs {
     #[command(flatten)]
     which: Which,
     /// Why, in one line
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Also agree beforehand to commands like this one, for its request or its run
+    #[arg(long, requires = "ids")]
+    grant: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     decide: DecideArgs,
 }
@@ -168,13 +176,22 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
         Command::Approve(ApproveArgs {
             which,
             reason,
+            grant,
+            limits,
             decide: how,
         }) => {
+            if limits.is_said() && !grant {
+                return Err(Failure::usage("--uses and --for say how far --grant goes").into());
+            }
             let body = Decide {
                 reason,
                 ..Decide::default()
             };
-            decide(&which, "approve", body, how, cx).await
+            let exit = decide(&which, "approve", body, how, cx).await?;
+            if grant {
+                give_grants(&which.ids, &limits, cx).await?;
+            }
+            Ok(exit)
         }
         Command::Reject(RejectArgs {
             which,
@@ -215,6 +232,25 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             decide(&which, "request-changes", body, how, cx).await
         }
     }
+}
+
+/// Agrees beforehand to commands like those that were approved.
+async fn give_grants(ids: &[IdArg], limits: &LimitArgs, cx: &Cx) -> anyhow::Result<()> {
+    cx.with(Access::Change, async |session| {
+        for id in ids {
+            let mut new = NewGrant {
+                approval: Some(id.as_str().to_owned()),
+                ..NewGrant::default()
+            };
+            limits.set(&mut new, cx)?;
+            let grant = given(session, &new).await?;
+            let line = view::grant::line(&grant);
+            cx.output
+                .say(&format!("Granted {}: {line}", short(&grant.id)));
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn list(args: ApprovalListArgs, cx: &Cx) -> anyhow::Result<Exit> {

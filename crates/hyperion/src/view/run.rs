@@ -41,6 +41,16 @@ pub(crate) fn table(runs: &[Run], now: Timestamp, width: Option<usize>) -> Strin
     table.render(width)
 }
 
+/// Says what allowed a command.
+fn ground_words(ground: &str) -> String {
+    match ground {
+        "held" => "nobody yet: it waits for a decision".to_owned(),
+        "read_only" => "policy".to_owned(),
+        "sandbox" => "the sandbox, which holds it".to_owned(),
+        by => format!("the {by}"),
+    }
+}
+
 /// Writes a run.
 pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
     let title = paint(style::STRONG, &visible(&what(run)));
@@ -66,6 +76,9 @@ pub(crate) fn block(run: &Run, zone: &TimeZone) -> String {
         text.push_str(&field("request", short(request)));
     }
     text.push_str(&field("tasks", &visible(&run.task_ids.join(", "))));
+    if let Some(ground) = &run.ground {
+        text.push_str(&field("allowed by", &ground_words(ground)));
+    }
     text.push_str(&field("entry", run.entry_id.as_deref().map_or("", short)));
     if let Some(pid) = run.pid {
         text.push_str(&field("process", &pid.to_string()));
@@ -225,6 +238,7 @@ mod tests {
             stopped_by: None,
             usage: None,
             sandbox: None,
+            ground: None,
             duration_ms: 2_000,
             progress: None,
             action: None,

@@ -223,9 +223,7 @@ fn a_page_has_one_stream_that_resumes() {
     assert_eq!(told.data["subscription"], events["id"]);
     assert_eq!(told.data["event"]["subject"]["id"], asked.approval.as_str());
 
-    world
-        .run(&["exec", "--", "sh", "-c", "echo hello"])
-        .code(0);
+    world.run(&["exec", "--", "sh", "-c", "echo hello"]).code(0);
     let run = text(&world.list(&["run", "list", "--limit", "1"])[0]["id"]);
     let output = subscribe(&stream, json!({"topic": "output", "run": run})).unwrap();
     let written = page.until("output");

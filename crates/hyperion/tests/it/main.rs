@@ -18,6 +18,7 @@ mod bad_input;
 mod bad_world;
 mod checkout;
 mod checks;
+mod commands;
 mod confined;
 mod conflict;
 mod crash;

@@ -5,8 +5,9 @@ use hyperion_model::entry::{Cause, Quarantine};
 use hyperion_model::plan::step;
 use hyperion_model::run::{Confinement, Ending, Process, Usage};
 use hyperion_model::{
-    ApprovalId, ChangeSetId, Decision, EntryId, Fact, ItemId, Level, LineageId, PlanId, RepoId,
-    RequestId, Role, RunId, approval, audit, change_set, entry, plan, repo, request, run,
+    ApprovalId, ChangeSetId, Decision, EntryId, Fact, GrantId, ItemId, Level, LineageId, PlanId,
+    RepoId, RequestId, Role, RunId, approval, audit, change_set, entry, grant, plan, repo, request,
+    run,
 };
 
 use crate::sample::{self, digest, git, name, text, uuid};
@@ -214,6 +215,14 @@ pub(crate) fn runs() -> Vec<Fact> {
         },
         Event::Recovered {},
         Event::Parked(ending(75)),
+        Event::Held {},
+        Event::Allowed(run::Ground::ReadOnly),
+        Event::Allowed(run::Ground::Grant {
+            grant: GrantId::new(uuid(8)),
+        }),
+        Event::Allowed(run::Ground::Approval {
+            approval: ApprovalId::new(uuid(3)),
+        }),
         Event::Continued {
             by: RunId::new(uuid(8)),
         },
@@ -315,6 +324,29 @@ pub(crate) fn approvals() -> Vec<Fact> {
         },
     ];
     events.map(Fact::Approval).to_vec()
+}
+
+pub(crate) fn grants() -> Vec<Fact> {
+    use grant::Event;
+    let events = [
+        Event::Given {
+            id: GrantId::new(uuid(9)),
+            terms: sample::terms(),
+        },
+        Event::Used {
+            run: Some(RunId::new(uuid(4))),
+            last: false,
+        },
+        Event::Used {
+            run: None,
+            last: true,
+        },
+        Event::Expired {},
+        Event::Revoked {
+            reason: Some(text("the release is out")),
+        },
+    ];
+    events.map(Fact::Grant).to_vec()
 }
 
 pub(crate) fn entries() -> Vec<Fact> {

@@ -3,13 +3,14 @@
 use hyperion_model::approval::{self, Approval};
 use hyperion_model::change_set::{self, Basis, ChangeSet, item};
 use hyperion_model::entry::{self, Entry, Quarantine};
+use hyperion_model::grant::{self, Grant};
 use hyperion_model::plan::{self, Plan, step};
 use hyperion_model::repo::{self, Repo, Tracked};
 use hyperion_model::request::{self, Outcome, Request};
 use hyperion_model::run::{self, Ending, Run};
 use hyperion_model::{
-    ApprovalId, ChangeSetId, Decision, EntryId, ItemId, Level, LineageId, Machine, PlanId, Refusal,
-    RepoId, RequestId, RunId,
+    ApprovalId, ChangeSetId, Decision, EntryId, GrantId, ItemId, Level, LineageId, Machine, PlanId,
+    Refusal, RepoId, RequestId, RunId,
 };
 
 use crate::sample;
@@ -242,6 +243,16 @@ fn every_move_of_a_run() {
         spec: sample::digest(2),
     };
     let cases = vec![
+        case("be held", |_| Command::Hold),
+        case_where(
+            "be allowed",
+            |run| Run {
+                began_at: None,
+                judged: None,
+                ..run
+            },
+            |_| Command::Allow(run::Ground::ReadOnly),
+        ),
         case("begin", |_| Command::Begin { process: None }),
         case("be paused", |_| Command::Pause),
         case("be resumed", |_| Command::Resume),
@@ -414,6 +425,41 @@ fn every_move_of_an_approval() {
             }
             _ => is_illegal::<Approval>(refusal, status, verb),
         },
+        ..Table::of(&create, cases)
+    };
+    table.check();
+}
+
+// X11: the moves of a grant.
+#[test]
+fn every_move_of_a_grant() {
+    use grant::Command;
+    let create = Command::Give {
+        id: GrantId::new(sample::uuid(8)),
+        terms: sample::terms(),
+    };
+    fn used(_: &Grant) -> Command {
+        Command::Use {
+            run: None,
+            level: Level::TeamLead,
+        }
+    }
+    let cases = vec![
+        case("be used", used),
+        case_where(
+            "be used for the last time",
+            |mut grant| {
+                grant.terms.uses_max = Some(1);
+                grant
+            },
+            used,
+        ),
+        case("expire", |_| Command::Expire),
+        case("be revoked", |_| Command::Revoke { reason: None }),
+    ];
+    let table = Table::<Grant> {
+        // Each use is tried as an ordinary one first.
+        refused: |refusal, status, _| matches!(refusal, Refusal::Illegal { status: told, .. } if *told == status),
         ..Table::of(&create, cases)
     };
     table.check();

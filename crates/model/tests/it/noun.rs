@@ -4,13 +4,14 @@ use hyperion_model::approval::Approval;
 use hyperion_model::audit::Ledger;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
+use hyperion_model::grant::Grant;
 use hyperion_model::plan::Plan;
 use hyperion_model::repo::Repo;
 use hyperion_model::request::Request;
 use hyperion_model::run::Run;
 use hyperion_model::{
-    ApprovalId, AuditId, ChangeSetId, EntryId, Fact, Machine, PlanId, RepoId, RequestId, RunId,
-    Subject, Uuid, approval, audit, change_set, entry, plan, repo, request, run,
+    ApprovalId, AuditId, ChangeSetId, EntryId, Fact, GrantId, Machine, PlanId, RepoId, RequestId,
+    RunId, Subject, Uuid, approval, audit, change_set, entry, grant, plan, repo, request, run,
 };
 
 /// A row of a table of moves: from, verb, to.
@@ -60,4 +61,5 @@ stored! {
     Approval Approval ApprovalId approval;
     Entry Entry EntryId entry;
     Ledger Audit AuditId audit;
+    Grant Grant GrantId grant;
 }

@@ -233,3 +233,13 @@ pub(crate) fn dispatch(tip: u32, commit: u32) -> Dispatch {
         policy: digest(9),
     }
 }
+
+pub(crate) fn terms() -> hyperion_model::grant::Terms {
+    hyperion_model::grant::Terms {
+        shape: digest(4),
+        scope: hyperion_model::grant::Scope::Request(RequestId::new(uuid(2))),
+        level: Level::TeamLead,
+        uses_max: Some(20),
+        expires_at: Some(time(500_000)),
+    }
+}

@@ -8,6 +8,7 @@ use hyperion_model::audit::Ledger;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::event::{EventError, FORMAT};
+use hyperion_model::grant::Grant;
 use hyperion_model::plan::Plan;
 use hyperion_model::repo::Repo;
 use hyperion_model::request::Request;
@@ -120,6 +121,7 @@ fn every_event() -> Vec<Event> {
         .chain(of::<Approval>(kinds::approvals()))
         .chain(of::<Entry>(kinds::entries()))
         .chain(of::<Ledger>(kinds::records()))
+        .chain(of::<Grant>(kinds::grants()))
         .collect()
 }
 
@@ -324,4 +326,10 @@ fn entry_events() {
     {"actor":{"id":"queue","type":"engine"},"data":{"cause":"edited","reason":"the work tree has changes"},"id":"0190b7c4-6f2e-7a31-9d52-3f1c000003e8","kind":"merge.blocked","prev_hash":"sha256:0000000000000000000000000000000000000000000000000000000000000000","seq":1,"subject":{"id":"0190b7c4-6f2e-7a31-9d52-3f1c00000009","type":"entry"},"time":"2026-01-01T00:00:00Z","v":1}
     {"actor":{"id":"queue","type":"engine"},"data":{"cause":"lost_base","reason":"what it was made on is gone"},"id":"0190b7c4-6f2e-7a31-9d52-3f1c000003e8","kind":"merge.failed","prev_hash":"sha256:0000000000000000000000000000000000000000000000000000000000000000","seq":1,"subject":{"id":"0190b7c4-6f2e-7a31-9d52-3f1c00000009","type":"entry"},"time":"2026-01-01T00:00:00Z","v":1}
     "#);
+}
+
+// X11: the stored texts of a grant.
+#[test]
+fn grant_events() {
+    assert_snapshot!(texts::<Grant>(kinds::grants()), @"");
 }

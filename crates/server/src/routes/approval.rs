@@ -255,7 +255,8 @@ pub(super) fn view(cx: &Cx, approval: &Approval) -> Result<Wire, Error> {
         | Subject::Entry(_)
         | Subject::User(_)
         | Subject::Token(_)
-        | Subject::Audit(_) => None,
+        | Subject::Audit(_)
+        | Subject::Grant(_) => None,
     };
     let set = match question.about {
         Subject::ChangeSet(id) => cx.store.get::<ChangeSet>(id)?,

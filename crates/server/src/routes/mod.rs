@@ -4,10 +4,12 @@ mod approval;
 mod audit;
 mod change_request;
 mod change_set;
+mod command;
 mod doctor;
 mod engine;
 mod event;
 mod file_modification;
+mod grant;
 mod notify;
 mod openapi;
 mod operation;
@@ -17,8 +19,8 @@ mod queue;
 mod repo;
 mod request;
 mod run;
-mod stream;
 mod session;
+mod stream;
 mod token;
 mod tool;
 mod user;
@@ -56,6 +58,8 @@ pub(crate) fn table() -> Vec<Routes> {
         audit::routes(),
         doctor::routes(),
         policy::routes(),
+        command::routes(),
+        grant::routes(),
         tool::routes(),
         stream::routes(),
         operation::routes(),
@@ -118,11 +122,7 @@ async fn versioned(request: Request, next: Next) -> Response {
 }
 
 /// Records that somebody was refused what they may not do.
-async fn record_refusal(
-    State(server): State<Server>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn record_refusal(State(server): State<Server>, request: Request, next: Next) -> Response {
     let call = shape(request.method(), request.uri());
     let caller = request.extensions().get::<Caller>().cloned();
     let response = next.run(request).await;

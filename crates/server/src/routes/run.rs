@@ -292,7 +292,7 @@ fn no_output(run: &Run) -> Problem {
     Problem::new("subject.not_found", detail).hint("`hyperion run show` says what came of it")
 }
 
-fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
+pub(super) fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
     let (entry, name, sets) = match &run.work {
         Work::Agent { agent, .. } => (None, agent.to_string(), Vec::new()),
         Work::Command { name, .. } | Work::Tool { tool: name, .. } => {
@@ -354,6 +354,7 @@ fn view(cx: &Cx, run: &Run) -> Result<Wire, Error> {
         action: beat.as_ref().and_then(|beat| beat.action.clone()),
         disk_full: cx.supervisor.is_disk_full(run.id),
         heartbeat_at: beat.map(|beat| beat.at.to_string()),
+        ground: super::command::ground(run),
         first_error: None,
         waits_for: match run.status {
             model::Status::Parked => run.waits_for.iter().map(ToString::to_string).collect(),

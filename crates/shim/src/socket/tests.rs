@@ -206,7 +206,9 @@ fn an_engine_answers_what_is_asked() {
     let told = scene.ask(&mut client, b"", 1);
     assert!(told.contains(r#""status":"pending""#), "{told}");
     assert_eq!(left(&scene), [3]);
-    scene.socket.pass_answer(9, br#"{"error":{"code":-32007,"message":"no"}}"#);
+    scene
+        .socket
+        .pass_answer(9, br#"{"error":{"code":-32007,"message":"no"}}"#);
     scene.socket.pass_answer(3, pending.as_bytes());
     assert_eq!(scene.socket.end(), ["a"]);
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use hyperion_api::tool::control::{ApprovalResult, PlanResult, QueueResult, Standing};
+use hyperion_api::tool::control::{
+    ApprovalResult, CommandResult, PlanResult, QueueResult, Standing,
+};
 
 /// Tells of a plan and its steps.
 pub fn plan(plan: &PlanResult) -> String {
@@ -89,6 +91,30 @@ pub fn approval(approval: &ApprovalResult) -> String {
     }
     if approval.questions.is_empty() {
         text.push_str("Nobody was asked.\n");
+    }
+    text
+}
+
+pub(super) fn command(command: &CommandResult) -> String {
+    let mut text = format!("Run {} is {}", command.run, command.status);
+    if let Some(code) = command.exit_code {
+        let _ = write!(text, ", exit status {code}");
+    }
+    end(&mut text, command.reason.as_deref());
+    if let Some(approval) = &command.approval {
+        let _ = writeln!(
+            text,
+            "A person has to agree to it first (approval {approval}): {}. Do something else, and call again with `run`.",
+            command.reasons.join("; ")
+        );
+    }
+    if let Some(error) = &command.first_error {
+        let place = error.path.as_deref().unwrap_or_default();
+        let _ = writeln!(text, "First error: {place} {}", error.message);
+    }
+    if !command.output.is_empty() {
+        let cut = if command.truncated { " (its end)" } else { "" };
+        let _ = write!(text, "Output{cut}:\n{}", command.output);
     }
     text
 }

@@ -3,6 +3,7 @@
 //! Architecture invariant: no tool decides an approval, and none shows a repository that the session is not bound to.
 
 mod asking;
+mod run_command;
 mod words;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use hyperion_api::Problem;
 use hyperion_api::tool::control as wire;
 use hyperion_api::tool::git::HandedIn;
+use hyperion_host::CancelFlag;
 use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
@@ -34,6 +36,7 @@ const DIGITS_MIN: usize = 6;
 pub(super) fn make(
     clones: &Clones,
     oversight: &Oversight<'_>,
+    cancel: &CancelFlag,
     parameters: Value,
 ) -> Result<Done, Error> {
     let cx = oversight.cx;
@@ -62,6 +65,10 @@ pub(super) fn make(
         "propose" => answer(
             propose(clones, oversight, repo, read(parameters)?).map_err(Problem::from),
             words::git::handed_in,
+        ),
+        "runCommand" => answer(
+            run_command::run_command(oversight, cancel, read(parameters)?).map_err(Problem::from),
+            words::command,
         ),
         other => Err(Problem::new("internal", format!("{other} is not wired"))),
     })
