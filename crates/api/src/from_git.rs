@@ -62,6 +62,9 @@ pub struct HandedIn {
     pub requests: List<Filed>,
     /// Whether the same work was handed in before: then this is the request it became.
     pub again: bool,
+    /// Whether it is the new version of what was sent back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revised: bool,
     /// What was handed in and what it starts from, in one line.
     pub what: String,
     /// What somebody should know about it.

@@ -135,6 +135,9 @@ pub struct Request {
     pub rolled_back_by: Option<String>,
     /// Approvals that wait for a person now.
     pub waiting_approvals: Vec<String>,
+    /// Whether a change of it was sent back and waits for a new version.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sent_back: bool,
 }
 
 /// What came of filing a request.

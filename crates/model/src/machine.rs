@@ -1,5 +1,6 @@
 //! What every noun has in common: a state, commands that are decided, events that are applied.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -169,12 +170,24 @@ pub enum Refusal {
     Inconsistent(&'static str),
 }
 
+/// Says a state in words; its wire name is for programs.
+pub fn in_words(status: &str) -> Cow<'_, str> {
+    match status {
+        "changes_requested" => "sent back".into(),
+        "needs_clarification" => "awaiting an answer".into(),
+        // A change that was judged and asked about.
+        "previewing" => "awaiting approval".into(),
+        other if other.contains('_') => other.replace('_', " ").into(),
+        other => other.into(),
+    }
+}
+
 /// Says that a move is not possible, or that it was made already.
 fn illegal(noun: Noun, status: &str, verb: &str) -> String {
     if verb.strip_prefix("be ") == Some(status) {
         format!("this {noun} is {status} already")
     } else {
-        format!("this {noun} is {status} and cannot {verb}")
+        format!("this {noun} is {} and cannot {verb}", in_words(status))
     }
 }
 

@@ -161,6 +161,9 @@ pub struct Request {
     /// The blobs with the new versions of its changes, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<Digest>,
+    /// The commits that new versions were taken from, where they came from a branch, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revised_tips: Vec<GitId>,
     /// The blob with the brief.
     pub brief: Option<Digest>,
     /// Its plan.
@@ -210,6 +213,8 @@ pub enum Command {
     Revise {
         /// The blob with the new version.
         revision: Digest,
+        /// The commit that it was taken from, where it came from a branch.
+        tip: Option<GitId>,
     },
     /// Ends it.
     Finish {
@@ -283,6 +288,9 @@ pub enum Event {
     Revised {
         /// The blob with the new version.
         revision: Digest,
+        /// The commit that it was taken from, where it came from a branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tip: Option<GitId>,
     },
     /// It ended with something landed.
     #[serde(rename = "request.completed")]
@@ -375,7 +383,7 @@ impl Machine for Request {
                     awaiting_approval: false,
                 },
             ),
-            Command::Revise { revision } => {
+            Command::Revise { revision, tip } => {
                 if request.revisions.len() >= MAX_REVISIONS {
                     return Err(Refusal::Limit {
                         what: "revisions of one request",
@@ -385,6 +393,7 @@ impl Machine for Request {
                 }
                 let revised = Event::Revised {
                     revision: *revision,
+                    tip: tip.clone(),
                 };
                 (Verb::Revise, revised)
             }
@@ -442,6 +451,7 @@ impl Machine for Request {
                     questions: None,
                     answers: Vec::new(),
                     revisions: Vec::new(),
+                    revised_tips: Vec::new(),
                     brief: None,
                     plan: None,
                     summary: None,
@@ -462,8 +472,9 @@ impl Machine for Request {
                 request.answers.push(*answer);
                 Verb::Answer
             }
-            Event::Revised { revision } => {
+            Event::Revised { revision, tip } => {
                 request.revisions.push(*revision);
+                request.revised_tips.extend(tip.clone());
                 Verb::Revise
             }
             Event::Planned { plan, brief } => {

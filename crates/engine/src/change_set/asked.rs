@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_api::assignment::Assignment;
+use hyperion_api::task_request::TaskRequest;
 use hyperion_git::Oid;
 use hyperion_model::approval::{Approval, Status};
 use hyperion_model::change_set::ChangeSet;
@@ -78,6 +79,25 @@ pub(crate) fn assignment(cx: &Cx, set: &ChangeSet) -> Result<Option<Assignment>,
         let mut assignments = document.assignments.into_iter();
         assignments.find(|assignment| assignment.step_id == set.proposal.step)
     }))
+}
+
+/// Gives what a new version says of itself, where that is not what was filed.
+pub(crate) fn revised_text(
+    cx: &Cx,
+    set: &ChangeSet,
+    filed: Option<&TaskRequest>,
+) -> Result<Option<String>, Error> {
+    if set.proposal.supersedes.is_none() {
+        return Ok(None);
+    }
+    let Some(assignment) = assignment(cx, set)? else {
+        return Ok(None);
+    };
+    let mut tasks = filed.iter().flat_map(|document| &document.tasks);
+    let is_as_filed = tasks
+        .any(|task| task.id == assignment.task_id && task.instructions == assignment.instructions);
+    let text = assignment.instructions;
+    Ok((!is_as_filed && !text.trim().is_empty()).then_some(text))
 }
 
 /// Lists the commands that a change brings along as checks; none once they were purged.
@@ -250,9 +270,9 @@ pub(super) fn refused_words(refused: &Approval) -> String {
     };
     let why = verdict.reason.as_ref();
     format!(
-        "this very change was rejected before, by {} at {} (approval {}){}",
+        "this very change was rejected before, by {} on {} (approval {}){}",
         verdict.by,
-        verdict.at,
+        verdict.at.strftime("%Y-%m-%d"),
         refused.id.short(),
         why.map(|why| format!(": {why}")).unwrap_or_default(),
     )

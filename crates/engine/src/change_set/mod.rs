@@ -19,7 +19,7 @@ mod stale;
 mod stored;
 
 pub use asked::own_checks;
-pub(crate) use asked::{assignment, judge};
+pub(crate) use asked::{assignment, judge, revised_text};
 pub use assess::AssessmentDocument;
 pub(crate) use assess::{Assess, cancel_question};
 pub(crate) use between::{changes_between, items_between};

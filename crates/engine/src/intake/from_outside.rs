@@ -195,6 +195,7 @@ fn file(
                 return Ok(FiledWork {
                     id: request.id,
                     again: true,
+                    revised: false,
                     what: "this very change was handed in before".to_owned(),
                     notes: Vec::new(),
                 });
@@ -231,6 +232,7 @@ fn file(
     Ok(FiledWork {
         id: submit_request(cx, request, how).map_err(in_the_document)?,
         again: false,
+        revised: false,
         what: "the change is a request of its own".to_owned(),
         notes: Vec::new(),
     })
@@ -251,6 +253,7 @@ fn attach(
     let taken = |again| FiledWork {
         id,
         again,
+        revised: false,
         what: match again {
             true => format!("request {} has this very change already", id.short()),
             false => format!(
@@ -268,7 +271,7 @@ fn attach(
         let detail = format!(
             "request {} waits for no change: it is {}",
             id.short(),
-            request.status.name().replace('_', " ")
+            hyperion_model::machine::in_words(request.status.name())
         );
         return Err(Problem::new("state.illegal_move", detail)
             .hint("leave `request_id` out to file the change as a request of its own")

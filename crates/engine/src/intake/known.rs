@@ -40,7 +40,7 @@ pub(super) fn known(cx: &Cx, repo: RepoId, key: &str) -> Result<Known, Error> {
 }
 
 /// Tells whether nothing of a request is on its branch, nor will be.
-fn came_to_nothing(request: &Request) -> bool {
+pub(super) fn came_to_nothing(request: &Request) -> bool {
     match request.status {
         Status::Failed | Status::Cancelled | Status::RolledBack => true,
         Status::Pending

@@ -11,7 +11,7 @@ use hyperion_api::{FieldError, Problem};
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::plan::{self, Plan, Step, step};
 use hyperion_model::request::{self, Request};
-use hyperion_model::{Actor, Command, Digest, NewBlob, RequestId};
+use hyperion_model::{Actor, Command, Digest, GitId, NewBlob, RequestId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -48,6 +48,17 @@ struct SentBack {
 
 /// Takes a new version of changes of a request that were sent back.
 pub fn revise(cx: &Cx, actor: &Actor, id: RequestId, bytes: &[u8]) -> Result<(), Error> {
+    revise_from(cx, actor, id, bytes, None)
+}
+
+/// Takes a new version, and notes the commit of a branch that it was taken from.
+pub(super) fn revise_from(
+    cx: &Cx,
+    actor: &Actor,
+    id: RequestId,
+    bytes: &[u8],
+    tip: Option<&GitId>,
+) -> Result<(), Error> {
     let mut looks = 0;
     loop {
         looks += 1;
@@ -55,7 +66,7 @@ pub fn revise(cx: &Cx, actor: &Actor, id: RequestId, bytes: &[u8]) -> Result<(),
         let request = request.ok_or_else(|| {
             Problem::new("subject.not_found", format!("there is no request {id}"))
         })?;
-        let (commands, revision) = judged(cx, &request, bytes)?;
+        let (commands, revision) = judged(cx, &request, bytes, tip)?;
         match cx.execute(cx.stamp_person(actor), commands, vec![revision]) {
             Err(error) if error.is_stale() && looks < LOOKS_MAX => {}
             taken => return taken.map(drop),
@@ -64,7 +75,12 @@ pub fn revise(cx: &Cx, actor: &Actor, id: RequestId, bytes: &[u8]) -> Result<(),
 }
 
 /// Checks a new version against the request and the repository; gives what it comes to.
-fn judged(cx: &Cx, request: &Request, bytes: &[u8]) -> Result<(Vec<Command>, NewBlob), Error> {
+fn judged(
+    cx: &Cx,
+    request: &Request,
+    bytes: &[u8],
+    tip: Option<&GitId>,
+) -> Result<(Vec<Command>, NewBlob), Error> {
     let (plan, sent_back) = sent_back(cx, request)?;
     let mut document: TaskRequest = cx.require_json(request.submission.document)?;
     let given = read(bytes, request, &document)?;
@@ -138,7 +154,11 @@ fn judged(cx: &Cx, request: &Request, bytes: &[u8]) -> Result<(Vec<Command>, New
         .filter(|back| ids.iter().any(|id| back.step.task.as_str() == id))
         .map(|back| back.step.number)
         .collect();
-    let commands = revise_commands(cx, request, &plan, &steps, revision.digest)?;
+    let revise = request::Command::Revise {
+        revision: revision.digest,
+        tip: tip.cloned(),
+    };
+    let commands = revise_commands(cx, request, &plan, &steps, revise)?;
     Ok((commands, revision))
 }
 
@@ -164,7 +184,7 @@ fn sent_back(cx: &Cx, request: &Request) -> Result<(Plan, Vec<SentBack>), Error>
             let detail = format!(
                 "nothing of request {} waits for a new version; it is {}",
                 request.id.short(),
-                request.status.name().replace('_', " ")
+                hyperion_model::machine::in_words(request.status.name())
             );
             Err(Problem::new("state.illegal_move", detail)
                 .hint("a new version comes after `hyperion approval request-changes`; other work is a request of its own")
@@ -179,7 +199,7 @@ pub(crate) fn revise_commands(
     request: &Request,
     plan: &Plan,
     steps: &[u32],
-    revision: Digest,
+    revise: request::Command,
 ) -> Result<Vec<Command>, Error> {
     let mut anew: BTreeSet<u32> = steps.iter().copied().collect();
     let mut expected = vec![
@@ -189,10 +209,7 @@ pub(crate) fn revise_commands(
         ),
         Command::Plan(plan.id, plan::Command::Expect(Box::new(plan.clone()))),
     ];
-    let mut commands = vec![Command::Request(
-        request.id,
-        request::Command::Revise { revision },
-    )];
+    let mut commands = vec![Command::Request(request.id, revise)];
     // Steps are numbered so that each comes after those it depends on.
     for step in &plan.steps {
         let given = steps.contains(&step.number);

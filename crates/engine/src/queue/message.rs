@@ -28,9 +28,12 @@ pub(super) fn compose(cx: &Cx, entry: &Entry, sets: &[ChangeSet]) -> Result<Stri
         _ => document.as_ref().map(|document| document.title.clone()),
     };
     let subject = hyperion_policy::commit_subject(&cx.redactor.redact(&title.unwrap_or_default()));
-    let body: String = document
-        .map(|document| body(document, sets))
-        .unwrap_or_default();
+    let revised = match sets {
+        [one] => crate::change_set::revised_text(cx, one, document.as_ref())?,
+        _ => None,
+    };
+    let body = revised.or_else(|| document.map(|document| body(document, sets)));
+    let body = body.unwrap_or_default();
     let body: String = cx
         .redactor
         .redact(&body)

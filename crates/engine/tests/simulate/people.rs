@@ -230,7 +230,11 @@ impl World {
             let document = self.documents.get_mut(&request.id).unwrap();
             document.tasks[*step as usize - 1].writes = writes;
         }
-        let commands = revise_commands(&self.facts, &request, &plan, &steps, digest(&[17])).ok()?;
+        let revise = request::Command::Revise {
+            revision: digest(&[17]),
+            tip: None,
+        };
+        let commands = revise_commands(&self.facts, &request, &plan, &steps, revise).ok()?;
         Some(("revise", commands))
     }
 

@@ -65,7 +65,7 @@ pub(crate) async fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             session,
             "Filed",
             filed.requests,
-            before.as_deref(),
+            before.as_ref(),
             args.wait,
             args.format.format,
         )

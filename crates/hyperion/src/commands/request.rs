@@ -33,6 +33,7 @@ use hyperion_api::from_git::{FromGit, HandedIn};
 
 use from_git::{GitArgs, VersionArgs};
 use source::Source;
+use view::filed::Before;
 
 /// File a request for work, and look after it
 ///
@@ -97,7 +98,7 @@ struct FileArgs {
 #[derive(Debug, clap::Args)]
 struct GivenArgs {
     /// The repository: a registered name, or a path
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = complete::repos())]
     repo: Option<String>,
 
     /// What kind of work: feature, bugfix, refactor, docs, debug or diagnose; guessed from the text otherwise
@@ -203,6 +204,7 @@ struct AnswerArgs {
   make-change | hyperion request revise 1a2b3c4d -")]
 struct ReviseArgs {
     /// The request
+    #[arg(add = complete::requests("awaiting_approval,running"))]
     id: IdArg,
     /// A file, or `-` for standard input
     #[arg(
@@ -288,15 +290,7 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
         format,
     } = args;
     if let Some(work) = git.read(cx).await? {
-        return hand_in(
-            "Filed",
-            &given.of_work(work),
-            waits,
-            dry_run,
-            format.format,
-            cx,
-        )
-        .await;
+        return hand_in(&given.of_work(work), waits, dry_run, format.format, cx).await;
     }
     let given = given.into_json()?;
     let source = Source::of(&arg.unwrap_or_default(), cx)?;
@@ -337,7 +331,6 @@ async fn file(args: FileArgs, cx: &Cx) -> anyhow::Result<Exit> {
 
 /// Hands in work that exists in git.
 async fn hand_in(
-    what: &str,
     work: &FromGit,
     waits: bool,
     dry_run: bool,
@@ -354,9 +347,9 @@ async fn hand_in(
         let before = from_git::tell(session, &filed);
         follow_or_show(
             session,
-            what,
+            if filed.revised { "Revised" } else { "Filed" },
             filed.requests,
-            before.as_deref(),
+            before.as_ref(),
             waits,
             format,
         )
@@ -386,7 +379,7 @@ pub(super) async fn follow_or_show(
     session: &mut Session<'_>,
     what: &str,
     filed: List<Filed>,
-    before: Option<&str>,
+    before: Option<&Before>,
     waits: bool,
     format: Format,
 ) -> anyhow::Result<Exit> {
@@ -448,7 +441,7 @@ async fn answer(args: AnswerArgs, cx: &Cx) -> anyhow::Result<Exit> {
 
 async fn revise(args: ReviseArgs, cx: &Cx) -> anyhow::Result<Exit> {
     if let Some(work) = args.git.read(&args.id, cx).await? {
-        return hand_in("Revised", &work, args.wait, false, args.format.format, cx).await;
+        return hand_in(&work, args.wait, false, args.format.format, cx).await;
     }
     let source = Source::of_file(&args.file.unwrap_or_default());
     let text = source.read(cx).await?;

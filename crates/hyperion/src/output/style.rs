@@ -1,8 +1,7 @@
 //! The few styles there are; each only repeats what the words say.
 
-use std::borrow::Cow;
-
 use anstyle::{AnsiColor, Style};
+pub(crate) use hyperion_model::machine::in_words;
 
 /// Went well.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -32,23 +31,11 @@ pub(crate) fn state(status: &str) -> String {
     paint(of_status(status), &in_words(status))
 }
 
-/// Says a state in words; its wire name is for programs.
-pub(crate) fn in_words(status: &str) -> Cow<'_, str> {
-    match status {
-        "changes_requested" => "sent back".into(),
-        "needs_clarification" => "needs an answer".into(),
-        // A change that was judged and asked about.
-        "previewing" => "awaiting approval".into(),
-        other if other.contains('_') => other.replace('_', " ").into(),
-        other => other.into(),
-    }
-}
-
 /// Gives the wire name of a state that a person wrote as it is shown; anything else stays as it is.
 pub(crate) fn wire_name(state: &str) -> String {
     match state {
         "sent back" | "sent-back" => "changes_requested".to_owned(),
-        "needs an answer" => "needs_clarification".to_owned(),
+        "awaiting an answer" | "needs an answer" => "needs_clarification".to_owned(),
         other => other.replace([' ', '-'], "_"),
     }
 }

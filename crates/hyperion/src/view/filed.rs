@@ -9,6 +9,15 @@ use crate::outcome::{Stage, of_request, stage};
 use crate::output::style::{self, paint};
 use crate::output::visible::visible;
 
+/// Work that exists in git and was handed in before.
+#[derive(Debug)]
+pub(crate) struct Before {
+    /// What it is.
+    pub(crate) what: String,
+    /// What can be done with it.
+    pub(crate) notes: Vec<String>,
+}
+
 /// Writes what was filed, and what happens next.
 pub(crate) fn block(what: &str, detail: &RequestDetail) -> String {
     let filed = &detail.request;
@@ -71,21 +80,30 @@ fn next(detail: &RequestDetail) -> Vec<String> {
                 visible(why)
             )]
         }
-        Stage::GoesOn => vec![format!(
-            "the engine works at it; `hyperion request show {id}` says how far it is"
-        )],
+        Stage::GoesOn => {
+            let at = match detail.entries.first() {
+                Some(entry) => format!("it is in the queue (entry {})", short(&entry.id)),
+                None => "the engine works at it".to_owned(),
+            };
+            vec![format!(
+                "{at}; `hyperion request show {id}` says how far it is"
+            )]
+        }
     }
 }
 
 /// Says that nothing was filed, because the request is there already; gives the status that its end makes.
 ///
-/// `what` says of work that exists in git that it was handed in before.
-pub(crate) fn found(found: &Request, what: Option<&str>) -> (Exit, String) {
+/// `before` is known of work that exists in git.
+pub(crate) fn found(found: &Request, before: Option<&Before>) -> (Exit, String) {
     let id = short(&found.id);
-    let status = style::state(&found.status);
+    let status = style::state(request::standing(found));
     let title = visible(&found.title);
-    let said = match what {
-        Some(what) => format!("{} as request {id} ({title}, {status})", visible(what)),
+    let said = match before {
+        Some(before) => {
+            let what = visible(&before.what);
+            format!("{what} as request {id} ({title}, {status})")
+        }
         None => {
             format!("request {id} ({title}) is the same, and is there already (status: {status})")
         }
@@ -93,13 +111,16 @@ pub(crate) fn found(found: &Request, what: Option<&str>) -> (Exit, String) {
     let said = format!("Nothing was filed: {said}.");
     let ended = of_request(found);
     match ended {
-        None if what.is_some() => {
-            let hint = format!(
-                "`hyperion request show {id}` says how far it is; to hand it in otherwise, first `hyperion request cancel {id}`"
-            );
-            (Exit::Done, format!("{said}\n{}", super::hint(&hint)))
+        None if before.is_some() => {
+            let notes = before.iter().flat_map(|before| &before.notes);
+            let notes = notes.map(|note| format!("\n{}", super::hint(&visible(note))));
+            let how_far = request::how_far(&found.id);
+            (
+                Exit::Done,
+                format!("{said}\n{how_far}{}", notes.collect::<String>()),
+            )
         }
-        Some(exit) if what.is_some() && exit != Exit::Done => {
+        Some(exit) if before.is_some() && exit != Exit::Done => {
             let hint = format!(
                 "`hyperion request show {id}` says what is missing; commit that, and hand it in again"
             );

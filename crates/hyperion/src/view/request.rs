@@ -15,6 +15,8 @@ use crate::time::{ago, local, readable};
 /// The most items of each list of the brief that are shown.
 const BRIEF_SHOWN: usize = 10;
 
+/// What names an author below a commit's message.
+const AUTHOR: &str = "Co-authored-by: ";
 /// The most characters of an answer that are shown.
 const ANSWER_SHOWN: usize = 300;
 
@@ -32,7 +34,7 @@ pub(crate) fn table(requests: &[Request], now: Timestamp, width: Option<usize>) 
     for request in requests {
         table.row([
             short(&request.id).into(),
-            Cell::status(&request.status),
+            Cell::status(standing(request)),
             (&request.repo).into(),
             (&request.title).into(),
             joined(notes(request), request.reason.as_ref()).into(),
@@ -41,6 +43,16 @@ pub(crate) fn table(requests: &[Request], now: Timestamp, width: Option<usize>) 
         ]);
     }
     table.render(width)
+}
+
+/// Gives the wire name of where a request stands: it may wait for a new version, and for no approval.
+pub(crate) fn standing(request: &Request) -> &str {
+    match request.status.as_str() {
+        "awaiting_approval" if request.sent_back && request.waiting_approvals.is_empty() => {
+            "changes_requested"
+        }
+        status => status,
+    }
 }
 
 /// Says what is special about a request.
@@ -101,7 +113,17 @@ pub(crate) fn block(detail: &RequestDetail, zone: &TimeZone) -> String {
     }
     if !detail.description.is_empty() {
         let lines = visible_text(&detail.description).into_owned();
-        text.push_str(&fields("wanted", lines.lines().map(str::to_owned)));
+        // As git's trailers name them; they are no part of what is wanted.
+        let (authors, wanted): (Vec<_>, Vec<_>) = lines
+            .trim()
+            .lines()
+            .partition(|line| line.starts_with(AUTHOR));
+        let wanted = wanted.join("\n");
+        text.push_str(&fields("wanted", wanted.trim().lines().map(str::to_owned)));
+        let authors = authors
+            .into_iter()
+            .map(|line| line[AUTHOR.len()..].to_owned());
+        text.push_str(&fields("authors", authors));
     }
     text.push_str(&fields(
         "accepted if",
@@ -282,7 +304,9 @@ pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
     let sent_back = sent_back.map(|set| {
         let task = visible(&set.task_id);
         let wanted = visible(set.reason.as_deref().unwrap_or("something else"));
-        format!("task {task} was sent back ({wanted}): hyperion request revise {id} FILE")
+        format!(
+            "task {task} was sent back ({wanted}): hyperion request revise {id} FILE|--branch NAME"
+        )
     });
     let approvals = request.waiting_approvals.iter().map(|approval| {
         let approval = short(approval);
@@ -313,7 +337,7 @@ pub(crate) fn next_steps(detail: &RequestDetail) -> Vec<String> {
 }
 
 fn status(request: &Request) -> String {
-    let mut text = style::state(&request.status);
+    let mut text = style::state(standing(request));
     if request.dry_run {
         text.push_str(" (dry run)");
     }

@@ -61,6 +61,7 @@ fn detail(status: &str, waiting: &[&str]) -> RequestDetail {
             rolls_back: None,
             rolled_back_by: None,
             waiting_approvals: waiting.iter().map(|id| (*id).to_owned()).collect(),
+            sent_back: false,
         },
         description: String::new(),
         acceptance: vec![],

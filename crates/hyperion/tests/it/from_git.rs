@@ -50,7 +50,17 @@ fn a_branch_that_was_sent_back_is_its_own_new_version() {
     world.run(&back).code(0);
     world.request_when(&text(&filed["id"]), |detail| {
         detail["change_sets"][0]["status"] == "changes_requested"
+            && detail["status"] == "awaiting_approval"
     });
+    let listed = world.run(&["request", "list"]).code(0).stdout;
+    assert!(listed.contains("sent back"), "{listed}");
+    let early = world.run(&hand_in[..3]).code(0).stderr;
+    assert!(
+        early.contains("(Clamp it (+1 more), sent back)")
+            && early
+                .contains("(say three): commit that, then `hyperion request --branch fix/clamp`"),
+        "{early}"
+    );
     for (setting, value) in [
         ("policy.auto_approve.enabled", "true"),
         ("request.requires_approval", "false"),
@@ -71,6 +81,7 @@ fn a_branch_that_was_sent_back_is_its_own_new_version() {
     );
     let again = items(&again.json())[0].clone();
     assert_eq!(again["id"], filed["id"]);
+    assert_eq!(again["change_sets"][1]["title"], "Clamp it (+2 more)");
     world.approve(&asked(&again), 0);
     assert_eq!(
         world.repo.show("main", "src/a.txt"),

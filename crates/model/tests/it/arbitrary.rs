@@ -153,7 +153,7 @@ pub(crate) fn requests() -> BoxedStrategy<Vec<(request::Command, Stamp)>> {
             .prop_map(|(outcome, summary, reason)| Command::Finish { outcome, summary, reason }),
         1 => reason().prop_map(|reason| Command::Cancel { reason }),
         2 => Just(Command::Reopen),
-        2 => digest().prop_map(|revision| Command::Revise { revision }),
+        2 => digest().prop_map(|revision| Command::Revise { revision, tip: None }),
         2 => Just(Command::RollBack { by: RequestId::new(sample::uuid(20)) }),
     ];
     sequence(submit(), command.boxed())

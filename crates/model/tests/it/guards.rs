@@ -136,6 +136,7 @@ fn what_was_sent_back_is_revised_within_bounds() {
     ];
     let revise = Command::Revise {
         revision: digest(4),
+        tip: None,
     };
     commands.extend(vec![revise.clone(); request::MAX_REVISIONS]);
     let request = after::<Request>(&commands);
@@ -153,7 +154,7 @@ fn what_was_sent_back_is_revised_within_bounds() {
     ];
     assert_snapshot!(refusals(Some(&set), &commands), @"
     a new version may still be handed in
-    this change set is changes_requested and cannot be approved
+    this change set is sent back and cannot be approved
     ");
     let late = stamp(5000, sample::engine());
     assert!(ChangeSet::decide(Some(&set), &change_set::Command::Expire, &late).is_ok());

@@ -98,6 +98,7 @@ pub(crate) fn requests() -> Vec<Fact> {
         },
         Event::Revised {
             revision: digest(4),
+            tip: Some(sample::git(4)),
         },
         Event::Completed {
             partly: true,

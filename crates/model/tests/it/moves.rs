@@ -98,6 +98,7 @@ fn every_move_of_a_request() {
         case("go on", |_| Command::Resume),
         case("be revised", |_| Command::Revise {
             revision: sample::digest(4),
+            tip: None,
         }),
         case("complete", |_| finish(Outcome::Completed)),
         case("end partly landed", |_| finish(Outcome::PartlyLanded)),

@@ -174,6 +174,7 @@ pub(super) fn handed_in(cx: &Cx, filed: intake::FiledWork) -> Result<HandedIn, E
     Ok(HandedIn {
         requests: views(cx, &[request])?,
         again: filed.again,
+        revised: filed.revised,
         what: filed.what,
         notes: filed.notes,
     })
@@ -312,6 +313,14 @@ fn view(cx: &Cx, request: &Request) -> Result<Wire, Error> {
         true => cx.store.list::<Approval>(&pending)?.rows,
         false => Vec::new(),
     };
+    let sent_back = match request.status {
+        Status::Running | Status::AwaitingApproval => {
+            let sets = Filter::default().request(request.id);
+            let status = hyperion_model::change_set::Status::ChangesRequested;
+            cx.store.count::<ChangeSet>(&sets.status(status.name()))? > 0
+        }
+        _ => false,
+    };
     Ok(Wire {
         id: request.id.to_string(),
         title,
@@ -334,6 +343,7 @@ fn view(cx: &Cx, request: &Request) -> Result<Wire, Error> {
             .iter()
             .map(|approval| approval.id.to_string())
             .collect(),
+        sent_back,
     })
 }
 

@@ -2,17 +2,21 @@
 
 use hyperion_api::Problem;
 use hyperion_git::Oid;
-use hyperion_model::TaskId;
 use hyperion_model::change_set::{self, ChangeSet};
 use hyperion_model::plan::Plan;
 use hyperion_model::request::Request;
+use hyperion_model::{GitId, ShortText, TaskId};
 use hyperion_store::Filter;
 
-use super::commits::{Branch, COMMITS_MAX};
-use super::{At, Found};
+use super::commits::{Branch, COMMITS_MAX, branch_key};
+use super::{At, Found, Known};
 use crate::change_set::title;
 use crate::error::oid;
+use crate::intake::known::came_to_nothing;
 use crate::{Cx, Error};
+
+/// The most requests that are looked through for one that a branch was the new version of.
+const REVISED_MAX: u32 = 1000;
 
 impl At<'_> {
     /// Finds what a branch changes as the new version of a request.
@@ -49,6 +53,7 @@ impl At<'_> {
         for part in &mut found.parts {
             (part.from, part.to) = (onto.clone(), to.clone());
         }
+        found.tip = Some(tip.clone());
         found.revises = Some(request);
         Ok(found)
     }
@@ -88,14 +93,52 @@ impl At<'_> {
         }))
     }
 
+    /// Lists the newest requests of the repository that a new version from a branch was handed in for.
+    pub(super) fn revised(&self) -> Result<Vec<Request>, Error> {
+        let newest = Filter {
+            archived: true,
+            ..Filter::default()
+        };
+        let newest = newest.repo(self.opened.repo.id).newest();
+        let mut requests = self
+            .cx
+            .store
+            .list::<Request>(&newest.limit(REVISED_MAX))?
+            .rows;
+        requests.retain(|request| {
+            !request.revised_tips.is_empty()
+                && request.submission.branch == self.opened.repo.branch
+                && !came_to_nothing(request)
+        });
+        Ok(requests)
+    }
+
+    /// Finds what a branch that stood at a commit was handed in as: as a request, or as the new version of one.
+    pub(super) fn handed_in_at(&self, commit: &Oid, revised: &[Request]) -> Result<Known, Error> {
+        let known = self.known(&branch_key(commit))?;
+        let is_tip = |tip: &GitId| tip.as_str() == commit.as_str();
+        let mut revised = revised.iter();
+        match revised.find(|request| request.revised_tips.iter().any(is_tip)) {
+            Some(request) => Ok(Known::As(Box::new(request.clone()))),
+            None => Ok(known),
+        }
+    }
+
     /// Tells whether all of a request is one change that was sent back.
     pub(super) fn is_sent_back(&self, request: &Request) -> Result<bool, Error> {
         Ok(!self.dry_run && sent_back(self.cx, request)?.is_some())
     }
 }
 
+/// What was sent back of a request.
+pub(super) struct SentBack {
+    pub(super) task: TaskId,
+    /// What should be different.
+    pub(super) wanted: Option<ShortText>,
+}
+
 /// Gives the task of a request of which all is one change that was sent back.
-pub(super) fn sent_back(cx: &Cx, request: &Request) -> Result<Option<TaskId>, Error> {
+pub(super) fn sent_back(cx: &Cx, request: &Request) -> Result<Option<SentBack>, Error> {
     let plan = request.plan.map(|plan| cx.store.get::<Plan>(plan));
     let steps = plan.transpose()?.flatten().map(|plan| plan.steps);
     let [step] = steps.as_deref().unwrap_or_default() else {
@@ -103,6 +146,9 @@ pub(super) fn sent_back(cx: &Cx, request: &Request) -> Result<Option<TaskId>, Er
     };
     let set = step.change_set.map(|set| cx.store.get::<ChangeSet>(set));
     let set = set.transpose()?.flatten();
-    let is_sent_back = set.is_some_and(|set| set.status == change_set::Status::ChangesRequested);
-    Ok(is_sent_back.then(|| step.task.clone()))
+    let set = set.filter(|set| set.status == change_set::Status::ChangesRequested);
+    Ok(set.map(|set| SentBack {
+        task: step.task.clone(),
+        wanted: set.reason,
+    }))
 }

@@ -29,12 +29,6 @@ pub(super) struct Range {
     end: Oid,
 }
 
-impl Branch {
-    pub(super) fn key(&self) -> String {
-        branch_key(&self.tip)
-    }
-}
-
 impl Range {
     pub(super) fn key(&self) -> String {
         format!("commits {}..{}", self.start, self.end)
@@ -42,7 +36,7 @@ impl Range {
 }
 
 /// A branch is known by where it stands, whatever it is called.
-fn branch_key(tip: &Oid) -> String {
+pub(super) fn branch_key(tip: &Oid) -> String {
     format!("branch at {tip}")
 }
 
@@ -241,11 +235,12 @@ impl At<'_> {
     /// commit there than here.
     fn handed_in_before(&self, branch: &Branch, start: &Oid) -> Result<Before, Error> {
         let own = (self.opened.git).commits_between(start, &branch.tip, COMMITS_MAX)?;
+        let revised = self.revised()?;
         for commit in own.iter().rev().map(|commit| &commit.oid) {
             if *commit == branch.tip {
                 continue;
             }
-            let Known::As(request) = self.known(&branch_key(commit))? else {
+            let Known::As(request) = self.handed_in_at(commit, &revised)? else {
                 continue;
             };
             match request.status {
@@ -312,6 +307,7 @@ impl At<'_> {
             text,
             parts: Vec::new(),
             notes: Vec::new(),
+            tip: None,
             revises: None,
         };
         let mut onto = git.tree_of(base)?;

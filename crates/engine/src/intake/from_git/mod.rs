@@ -23,11 +23,14 @@ use hyperion_model::request::Request;
 use hyperion_model::{Digest, RequestId};
 
 use super::known::{Known, known};
-use super::revise::revise;
+use super::revise::revise_from;
 use super::submit::{Submitting, submit_request};
 use crate::change_set::changes_between;
+use crate::error::git_id;
 use crate::repo::{self, Opened};
 use crate::{Cx, Error, subject};
+
+use commits::Branch;
 
 /// What became of work that was handed in.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct FiledWork {
     pub id: RequestId,
     /// Whether it was filed before.
     pub again: bool,
+    /// Whether it is the new version of what was sent back.
+    pub revised: bool,
     /// What was handed in and what it starts from, in one line.
     pub what: String,
     /// What somebody should know about it.
@@ -74,6 +79,8 @@ struct Found {
     text: String,
     parts: Vec<Part>,
     notes: Vec<String>,
+    /// Where the branch stood that it was taken from.
+    tip: Option<Oid>,
     /// The request that this is the new version of.
     revises: Option<Box<Request>>,
 }
@@ -126,22 +133,22 @@ pub fn submit_from_git(
     let (key, found) = match &wanted.from {
         Work::Branch(name) => {
             let named = at.branch(name)?;
-            match at.before(&named.key())? {
-                Known::As(request) => return Ok(filed_before(&request, &named.name)),
+            match at.branch_before(&named)? {
+                Known::As(request) => return at.filed_before(&request, &named.name, &wanted.from),
                 Known::Free(key) => (key, at.work_on(&named, wanted.split)?),
             }
         }
         Work::Commits(range) => {
             let range = at.range(range)?;
             match at.before(&range.key())? {
-                Known::As(request) => return Ok(filed_before(&request, &range.name)),
+                Known::As(request) => return at.filed_before(&request, &range.name, &wanted.from),
                 Known::Free(key) => (key, at.work_in(&range, wanted.split)?),
             }
         }
         Work::Patch(text) => {
             let key = format!("patch {}", Digest::of(text.as_bytes()));
             match at.before(&key)? {
-                Known::As(request) => return Ok(filed_before(&request, "the patch")),
+                Known::As(request) => return at.filed_before(&request, "the patch", &wanted.from),
                 Known::Free(key) => (key, at.patched(text, wanted.split)?),
             }
         }
@@ -154,6 +161,7 @@ pub fn submit_from_git(
     Ok(FiledWork {
         id,
         again: false,
+        revised: false,
         what: found.what,
         notes: found.notes,
     })
@@ -174,21 +182,6 @@ fn revised(cx: &Cx, id: &str) -> Result<Box<Request>, Error> {
         .into())
 }
 
-fn filed_before(request: &Request, name: &str) -> FiledWork {
-    FiledWork {
-        id: request.id,
-        again: true,
-        what: format!("{name} was handed in before"),
-        notes: match request.status.is_open() {
-            true => vec![format!(
-                "to hand it in otherwise, cancel that request first: hyperion request cancel {}",
-                request.id.short()
-            )],
-            false => Vec::new(),
-        },
-    }
-}
-
 /// Opens the work tree that somebody stands in, if it belongs to the repository: it has a `HEAD` of its own.
 fn here(cx: &Cx, opened: &Opened, dir: &Path) -> Option<UserRepo> {
     let here = UserRepo::discover(&cx.git, dir).ok()?;
@@ -203,6 +196,50 @@ impl At<'_> {
             true => Ok(Known::Free(String::new())),
             false => self.known(key),
         }
+    }
+
+    /// Finds what a branch was handed in as, or the key to file it with.
+    fn branch_before(&self, branch: &Branch) -> Result<Known, Error> {
+        match self.dry_run {
+            true => Ok(Known::Free(String::new())),
+            false => self.handed_in_at(&branch.tip, &self.revised()?),
+        }
+    }
+
+    /// Says that work was handed in before, and what can be done with it.
+    fn filed_before(&self, request: &Request, name: &str, work: &Work) -> Result<FiledWork, Error> {
+        let id = request.id.short();
+        let note = match again::sent_back(self.cx, request)? {
+            Some(sent_back) => {
+                let wanted = sent_back.wanted.map(|wanted| format!(" ({wanted})"));
+                let wanted = wanted.unwrap_or_default();
+                let next = match work {
+                    Work::Branch(_) => {
+                        format!("commit that, then `hyperion request --branch {name}`")
+                    }
+                    Work::Commits(_) => format!(
+                        "commit that to a branch, then `hyperion request revise {id} --branch NAME`"
+                    ),
+                    Work::Patch(_) => {
+                        format!("hand in another one: `hyperion request revise {id} --patch FILE`")
+                    }
+                };
+                format!("it was sent back{wanted}: {next}")
+            }
+            None => format!("to hand it in otherwise, first `hyperion request cancel {id}`"),
+        };
+        Ok(FiledWork {
+            id: request.id,
+            again: true,
+            revised: false,
+            what: format!("{name} was handed in before"),
+            notes: request
+                .status
+                .is_open()
+                .then_some(note)
+                .into_iter()
+                .collect(),
+        })
     }
 
     /// Finds what work was filed as, or the key to file it with.
@@ -221,17 +258,25 @@ impl At<'_> {
         let request = self.request(wanted, &found, None)?;
         let former = found.revises.as_ref();
         let task = former.map(|former| again::sent_back(self.cx, former));
-        let task = task.transpose()?.flatten();
+        let task = task.transpose()?.flatten().map(|back| back.task);
         let (Some(former), Some(task), [made]) = (former, task, request.tasks.as_slice()) else {
             return Err(Error::Missing("the task that was sent back".to_owned()));
         };
         let mut version = serde_json::json!({"id": task, "changes": made.changes});
-        if let Some(title) = &wanted.title {
-            version["title"] = title.as_str().into();
+        // What was found may say nothing of itself, as a bare diff; then it stays as it was.
+        for (field, said) in [
+            ("title", wanted.title.as_ref().unwrap_or(&found.title)),
+            ("instructions", &found.text),
+        ] {
+            if !said.is_empty() {
+                version[field] = said.as_str().into();
+            }
         }
         let version = serde_json::json!({"tasks": [version]});
         let bytes = serde_json::to_vec(&version).map_err(Error::Encode)?;
-        revise(self.cx, how.actor, former.id, &bytes).map_err(|error| in_paths(error, &request))?;
+        let tip = found.tip.as_ref().map(git_id).transpose()?;
+        revise_from(self.cx, how.actor, former.id, &bytes, tip.as_ref())
+            .map_err(|error| in_paths(error, &request))?;
         let mut notes = found.notes;
         if wanted.revises.is_none() {
             notes.push(format!(
@@ -243,6 +288,7 @@ impl At<'_> {
         Ok(FiledWork {
             id: former.id,
             again: false,
+            revised: true,
             what: found.what,
             notes,
         })

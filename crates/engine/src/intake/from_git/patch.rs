@@ -29,6 +29,11 @@ impl At<'_> {
     /// Finds what a patch changes as the new version of a request: on the commit that this is made on.
     pub(super) fn patched_again(&self, text: &str, request: Box<Request>) -> Result<Found, Error> {
         let mut found = self.patched_on(oid(&request.submission.base)?, text, false)?;
+        // A bare diff has no name of its own.
+        let mails = mail::split(text).unwrap_or_default();
+        if mails.iter().all(|mail| mail.subject.is_empty()) {
+            found.title.clear();
+        }
         found.revises = Some(request);
         Ok(found)
     }
@@ -112,6 +117,7 @@ impl At<'_> {
             text,
             parts,
             notes: Vec::new(),
+            tip: None,
             revises: None,
         })
     }

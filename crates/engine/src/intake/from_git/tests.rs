@@ -507,3 +507,69 @@ fn a_new_version_comes_from_git() {
     let range = of(commits("main~1..main"), filed.id);
     assert!(!refused(&range).is_empty());
 }
+
+// R11, S3: a branch is known by the newest version that was taken from it, and the landing says what that version says.
+#[test]
+fn a_branch_is_known_by_its_newest_version() {
+    let mut world = world();
+    let filed = world.hand_in(&branch("fix/clamp-the-delay"));
+    let send_back = |world: &mut World| {
+        world.settle();
+        let open = world.cx.store.list::<Approval>(&Filter::open()).unwrap();
+        let decision = Decision::RequestChanges;
+        for Approval { id, .. } in open.rows {
+            decide(&world.cx, &admin(), id, decision, Some("say two"), None).unwrap();
+        }
+        world.settle();
+    };
+    send_back(&mut world);
+    let old = world.hand_in(&branch("fix/clamp-the-delay"));
+    let id = filed.id.short();
+    assert_eq!(
+        old.notes,
+        [
+            "it was sent back (say two): commit that, then `hyperion request --branch fix/clamp-the-delay`"
+        ]
+    );
+    world
+        .repo
+        .git(&["switch", "--quiet", "--create", "two", "main"]);
+    world.repo.commit("Say one", &[("two.txt", "one\n")]);
+    let second = world.hand_in(&FromGit {
+        revises: Some(filed.id.to_string()),
+        ..branch("two")
+    });
+    assert!(second.revised && !second.again);
+    let again = world.hand_in(&branch("two"));
+    assert_eq!((again.id, again.again), (filed.id, true));
+    assert_eq!(
+        again.notes,
+        [format!(
+            "to hand it in otherwise, first `hyperion request cancel {id}`"
+        )]
+    );
+    send_back(&mut world);
+    world
+        .repo
+        .commit("Say two\n\nAs asked.", &[("two.txt", "two\n")]);
+    let third = world.hand_in(&branch("two"));
+    assert_eq!((third.id, third.revised), (filed.id, true));
+    world.lands(filed.id);
+    let message = world.repo.git(&["log", "-1", "--format=%B", "main"]);
+    let said: String = message.split("Hyperion-").next().unwrap().to_owned();
+    insta::assert_snapshot!(said, @r"
+    Say one (+1 more)
+
+    * Say one
+
+    * Say two
+
+    As asked.
+
+    Co-authored-by: Ada <ada@example.com>
+    ");
+    world.repo.commit("Say three", &[("three.txt", "three\n")]);
+    let rest = world.hand_in(&branch("two"));
+    assert_ne!(rest.id, filed.id);
+    assert!(rest.notes[0].contains("which landed"), "{:?}", rest.notes);
+}

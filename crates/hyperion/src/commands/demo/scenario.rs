@@ -185,6 +185,7 @@ mod tests {
                 rolls_back: None,
                 rolled_back_by: None,
                 waiting_approvals: vec![],
+                sent_back: false,
             },
             description: String::new(),
             acceptance: vec![],

@@ -12,13 +12,12 @@ use crate::output::wrap::wrapped;
 use crate::route::Route;
 use crate::session::Session;
 use crate::view;
+use crate::view::filed::Before;
 
 /// The most requests that are told of in full; of more only the titles.
 const TOLD_MAX: usize = 5;
-/// How long a request may take to get its plan before it is told of without.
-const PLANNED_SOON: Duration = Duration::from_secs(2);
-/// How long it may take to ask for something, so that it can be told at once.
-const ASKED_SOON: Duration = Duration::from_millis(500);
+/// How long a request may take before it is told of without what it asks for.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a request is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -27,7 +26,7 @@ pub(super) async fn tell(
     session: &Session<'_>,
     what: &str,
     filed: &List<Filed>,
-    before: Option<&str>,
+    before: Option<&Before>,
     format: Format,
 ) -> anyhow::Result<Exit> {
     let cx = session.cx();
@@ -49,7 +48,7 @@ pub(super) async fn tell(
         output.progress(&view::hint("`hyperion request list` says how far they are"));
     } else {
         for filed in new {
-            let detail = planned(session, &filed.request.id).await?;
+            let detail = until_told(session, &filed.request.id).await?;
             if let Stage::Ended(exit) = stage(&detail) {
                 exits.push(exit);
             }
@@ -59,20 +58,17 @@ pub(super) async fn tell(
     Ok(Exit::of_several(exits))
 }
 
-/// Looks at a request until it has its plan, or whatever else comes of it, but not for long.
-async fn planned(session: &Session<'_>, id: &str) -> Result<RequestDetail, ClientError> {
+/// Looks at a request until it asks for something, is in the queue or ended, but not for long.
+async fn until_told(session: &Session<'_>, id: &str) -> Result<RequestDetail, ClientError> {
     let route = Route::new("/api/requests").segment(id);
     let began = tokio::time::Instant::now();
     loop {
         let detail: RequestDetail = session.client().get(route.as_str()).await?;
-        let patience = match (stage(&detail), detail.request.status.as_str()) {
-            (Stage::GoesOn, "pending") => PLANNED_SOON,
-            (Stage::GoesOn, _) => ASKED_SOON,
-            (Stage::Asks(_) | Stage::Unclear | Stage::SentBack | Stage::Ended(_), _) => {
-                return Ok(detail);
-            }
+        let tells_something = match stage(&detail) {
+            Stage::GoesOn => !detail.entries.is_empty(),
+            Stage::Asks(_) | Stage::Unclear | Stage::SentBack | Stage::Ended(_) => true,
         };
-        if began.elapsed() >= patience {
+        if tells_something || began.elapsed() >= PATIENCE {
             return Ok(detail);
         }
         tokio::time::sleep(LOOK_EVERY).await;

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::id::IdArg;
 use crate::output::visible::visible;
 use crate::session::Session;
+use crate::view::filed::Before;
 use crate::view::hint;
 
 #[derive(Debug, clap::Args)]
@@ -143,10 +144,13 @@ async fn read_patches(files: &[OsString], cx: &Cx) -> Result<String, Failure> {
 }
 
 /// Says what was handed in; gives what is to be said where nothing was filed, because it was handed in before.
-pub(in crate::commands) fn tell(session: &Session<'_>, filed: &HandedIn) -> Option<String> {
+pub(in crate::commands) fn tell(session: &Session<'_>, filed: &HandedIn) -> Option<Before> {
     let output = &session.cx().output;
     if filed.again {
-        return Some(filed.what.clone());
+        return Some(Before {
+            what: filed.what.clone(),
+            notes: filed.notes.clone(),
+        });
     }
     output.progress(&visible(&filed.what));
     for note in &filed.notes {
