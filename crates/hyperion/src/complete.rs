@@ -1,14 +1,19 @@
 //! What the shell offers after TAB: ids with their titles and names of repositories, read from the home; nothing where that fails.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::engine::{
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
+};
 use clap_complete::env::{CompleteEnv, Shells};
 use hyperion_api::list::List;
-use hyperion_git::{Git, GitOptions, UserRepo};
+use hyperion_git::{DiscoverError, Git, GitOptions, UserRepo};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +32,8 @@ const VARIABLE: &str = "COMPLETE";
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The most branches that are offered.
 const BRANCHES_MAX: usize = 200;
+/// The most programs that are offered.
+const PROGRAMS_MAX: usize = 200;
 /// The most candidates that are offered.
 const OFFERED: &str = "50";
 
@@ -72,6 +79,11 @@ pub(crate) fn entries(statuses: &'static str) -> ArgValueCandidates {
     ids("/api/queue", statuses)
 }
 
+/// Offers runs; `open` ones alone, or also those that ended.
+pub(crate) fn runs(open: bool) -> ArgValueCandidates {
+    ids_of(move || Route::new("/api/runs").maybe("open", open.then_some("true")))
+}
+
 /// Offers the names of repositories.
 pub(crate) fn repos() -> ArgValueCandidates {
     #[derive(Deserialize)]
@@ -95,7 +107,12 @@ pub(crate) fn branches() -> ArgValueCandidates {
 }
 
 fn local_branches() -> Option<Vec<String>> {
-    let variables = VARIABLES.get()?;
+    let here = repo_around(VARIABLES.get()?, &std::env::current_dir().ok()?).ok()?;
+    here.branches(BRANCHES_MAX).ok()
+}
+
+/// Opens the repository around a folder, to read what its git has.
+pub(crate) fn repo_around(variables: &Variables, folder: &Path) -> Result<UserRepo, DiscoverError> {
     let git = Git::later(&GitOptions {
         program: variables.get("HYPERION_GIT").map(PathBuf::from),
         scratch: std::env::temp_dir(),
@@ -103,8 +120,7 @@ fn local_branches() -> Option<Vec<String>> {
         user_home: None,
         person: Vec::new(),
     });
-    let here = UserRepo::discover(&git, &std::env::current_dir().ok()?).ok()?;
-    here.branches(BRANCHES_MAX).ok()
+    UserRepo::discover(&git, folder)
 }
 
 /// Offers the states of a noun.
@@ -113,7 +129,48 @@ pub(crate) fn states(names: impl Iterator<Item = &'static str>) -> ArgValueCandi
     ArgValueCandidates::new(move || names.iter().map(CompletionCandidate::new).collect())
 }
 
+/// Offers what may stand for a value on the wire: in its own words.
+pub(crate) fn words(names: &'static [&'static str]) -> ArgValueCandidates {
+    states(names.iter().copied())
+}
+
+/// Offers programs of `PATH` for the first word of a command, and files for the others.
+pub(crate) fn command() -> ArgValueCompleter {
+    ArgValueCompleter::new(|begun: &OsStr| {
+        let mut found = PathCompleter::any().complete(begun);
+        found.extend(programs(begun));
+        found
+    })
+}
+
+/// Lists the programs of `PATH` whose names begin so; none before a letter is typed, there are thousands.
+fn programs(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let begun = begun.to_string_lossy();
+    let path = VARIABLES.get().and_then(|variables| variables.get("PATH"));
+    if begun.is_empty() || begun.contains('/') {
+        return Vec::new();
+    }
+    let folders = std::env::split_paths(path.unwrap_or_default());
+    let files = folders.filter_map(|folder| std::fs::read_dir(folder).ok());
+    let names = files.flatten().flatten().filter_map(|file| {
+        let name = file.file_name().into_string().ok()?;
+        let is_meant = name.starts_with(begun.as_ref());
+        (is_meant && is_program(&file.path())).then_some(name)
+    });
+    let names: BTreeSet<_> = names.take(PROGRAMS_MAX).collect();
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+fn is_program(path: &Path) -> bool {
+    let found = std::fs::metadata(path);
+    found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
 fn ids(collection: &'static str, statuses: &'static str) -> ArgValueCandidates {
+    ids_of(move || Route::new(collection).query("status", statuses))
+}
+
+fn ids_of(route: impl Fn() -> Route + Send + Sync + 'static) -> ArgValueCandidates {
     #[derive(Deserialize)]
     struct Titled {
         id: String,
@@ -122,9 +179,7 @@ fn ids(collection: &'static str, statuses: &'static str) -> ArgValueCandidates {
         title: String,
     }
     ArgValueCandidates::new(move || {
-        let route = Route::new(collection)
-            .query("limit", OFFERED)
-            .query("status", statuses);
+        let route = route().query("limit", OFFERED);
         let found = read::<Titled>(&route).into_iter();
         let offered =
             found.map(|one| offer(short(&one.id), &format!("{} ({})", one.title, one.status)));

@@ -3,7 +3,7 @@
 use hyperion_analyze::ErrorKind;
 use hyperion_api::queue::FoundError;
 use hyperion_model::run::{Run, Status};
-use hyperion_shim::{End, Found, look};
+use hyperion_shim::{End, Found, look, read_spec};
 use serde::Deserialize;
 
 use super::{folder_of, read_log};
@@ -12,11 +12,9 @@ use crate::{Cx, Error};
 /// How much of the output is read.
 const MAX_READ_BYTES: u64 = 4 * 1024 * 1024;
 
-/// The folder that a command was started in.
+/// The command as a person gave it.
 #[derive(Debug, Default, Deserialize)]
 struct Told {
-    #[serde(default)]
-    cwd: Option<String>,
     #[serde(default)]
     command: Option<String>,
 }
@@ -44,11 +42,13 @@ pub fn first_error(cx: &Cx, run: &Run) -> Result<Option<FoundError>, Error> {
         return Ok(None);
     }
     let told: Told = cx.read_json(run.spec).ok().flatten().unwrap_or_default();
+    // The folder it was started in: of a check, that is a lane.
+    let spec = read_spec(&folder_of(cx, run.id)).ok();
     let analysis = hyperion_analyze::output(&hyperion_analyze::Output {
         bytes: output.as_bytes(),
         exit_code,
         command: told.command.as_deref(),
-        folder: told.cwd.as_deref(),
+        folder: spec.as_ref().and_then(|spec| spec.cwd.to_str()),
         tree: None,
     });
     let first = analysis.errors.into_iter().next();

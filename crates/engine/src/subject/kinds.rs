@@ -7,21 +7,27 @@ use hyperion_model::entry::{Entry, Status};
 use hyperion_model::grant::Grant;
 use hyperion_model::machine::Machine;
 use hyperion_model::request::Request;
-use hyperion_model::run::{Run, Work};
+use hyperion_model::run::{self, Run, Work};
 use hyperion_store::{Filter, Stored};
 
-use crate::{Cx, Error, change_set, request, run};
+use crate::run::title as run_title;
+use crate::{Cx, Error, change_set, request};
 
 /// The most that is looked at of what belongs to one thing.
 const BELONGING_MAX: u32 = 1000;
 
 /// A noun that people name by its id.
 pub trait Kind: Stored + Machine {
-    /// The command that looks after it, where there is one.
-    const COMMAND: Option<&'static str>;
+    /// The command that looks after it.
+    const COMMAND: &'static str;
 
     /// Whether something can still be done with it: of several, that one is meant.
     fn waits(&self) -> bool;
+
+    /// Gives the one of several, oldest first, that is most likely meant.
+    fn likeliest(found: &[Self]) -> Option<&Self> {
+        found.first()
+    }
 
     /// Lists what of this kind belongs to a subject, oldest first.
     fn belonging_to(cx: &Cx, subject: Subject) -> Result<Vec<Self>, Error>;
@@ -31,7 +37,7 @@ pub trait Kind: Stored + Machine {
 }
 
 impl Kind for Request {
-    const COMMAND: Option<&'static str> = Some("request");
+    const COMMAND: &'static str = "request";
 
     fn waits(&self) -> bool {
         self.status.is_open()
@@ -64,7 +70,7 @@ Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Sub
 }
 
 impl Kind for ChangeSet {
-    const COMMAND: Option<&'static str> = Some("changes");
+    const COMMAND: &'static str = "changes";
 
     fn waits(&self) -> bool {
         self.status.is_open()
@@ -104,7 +110,7 @@ Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Sub
 }
 
 impl Kind for Approval {
-    const COMMAND: Option<&'static str> = Some("approval");
+    const COMMAND: &'static str = "approval";
 
     fn waits(&self) -> bool {
         self.status.is_open()
@@ -163,7 +169,7 @@ impl Kind for Grant {
 }
 
 impl Kind for Entry {
-    const COMMAND: Option<&'static str> = Some("queue");
+    const COMMAND: &'static str = "queue";
 
     fn waits(&self) -> bool {
         let is_aside = matches!(
@@ -197,10 +203,21 @@ Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Sub
 }
 
 impl Kind for Run {
-    const COMMAND: Option<&'static str> = None;
+    const COMMAND: &'static str = "run";
 
     fn waits(&self) -> bool {
         self.status.is_open()
+    }
+
+    /// What failed is looked at first, and checks before the agents whose work they checked.
+    fn likeliest(found: &[Self]) -> Option<&Self> {
+        found.iter().max_by_key(|run| {
+            let failed = matches!(
+                run.status,
+                run::Status::Failed | run::Status::Killed | run::Status::Lost
+            );
+            (failed, matches!(run.work, Work::Check { .. }))
+        })
     }
 
     fn belonging_to(cx: &Cx, subject: Subject) -> Result<Vec<Self>, Error> {
@@ -237,7 +254,7 @@ pub(super) fn title(cx: &Cx, subject: Subject) -> Result<String, Error> {
             None => None,
         },
         Subject::Run(id) => match cx.store.get::<Run>(id)? {
-            Some(found) => Some(cx.redactor.redact(&run::title(cx, &found)?).into_owned()),
+            Some(found) => Some(cx.redactor.redact(&run_title(cx, &found)?).into_owned()),
             None => None,
         },
         Subject::ChangeSet(_) | Subject::Approval(_) | Subject::Entry(_) => {

@@ -175,8 +175,9 @@ pub(crate) fn belonging<M: Kind>(
         Some(one) if found.is_empty() && !goes_further(&one) => Ok(one),
         last => {
             found.extend(last);
+            let likeliest = M::likeliest(&found).map(|one| M::subject(one.own_uuid()));
             let found: Vec<_> = found.iter().map(|one| M::subject(one.own_uuid())).collect();
-            Err(of_another_kind::<M>(cx, text, subject, &found, verb)?.into())
+            Err(of_another_kind::<M>(cx, text, subject, &found, likeliest, verb)?.into())
         }
     }
 }
@@ -251,6 +252,7 @@ fn of_another_kind<M: Kind>(
     text: &str,
     subject: Subject,
     found: &[Subject],
+    likeliest: Option<Subject>,
     verb: Option<&'static str>,
 ) -> Result<Problem, Error> {
     let title = match kinds::title(cx, subject)? {
@@ -259,10 +261,8 @@ fn of_another_kind<M: Kind>(
     };
     let is = format!("{text} is {}{title}", what(text, subject));
     let next = |one: Subject| {
-        let (verb, short) = (verb.unwrap_or("show"), short(one));
-        M::COMMAND.map_or(short.clone(), |command| {
-            format!("hyperion {command} {verb} {short}")
-        })
+        let verb = verb.unwrap_or("show");
+        format!("hyperion {} {verb} {}", M::COMMAND, short(one))
     };
     Ok(match found {
         [] => {
@@ -277,7 +277,10 @@ fn of_another_kind<M: Kind>(
             let detail = format!("{is}; it has {} {}", found.len(), plural(M::NOUN));
             Problem::new("subject.ambiguous", detail)
                 .errors(described(cx, found)?)
-                .hint(format!("name the one you mean: {}", next(*first)))
+                .hint(format!(
+                    "name the one you mean: {}",
+                    next(likeliest.unwrap_or(*first))
+                ))
         }
     })
 }

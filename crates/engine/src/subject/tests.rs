@@ -180,7 +180,7 @@ fn any_id_leads_to_what_belongs_to_it() {
         R2 is a request ("Two more"); it has 2 runs
         run U2  Say three
         run U3  Say four
-        hint: name the one you mean: U2
+        hint: name the one you mean: hyperion run show U3
       act
         request R2
         R2 is a request ("Two more"); it has 2 approvals

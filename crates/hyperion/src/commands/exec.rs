@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hyperion_api::ClientError;
 use hyperion_api::run::{HeartbeatFrom, NetworkLevel, NewRun, Run, SandboxLevel};
 use hyperion_host::Home;
 use hyperion_sandbox::Layer;
@@ -25,6 +26,7 @@ use crate::id::short;
 use crate::output::visible::visible;
 use crate::session::Session;
 use crate::view;
+use crate::{complete, view};
 use relay::{Outcome, Relay};
 use terminal::Terminal;
 
@@ -66,13 +68,13 @@ const JOB_CONTROL: [Signal; 2] = [Signal::TSTP, Signal::CONT];
   hyperion exec --background --title nightly --timeout 2h -- make bench")]
 pub(crate) struct Args {
     /// What it sees of this machine: off (all that you see), partial or full (this folder and the system)
-    #[arg(long, value_name = "LEVEL", default_value = "off", value_parser = level::<SandboxLevel>)]
+    #[arg(long, value_name = "LEVEL", default_value = "off", value_parser = level::<SandboxLevel>, add = complete::words(&["off", "partial", "full"]))]
     sandbox: SandboxLevel,
     /// What it reaches: off (loopback alone), listed (hosts that the settings list) or on
-    #[arg(long, value_name = "LEVEL", default_value = "on", value_parser = level::<NetworkLevel>)]
+    #[arg(long, value_name = "LEVEL", default_value = "on", value_parser = level::<NetworkLevel>, add = complete::words(&["off", "listed", "on"]))]
     network: NetworkLevel,
     /// What counts as a sign of life: output, cpu, socket or nobody
-    #[arg(long, value_name = "WHAT", default_value = "nobody", value_parser = level::<HeartbeatFrom>)]
+    #[arg(long, value_name = "WHAT", default_value = "nobody", value_parser = level::<HeartbeatFrom>, add = complete::words(&["output", "cpu", "socket", "nobody"]))]
     heartbeat_from: HeartbeatFrom,
     /// What lists call it, instead of the command line
     #[arg(long, value_name = "TEXT")]
@@ -84,7 +86,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME")]
     timeout: Option<Limit>,
     /// The command and its arguments
-    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD", add = complete::command())]
     command: Vec<OsString>,
 }
 
@@ -127,7 +129,8 @@ async fn carry_out(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     cx.with(Access::Change, async |session| {
         // From here on they are the command's.
         let signals = listen().context("listen for signals")?;
-        let run: Run = session.client().post("/api/runs", &wish).await?;
+        let run = session.client().post("/api/runs", &wish).await;
+        let run: Run = run.map_err(in_arguments)?;
         let home = Home::open(session.locations())?.context("find the home that took the run")?;
         let folder = home.runs().join(&run.id);
         let private = Private {
@@ -167,6 +170,25 @@ async fn wait_for_record(session: &Session<'_>, run: &Run) {
     let path = format!("/api/runs/{}?ended_within_ms={RECORD_WITHIN_MS}", run.id);
     // Whatever the answer is, the command has ended.
     let _ = session.client().get::<Run>(&path).await;
+}
+
+/// Says of the arguments what is wrong with what was made of them.
+fn in_arguments(error: ClientError) -> anyhow::Error {
+    let ClientError::Problem(mut problem) = error else {
+        return error.into();
+    };
+    for error in &mut problem.errors {
+        let argument = match error.pointer.as_str() {
+            "/argv" => "the command",
+            "/cwd" => "this folder",
+            "/env" => "the environment",
+            "/title" => "--title",
+            "/timeout_ms" => "--timeout",
+            other => other,
+        };
+        error.pointer = argument.to_owned();
+    }
+    ClientError::Problem(problem).into()
 }
 
 /// Names a layer of the sandbox.

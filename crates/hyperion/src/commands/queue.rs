@@ -112,7 +112,7 @@ struct CancelArgs {
   hyperion queue pause --repo web --reason 'release day'")]
 struct PauseArgs {
     /// The repository, by name or path; the one of this folder when absent
-    #[arg(long, value_name = "NAME", default_value = ".")]
+    #[arg(long, value_name = "NAME", default_value = ".", add = complete::repos())]
     repo: String,
     #[command(flatten)]
     because: BecauseArgs,
@@ -124,7 +124,7 @@ struct PauseArgs {
   hyperion queue resume --repo web")]
 struct ResumeArgs {
     /// The repository, by name or path; the one of this folder when absent
-    #[arg(long, value_name = "NAME", default_value = ".")]
+    #[arg(long, value_name = "NAME", default_value = ".", add = complete::repos())]
     repo: String,
     #[command(flatten)]
     format: FormatArgs,

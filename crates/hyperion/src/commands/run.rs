@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use hyperion_api::list::List;
 use hyperion_api::run::Run;
+use hyperion_model::run::Status;
 
 use crate::connection::Access;
 use crate::context::Cx;
@@ -13,7 +14,7 @@ use crate::output::FormatArgs;
 use crate::output::style::wire_name;
 use crate::route::Route;
 use crate::several::{Shown, each};
-use crate::view;
+use crate::{complete, view};
 
 mod logs;
 
@@ -41,10 +42,10 @@ enum Command {
   hyperion run list --status failed --since 1d --format json")]
 struct RunListArgs {
     /// Only those of this request
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = complete::requests(""))]
     request: Option<IdArg>,
     /// Only those in this state, for instance running or failed
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", add = complete::states(Status::ALL.iter().map(|status| status.name())))]
     status: Option<String>,
     #[command(flatten)]
     archived: ArchivedArg,
@@ -58,6 +59,7 @@ struct RunListArgs {
   hyperion run show 1a2b3c4d")]
 struct ShowArgs {
     /// The run
+    #[arg(add = complete::runs(false))]
     id: IdArg,
     #[command(flatten)]
     format: FormatArgs,
@@ -96,7 +98,7 @@ struct ResumeArgs {
 #[derive(Debug, clap::Args)]
 struct RunsArgs {
     /// The runs
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", add = complete::runs(true))]
     ids: Vec<IdArg>,
     #[command(flatten)]
     format: FormatArgs,

@@ -6,6 +6,8 @@ use anstream::adapter::strip_str;
 use textwrap::core::display_width;
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
+/// The longest label in front of the bar of a line that is quoted: `branch |`.
+const QUOTED_LABEL_MAX: usize = 7;
 /// With less room than this for the text, lines go back to the left margin.
 const ROOM_MIN: usize = 24;
 /// The longest label of a line, with the blanks after it: `  approved by  `.
@@ -46,17 +48,25 @@ fn wrapped_by(text: &str, width: Option<usize>, begins: impl Fn(&str) -> usize) 
     let Some(width) = width else {
         return Cow::Borrowed(text);
     };
-    if text.lines().all(|line| display_width(line) <= width) {
+    let stays = |line: &str| display_width(line) <= width || is_quoted(line);
+    if text.lines().all(stays) {
         return Cow::Borrowed(text);
     }
     let lines = text.split('\n').map(|line| {
-        if display_width(line) <= width {
+        if stays(line) {
             return Cow::Borrowed(line);
         }
         let column = begins(&strip_str(line).to_string());
         Cow::Owned(wrapped_line(line, width, column))
     });
     Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// Whether a line is what a program or a person wrote, after a bar: `    | text`, `    branch | text`.
+fn is_quoted(line: &str) -> bool {
+    let line = strip_str(line).to_string();
+    let bar = line.strip_prefix("    ").and_then(|line| line.find('|'));
+    bar.is_some_and(|at| at <= QUOTED_LABEL_MAX)
 }
 
 fn wrapped_line(line: &str, width: usize, column: usize) -> String {
@@ -132,6 +142,17 @@ mod tests {
         \u{20} because      - every request asks for an approval (request.requires_approval)\n\
         \u{20}              ✓ T1 on main at 4f1c2d3e5a  +3 -1  src/retry.rs, src/clamp.rs, src/more.rs\n\
         short\n";
+
+    // W1: what a program wrote stays as it wrote it.
+    #[test]
+    fn quoted_lines_stay_as_they_are() {
+        let long = "x ".repeat(60);
+        for bar in ["    | ", "    branch | "] {
+            let line = format!("{bar}{long}\n");
+            assert_eq!(wrapped(&line, Some(60)), line);
+        }
+        assert_ne!(wrapped(&format!("    {long}\n"), Some(60)), long);
+    }
 
     fn plain(text: &str) -> String {
         strip_str(text).to_string()

@@ -12,6 +12,12 @@ use crate::time::{clock, local};
 
 /// Terminals of less columns have no room for the day.
 const NARROW: usize = 100;
+/// Terminals of less columns have no room for what kind of thing it is about.
+const TIGHT: usize = 70;
+/// The most of who did it that is shown on those.
+const WHO_CHARS_TIGHT: usize = 12;
+/// How wide the column of kinds is.
+const KIND_CHARS: usize = 26;
 /// The most of who did it that is shown where there is little room.
 const WHO_CHARS_MAX: usize = 20;
 
@@ -39,8 +45,17 @@ pub(crate) fn line(event: &Event, zone: &TimeZone, width: Option<usize>) -> Stri
     };
     let who = visible(&event.actor.id);
     let who = format!("{agent}{who}");
-    let what = format!("  {kind:<26} {subject:<20}");
     let used = seq.len() + 2 + time.len();
+    if let Some(width) = width.filter(|width| *width < TIGHT) {
+        // The kind begins with what it is about; which one it is and who it was are shown whole.
+        let who = cut(&who, WHO_CHARS_TIGHT);
+        let id = short(&event.subject.id);
+        let room = width.saturating_sub(used + 2 + 1 + id.len() + 1 + who.chars().count());
+        let kind = cut(&kind, room.min(KIND_CHARS));
+        let rest = format!("  {kind:<0$} {id} {who}", room.min(KIND_CHARS));
+        return format!("{}  {time}{}", paint(style::FAINT, &seq), rest.trim_end());
+    }
+    let what = format!("  {kind:<KIND_CHARS$} {subject:<20}");
     let (what, who) = match width.map(|width| width.saturating_sub(used)) {
         Some(room) => {
             let who = cut(&who, room.min(WHO_CHARS_MAX));
@@ -120,7 +135,7 @@ mod tests {
         insta::assert_snapshot!(crate::view::plain(&shown.join("\n")), @"
         143  2026-11-01 12:00:00  change_set.changes_requested change_set 9e0f1a2b  ada
         143  12:00:00  change_set.changes_requested change_set 9e0f1a2b  ada
-        143  12:00:00  change_set.changes_requested change_s… ada
+        143  12:00:00  change_set.changes_reques… 9e0f1a2b ada
         ");
     }
     // S2: how far a run is stands where events of it do.

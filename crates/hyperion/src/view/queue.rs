@@ -13,6 +13,8 @@ use crate::output::table::{Cell, Table, fixed, number, prose};
 use crate::output::visible::{visible, visible_code, visible_text};
 use crate::time::{ago, duration, local, readable};
 
+/// Stands in front of a line of a program's output.
+const QUOTED: &str = "|";
 /// The most conflicting places that are shown in full.
 const HUNKS_SHOWN: usize = 20;
 
@@ -134,11 +136,15 @@ pub(crate) fn block(detail: &EntryDetail, zone: &TimeZone) -> String {
         )
     });
     text.push_str(&fields("checks", checks));
-    if entry.quarantine.is_some() {
-        let next = format!(
-            "make the change again on the branch's tip, or retry this one: hyperion queue retry {}",
-            short(&entry.id)
-        );
+    if let Some(quarantine) = &entry.quarantine {
+        let what = match quarantine.as_str() {
+            "conflict" => "make the change again on the branch's tip, or retry this one",
+            "check" => {
+                "mend the change and file it again; if the check fails for another reason, retry"
+            }
+            _ => "see the failure below; when it is mended, retry",
+        };
+        let next = format!("{what}: hyperion queue retry {}", short(&entry.id));
         text.push_str(&field("next", &next));
     }
     if let Some(evidence) = &detail.evidence {
@@ -162,7 +168,7 @@ fn why(evidence: &Evidence) -> String {
     if let Some(tail) = &evidence.output_tail {
         text.push_str("\n  The end of the check's output:\n");
         for line in visible_text(tail).lines() {
-            text.push_str(&format!("    {line}\n"));
+            text.push_str(&format!("    {} {line}\n", paint(style::FAINT, QUOTED)));
         }
     }
     text

@@ -18,11 +18,11 @@ pub(crate) fn table(runs: &[Run], now: Timestamp, width: Option<usize>) -> Strin
     let mut table = Table::new([
         fixed("ID"),
         fixed("STATUS"),
-        number("EXIT"),
-        fixed("REQUEST"),
-        fixed("TASK"),
+        number("EXIT").optional(),
+        fixed("REQUEST").optional(),
+        fixed("TASK").optional(),
         prose("WHAT"),
-        number("TOOK"),
+        number("TOOK").optional(),
         fixed("AGE"),
     ]);
     for run in runs {

@@ -140,7 +140,17 @@ pub(crate) fn page(
         [fixed("REQUEST"), prose("TITLE"), fixed("AGE")].into(),
         rows,
     );
-    let rows = status.stuck.iter().map(|entry| {
+    // Which command an admin gives is in the reason, and has to be readable whole.
+    let (for_admin, stuck): (Vec<_>, Vec<_>) =
+        (status.stuck.iter()).partition(|entry| entry.cause.as_deref() == Some("check_not_agreed"));
+    page.lines(
+        "Waits for an admin",
+        for_admin.into_iter().map(|entry| {
+            let reason = visible(entry.reason.as_deref().unwrap_or_default());
+            format!("{} ({}): {reason}", visible(&entry.title), short(&entry.id))
+        }),
+    );
+    let rows = stuck.into_iter().map(|entry| {
         vec![
             short(&entry.id).into(),
             Cell::status(&entry.status),
@@ -160,18 +170,11 @@ pub(crate) fn page(
         .into(),
         rows,
     );
-    if !status.behind.is_empty() {
-        let lines = status
-            .behind
-            .iter()
-            .map(|line| format!("- {}\n", visible(line)));
-        let lines: String = lines.collect();
-        page.text.push_str(&format!(
-            "{}\n{}\n",
-            paint(style::STRONG, "Did not follow what landed"),
-            wrapped(&lines, width)
-        ));
-    }
+    let behind = status.behind.iter();
+    page.lines(
+        "Did not follow what landed",
+        behind.map(|line| visible(line).into_owned()),
+    );
     let rows = status.corrected.iter().map(|entry| {
         vec![
             short(&entry.id).into(),
@@ -299,6 +302,16 @@ struct Page {
 }
 
 impl Page {
+    /// Writes sentences of one kind; nothing where there are none.
+    fn lines(&mut self, heading: &str, lines: impl Iterator<Item = String>) {
+        let lines: String = lines.map(|line| format!("- {line}\n")).collect();
+        if !lines.is_empty() {
+            let heading = paint(style::STRONG, heading);
+            let lines = wrapped(&lines, self.width);
+            self.text.push_str(&format!("{heading}\n{lines}\n"));
+        }
+    }
+
     /// Writes one kind, with the command that shows more; nothing where there is none.
     fn part(
         &mut self,

@@ -157,9 +157,13 @@ fn one_landing_of_several_is_taken_back_by_its_commit() {
         .clone()
         .find(|one| one["paths"] == json!(["b.txt"]))
         .unwrap();
-    world
-        .run(&["rollback", &text(&one["commit"]), "--wait"])
-        .code(0);
+    world.repo.checkout("main");
+    let name = match world.repo.tip("main") == text(&one["commit"]) {
+        true => "HEAD",
+        false => "HEAD~1",
+    };
+    world.run(&["rollback", name, "--wait"]).code(0);
+    world.run(&["rollback", "HEAD~99"]).code(2);
     assert_eq!(world.repo.files("main"), ["a.txt", "c.txt"]);
     let id = text(&detail["id"]);
     assert_eq!(world.request(&id)["status"], "completed");

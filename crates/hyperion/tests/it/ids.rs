@@ -220,6 +220,26 @@ fn the_shell_completes_ids() {
     );
     let repos = offered(&world, &["hyperion", "queue", "list", "--repo", ""]);
     assert!(repos.starts_with("repo:"), "{repos}");
+    let runs = offered(&world, &["hyperion", "run", "logs", ""]);
+    assert!(runs.contains(":make one (finished)"), "{runs}");
+    let revise = offered(&world, &["hyperion", "request", "revise", ""]);
+    assert!(revise.contains("Make one (awaiting_approval)"), "{revise}");
+    for (words, expected) in [
+        (&["repo", "show", "re"][..], "repo:"),
+        (&["exec", "--sandbox", "f"], "full"),
+        (&["exec", "--network", "l"], "listed"),
+        (&["run", "list", "--status", "fin"], "finished"),
+        (&["request", "list", "--status", "aw"], "awaiting_approval"),
+        (&["exec", "--", "gi"], "git"),
+        (&["exec", "--", "cat", "a.t"], "a.txt"),
+    ] {
+        let found = offered(&world, &[&["hyperion"][..], words].concat());
+        let mut lines = found.lines();
+        assert!(
+            lines.any(|line| line.starts_with(expected)),
+            "{words:?}: {found}"
+        );
+    }
     let retry = offered(&world, &["hyperion", "queue", "retry", ""]);
     assert!(!retry.contains("make one"), "{retry}");
 

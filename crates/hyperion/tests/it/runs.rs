@@ -73,6 +73,9 @@ fn what_a_failed_check_wrote_is_one_command_away() {
     }
     let ended = world.list(&["run", "list", "--status", "running"]);
     assert_eq!(ended, [json!(null); 0]);
+    let several = world.run(&["run", "logs", &id]).code(2).stderr;
+    let meant = format!("name the one you mean: hyperion run logs {run}");
+    assert!(several.contains(&meant), "{several}");
     let unknown = world.run(&["run", "logs", "00000000"]).code(5);
     assert!(
         unknown.stderr.contains("there is no run"),

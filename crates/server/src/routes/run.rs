@@ -227,7 +227,7 @@ async fn log(
 async fn piece(server: Server, id: String, part: Part) -> Answer<Log> {
     blocking(server, move |server| {
         let cx = server.cx();
-        let found = find::<Run>(cx, &id, RunId::new)?;
+        let found = find_to::<Run>("logs", cx, &id, RunId::new)?;
         let ended = !found.status.is_open();
         let from = match part {
             Part {

@@ -4,7 +4,6 @@
 
 mod asking;
 mod run_command;
-mod words;
 
 use std::sync::Arc;
 
@@ -56,11 +55,11 @@ pub(super) fn make(
         ),
         "requestApproval" => answer(
             asking::request(oversight, repo, read(parameters)?).map_err(Problem::from),
-            words::standing,
+            words::control::standing,
         ),
         "approvalStatus" => answer(
             asking::status(oversight, repo, &read(parameters)?).map_err(Problem::from),
-            words::standing,
+            words::control::standing,
         ),
         "propose" => answer(
             propose(clones, oversight, repo, read(parameters)?).map_err(Problem::from),
@@ -68,7 +67,7 @@ pub(super) fn make(
         ),
         "runCommand" => answer(
             run_command::run_command(oversight, cancel, read(parameters)?).map_err(Problem::from),
-            words::command,
+            words::control::command,
         ),
         other => Err(Problem::new("internal", format!("{other} is not wired"))),
     })

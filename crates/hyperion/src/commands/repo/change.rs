@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::{Format, FormatArgs};
 use crate::route::Route;
 use crate::session::Session;
-use crate::view;
+use crate::{complete, view};
 
 /// How often it is looked whether a push came to an end, and how many times.
 const LOOK: Duration = Duration::from_millis(200);
@@ -22,7 +22,7 @@ const LOOKS: u32 = 600;
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RepoArg {
     /// Its name, its id, or a folder of it
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = complete::repos())]
     name: String,
 }
 

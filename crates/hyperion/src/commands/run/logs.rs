@@ -13,7 +13,7 @@ use crate::id::{IdArg, short};
 use crate::output::visible::visible_text;
 use crate::route::Route;
 use crate::session::Session;
-use crate::view;
+use crate::{complete, view};
 
 /// How long an engine that left gets to come back before it is looked for again.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -30,6 +30,7 @@ const MAX_TAIL: i64 = 100_000;
   hyperion run logs 1a2b3c4d --tail 50 --follow")]
 pub(super) struct Args {
     /// The run
+    #[arg(add = complete::runs(false))]
     id: IdArg,
     /// Go on with what it writes until it ends
     #[arg(long, short)]

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::Server;
 use crate::answer::Refusal;
-use crate::subject::find;
+use crate::subject::find_to;
 
 /// How often a silent stream says that it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -55,7 +55,7 @@ pub(super) async fn stream(
     let beginning = server.clone();
     let begun = tokio::task::spawn_blocking(move || {
         let cx = beginning.cx();
-        let id = find::<Run>(cx, &id, RunId::new)?.id;
+        let id = find_to::<Run>("logs", cx, &id, RunId::new)?.id;
         match wanted.tail_lines {
             Some(lines) => Follow::last_lines(cx, id, usize::try_from(lines).unwrap_or(usize::MAX)),
             None => Ok((Follow::after(cx, id, wanted.after)?, Vec::new())),
