@@ -13,6 +13,7 @@ use hyperion_api::run::{HeartbeatFrom, NetworkLevel, NewRun, Run, SandboxLevel};
 use hyperion_host::Home;
 use hyperion_sandbox::Layer;
 use hyperion_shim::{End, Ended, Private};
+use hyperion_sandbox::{Had, Layer};
 use jiff::SignedDuration;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -125,7 +126,7 @@ async fn carry_out(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
     let background = args.background;
     let terminal = (!background).then(Terminal::of_process).flatten();
     let wish = wish(args, cx, terminal.is_some())?;
-    let reads = wish.reads;
+    let (reads, level) = (wish.reads, wish.sandbox);
     cx.with(Access::Change, async |session| {
         // From here on they are the command's.
         let signals = listen().context("listen for signals")?;
@@ -158,7 +159,7 @@ async fn carry_out(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
                 if matches!(outcome, Outcome::Ended { .. }) {
                     wait_for_record(session, &run).await;
                 }
-                end(cx, &run, &folder, outcome)
+                end(cx, &run, &folder, level, outcome)
             }
         }
     })
@@ -301,8 +302,24 @@ fn say_what_it_waits_for(cx: &Cx, id: &str, folder: &Path, ended: &Ended) {
     )));
 }
 
+/// Whether a layer that was not had, or not whole, is one that the level means: `partial` has no mounts and processes of its own, and
+/// hides no sockets.
+fn is_missed(level: SandboxLevel, had: &Had, layer: Layer) -> bool {
+    let own = matches!(
+        layer,
+        Layer::MountNamespace | Layer::CacheOverlay | Layer::PidNamespace
+    );
+    level != SandboxLevel::Partial || !(own || had.has(layer))
+}
+
 /// Says what the person has to know beyond the status, and gives the command's own status on.
-fn end(cx: &Cx, run: &Run, folder: &Path, outcome: Outcome) -> anyhow::Result<Exit> {
+fn end(
+    cx: &Cx,
+    run: &Run,
+    folder: &Path,
+    level: SandboxLevel,
+    outcome: Outcome,
+) -> anyhow::Result<Exit> {
     let id = short(&run.id);
     let (ended, lost) = match outcome {
         Outcome::Ended { ended, lost } => (ended, lost),
@@ -327,7 +344,8 @@ fn end(cx: &Cx, run: &Run, folder: &Path, outcome: Outcome) -> anyhow::Result<Ex
     }
     say_what_it_waits_for(cx, id, folder, &ended);
     let Ended { end, had, .. } = *ended;
-    for lack in &had.lacks {
+    let lacks = had.lacks.iter();
+    for lack in lacks.filter(|lack| is_missed(level, &had, lack.layer)) {
         cx.output.say(&view::warning(&format!(
             "run {id} went without {}: {}",
             layer(lack.layer),
@@ -366,4 +384,27 @@ fn end(cx: &Cx, run: &Run, folder: &Path, outcome: Outcome) -> anyhow::Result<Ex
     };
     cx.passes_on(code);
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // S1: what a level is without is no news; what it should have had is.
+    #[test]
+    fn only_what_a_level_means_is_missed() {
+        let had = Had {
+            layers: vec![Layer::Landlock],
+            ..Had::default()
+        };
+        let missed = |level| {
+            let mut layers = Layer::ALL.to_vec();
+            layers.retain(|layer| is_missed(level, &had, *layer));
+            layers
+        };
+        assert_eq!(missed(SandboxLevel::Full), Layer::ALL);
+        let missed = missed(SandboxLevel::Partial);
+        assert!(missed.contains(&Layer::Seccomp) && missed.contains(&Layer::NetworkNamespace));
+        assert!(!missed.contains(&Layer::MountNamespace) && !missed.contains(&Layer::Landlock));
+    }
 }

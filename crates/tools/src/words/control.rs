@@ -95,7 +95,8 @@ pub fn approval(approval: &ApprovalResult) -> String {
     text
 }
 
-pub(super) fn command(command: &CommandResult) -> String {
+/// Tells what became of a command.
+pub fn command(command: &CommandResult) -> String {
     let mut text = format!("Run {} is {}", command.run, command.status);
     if let Some(code) = command.exit_code {
         let _ = write!(text, ", exit status {code}");
