@@ -165,7 +165,10 @@ fn request_of<M: Stored>(state: &M) -> Option<RequestId> {
         | Subject::ChangeSet(_)
         | Subject::Approval(_)
         | Subject::Entry(_)
-| Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => state.row().request,
+        | Subject::User(_)
+        | Subject::Token(_)
+        | Subject::Audit(_)
+        | Subject::Grant(_) => state.row().request,
     }
 }
 

@@ -53,7 +53,10 @@ impl What {
             | Subject::Run(_)
             | Subject::Plan(_)
             | Subject::Repo(_)
-| Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => {
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_)
+            | Subject::Grant(_) => {
                 Self::ChangeSet(subject::belonging::<ChangeSet>(cx, text, subject, None)?.id)
             }
         })

@@ -59,7 +59,12 @@ impl Kind for Request {
                 .get::<Entry>(id)?
                 .map(|entry| entry.admission.request),
             Subject::Run(id) => cx.store.get::<Run>(id)?.and_then(|run| run.request),
-Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => None,
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_)
+            | Subject::Grant(_) => None,
         };
         get(cx, request)
     }
@@ -100,7 +105,12 @@ impl Kind for ChangeSet {
                 Some(Work::Check { entry, .. }) => Self::belonging_to(cx, Subject::Entry(entry)),
                 Some(Work::Command { .. } | Work::Tool { .. }) | None => Ok(Vec::new()),
             },
-Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => Ok(Vec::new()),
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_)
+            | Subject::Grant(_) => Ok(Vec::new()),
         }
     }
 
@@ -131,7 +141,12 @@ impl Kind for Approval {
                 }
                 Ok(approvals)
             }
-Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => Ok(Vec::new()),
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_)
+            | Subject::Grant(_) => Ok(Vec::new()),
         }
     }
 
@@ -189,7 +204,12 @@ impl Kind for Entry {
                 entries.dedup();
                 get(cx, entries)
             }
-Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => Ok(Vec::new()),
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_)
+            | Subject::Grant(_) => Ok(Vec::new()),
         }
     }
 
@@ -237,7 +257,12 @@ impl Kind for Run {
                     true => get(cx, sets.into_iter().map(|set| set.proposal.run)),
                 }
             }
-Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => Ok(Vec::new()),
+            Subject::Plan(_)
+            | Subject::Repo(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_)
+            | Subject::Grant(_) => Ok(Vec::new()),
         }
     }
 
@@ -263,7 +288,12 @@ pub(super) fn title(cx: &Cx, subject: Subject) -> Result<String, Error> {
                 None => None,
             }
         }
-Subject::Plan(_) | Subject::Repo(_) | Subject::User(_) | Subject::Token(_) | Subject::Audit(_) | Subject::Grant(_) => None,
+        Subject::Plan(_)
+        | Subject::Repo(_)
+        | Subject::User(_)
+        | Subject::Token(_)
+        | Subject::Audit(_)
+        | Subject::Grant(_) => None,
     };
     Ok(title.unwrap_or_default())
 }

@@ -323,8 +323,15 @@ fn plural(noun: Noun) -> String {
     match noun {
         Noun::Entry => "queue entries".to_owned(),
         Noun::Repo => "repositories".to_owned(),
-        Noun::Request | Noun::Plan | Noun::Run | Noun::ChangeSet | Noun::Approval | Noun::Audit
-        | Noun::User | Noun::Token | Noun::Grant => {
+        Noun::Request
+        | Noun::Plan
+        | Noun::Run
+        | Noun::ChangeSet
+        | Noun::Approval
+        | Noun::Audit
+        | Noun::User
+        | Noun::Token
+        | Noun::Grant => {
             format!("{noun}s")
         }
     }
