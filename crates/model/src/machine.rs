@@ -46,7 +46,10 @@ impl Noun {
         Noun::ChangeSet,
         Noun::Approval,
         Noun::Entry,
-        Noun::User | Noun::Token | Noun::Audit | Noun::Grant,
+        Noun::User,
+        Noun::Token,
+        Noun::Audit,
+        Noun::Grant,
     ];
 
     /// Gives the wire name.

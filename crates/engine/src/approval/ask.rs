@@ -225,6 +225,7 @@ fn commit(
         risk,
         digest,
         content: None,
+        owners: None,
         document: document.digest,
         request,
         repo,

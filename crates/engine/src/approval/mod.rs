@@ -17,7 +17,6 @@ use serde_json::Value;
 pub(crate) use ask::within_limits;
 pub use ask::{Wanted, ask, latest, level_for, of_person};
 pub use decide::{Decider, Decision, WhoMayDecide, cancel, decide, extend, who_may_decide};
-pub use decide::{Decision, cancel, decide, extend};
 pub(crate) use reconciler::Approvals;
 pub use shown::{Shown, look_at_whole};
 

@@ -101,6 +101,7 @@ fn allow(
                     .level()
                     .unwrap_or(hyperion_model::Level::ManualOnly),
                 decided_by: &verdict.by,
+                owners: approval.question.owners.as_ref(),
                 payload: agreed,
             };
             permit(&action, &basis, &site.rules)

@@ -107,6 +107,7 @@ pub(super) fn register(
         work: Work::Command {
             name: ShortText::cut(&cx.redactor.redact(&name(&record.what))),
             asked_by: actor.clone(),
+            launch: None,
         },
         spec: blob.digest,
     };

@@ -387,7 +387,7 @@ fn actor_of(cx: &Cx, run: &Run) -> Result<Actor, Error> {
         Work::Check { .. } => {
             Name::new("check").map_err(|error| Error::Missing(error.to_string()))?
         }
-        Work::Command { name, .. } => {
+        Work::Command { name, .. } | Work::Tool { tool: name, .. } => {
             let plain: String = name
                 .as_str()
                 .chars()

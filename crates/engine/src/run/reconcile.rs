@@ -9,7 +9,7 @@ use hyperion_host::kill_marked;
 use hyperion_model::entry::{self, Entry};
 use hyperion_model::plan::{self, Plan, step};
 use hyperion_model::run::{self, Ground, Judged, Run, Status, Work};
-use hyperion_model::{Command, Name, NewBlob, RunId, ShortText, Time};
+use hyperion_model::{Command, Name, NewBlob, RunId, ShortText};
 use hyperion_shim::{AttachError, Ended, Found, Private, Spec, look, read_spec, write_spec};
 use hyperion_store::{Filter, StoreError};
 
@@ -289,7 +289,7 @@ impl Runs {
         let mut commands = Vec::new();
         let agreed = match run.work {
             Work::Command { .. } => park::was_agreed_to(cx, run)?,
-            Work::Check { .. } | Work::Agent { .. } => None,
+            Work::Check { .. } | Work::Agent { .. } | Work::Tool { .. } => None,
         };
         let command = match agreed.filter(|_| run.status != Status::Uncertain) {
             // It may have been doing what was agreed to.

@@ -162,7 +162,7 @@ impl Inbox {
         let orders = std::mem::take(&mut *locked(&self.orders)).into_iter();
         all.extend(orders.filter_map(|order| match order {
             Order::Watch(watched) => Some(*watched),
-            Order::Ask(..) | Order::Leave => None,
+            Order::Ask(..) | Order::Answer(..) | Order::Leave => None,
         }));
         if let Some(cx) = cx {
             all.iter_mut().for_each(|watched| watched.let_go(cx, self));

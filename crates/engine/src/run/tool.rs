@@ -123,6 +123,7 @@ fn spec(cx: &Cx, id: RunId, program: &Program<'_>) -> Result<Spec, Error> {
     let mut spec = Spec {
         version: VERSION,
         run: id.to_string(),
+        lineage: None,
         token: None,
         argv: program.argv.clone(),
         cwd: program.place.folder.to_path_buf(),

@@ -156,7 +156,7 @@ impl Kind for Approval {
 }
 
 impl Kind for Grant {
-    const COMMAND: Option<&'static str> = Some("grant");
+    const COMMAND: &'static str = "grant";
 
     fn waits(&self) -> bool {
         self.status.is_open()
@@ -172,9 +172,13 @@ impl Kind for Grant {
                 Some(run) => list(cx, Filter::default().parent(run.lineage.uuid())),
                 None => Ok(Vec::new()),
             },
-            Subject::ChangeSet(_) | Subject::Approval(_) | Subject::Entry(_) | Subject::Plan(_) => {
-                Ok(Vec::new())
-            }
+            Subject::ChangeSet(_)
+            | Subject::Approval(_)
+            | Subject::Entry(_)
+            | Subject::Plan(_)
+            | Subject::User(_)
+            | Subject::Token(_)
+            | Subject::Audit(_) => Ok(Vec::new()),
         }
     }
 

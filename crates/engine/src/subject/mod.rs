@@ -14,11 +14,12 @@ use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::grant::Grant;
+use hyperion_model::grant::Grant;
 use hyperion_model::machine::{Machine, Noun};
 use hyperion_model::request::Request;
 use hyperion_model::run::Run;
 use hyperion_model::{
-    ApprovalId, AuditId, ChangeSetId, EntryId, PlanId, RequestId, RunId, Subject, TokenId, UserId,
+    ApprovalId, AuditId, ChangeSetId, EntryId, GrantId, PlanId, RequestId, RunId, Subject, TokenId, UserId,
     Uuid,
 };
 use hyperion_store::Stored;
@@ -115,6 +116,7 @@ pub fn of_noun(cx: &Cx, noun: Noun, text: &str) -> Result<Subject, Error> {
         Noun::Plan => Subject::Plan(PlanId::new(whole(noun, text)?)),
         Noun::User => Subject::User(UserId::new(whole(noun, text)?)),
         Noun::Token => Subject::Token(TokenId::new(whole(noun, text)?)),
+        Noun::Grant => Subject::Grant(find::<Grant>(cx, text, GrantId::new)?.id),
     })
 }
 

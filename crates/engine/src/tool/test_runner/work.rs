@@ -254,7 +254,7 @@ impl Work<'_> {
             actor: &session.actor,
             argv: [vec![program], step.args.clone()].concat(),
             title: shown(&step.command()),
-            place: run::Place {
+            place: run::SandboxPlace {
                 folder: Path::new(self.root),
                 is_persons: session.is_persons(),
                 objects: None,
