@@ -77,8 +77,11 @@ fn an_engine_of_today_goes_on_where_version_0_died() {
         "Go slowly\nWait for a person\n",
         "Wait for a person\nGo slowly\n",
     );
+    let (before, after) = said.split_once("this Hyperion needs ").unwrap();
+    let after = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let said = format!("{before}this Hyperion needs a later one{after}");
     insta::assert_snapshot!(said, @r"
-    error: failed to read the database: its schema is version 2, this Hyperion needs 4
+    error: failed to read the database: its schema is version 2, this Hyperion needs a later one
     hint: run `hyperion up` (or any command that changes something) once: it migrates the database, after copying it
     looking: 69
     approving: 0
