@@ -1,7 +1,7 @@
 //! What a run asks: a file for each thing that is not answered yet, so that no question is lost whoever dies.
 //!
 //! The shim writes them, numbered, in the run's folder, and tells the highest number with its news. An engine reads them, answers by number,
-//! and the shim removes them. After the end of the run the engine reads what is left and removes it itself.
+//! and the shim removes them. After the end of the run the engine reads what is left.
 
 use std::fs;
 use std::io;
@@ -73,13 +73,5 @@ pub fn read(folder: &Path, number: u64) -> io::Result<Option<Vec<u8>>> {
         Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(ReadError::Io { source, .. }) => Err(source),
         Err(error) => Err(io::Error::other(error)),
-    }
-}
-
-/// Removes one that was dealt with after the shim had gone.
-pub fn remove(folder: &Path, number: u64) -> io::Result<()> {
-    match fs::remove_file(path_of(&folder.join(FOLDER), number)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum Left {
 }
 
 /// Takes what an ended run asked and nobody took, and says what it left behind.
+///
+/// The files stay: whoever dies before the end is recorded looks at them again, and finds what was asked.
 pub(super) fn left_by(cx: &Cx, run: &Run, ended: &Ended) -> Result<Left, Error> {
     let is_parkable = matches!(run.work, Work::Command { .. }) && run.stop.is_none();
     if !is_parkable || ended.end != (End::Exited { code: EXIT_PARKED }) {
@@ -65,7 +67,6 @@ pub(super) fn left_by(cx: &Cx, run: &Run, ended: &Ended) -> Result<Left, Error> 
                 Err(error) => return Err(error),
             }
         }
-        asks::remove(&folder, number).map_err(failed)?;
     }
     let mut waits: Vec<_> = waits.into_iter().map(|approval| approval.id).collect();
     waits.sort_unstable();

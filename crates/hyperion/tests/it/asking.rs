@@ -46,7 +46,13 @@ print(got.status, got.decided_by, got.reason, h.is_resumed(), file=open('answer'
     for (script, decision, expected) in [
         (vec!["/bin/sh", "-c", &shell], "approve", "0 1\n"),
         (
-            vec!["python3", "-c", &python],
+            vec![
+                "/usr/bin/env",
+                "PATH=/usr/bin:/bin",
+                "python3",
+                "-c",
+                &python,
+            ],
             "reject",
             "rejected ada too late True\n",
         ),
