@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::id::short;
+use crate::json_lines::Place;
 use crate::output::style::{self, paint};
 use crate::output::visible::{visible, visible_text};
 use crate::settings::SettingsErrors;
@@ -107,11 +108,11 @@ impl Failure {
         Self::new(Exit::Failed, said(error))
     }
 
-    /// Makes a failure of the API's problem; `line` finds the line of a pointer where there is a file.
-    pub(crate) fn of_problem(problem: &Problem, line: impl Fn(&str) -> Option<usize>) -> Self {
-        let place = |error: &FieldError| match (line(&error.pointer), error.pointer.as_str()) {
-            (Some(line), "") => format!("line {line}"),
-            (Some(line), pointer) => format!("line {line}, {pointer}"),
+    /// Makes a failure of the API's problem; `place` finds the place of a pointer where there is a file.
+    pub(crate) fn of_problem(problem: &Problem, place: impl Fn(&str) -> Option<Place>) -> Self {
+        let named = |error: &FieldError| match (place(&error.pointer), error.pointer.as_str()) {
+            (Some(place), "") => place.to_string(),
+            (Some(place), pointer) => format!("{place}, {pointer}"),
             (None, pointer) => pointer.to_owned(),
         };
         let failure = Self {
@@ -122,10 +123,10 @@ impl Failure {
             problem: Some(Box::new(problem.clone())),
         };
         match problem.errors.as_slice() {
-            // A single error is usually the whole story, told already but for its line.
-            [one] if problem.detail.ends_with(&one.detail) => match line(&one.pointer) {
-                Some(line) => Self {
-                    what: format!("{} (line {line})", problem.detail),
+            // A single error is usually the whole story, told already but for its place.
+            [one] if problem.detail.ends_with(&one.detail) => match place(&one.pointer) {
+                Some(place) => Self {
+                    what: format!("{} ({place})", problem.detail),
                     ..failure
                 },
                 None => failure,
@@ -134,12 +135,12 @@ impl Failure {
                 // In the order of the file, so that a person can go through it once.
                 let mut errors: Vec<_> = errors
                     .iter()
-                    .map(|error| (line(&error.pointer), error))
+                    .map(|error| (place(&error.pointer), error))
                     .collect();
-                errors.sort_by_key(|(line, _)| *line);
-                failure.details(errors.into_iter().map(|(_, error)| match place(error) {
-                    place if place.is_empty() => error.detail.clone(),
-                    place => format!("{place}: {}", error.detail),
+                errors.sort_by_key(|(place, _)| *place);
+                failure.details(errors.into_iter().map(|(_, error)| match named(error) {
+                    named if named.is_empty() => error.detail.clone(),
+                    named => format!("{named}: {}", error.detail),
                 }))
             }
         }
@@ -308,13 +309,18 @@ mod tests {
                 error("/tasks/1/depends_on/0", "names no task"),
             ])
             .hint("mend them and file it again");
-        let lines = |pointer: &str| (pointer == "/tasks/0/owns/1").then_some(14);
+        let lines = |pointer: &str| {
+            (pointer == "/tasks/0/owns/1").then_some(Place {
+                line: 14,
+                column: 5,
+            })
+        };
         let failure = Failure::of_problem(&problem, lines);
         assert_eq!(failure.exit(), Exit::Usage);
         insta::assert_snapshot!(plain(&failure), @r"
         error: request.json has 2 errors
           /tasks/1/depends_on/0: names no task
-          line 14, /tasks/0/owns/1: escapes the repository
+          line 14 column 5, /tasks/0/owns/1: escapes the repository
         hint: mend them and file it again
         ");
     }
@@ -327,8 +333,11 @@ mod tests {
         };
         let problem =
             Problem::new("request.invalid", "r.json: /title: is empty").errors(vec![error]);
-        let failure = Failure::of_problem(&problem, |_| Some(3));
-        assert_eq!(plain(&failure), "error: r.json: /title: is empty (line 3)");
+        let failure = Failure::of_problem(&problem, |_| Some(Place { line: 3, column: 2 }));
+        assert_eq!(
+            plain(&failure),
+            "error: r.json: /title: is empty (line 3 column 2)"
+        );
     }
 
     #[test]

@@ -370,7 +370,7 @@ pub(super) fn with_lines(error: ClientError, source: &Source, text: &[u8]) -> an
     };
     Failure::of_problem(&problem, |pointer| match source {
         Source::Sentence(_) => None,
-        Source::File(_) | Source::Input => json_lines::line_of(&text, pointer),
+        Source::File(_) | Source::Input => json_lines::place_of(&text, pointer),
     })
     .into()
 }

@@ -118,11 +118,11 @@ fn a_repository_that_cannot_be_used() {
     hint: check the path
 
     ## a request for no repository: exit 2
-    error: ~/request.json: failed to open ~: not inside a git repository (line 2)
+    error: ~/request.json: failed to open ~: not inside a git repository (line 2 column 3)
     hint: run `git init ~`, or name a folder of a repository
 
     ## a request for an unknown name: exit 2
-    error: ~/request.json: no repository is called "webshop"; registered are: none (line 2)
+    error: ~/request.json: no repository is called "webshop"; registered are: none (line 2 column 3)
     hint: give a registered name or a path, or run `hyperion init` in the repository
     "#);
     assert_eq!(world.list(&["repo", "list"]).len(), 0);
@@ -153,19 +153,19 @@ fn a_base_that_is_none() {
     }
     insta::assert_snapshot!(seen.rows, @r#"
     ## no such branch: exit 2
-    error: ~/request.json: /base: "v9" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2)
+    error: ~/request.json: /base: "v9" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2 column 3)
 
     ## a commit outside the branch: exit 2
-    error: ~/request.json: /base: "ASIDE" is a commit outside that branch; name a branch, or a commit of branch main (line 2)
+    error: ~/request.json: /base: "ASIDE" is a commit outside that branch; name a branch, or a commit of branch main (line 2 column 3)
 
     ## a tree: exit 2
-    error: ~/request.json: /base: "TREE" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2)
+    error: ~/request.json: /base: "TREE" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2 column 3)
 
     ## an option: exit 2
-    error: ~/request.json: /base: "--help" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2)
+    error: ~/request.json: /base: "--help" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2 column 3)
 
     ## a range: exit 2
-    error: ~/request.json: /base: "main..side" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2)
+    error: ~/request.json: /base: "main..side" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2 column 3)
     "#);
     assert_eq!(world.list(&["request", "list"]).len(), 0);
 }
@@ -279,7 +279,7 @@ fn a_repository_that_is_moved_away() {
     hint: run `hyperion init ELSEWHERE` first
 
     ## by its name: exit 2
-    error: ~/request.json: failed to open the repository REPO: it is not there any more (line 2)
+    error: ~/request.json: failed to open the repository REPO: it is not there any more (line 2 column 3)
     hint: put it back at REPO, or say where it is now: hyperion repo move NAME PATH
     ");
 

@@ -143,66 +143,66 @@ fn a_request_of_the_wrong_shape() {
         );
     insta::assert_snapshot!(table.end(), @r#"
     ## a number: exit 2
-    error: ~/request.json: a task request is a JSON object (line 1)
+    error: ~/request.json: a task request is a JSON object (line 1 column 1)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## a list of numbers: exit 2
-    error: ~/request.json: /0: a task request is a JSON object (line 1)
+    error: ~/request.json: /0: a task request is a JSON object (line 1 column 2)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## no schema: exit 2
-    error: ~/request.json: /schema: is missing; write "hyperion.task_request/v1" (line 1)
+    error: ~/request.json: /schema: is missing; write "hyperion.task_request/v1" (line 1 column 1)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## another schema: exit 2
-    error: ~/request.json: /schema: "hyperion.task_request/v9" is not known; write "hyperion.task_request/v1" (line 2)
+    error: ~/request.json: /schema: "hyperion.task_request/v9" is not known; write "hyperion.task_request/v1" (line 2 column 3)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## no title: exit 2
-    error: ~/request.json: /title: is missing; write a string ("What is wanted, in one line") (line 1)
+    error: ~/request.json: /title: is missing; write a string ("What is wanted, in one line") (line 1 column 1)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## unknown field: exit 2
-    error: ~/request.json: /prioritiy: is not a known field; did you mean `priority`? (line 2)
+    error: ~/request.json: /prioritiy: is not a known field; did you mean `priority`? (line 2 column 3)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## unknown field of a task: exit 2
-    error: ~/request.json: /tasks/0/own: is not a known field; did you mean `owns`? (line 6)
+    error: ~/request.json: /tasks/0/own: is not a known field; did you mean `owns`? (line 6 column 7)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## unknown field of a change: exit 2
-    error: ~/request.json: /tasks/0/changes/0/force: is not a known field; remove it, or use one of `base_hash`, `content`, `encoding`, `from_path`, `mode`, `operation`, `patch`, `path`, `result_hash` (line 7)
+    error: ~/request.json: /tasks/0/changes/0/force: is not a known field; remove it, or use one of `base_hash`, `content`, `encoding`, `from_path`, `mode`, `operation`, `patch`, `path`, `result_hash` (line 7 column 11)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## wrong type: exit 2
-    error: ~/request.json: /title: is the number 7, not a string; write "7" (line 3)
+    error: ~/request.json: /title: is the number 7, not a string; write "7" (line 3 column 3)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## wrong type deep inside: exit 2
-    error: ~/request.json: /tasks/1/depends_on: is the string "T1", not a list; write ["T1"] (line 16)
+    error: ~/request.json: /tasks/1/depends_on: is the string "T1", not a list; write ["T1"] (line 16 column 7)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## unknown priority: exit 2
-    error: ~/request.json: /priority: is the string "urgent"; write "low", "medium", "high" or "critical" (line 2)
+    error: ~/request.json: /priority: is the string "urgent"; write "low", "medium", "high" or "critical" (line 2 column 3)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## unknown operation: exit 2
-    error: ~/request.json: /tasks/0/changes/0/operation: is the string "move"; write "create", "modify", "delete", "rename" or "chmod" (line 7)
+    error: ~/request.json: /tasks/0/changes/0/operation: is the string "move"; write "create", "modify", "delete", "rename" or "chmod" (line 7 column 11)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## missing field: exit 2
-    error: ~/request.json: /tasks/0/changes/0/operation: is missing; write "create", "modify", "delete", "rename" or "chmod" ("What happens to the path") (line 6)
+    error: ~/request.json: /tasks/0/changes/0/operation: is missing; write "create", "modify", "delete", "rename" or "chmod" ("What happens to the path") (line 6 column 9)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## unknown encoding: exit 2
-    error: ~/request.json: /tasks/0/changes/0/encoding: is the string "utf-16"; did you mean "utf-8"? It takes "utf-8" or "base64" (line 8)
+    error: ~/request.json: /tasks/0/changes/0/encoding: is the string "utf-16"; did you mean "utf-8"? It takes "utf-8" or "base64" (line 8 column 11)
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
 
     ## two of several lines: exit 2
     error: ~/request.json: 3 things are wrong; nothing was filed
-      line 2, /1/schema: is missing; write "hyperion.task_request/v1"
-      line 2, /1/title: is the number 7, not a string; write "7"
-      line 4, /3: a task request is a JSON object
+      line 2 column 1, /1/schema: is missing; write "hyperion.task_request/v1"
+      line 2 column 2, /1/title: is the number 7, not a string; write "7"
+      line 4 column 1, /3: a task request is a JSON object
     hint: `hyperion generate schemas --out DIR` writes the schema to task_request.v1.json
     "#);
 }

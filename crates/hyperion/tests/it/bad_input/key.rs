@@ -45,10 +45,10 @@ fn a_key_stands_for_one_request() {
         .bytes("two requests of one file", format!("{others:#}"));
     insta::assert_snapshot!(table.rows.replace(crate::world::short(&id), "REQUEST"), @r#"
     ## another request: exit 2
-    error: ~/request.json: /idempotency_key: "nightly-7" belongs to request REQUEST, which says something else: choose another key, or leave it out (line 2)
+    error: ~/request.json: /idempotency_key: "nightly-7" belongs to request REQUEST, which says something else: choose another key, or leave it out (line 2 column 3)
 
     ## two requests of one file: exit 2
-    error: ~/request.json: /1/idempotency_key: "k" belongs to the request at /0, which says something else: choose another key, or leave it out (line 8)
+    error: ~/request.json: /1/idempotency_key: "k" belongs to the request at /0, which says something else: choose another key, or leave it out (line 8 column 5)
     "#);
     assert_eq!(table.world.list(&["request", "list"]).len(), 2);
 }

@@ -71,24 +71,24 @@ fn a_secret_shows_nowhere() {
         .request("in a base", &minimal().base(TOKEN));
     insta::assert_snapshot!(table.end(), @r#"
     ## in a path: exit 2
-    error: ~/request.json: /tasks/0/changes/0/path: holds what looks like a secret, and names are kept and shown: choose another name; if the secret is real, revoke it (line 9)
+    error: ~/request.json: /tasks/0/changes/0/path: holds what looks like a secret, and names are kept and shown: choose another name; if the secret is real, revoke it (line 9 column 11)
 
     ## in a path's old name: exit 2
     error: ~/request.json: 2 things are wrong; nothing was filed
-      line 7, /tasks/0/changes/0/from_path: holds what looks like a secret, and names are kept and shown: choose another name; if the secret is real, revoke it
-      line 7, /tasks/0/changes/0/from_path: the base has no file [redacted:known].txt; check the path
+      line 7 column 11, /tasks/0/changes/0/from_path: holds what looks like a secret, and names are kept and shown: choose another name; if the secret is real, revoke it
+      line 7 column 11, /tasks/0/changes/0/from_path: the base has no file [redacted:known].txt; check the path
 
     ## in owns: exit 2
-    error: ~/request.json: /tasks/0/owns/0: holds what looks like a secret, and names are kept and shown: choose another name; if the secret is real, revoke it (line 7)
+    error: ~/request.json: /tasks/0/owns/0: holds what looks like a secret, and names are kept and shown: choose another name; if the secret is real, revoke it (line 7 column 9)
 
     ## in a field that is none: exit 2
-    error: ~/request.json: /agent: no agent is called "[redacted:github-token]"; use scripted (line 2)
+    error: ~/request.json: /agent: no agent is called "[redacted:github-token]"; use scripted (line 2 column 3)
 
     ## in a title that is none: exit 2
-    error: ~/request.json: /title: has the control character '\n'; write one plain line (line 3)
+    error: ~/request.json: /title: has the control character '\n'; write one plain line (line 3 column 3)
 
     ## in a base: exit 2
-    error: ~/request.json: /base: "[redacted:github-token]" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2)
+    error: ~/request.json: /base: "[redacted:github-token]" is neither a branch nor a commit here; name a branch, or a commit of branch main (line 2 column 3)
     "#);
 
     let secrets = [TOKEN, KEY, HELD];
