@@ -111,7 +111,7 @@ fn known(cx: &Cx, agent: &Actor, id: &str, wanted: &RunCommand) -> Result<RunId,
         Work::Command { asked_by, .. } if asked_by == agent && found.judged.is_some() => {
             Ok(found.id)
         }
-        Work::Command { .. } | Work::Agent { .. } | Work::Check { .. } => {
+        Work::Command { .. } | Work::Agent { .. } | Work::Check { .. } | Work::Tool { .. } => {
             let detail = format!("run {id} is no command that this tool took");
             Err(Problem::new("subject.not_found", detail).into())
         }
