@@ -65,6 +65,12 @@ mod tests {
                 way(false, Some(grant)),
             ));
         }
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table, @r#"
+        git status     open: read_only       held: read_only  granted: read_only
+        cargo test     open: ask team-lead   held: sandbox    granted: grant
+        rm notes.txt   open: ask team-lead   held: sandbox    granted: grant
+        eval "$X"      open: ask team-lead   held: sandbox    granted: ask team-lead
+        rm -rf /       open: refuse          held: refuse     granted: refuse
+        "#);
     }
 }

@@ -206,6 +206,18 @@ mod tests {
         ? (a change): NoCommand
         "#);
         let repo = Scope::Repo(RepoId::new(Uuid::from_u128(1)));
-        insta::assert_snapshot!(told("cargo test retry", repo, None), @"");
+        insta::assert_snapshot!(told("cargo test retry", repo, None), @r#"
+        cargo test retry
+        + cargo test retry
+        + cargo test retry
+        ? cargo test --workspace: OtherShape
+        ? git commit -m 'Fix the retry': OtherShape
+        ? cargo test backoff: OtherShape
+        ? git commit -m 'Add a test': OtherShape
+        ? npm publish: OtherShape
+        ? cargo test retry: OtherScope
+        ? eval "$CMD": NoShape
+        ? (a change): NoCommand
+        "#);
     }
 }

@@ -22,8 +22,6 @@ pub(super) struct Call {
 pub(super) enum Act {
     /// Runs a command, as bash reads it.
     Command(String),
-    /// Runs a program with arguments.
-    Argv(Vec<String>),
     /// Reads a file.
     Read(String),
     /// Writes or deletes a file.

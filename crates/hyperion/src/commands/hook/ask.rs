@@ -111,10 +111,9 @@ async fn by_engine(
 }
 
 fn question(adapter: &dyn Adapter, call: &Call, act: &Act) -> Option<AskPermission> {
-    let (mut command, mut argv, mut edit) = (None, None, None);
+    let (mut command, mut edit) = (None, None);
     match act {
         Act::Command(text) => command = Some(text.clone()),
-        Act::Argv(words) => argv = Some(words.clone()),
         Act::Edit(path) => edit = Some(path.clone()),
         Act::Read(_) => return None,
     }
@@ -122,7 +121,7 @@ fn question(adapter: &dyn Adapter, call: &Call, act: &Act) -> Option<AskPermissi
         agent: adapter.name().to_owned(),
         session: call.session.clone(),
         command,
-        argv,
+        argv: None,
         edit,
         dir: call.dir.to_str()?.to_owned(),
         run: None,
@@ -156,7 +155,7 @@ fn allowed(act: &Act, ground: Option<&str>) -> Told {
         (_, Some("grant")) => Told::Allow("a grant covers it".to_owned()),
         (_, Some("approval")) => Told::Allow("it was approved".to_owned()),
         (Act::Edit(_) | Act::Read(_), _) => Told::Pass,
-        (Act::Command(_) | Act::Argv(_), _) => Told::Allow("policy lets it run".to_owned()),
+        (Act::Command(_), _) => Told::Allow("policy lets it run".to_owned()),
     }
 }
 

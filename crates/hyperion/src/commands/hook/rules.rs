@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hyperion_api::policy::{Reason, Verdict};
 use hyperion_engine::repo::RepoFile;
-use hyperion_policy::{Access, Judgement, Place, Rules, judge_argv, judge_command, judge_path};
+use hyperion_policy::{Access, Judgement, Place, Rules, judge_command, judge_path};
 
 use super::agent::{Act, Call};
 use crate::context::Cx;
@@ -37,7 +37,6 @@ pub(super) fn judge(call: &Call, act: &Act, cx: &Cx) -> Result<Verdict, String> 
         Place::new([text(&root)?], &text(&dir)?, home).map_err(|error| error.to_string())?;
     Ok(verdict(match act {
         Act::Command(command) => judge_command(command, &rules, &place),
-        Act::Argv(argv) => judge_argv(argv, &rules, &place),
         Act::Read(path) => judge_path(path, Access::Read, &rules, &place).judgement,
         Act::Edit(path) => judge_path(path, Access::Write, &rules, &place).judgement,
     }))

@@ -29,7 +29,7 @@ pub(super) async fn ask(
     until: Instant,
 ) -> Told {
     match (verdict.verdict.as_str(), act) {
-        ("allow", Act::Command(_) | Act::Argv(_)) => Told::Allow("policy lets it run".to_owned()),
+        ("allow", Act::Command(_)) => Told::Allow("policy lets it run".to_owned()),
         ("allow", _) => Told::Pass,
         ("deny", _) => Told::Deny(refused(&verdict)),
         _ => {
@@ -54,7 +54,6 @@ impl Question {
         let name = adapter.name();
         let (what, act) = match act {
             Act::Command(text) => (format!("`{text}`"), json!({"command": text})),
-            Act::Argv(argv) => (format!("`{}`", argv.join(" ")), json!({"argv": argv})),
             Act::Edit(path) | Act::Read(path) => (format!("edit {path}"), json!({"edit": path})),
         };
         let mut details = act;
