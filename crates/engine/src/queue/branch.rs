@@ -7,10 +7,11 @@ use hyperion_model::entry::{Entry, Status};
 use hyperion_model::{Command, EntryId, Name, RepoId, Time};
 use hyperion_store::StoreError;
 
+use super::held::left_half_way;
 use super::merge::sets_of;
 use super::paused::is_paused;
 use super::ride::{self, TrainEntry};
-use super::work::{Queue, branch_of, left_half_way};
+use super::work::{Queue, branch_of};
 use super::{depend, land, line, pause, train};
 use crate::error::chain;
 use crate::reconcile::Progress;

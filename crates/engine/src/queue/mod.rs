@@ -13,6 +13,7 @@ pub(crate) mod conflict;
 mod corrected;
 pub(crate) mod depend;
 mod evidence;
+mod held;
 mod land;
 mod line;
 pub(crate) mod merge;

@@ -21,9 +21,10 @@ use hyperion_model::entry::{self, Candidate, Entry, Green, Verdict};
 use hyperion_model::{Command, EntryId};
 use hyperion_store::StoreError;
 
+use super::held::resource;
 use super::merge::{self, Outcome, sets_of};
 use super::paused::is_paused;
-use super::work::{Queue, millis, resource};
+use super::work::{Queue, millis};
 use super::{checks, land};
 use crate::error::{MissingFact, git_id};
 use crate::reconcile::Progress;
