@@ -28,6 +28,11 @@ const GENERATED: &[Generated] = &[
         ending: "openapi.json",
     },
     Generated {
+        kind: "who-may-call",
+        folder: "docs/",
+        ending: "who-may-call.md",
+    },
+    Generated {
         kind: "states",
         folder: "docs/",
         ending: "states.md",

@@ -18,6 +18,7 @@ mod state;
 mod streams;
 mod subject;
 mod table;
+mod who_may_call;
 
 pub use life::Life;
 pub use openapi::openapi;
@@ -25,3 +26,4 @@ pub use port::{Gate, PublicUrl};
 pub use routes::router;
 pub use serve::{serve, serve_port};
 pub use state::Server;
+pub use who_may_call::who_may_call;

@@ -129,6 +129,13 @@ pub fn extend(cx: &Cx, actor: &Actor, id: ApprovalId, by: Duration) -> Result<()
 
 /// Withdraws a question; what waited for it is called off.
 pub fn cancel(cx: &Cx, actor: &Actor, id: ApprovalId, reason: Option<&str>) -> Result<(), Error> {
+    let asked = find(cx, id)?;
+    if let Some(request) = asked.question.request
+        && !asked.question.may_be_decided_by(actor)
+    {
+        let request = cx.store.get::<Request>(request)?;
+        request.map_or(Ok(()), |request| identity::require_own(actor, &request))?;
+    }
     let reason = ShortText::cut(reason.unwrap_or("withdrawn"));
     let command = approval::Command::Cancel { reason };
     cx.execute(
@@ -188,6 +195,15 @@ pub struct WhoMayDecide {
 }
 
 impl WhoMayDecide {
+    /// Gives the users who may, or, where there are none, the roles.
+    pub fn as_list(&self) -> Vec<String> {
+        if !self.names.is_empty() {
+            return self.names.clone();
+        }
+        let roles = Role::ALL.into_iter().filter(|role| *role >= self.role);
+        roles.map(|role| role.name().to_owned()).collect()
+    }
+
     /// Says it in one line.
     pub fn in_words(&self) -> String {
         let mut words = match (self.owners.is_empty(), self.role) {

@@ -13,6 +13,7 @@ mod user;
 
 use hyperion_api::{Problem, problem::FieldError};
 use hyperion_identity::{ApiToken, Kept, Lacks, Rights};
+use hyperion_model::request::Request;
 use hyperion_model::token::Token;
 use hyperion_model::user::{Status, User};
 use hyperion_model::{Actor, Command, Name, Role, Time, TokenId, UserId, Uuid};
@@ -178,6 +179,22 @@ fn note_use(cx: &Cx, id: Uuid, used_at: Option<Time>, now: Time) {
     if let Err(error) = cx.store.use_credential(id, now) {
         tracing::warn!(%error, "could not note when a token or session was used");
     }
+}
+
+/// Refuses that somebody whose role is below a team lead's acts on what another person filed.
+pub(crate) fn require_own(actor: &Actor, request: &Request) -> Result<(), Error> {
+    let (Actor::Person { id, role }, Actor::Person { id: filed_by, .. }) =
+        (actor, &request.submitted_by)
+    else {
+        return Ok(());
+    };
+    if *role >= Role::TeamLead || id == filed_by {
+        return Ok(());
+    }
+    let detail = format!("{filed_by} filed this, and {role}s act on their own requests alone");
+    Err(Problem::new("access.denied", detail)
+        .hint("ask them, or a team lead")
+        .into())
 }
 
 /// Says what somebody lacks for a call.

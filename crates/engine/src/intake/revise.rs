@@ -26,7 +26,7 @@ use crate::cx::json_blob;
 use crate::error::oid;
 use crate::read_facts::ReadFacts;
 use crate::repo::Opened;
-use crate::{Cx, Error};
+use crate::{Cx, Error, identity};
 
 /// How often a request is looked at anew because it moved on meanwhile.
 const LOOKS_MAX: usize = 5;
@@ -66,6 +66,7 @@ pub(super) fn revise_from(
         let request = request.ok_or_else(|| {
             Problem::new("subject.not_found", format!("there is no request {id}"))
         })?;
+        identity::require_own(actor, &request)?;
         let (commands, revision) = judged(cx, &request, bytes, tip)?;
         match cx.execute(cx.stamp_person(actor), commands, vec![revision]) {
             Err(error) if error.is_stale() && looks < LOOKS_MAX => {}

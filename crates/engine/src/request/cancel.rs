@@ -11,7 +11,7 @@ use hyperion_model::{Actor, Command, RequestId, ShortText};
 use hyperion_store::Filter;
 
 use crate::read_facts::ReadFacts;
-use crate::{Cx, Error};
+use crate::{Cx, Error, identity};
 
 /// How often what belongs to a request is looked at anew because it moved on meanwhile.
 const LOOKS_MAX: usize = 5;
@@ -19,7 +19,7 @@ const LOOKS_MAX: usize = 5;
 /// Calls a request off; refused while something of it is being landed, or has landed.
 pub fn cancel(cx: &Cx, actor: &Actor, id: RequestId, reason: Option<&str>) -> Result<(), Error> {
     match cx.store.get::<Request>(id)? {
-        Some(request) if request.status.is_open() => {}
+        Some(request) if request.status.is_open() => identity::require_own(actor, &request)?,
         Some(request) => return Err(ended(cx, &request)?.into()),
         None => {
             let detail = format!("there is no request {}", id.short());

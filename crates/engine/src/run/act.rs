@@ -1,9 +1,10 @@
 //! What people ask of runs. It is committed first; the supervisor then does it, or the next engine's.
 
+use hyperion_model::request::Request;
 use hyperion_model::run::{self, Run};
 use hyperion_model::{Actor, Command, RunId};
 
-use crate::{Cx, Error};
+use crate::{Cx, Error, identity};
 
 /// Asks for a run's end: SIGTERM, time to end, SIGKILL.
 pub fn stop(cx: &Cx, actor: &Actor, id: RunId) -> Result<Run, Error> {
@@ -21,6 +22,11 @@ pub fn resume(cx: &Cx, actor: &Actor, id: RunId) -> Result<Run, Error> {
 }
 
 fn ask(cx: &Cx, actor: &Actor, id: RunId, command: run::Command) -> Result<Run, Error> {
+    let request = cx.store.get::<Run>(id)?.and_then(|run| run.request);
+    if let Some(request) = request {
+        let request = cx.store.get::<Request>(request)?;
+        request.map_or(Ok(()), |request| identity::require_own(actor, &request))?;
+    }
     let commands = vec![Command::Run(id, command)];
     cx.execute(cx.stamp_person(actor), commands, vec![])?;
     let run = cx.store.get::<Run>(id)?;

@@ -18,6 +18,8 @@ enum Kind {
     Schemas,
     /// The OpenAPI document
     Openapi,
+    /// Who may make which call
+    WhoMayCall,
     /// The tables of states
     States,
     /// The reference of the command line
@@ -53,6 +55,7 @@ pub(crate) fn run(args: Args, cx: &Cx) -> anyhow::Result<Exit> {
             let text = serde_json::to_string_pretty(hyperion_server::openapi())?;
             write(&folder, "openapi.json", &format!("{text}\n"))?;
         }
+        Kind::WhoMayCall => write(&folder, "who-may-call.md", &hyperion_server::who_may_call())?,
         Kind::States => write(
             &folder,
             "states.md",

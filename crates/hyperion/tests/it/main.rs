@@ -36,6 +36,7 @@ mod feed;
 mod fidelity;
 mod files;
 mod from_git;
+mod identity;
 mod ids;
 mod intake;
 mod invariants;

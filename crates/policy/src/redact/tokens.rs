@@ -29,6 +29,7 @@ pub(super) const FORMATS: &[Format] = &[
         16,
         16,
     ),
+    format("hyperion-token", &["hyp_"], Chars::Url, 48, 48),
     format(
         "github-token",
         &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
