@@ -8,6 +8,7 @@
     reason = "a command-line chore talks to its terminal"
 )]
 
+mod api;
 mod bench;
 mod chaos;
 mod conformance;
@@ -38,6 +39,8 @@ Commands:
                   Run the seeded tests (kills, power loss, simulation) for N minutes in all
   conformance     Let the conformance suite of MCP, the Inspector and the Python client try
                   our servers; installs them below the target folder
+  api             Make up calls from the OpenAPI document and compare what an engine answers; installs
+                  schemathesis below the target folder
   tidy            Check crate edges, file sizes, generated files, the requirement table,
                   links, walls between crates, paths and examples
   dist            Build the program as it is shipped, and pack it with completions, manual pages
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         }
         ["chaos", wishes @ ..] => chaos::Wish::read(wishes).and_then(|wish| chaos::go(&root, wish)),
         ["conformance"] => conformance::run(&root),
+        ["api"] => api::run(&root),
         ["tidy"] => tidy::run(&root),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         ["sabotage", names @ ..] => sabotage::run(&root, names),

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use axum::Router;
 use hyperion_api::Problem;
 use hyperion_api::engine::Mode;
-use hyperion_engine::{Engine, remote, run};
+use hyperion_engine::{Engine, identity, remote, run};
 use hyperion_host::{Home, HomeLock, bound_log};
 use hyperion_server::{Gate, Life, Server, router, serve, serve_port};
 use tokio::net::TcpListener;
@@ -100,7 +100,7 @@ impl OwnEngine {
         let Some(address) = settings.server.address() else {
             return Ok(Port::Off);
         };
-        if !address.ip().is_loopback() {
+        if !address.ip().is_loopback() && !identity::has_users(self.engine().cx())? {
             let detail = format!(
                 "`server.bind` is {address}, which others reach, and this home has no users yet"
             );

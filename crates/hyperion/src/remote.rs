@@ -23,6 +23,8 @@ pub(crate) const TOKEN: &str = "HYPERION_TOKEN";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How long nothing at all may come: a call waits for a minute at most, and a feed says every 15 seconds that it is still there.
 const QUIET_MAX: Duration = Duration::from_secs(90);
+/// How long a connection is kept for the next call: an engine ends those on which nothing is asked for 10 seconds.
+const IDLE_MAX: Duration = Duration::from_secs(5);
 
 /// Where an engine is, and who asks.
 #[derive(Debug, Clone)]
@@ -98,6 +100,7 @@ impl Remote {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_WITHIN)
             .read_timeout(QUIET_MAX)
+            .pool_idle_timeout(IDLE_MAX)
             // A token goes nowhere else.
             .redirect(Policy::none())
             .user_agent(concat!("hyperion/", env!("CARGO_PKG_VERSION")))

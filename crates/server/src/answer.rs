@@ -165,6 +165,7 @@ pub(crate) struct Refusal(Box<Problem>);
 
 impl Refusal {
     /// What is said.
+    #[cfg(test)]
     pub(crate) fn problem(&self) -> &Problem {
         &self.0
     }
