@@ -59,9 +59,9 @@ fn a_connection_shows_the_token_once_and_then_speaks() {
     # {"id":5,"jsonrpc":"2.0","method":"run.log","params":{"data":"line\n","stream":"build"}}
     < {"id":5,"jsonrpc":"2.0","result":{}}
     # {"id":6,"jsonrpc":"2.0","method":"approval.request","params":{"action":"deploy","details":{},"key":"k","risk":"high","summary":"s"}}
-    < {"id":6,"jsonrpc":"2.0","result":{"approval_id":"63c6d4ab-d46a-590f-bb69-eed71694049f","status":"pending"}}
+    < {"id":6,"jsonrpc":"2.0","result":{"approval_id":"350d24be-be4c-57ff-9b79-2b39e6555e8b","status":"pending"}} later
     # {"id":7,"jsonrpc":"2.0","method":"approval.wait","params":{"approval_id":"0190b7c4-6f2e-7a31-9d52-3f1c8a4be901","timeout_sec":5}}
-    < {"id":7,"jsonrpc":"2.0","result":{"decided_by":null,"reason":null,"status":"pending"}} later
+    < {"id":7,"jsonrpc":"2.0","result":{"approval_id":"0190b7c4-6f2e-7a31-9d52-3f1c8a4be901","decided_by":null,"reason":null,"status":"pending"}} later
     "#);
 }
 

@@ -228,12 +228,12 @@ fn a_wait_is_answered_when_its_time_is_over_and_blocks_nothing() {
     );
     let answers = scene.ask(&mut client, text.as_bytes(), 2);
     insta::assert_snapshot!(answers, @r#"
-        {"id":1,"jsonrpc":"2.0","result":{"approval_id":"29c4bd53-ec9e-51e1-acfa-b7198fa7c0e2","status":"pending"}}
+        {"id":1,"jsonrpc":"2.0","result":{"approval_id":"f86269d7-9573-5624-9cf5-1a23925d6cd3","status":"pending"}}
         {"id":3,"jsonrpc":"2.0","result":{}}
         "#);
     assert!(scene.socket.due().unwrap() <= scene.now + Duration::from_secs(5));
     scene.now += Duration::from_secs(5);
-    insta::assert_snapshot!(scene.ask(&mut client, b"", 1), @r#"{"id":2,"jsonrpc":"2.0","result":{"decided_by":null,"reason":null,"status":"pending"}}"#);
+    insta::assert_snapshot!(scene.ask(&mut client, b"", 1), @r#"{"id":2,"jsonrpc":"2.0","result":{"approval_id":"0190b7c4-6f2e-7a31-9d52-3f1c8a4be901","decided_by":null,"reason":null,"status":"pending"}}"#);
     let again = r#"{"jsonrpc":"2.0","id":4,"method":"approval.wait","params":{"approval_id":"0190b7c4-6f2e-7a31-9d52-3f1c8a4be901"}}"#;
     scene.ask(
         &mut client,
