@@ -37,7 +37,9 @@ impl Door {
             let judgement = record.what.judge(&site.rules, &site.place);
             let asker = match &run.work {
                 run::Work::Command { asked_by, .. } => asked_by,
-                run::Work::Agent { .. } | run::Work::Check { .. } | run::Work::Tool { .. } => return Ok(Next::Wait(None)),
+                run::Work::Agent { .. } | run::Work::Check { .. } | run::Work::Tool { .. } => {
+                    return Ok(Next::Wait(None));
+                }
             };
             ask::ask(cx, asker, run, &record, &judgement)?;
             return Ok(Next::Again);

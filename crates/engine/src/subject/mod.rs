@@ -14,13 +14,12 @@ use hyperion_model::approval::Approval;
 use hyperion_model::change_set::ChangeSet;
 use hyperion_model::entry::Entry;
 use hyperion_model::grant::Grant;
-use hyperion_model::grant::Grant;
 use hyperion_model::machine::{Machine, Noun};
 use hyperion_model::request::Request;
 use hyperion_model::run::Run;
 use hyperion_model::{
-    ApprovalId, AuditId, ChangeSetId, EntryId, GrantId, PlanId, RequestId, RunId, Subject, TokenId, UserId,
-    Uuid,
+    ApprovalId, AuditId, ChangeSetId, EntryId, GrantId, PlanId, RequestId, RunId, Subject, TokenId,
+    UserId, Uuid,
 };
 use hyperion_store::Stored;
 
