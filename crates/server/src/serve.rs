@@ -149,7 +149,6 @@ fn takes_long(uri: &Uri) -> bool {
         return true;
     }
     match uri.path() {
-        "/api/stream" => true,
         "/api/idle" => !query.is_empty() && query != "timeout_ms=0",
         "/api/stream" | "/api/agent-monitor/events" => true,
         "/api/tools/sessions" => false,

@@ -47,7 +47,7 @@ impl Server {
         &self.streams
     }
 
-    pub(crate) fn cx(&self) -> &Cx {
+    pub(crate) fn cx(&self) -> &Arc<Cx> {
         self.engine.cx()
     }
 

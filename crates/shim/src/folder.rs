@@ -125,7 +125,7 @@ pub fn start_with(
     folder: &Path,
     private: &Private,
 ) -> Result<ProcessMark, StartError> {
-    let file = private.into_file().map_err(|source| StartError::Io {
+    let file = private.to_file().map_err(|source| StartError::Io {
         folder: folder.to_path_buf(),
         source,
     })?;

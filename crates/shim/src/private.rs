@@ -41,7 +41,7 @@ impl Private {
     }
 
     /// Puts it into a file that nobody finds.
-    pub(crate) fn into_file(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn to_file(&self) -> io::Result<OwnedFd> {
         let mut file = File::from(memfd_create("hyperion-run", MemfdFlags::CLOEXEC)?);
         file.write_all(&serde_json::to_vec(self)?)?;
         Ok(file.into())

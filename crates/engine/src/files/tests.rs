@@ -197,7 +197,7 @@ fn a_change_wakes_what_waits_for_it() {
     let _ = woke(&scene);
     // To look whether it can go on leaves traces in git's folder, and is no reason to look again.
     for _ in 0..3 {
-        scene.world.look_once();
+        scene.world.settle();
         scene.look();
         assert!(!woke(&scene));
     }

@@ -54,12 +54,12 @@ pub(super) fn verdict(run: &Run, end: &End, timeout: &str, rules: &Supervision) 
     }
 }
 
-/// Says when a run ended, as its shim noted; never before it began or after now, whatever clocks say.
+/// Says when a run ended, as its shim noted; not after now, and never before it began, whatever clocks say.
 pub(super) fn ended_at(run: &Run, ended: &Ended, now: Time) -> Option<Time> {
     let at = i64::try_from(ended.at_ms?).ok()?;
     let at = Time::from_millisecond(at).ok()?;
     let began = run.began_at.unwrap_or(run.created_at);
-    Some(at.max(began).min(now))
+    Some(at.min(now).max(began))
 }
 
 /// Says the same to the model, with what the run used and had, and with the end of its output.

@@ -278,6 +278,13 @@ fn read(text: &str, start: usize, mut from: usize, mut body: Body) -> Key {
         let rest = &text[from..reach];
         let (len, separator) = line(rest);
         let line = &rest[..len];
+        if rest.is_empty() && !body.announced {
+            // No line yet, which is not an empty line: the next piece of a stream may go on with the key.
+            return Key {
+                end: body.close(false),
+                open: reach == text.len(),
+            };
+        }
         if let Some(dashes) = line.find("-----") {
             let ends = body.announced
                 && body.take(&line[..dashes], from)

@@ -197,3 +197,26 @@ proptest! {
         prop_assert_eq!(in_pieces(&redactor, &bytes, &cuts), whole);
     }
 }
+
+// C8: a key that is written in base64, with its first line, is held back to its end, wherever it is cut.
+#[test]
+fn a_key_in_base64_shows_no_line_in_a_stream() {
+    use base64::Engine as _;
+    let body = "MIIEpAIBAAKCAQEA7bq8cFzV3xkZ0Qm1Yt5rWnUe2LhGfJpSxDvBoKiNaTyRcEwH\n".repeat(12);
+    let key = format!("-----BEGIN RSA PRIVATE KEY-----\n{body}-----END RSA PRIVATE KEY-----\n");
+    let encoded = base64::engine::general_purpose::STANDARD.encode(key);
+    let lines: Vec<&str> = (0..encoded.len())
+        .step_by(76)
+        .map(|at| &encoded[at..encoded.len().min(at + 76)])
+        .collect();
+    let text = format!("before\n{}\nafter\n", lines.join("\n"));
+    let redactor = Redactor::default();
+    for size in [1, 7, 76, 77, 1000, text.len()] {
+        let mut stream = redactor.stream();
+        let pieces = text.as_bytes().chunks(size);
+        let mut shown: String = pieces.map(|piece| stream.push_bytes(piece)).collect();
+        shown.push_str(&stream.finish());
+        assert_eq!(shown, redactor.redact(&text), "in pieces of {size}");
+        assert!(!shown.contains(lines[3]), "{shown}");
+    }
+}

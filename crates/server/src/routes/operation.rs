@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use hyperion_api::List;
 use hyperion_api::approval::Decide;
 use hyperion_api::operation::{Operation, OperationDiff};
@@ -21,10 +20,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::page::{self, ListQuery, states};
-use super::request::{Accepted, first_cause, source};
+use super::request::{first_cause, source};
 use super::{approval as approvals, change_set};
 use crate::Server;
-use crate::answer::{Answer, blocking};
+use crate::answer::{Accepted, Answer, Taken, blocking};
 use crate::caller::Caller;
 use crate::subject::{find, find_to, missing};
 use crate::table::Routes;
@@ -210,9 +209,7 @@ async fn roll_back(
         let id = rollback::roll_back(cx, caller.actor(), what, reason.as_deref(), Source::Http)?;
         again(cx, id)
     });
-    filed
-        .await
-        .map(|operation| (StatusCode::ACCEPTED, operation))
+    filed.await.map(|Json(operation)| Taken(operation))
 }
 
 fn again(cx: &Cx, id: RequestId) -> Result<Operation, Error> {

@@ -74,7 +74,7 @@ async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> A
     .await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Show {
     /// Not before it has ended, or so much time has passed.

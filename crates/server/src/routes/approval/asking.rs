@@ -10,6 +10,7 @@ use hyperion_engine::approval::{self, Wanted};
 use hyperion_engine::{Cx, Error, repo};
 use hyperion_model::approval::{Approval, Risk, Status};
 use hyperion_model::{Actor, ApprovalId, Name, Subject};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -27,7 +28,7 @@ const LOOK_AFTER: Duration = Duration::from_millis(5);
 const EXTEND_BY_SEC: u64 = 3600;
 
 /// How long the answer may be held back until something is decided.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
     wait_ms: Option<u64>,
