@@ -54,6 +54,8 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         .args(["--header", &format!("Authorization: Bearer {token}")])
         .args(["--max-examples", EXAMPLES, "--seed", "1"])
         .args(["--request-timeout", "20", "--no-color"])
+        // Made-up ids name nothing: that is refused though it has the right form.
+        .args(["--exclude-checks", "positive_data_acceptance"])
         // Streams go on for as long as somebody reads.
         .args(["--exclude-path-regex", "^/api/(events|stream)"]);
     let ended = run_within(&mut calls, ALL)?;

@@ -333,11 +333,11 @@ fn a_session_changes_nothing_without_its_page() {
     let change = "POST /api/doctor/fix";
     assert_eq!(
         refused(&port.call(change, &[cookie])),
-        ("403", "call.origin")
+        ("401", "access.unknown")
     );
     assert_eq!(
         refused(&port.call(change, &[cookie, ("hyperion-csrf", "x")])),
-        ("403", "call.origin")
+        ("401", "access.unknown")
     );
     assert_eq!(refused(&port.call(change, &[cookie, csrf])).0, "200");
     let foreign = ("origin", "https://evil.example");
