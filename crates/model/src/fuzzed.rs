@@ -2,7 +2,7 @@
 
 use crate::machine::{Machine, Stamp};
 use crate::{Digest, Event, Fact, StoredEvent};
-use crate::{approval, change_set, entry, plan, repo, request, run, token, user};
+use crate::{approval, audit, change_set, entry, plan, repo, request, run, token, user};
 
 /// Any text is an event or a refusal, and what was read is sealed and read again as the same. A row that is made
 /// from it, or from it twice, is a row or corrupt: history may be damaged in any way.
