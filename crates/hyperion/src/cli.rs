@@ -111,6 +111,8 @@ impl Command {
             Self::Backup(_) => Some("backup"),
             Self::Restore(_) => Some("restore"),
             Self::Engine(_) => Some("engine"),
+            // It judges what an agent on this machine is about to do.
+            Self::Hook(_) => Some("hook"),
             Self::Status(_)
             | Self::Demo(_)
             | Self::Request(_)
@@ -130,6 +132,8 @@ impl Command {
             | Self::Repo(_)
             | Self::User(_)
             | Self::Token(_)
+            | Self::Grant(_)
+            | Self::Notify(_)
             | Self::Whoami(_)
             | Self::Login(_)
             | Self::Logout(_)

@@ -2,7 +2,7 @@
 
 use crate::machine::{Machine, Stamp};
 use crate::{Digest, Event, Fact, StoredEvent};
-use crate::{approval, audit, change_set, entry, plan, repo, request, run, token, user};
+use crate::{approval, audit, change_set, entry, grant, plan, repo, request, run, token, user};
 
 /// Any text is an event or a refusal, and what was read is sealed and read again as the same. A row that is made
 /// from it, or from it twice, is a row or corrupt: history may be damaged in any way.
@@ -47,6 +47,7 @@ struct Rows {
     user: Option<user::User>,
     token: Option<token::Token>,
     audit: Option<audit::Ledger>,
+    grant: Option<grant::Grant>,
 }
 
 impl Rows {
@@ -63,6 +64,7 @@ impl Rows {
             Fact::User(fact) => step(&mut self.user, fact, stamp),
             Fact::Token(fact) => step(&mut self.token, fact, stamp),
             Fact::Audit(fact) => step(&mut self.audit, fact, stamp),
+            Fact::Grant(fact) => step(&mut self.grant, fact, stamp),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::several::{Shown, each};
 use crate::{complete, view};
 
-/// Agree beforehand to commands of one shape, see what was agreed to, and take it back
+/// Agree beforehand to commands of one shape; list and revoke such grants
 ///
 /// A command that has to ask runs without asking while a grant covers its shape. What only a person decides each time is never covered.
 #[derive(Debug, clap::Args)]
@@ -112,7 +112,7 @@ pub(crate) struct LimitArgs {
     for_time: Option<Span>,
 }
 
-/// Agree to commands of one shape, after seeing which past questions that would have answered
+/// Agree to commands of one shape, after seeing what that would have answered
 ///
 /// On a terminal the rehearsal is shown first, and you are asked. Elsewhere say --yes.
 #[derive(Debug, clap::Args)]
@@ -132,7 +132,9 @@ struct AddArgs {
     format: FormatArgs,
 }
 
-/// Say which of the last 200 questions a grant would have answered, and which it would still ask
+/// Say which of the last 200 questions a grant would have answered
+///
+/// And which it would still ask, with why.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion grant rehearse --from 1a2b3c4d

@@ -25,7 +25,7 @@ use agent::{Adapter, Call, Said, Told};
 /// The most bytes of a payload: a tool call may write a whole file.
 const PAYLOAD_MAX: u64 = 16 * 1024 * 1024;
 
-/// Answer an agent's hook: whether the tool call that it is about to make may go ahead
+/// Answer an agent's hook: whether a tool call may go ahead
 ///
 /// The agent starts this before each call of a tool, and tells of the call on standard input. Commands are judged by the policy for
 /// commands, files by that for paths. What has to be asked becomes an approval, and the answer is waited for.
@@ -37,16 +37,34 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Answer a hook of Claude Code
+    ///
+    /// Reads a `PreToolUse` payload on standard input, and writes `allow`, `ask` or `deny` in Claude Code's own format.
+    #[command(after_help = "Examples:
+  hyperion hook claude-code --wait 285 < payload.json")]
     ClaudeCode(AnswerArgs),
+    /// Answer a hook of Codex
+    ///
+    /// Reads a `PreToolUse` payload on standard input. Codex's hooks can only say no: it writes `deny`, or nothing.
+    #[command(after_help = "Examples:
+  hyperion hook codex --wait 285 < payload.json")]
     Codex(AnswerArgs),
+    /// Answer a hook of Gemini CLI
+    ///
+    /// Reads a `BeforeTool` payload on standard input, and writes `allow` or `deny` in Gemini CLI's own format.
+    #[command(after_help = "Examples:
+  hyperion hook gemini --wait 285 < payload.json")]
     Gemini(AnswerArgs),
+    /// Answer Hyperion's plugin for opencode
+    ///
+    /// Reads what the plugin hands on of a tool call, and writes `allow` or `deny` for it.
+    #[command(after_help = "Examples:
+  hyperion hook opencode --wait 285 < payload.json")]
     Opencode(AnswerArgs),
     Install(install::InstallArgs),
 }
 
-/// Answer a hook of this agent
-///
-/// Reads the agent's JSON on standard input and writes the agent's own JSON on standard output.
+/// How a hook is answered.
 #[derive(Debug, Clone, clap::Args)]
 struct AnswerArgs {
     /// How long to wait for a person's decision; less than the agent waits for its hook
