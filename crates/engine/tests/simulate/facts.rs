@@ -256,6 +256,7 @@ impl Facts {
             Command::Approval(_, command) => self.run::<Approval>(stamp, id, command, undo),
             Command::Entry(_, command) => self.run::<Entry>(stamp, id, command, undo),
             Command::User(..) | Command::Token(..) => unreachable!("the simulation has no users"),
+            Command::Audit(..) => unreachable!("nothing here keeps a ledger"),
             Command::Grant(_, command) => self.run::<Grant>(stamp, id, command, undo),
         };
         done.map_err(|refusal| (command.subject(), refusal))

@@ -1,20 +1,31 @@
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use hyperion_host::{
-    CancelFlag, Exit, KeepLimits, KeptRun, Killed, Launch, ProcessMark, SpawnError, Streams,
-    await_marked, boot_id, is_alive, kill_group, kill_marked, run_kept,
+    Killed, ProcessMark, await_marked, boot_id, is_alive, kill_group, kill_marked,
 };
 
-/// Runs it for a minute at most, and lets somebody hear which process it is.
-fn run(launch: &Launch, on_started: impl FnOnce(&ProcessMark)) -> Result<KeptRun, SpawnError> {
-    let limits = KeepLimits {
-        wall: Duration::from_secs(60),
-        head_max: 1000,
-        tail_max: 1000,
-    };
-    let cancel = CancelFlag::new().unwrap();
-    run_kept(launch, &limits, Streams::Together, &cancel, on_started)
+#[allow(
+    clippy::disallowed_methods,
+    reason = "what is looked for was not started by us"
+)]
+/// Runs a shell in a group of its own, and lets somebody hear which process it is.
+fn run(args: &[&str], mark: &str, on_started: impl FnOnce(&ProcessMark)) -> ExitStatus {
+    let mut child = Command::new("/bin/sh")
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env(MARK, mark)
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    on_started(&ProcessMark::of(child.id()).unwrap().unwrap());
+    child.wait().unwrap()
 }
+
+const MARK: &str = "HYPERION_TEST_MARK";
 
 #[test]
 fn this_process_is_alive_and_another_start_of_its_number_is_not() {
@@ -41,16 +52,12 @@ fn this_process_is_alive_and_another_start_of_its_number_is_not() {
 
 #[test]
 fn a_group_is_killed_by_the_mark_of_its_leader() {
-    let launch = Launch::new("/bin/sh", "/")
-        .args(["-c", "sleep 100; true"])
-        .env("PATH", "/usr/bin:/bin");
     let mut seen = None;
-    let result = run(&launch, |mark| {
+    let ended = run(&["-c", "sleep 100; true"], "", |mark| {
         assert_eq!(kill_group(mark).unwrap(), Killed::Signalled);
         seen = Some(mark.clone());
-    })
-    .unwrap();
-    assert_eq!(result.exit, Exit::Signal(9));
+    });
+    assert_eq!(ended.signal(), Some(9));
     assert_eq!(kill_group(&seen.unwrap()).unwrap(), Killed::Gone);
 }
 
@@ -61,19 +68,15 @@ fn a_process_is_found_by_its_mark_while_it_changes_its_program() {
     let dir = tempfile::tempdir().unwrap();
     let script = dir.path().join("changes");
     std::fs::write(&script, "exec /bin/sh \"$0\"\n").unwrap();
-    let launch = Launch::new("/bin/sh", "/")
-        .args([script.to_str().unwrap()])
-        .env("HYPERION_TEST_MARK", &mark);
-    let name = "HYPERION_TEST_MARK";
-    let marks = [mark];
-    let ended = run(&launch, |_| {
+    let marks = [mark.clone()];
+    let ended = run(&[script.to_str().unwrap()], &mark, |_| {
         for look in 0..300 {
-            let gone = await_marked(name, &marks, Duration::ZERO).unwrap();
+            let gone = await_marked(MARK, &marks, Duration::ZERO).unwrap();
             assert!(!gone, "it was not seen by look {look}");
         }
-        assert!(kill_marked(name, &marks).unwrap());
+        assert!(kill_marked(MARK, &marks).unwrap());
     });
-    assert_eq!(ended.unwrap().exit, Exit::Signal(9));
+    assert_eq!(ended.signal(), Some(9));
 }
 
 // M1, S8: what nobody knows the pid of is found by its environment, also when it left its group.
@@ -83,28 +86,22 @@ fn processes_are_ended_by_a_mark_in_their_environment() {
     let marks = [mark.clone()];
     let dir = tempfile::tempdir().unwrap();
     let left = dir.path().join("left");
-    // It leaves the group before the shell ends: what is still in it is ended with it.
     let left_file = left.display();
     let script = format!(
         "setsid sh -c 'echo $$ > {left_file}; sleep 100; true' & until test -s {left_file}; do sleep 0.01; done"
     );
-    let launch = Launch::new("/bin/sh", "/")
-        .args(["-c", &script])
-        .env("PATH", "/usr/bin:/bin")
-        .env("HYPERION_TEST_MARK", &mark);
-    run(&launch, |_| {}).unwrap();
-    let name = "HYPERION_TEST_MARK";
+    run(&["-c", &script], &mark, |_| {});
     assert!(
-        !await_marked(name, &marks, Duration::ZERO).unwrap(),
+        !await_marked(MARK, &marks, Duration::ZERO).unwrap(),
         "one is left"
     );
-    assert!(kill_marked(name, &["another".to_owned()]).unwrap());
+    assert!(kill_marked(MARK, &["another".to_owned()]).unwrap());
     assert!(
-        !await_marked(name, &marks, Duration::ZERO).unwrap(),
+        !await_marked(MARK, &marks, Duration::ZERO).unwrap(),
         "others are not touched"
     );
-    assert!(kill_marked(name, &marks).unwrap());
-    assert!(await_marked(name, &marks, Duration::ZERO).unwrap());
+    assert!(kill_marked(MARK, &marks).unwrap());
+    assert!(await_marked(MARK, &marks, Duration::ZERO).unwrap());
     let pid = std::fs::read_to_string(left).unwrap();
     let command = std::fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
     assert!(command.is_empty(), "it is gone, or a corpse");

@@ -1,9 +1,6 @@
 use std::time::{Duration, Instant};
 
-use hyperion_host::{
-    CancelFlag, Exit, Input, KeepLimits, Launch, Limits, SpawnError, Streams, is_alive, run,
-    run_kept, run_to_file,
-};
+use hyperion_host::{Exit, Input, Launch, Limits, SpawnError, run, run_to_file};
 
 const LIMITS: Limits = Limits {
     wall: Duration::from_secs(20),
@@ -124,30 +121,4 @@ fn files_carry_input_and_output() {
     let outcome = run_to_file(&shell("cat").input(Input::File(from)), &LIMITS, &to).unwrap();
     assert!(outcome.exit.success());
     assert_eq!(std::fs::read(&to).unwrap(), b"through a file");
-}
-
-#[test]
-fn a_cancelled_run_ends_and_its_mark_is_known_before() {
-    let cancel = CancelFlag::new().unwrap();
-    let raised = cancel.clone();
-    let mut seen = None;
-    let limits = KeepLimits {
-        wall: LIMITS.wall,
-        head_max: LIMITS.output_max,
-        tail_max: 0,
-    };
-    let result = run_kept(
-        &shell("sleep 100"),
-        &limits,
-        Streams::Together,
-        &cancel,
-        |mark| {
-            assert!(is_alive(mark));
-            seen = Some(mark.clone());
-            std::thread::spawn(move || raised.cancel());
-        },
-    )
-    .unwrap();
-    assert_eq!(result.exit, Exit::Cancelled);
-    assert!(!is_alive(&seen.unwrap()));
 }

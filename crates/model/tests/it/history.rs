@@ -184,6 +184,7 @@ fn check_refusal<M: Stored>(before: Option<&M>, refusal: &Refusal) {
         Refusal::NotEntitled { by, level } => assert!(!by.may_decide(*level)),
         Refusal::OtherDigest { asked, given } => assert_ne!(asked, given),
         Refusal::Stale(noun) => assert!(before.is_some() && *noun == M::NOUN),
+        Refusal::Lapsed(noun) => assert!(before.is_some() && *noun == M::NOUN),
         Refusal::Inconsistent(why) => assert!(!why.is_empty()),
     }
 }
