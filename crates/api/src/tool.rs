@@ -222,6 +222,8 @@ mod tests {
         plan(request)
         queue(request?)
         approval(request)
+        requestApproval(action?, details?, diff?, key, risk?, summary)
+        approvalStatus(approval)
         propose(branch?, description, title)
         runCommand(argv?, command?, directory?, network?, run?, timeoutSec?, waitSec?)
         ");

@@ -48,7 +48,15 @@ pub(crate) fn keep(home: &Path, login: &Login) -> anyhow::Result<()> {
 pub(crate) fn kept(home: &Path) -> anyhow::Result<Option<Login>> {
     let path = path(home);
     let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        // Whoever may not read the home, or names something else, is told when it is used.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+            ) =>
+        {
+            return Ok(None);
+        }
         text => text.with_context(|| format!("read {}", path.display()))?,
     };
     let mode = fs::metadata(&path).map(|metadata| metadata.permissions().mode());

@@ -168,7 +168,7 @@ pub struct Approval {
     pub status: Status,
     /// When it was asked.
     pub asked_at: Time,
-    /// Who asked; not known of what older versions asked.
+    /// Who asked; nobody where Hyperion itself did, about a change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_by: Option<Actor>,
     /// How often it was given more time.
@@ -199,6 +199,7 @@ pub const MAX_TTL: std::time::Duration = std::time::Duration::from_secs(90 * 24 
 pub const MAX_GRACE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// What an approval can be asked to do.
+#[allow(clippy::large_enum_variant, reason = "few of them exist at a time")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Command {
     /// Asks.
@@ -241,6 +242,7 @@ pub enum Command {
 }
 
 /// What can happen to an approval.
+#[allow(clippy::large_enum_variant, reason = "few of them exist at a time")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data")]
 pub enum Event {
@@ -451,7 +453,10 @@ impl Machine for Approval {
                     question: question.clone(),
                     status: Status::Pending,
                     asked_at: stamp.time,
-                    asked_by: Some(stamp.actor.clone()),
+                    asked_by: match &stamp.actor {
+                        Actor::Engine { .. } => None,
+                        asker => Some(asker.clone()),
+                    },
                     extensions: 0,
                     verdict: None,
                     warned_at: None,

@@ -64,6 +64,8 @@ mod tests {
                 "/api/openapi.json",
                 "/docs",
                 "/docs/style.css",
+                // Whoever calls a tool is known by their session's secret.
+                "/api/tools/{server}/{tool}",
                 "/api/sign-in"
             ]
         );

@@ -168,8 +168,8 @@ fn insert(writer: &Writer, credential: &Credential) -> Result<(), StoreError> {
             user.as_bytes(),
             secret,
             created_at.as_millisecond(),
-            used_at.map(|time| time.as_millisecond()),
-            ends_at.map(|time| time.as_millisecond()),
+            used_at.map(Time::as_millisecond),
+            ends_at.map(Time::as_millisecond),
         ])?;
     if *kind == CredentialKind::Session {
         writer

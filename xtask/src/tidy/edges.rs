@@ -71,7 +71,6 @@ const HOUSE: &[Room] = &[
             "hyperion-backup",
             "hyperion-store",
             "hyperion-egress",
-            "hyperion-gateway",
             "hyperion-host",
             "hyperion-identity",
             "hyperion-intake",
@@ -136,11 +135,6 @@ const HOUSE: &[Room] = &[
         name: "hyperion-store",
         floor: 2,
         uses: &["hyperion-fault", "hyperion-model", "hyperion-policy"],
-    },
-    Room {
-        name: "hyperion-gateway",
-        floor: 2,
-        uses: &[],
     },
     Room {
         name: "hyperion-identity",

@@ -1,6 +1,7 @@
 //! Looks after every open run: starts it, watches it again after a restart, records how it ended.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,9 +159,11 @@ impl Runs {
         let folder = folder_of(cx, run.id);
         let program = &cx.settings.shim_program;
         let launch: Option<Private> = match run.work {
-            Work::Command { launch, .. } => {
-                launch.map(|digest| cx.require_json(digest)).transpose()?
-            }
+            Work::Command {
+                launch: Some(digest),
+                ..
+            } => Some(with_what_is_new(cx.require_json(digest)?, &folder)?),
+            Work::Command { launch: None, .. } => None,
             Work::Agent { .. } | Work::Check { .. } | Work::Tool { .. } => None,
         };
         let started = match launch {
@@ -370,6 +373,19 @@ fn next_incarnation(
         spec: run.spec,
     };
     Ok((id, start))
+}
+
+/// Adds to what a run was given at first the variables that only this incarnation has.
+fn with_what_is_new(mut private: Private, folder: &Path) -> Result<Private, Error> {
+    let spec = read_spec(folder).map_err(|source| Error::Io {
+        what: folder.display().to_string(),
+        source,
+    })?;
+    private
+        .env
+        .retain(|(name, _)| spec.env.iter().all(|(new, _)| new != name));
+    private.env.extend(spec.env);
+    Ok(private)
 }
 
 /// How long an incarnation waits before it is started.

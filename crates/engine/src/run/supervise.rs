@@ -181,7 +181,9 @@ fn watch_all(inbox: &Inbox, cx: &Weak<Cx>) {
         inbox.bell.silence();
         let patience = {
             let Some(cx) = cx.upgrade() else { return };
-            for order in std::mem::take(&mut *locked(&inbox.orders)) {
+            // Not in the head of the loop, where the lock would be held until its end.
+            let orders = std::mem::take(&mut *locked(&inbox.orders));
+            for order in orders {
                 match order {
                     Order::Watch(watched) => all.push(*watched),
                     Order::Ask(id, asked) => {

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyperion_api::client::{Body, Transport, TransportError};
-use hyperion_api::{Client, Problem};
+use hyperion_api::{Client, Problem, TOOL_SESSION_HEADER};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -44,9 +44,9 @@ impl Engine {
             );
         }
         let parameters: Value = serde_json::from_slice(request.body()).unwrap();
-        let newest = format!("Bearer t{}", self.0.sessions.load(Ordering::SeqCst));
-        let known = request.headers().get(header::AUTHORIZATION).unwrap() == newest.as_str();
-        if !known || parameters["path"] == "forgotten" && newest == "Bearer t1" {
+        let newest = format!("t{}", self.0.sessions.load(Ordering::SeqCst));
+        let known = request.headers().get(TOOL_SESSION_HEADER).unwrap() == newest.as_str();
+        if !known || parameters["path"] == "forgotten" && newest == "t1" {
             let problem = Problem::new("tool.session_unknown", "not known");
             return (
                 StatusCode::UNAUTHORIZED,

@@ -115,7 +115,7 @@ fn a_request_is_answered_a_bounded_number_of_times() {
     let commands = [Command::Answer { answer: digest(2) }, Command::Start];
     assert_snapshot!(refusals(Some(&request), &commands), @"
     answers to one request: 21 given, at most 20 allowed
-    this request is needs_clarification and cannot start
+    this request is awaiting an answer and cannot start
     ");
 }
 
@@ -421,7 +421,7 @@ fn a_dry_run_of_a_change_set_lands_nothing() {
         ].join("\n"),
         @"
         a dry run lands nothing
-        this change set is previewing and cannot be queued
+        this change set is awaiting approval and cannot be queued
         it never was in the queue
         "
     );

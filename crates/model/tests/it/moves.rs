@@ -421,7 +421,7 @@ fn every_move_of_an_approval() {
     ];
     let table = Table::<Approval> {
         refused: |refusal, status, verb| match verb {
-            "be looked at whole" | "be approved" | "be rejected" => {
+            "be looked at whole" | "be given more time" | "be approved" | "be rejected" => {
                 matches!(refusal, Refusal::AlreadyDecided { status: told, .. } if *told == status)
             }
             _ => is_illegal::<Approval>(refusal, status, verb),
@@ -437,7 +437,10 @@ fn every_move_of_a_grant() {
     use grant::Command;
     let create = Command::Give {
         id: GrantId::new(sample::uuid(8)),
-        terms: sample::terms(),
+        terms: grant::Terms {
+            expires_at: Some(sample::time(2_000_000)),
+            ..sample::terms()
+        },
     };
     fn used(_: &Grant) -> Command {
         Command::Use {
@@ -455,7 +458,14 @@ fn every_move_of_a_grant() {
             },
             used,
         ),
-        case("expire", |_| Command::Expire),
+        case_where(
+            "expire",
+            |mut grant| {
+                grant.terms.expires_at = Some(sample::time(500_000));
+                grant
+            },
+            |_| Command::Expire,
+        ),
         case("be revoked", |_| Command::Revoke { reason: None }),
     ];
     let table = Table::<Grant> {

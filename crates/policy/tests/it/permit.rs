@@ -182,6 +182,7 @@ fn a_decision_id_survives_text() {
     for id in [
         DecisionId::Approval(approval()),
         DecisionId::Policy(payload()),
+        DecisionId::Grant(hyperion_model::GrantId::new(Uuid::from_u128(9))),
     ] {
         assert_eq!(id.to_string().parse::<DecisionId>().unwrap(), id);
     }
@@ -189,7 +190,7 @@ fn a_decision_id_survives_text() {
         "",
         "approval:",
         "policy:7",
-        "grant:0190b7c4-6f2e-7a31-9d52-3f1c8a4be901",
+        "lease:0190b7c4-6f2e-7a31-9d52-3f1c8a4be901",
     ] {
         assert!(bad.parse::<DecisionId>().is_err(), "{bad}");
     }

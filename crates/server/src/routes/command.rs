@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use hyperion_api::command::{Answer as Told, AskPermission, Command, NewCommand, Permission};
 use hyperion_api::policy::{Reason, Verdict};
 use hyperion_api::run::{NetworkLevel, SandboxLevel};
@@ -19,7 +18,7 @@ use hyperion_policy::Judgement;
 
 use super::run::view;
 use crate::Server;
-use crate::answer::{Answer, Refusal, blocking};
+use crate::answer::{Accepted, Answer, Taken, blocking};
 use crate::caller::Caller;
 use crate::subject::find;
 use crate::table::Routes;
@@ -44,7 +43,7 @@ async fn submit(
     State(server): State<Server>,
     caller: Caller,
     Json(wanted): Json<NewCommand>,
-) -> Result<(StatusCode, Json<Command>), Refusal> {
+) -> Accepted<Command> {
     let answer = blocking(server, move |server| {
         let cx = server.cx();
         let what = what_of([
@@ -76,13 +75,7 @@ async fn submit(
             approval_id: taken.approval.map(|id| id.to_string()),
         })
     });
-    let Json(command) = answer.await?;
-    let status = if command.run.ground.as_deref() == Some(HELD) {
-        StatusCode::ACCEPTED
-    } else {
-        StatusCode::OK
-    };
-    Ok((status, Json(command)))
+    answer.await.map(|Json(command)| Taken(command))
 }
 
 async fn permission(

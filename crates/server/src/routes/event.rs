@@ -306,6 +306,6 @@ mod tests {
         };
         insta::assert_snapshot!(said("merge.lande"), @r#"no event is of the kind "merge.lande"; did you mean merge.landed?"#);
         insta::assert_snapshot!(said("plan.x"), @r#"no event is of the kind "plan.x"; use plan.created, plan.activated, plan.completed, plan.abandoned or plan.reopened; `plan.` stands for all of them"#);
-        insta::assert_snapshot!(said("weather"), @r#"no event is of the kind "weather"; a kind begins with `approval.`, `backup.`, `call.`, `change_item.`, `change_set.`, `home.`, `merge.`, `plan.`, `repo.`, `request.`, `rollback.`, `run.`, `settings.`, `step.` or `tool.`"#);
+        insta::assert_snapshot!(said("weather"), @r#"no event is of the kind "weather"; a kind begins with `approval.`, `backup.`, `call.`, `change_item.`, `change_set.`, `grant.`, `home.`, `merge.`, `plan.`, `repo.`, `request.`, `rollback.`, `run.`, `settings.`, `step.`, `token.`, `tool.` or `user.`"#);
     }
 }

@@ -85,7 +85,7 @@ mod tests {
     // S7
     #[test]
     fn documented_payloads_are_read() {
-        let bash = json!({"command": "psql -c 'SELECT * FROM users'", "description": "Query the users table", "timeout": 120_000});
+        let bash = json!({"command": "psql -c '\\dt'", "description": "List the tables", "timeout": 120_000});
         let write = json!({"file_path": "/home/ada/web/file.txt", "content": "file content"});
         let read = |tool, input| ClaudeCode.read(&payload(tool, input)).unwrap();
         assert_eq!(
@@ -93,7 +93,7 @@ mod tests {
             Some(Call {
                 session: "abc123".to_owned(),
                 dir: "/home/ada/web".into(),
-                acts: vec![Act::Command("psql -c 'SELECT * FROM users'".to_owned())],
+                acts: vec![Act::Command("psql -c '\\dt'".to_owned())],
             })
         );
         let edit = Act::Edit("/home/ada/web/file.txt".to_owned());

@@ -155,11 +155,11 @@ fn a_home_from_a_newer_version() {
         .row("changing", &file(&world, &request()));
     insta::assert_snapshot!(seen.rows, @r"
     ## looking: exit 69
-    error: failed to open the database: its schema is version 99, this Hyperion knows up to 4
+    error: failed to open the database: its schema is version 99, this Hyperion knows up to 7
     hint: use the newer Hyperion again; a migration cannot be undone, but a copy from before it lies beside the database
 
     ## changing: exit 69
-    error: failed to open the database: its schema is version 99, this Hyperion knows up to 4
+    error: failed to open the database: its schema is version 99, this Hyperion knows up to 7
     hint: use the newer Hyperion again; a migration cannot be undone, but a copy from before it lies beside the database
     ");
     assert!(fs::read(&database).unwrap() == bytes, "nothing was changed");
