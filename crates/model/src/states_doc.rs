@@ -153,6 +153,7 @@ mod tests {
         | --- | --- | --- |
         | `pending` | be announced | `pending` |
         | `pending` | be looked at whole | `pending` |
+        | `pending` | be given more time | `pending` |
         | `pending` | be approved | `approved` |
         | `pending` | be rejected | `rejected` |
         | `pending` | expire | `expired` |
@@ -163,6 +164,7 @@ mod tests {
             [*] --> pending
             pending --> pending: be announced
             pending --> pending: be looked at whole
+            pending --> pending: be given more time
             pending --> approved: be approved
             pending --> rejected: be rejected
             pending --> expired: expire

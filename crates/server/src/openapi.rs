@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::routes::table;
-use crate::table::{Call, Reach};
+use crate::table::{Call, Reach, Routes};
 
 /// Gives the document.
 pub fn openapi() -> &'static Value {
@@ -20,10 +20,7 @@ pub fn openapi() -> &'static Value {
 
 /// Gives every call, in the order of the table.
 pub(crate) fn calls() -> Vec<Call> {
-    table()
-        .into_iter()
-        .flat_map(|routes| routes.into_calls())
-        .collect()
+    table().into_iter().flat_map(Routes::into_calls).collect()
 }
 
 fn document() -> Value {

@@ -140,6 +140,10 @@ pub fn of_person(actor: &Actor, repo: Option<RepoId>) -> LineageId {
 }
 
 /// Asks, or gives the approval that stands.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "what was wanted is asked once"
+)]
 pub fn ask(cx: &Cx, actor: &Actor, wanted: Wanted) -> Result<Approval, Error> {
     wanted.check()?;
     let digest = wanted.digest();

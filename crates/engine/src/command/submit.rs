@@ -61,7 +61,7 @@ pub fn submit(cx: &Cx, actor: &Actor, wish: &Wish) -> Result<Submitted, Error> {
     let _turn = wish.key.as_ref().map(|_| cx.machine.turn());
     if wish.key.is_some() {
         if let Some(run) = cx.store.get::<Run>(id)? {
-            return known(cx, actor, run, json_blob(&record)?.digest, judgement);
+            return known(cx, actor, &run, json_blob(&record)?.digest, judgement);
         }
         // Of a wish whose engine died before it was registered; perhaps of another command.
         remove_tree(&folder).map_err(failed)?;
@@ -174,7 +174,7 @@ pub(super) fn ended_elsewhere() -> run::Command {
 fn known(
     cx: &Cx,
     actor: &Actor,
-    run: Run,
+    run: &Run,
     digest: Digest,
     judgement: Judgement,
 ) -> Result<Submitted, Error> {
@@ -191,9 +191,9 @@ fn known(
     let approval = match run.judged {
         Some(run::Judged::Held) if run.status.is_open() => {
             let record: Record = cx.require_json(run.spec)?;
-            Some(ask::stands_or_ask(cx, actor, &run, &record, &judgement)?)
+            Some(ask::stands_or_ask(cx, actor, run, &record, &judgement)?)
         }
-        _ => ask::latest(cx, &run)?.map(|approval| approval.id),
+        _ => ask::latest(cx, run)?.map(|approval| approval.id),
     };
     Ok(Submitted {
         run: find(cx, run.id)?,

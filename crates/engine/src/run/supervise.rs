@@ -478,10 +478,10 @@ impl Watched {
         inbox.beats.note_disk(self.run, self.is_disk_full);
         match self.is_disk_full {
             true => {
-                tracing::warn!(run = %self.run, "the disk is full: a run waits until its output can be kept")
+                tracing::warn!(run = %self.run, "the disk is full: a run waits until its output can be kept");
             }
             false => {
-                tracing::info!(run = %self.run, "there is room on the disk again: a run goes on")
+                tracing::info!(run = %self.run, "there is room on the disk again: a run goes on");
             }
         }
     }

@@ -100,9 +100,9 @@ fn find(environment: &[(String, String)]) -> Digest {
         folders
             .iter()
             .map(|folder| folder.join(name))
-            .find_map(file)
+            .find_map(|path| file(&path))
     };
-    let mut found: Vec<Value> = PROGRAMS.iter().filter_map(|name| program(name)).collect();
+    let mut found: Vec<Value> = PROGRAMS.iter().filter_map(program).collect();
     let home = variable("HOME").map(PathBuf::from);
     for (name, below_home, paths) in CHOSEN {
         let root = variable(name).map(PathBuf::from);
@@ -110,7 +110,7 @@ fn find(environment: &[(String, String)]) -> Digest {
             continue;
         };
         for path in paths.iter().map(|path| root.join(path)) {
-            found.extend(file(path.clone()));
+            found.extend(file(&path));
             found.extend(names_in(&path));
         }
     }
@@ -118,7 +118,7 @@ fn find(environment: &[(String, String)]) -> Digest {
 }
 
 /// What tells a file from another one in its place.
-fn file(path: PathBuf) -> Option<Value> {
+fn file(path: &Path) -> Option<Value> {
     let real = path.canonicalize().ok()?;
     let metadata = fs::metadata(&real).ok().filter(Metadata::is_file)?;
     let changed = (metadata.mtime(), metadata.mtime_nsec());
@@ -136,7 +136,7 @@ fn names_in(folder: &Path) -> Vec<Value> {
     paths.sort();
     let told = |path: PathBuf| {
         let name = Value::from(path.to_string_lossy());
-        file(path).unwrap_or(name)
+        file(&path).unwrap_or(name)
     };
     paths.into_iter().map(told).collect()
 }

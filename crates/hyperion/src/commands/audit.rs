@@ -38,7 +38,7 @@ enum Command {
     Export(ExportArgs),
 }
 
-/// Show what was done beside requests: tool calls, refused calls, changed settings, backups, restores
+/// Show what was done beside requests: tool calls, refusals, settings, backups
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion audit log --since 1h

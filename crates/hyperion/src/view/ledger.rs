@@ -83,7 +83,7 @@ fn names(list: &Value, more: u64) -> String {
 mod tests {
     use super::*;
 
-    fn shown(kind: &str, data: Value) -> String {
+    fn shown(kind: &str, data: &Value) -> String {
         let event = serde_json::json!({
             "v": 1, "seq": 7, "id": "e", "time": "2026-11-01T12:00:00Z", "kind": kind,
             "subject": {"type": "audit", "id": "x"}, "actor": {"type": "person", "id": "bob"},
@@ -99,24 +99,24 @@ mod tests {
         let lines = [
             shown(
                 "tool.called",
-                serde_json::json!({"by": "ada", "server": "filesystem", "tool": "readFile", "calls": 4,
+                &serde_json::json!({"by": "ada", "server": "filesystem", "tool": "readFile", "calls": 4,
                     "paths": ["a", "b", "c", "d"], "more_paths": 2, "outcome": "looked"}),
             ),
             shown(
                 "settings.changed",
-                serde_json::json!({"keys": ["merge.workers"], "more_keys": 0}),
+                &serde_json::json!({"keys": ["merge.workers"], "more_keys": 0}),
             ),
             shown(
                 "backup.taken",
-                serde_json::json!({"to": "/mnt/b", "up_to": 5}),
+                &serde_json::json!({"to": "/mnt/b", "up_to": 5}),
             ),
             shown(
                 "home.restored",
-                serde_json::json!({"from": "/mnt/b", "up_to": 5}),
+                &serde_json::json!({"from": "/mnt/b", "up_to": 5}),
             ),
             shown(
                 "call.refused",
-                serde_json::json!({"call": "POST /api/repos", "status": 403, "code": "policy.refused", "count": 9}),
+                &serde_json::json!({"call": "POST /api/repos", "status": 403, "code": "policy.refused", "count": 9}),
             ),
         ];
         insta::assert_snapshot!(lines.join("\n"), @"

@@ -153,7 +153,7 @@ fn a_failed_check_is_quarantined_with_its_output_and_can_be_retried() {
         "{tail}"
     );
     let words = world.run(&["queue", "show", &entry]).code(0).stdout;
-    assert!(words.contains("    the door is shut\n"), "{words}");
+    assert!(words.contains("| the door is shut\n"), "{words}");
     let letters = world.list(&["queue", "dead-letters"]);
     assert_eq!(
         letters

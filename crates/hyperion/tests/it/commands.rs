@@ -95,6 +95,7 @@ fn a_command_is_asked_about_once_and_then_granted() {
         .run(&["grant", "revoke", grant, "--reason", "done"])
         .code(0);
     assert_eq!(world.list(&["grant", "list"]).len(), 0);
+    std::fs::remove_file(world.repo.path().join("b.txt")).unwrap();
     world.assert_sound();
 }
 

@@ -66,7 +66,7 @@ pub(super) fn make(
             words::git::handed_in,
         ),
         "runCommand" => answer(
-            run_command::run_command(oversight, cancel, read(parameters)?).map_err(Problem::from),
+            run_command::run_command(oversight, cancel, &read(parameters)?).map_err(Problem::from),
             words::control::command,
         ),
         other => Err(Problem::new("internal", format!("{other} is not wired"))),

@@ -27,22 +27,22 @@ const OUTPUT_BYTES: u64 = 64 * 1024;
 pub(super) fn run_command(
     oversight: &Oversight<'_>,
     cancel: &CancelFlag,
-    wanted: RunCommand,
+    wanted: &RunCommand,
 ) -> Result<CommandResult, Error> {
     let cx = oversight.cx;
     let wait = wanted.wait_sec.unwrap_or(WAIT_SEC).min(WAIT_SEC_MAX);
     let until = Instant::now() + Duration::from_secs(wait);
     let agent = agent(oversight)?;
     let (id, reasons) = match &wanted.run {
-        Some(id) => (known(cx, &agent, id, &wanted)?, Vec::new()),
-        None => taken(oversight, &agent, &wanted)?,
+        Some(id) => (known(cx, &agent, id, wanted)?, Vec::new()),
+        None => taken(oversight, &agent, wanted)?,
     };
     loop {
         let found = cx.store.get::<Run>(id)?;
         let found = found.ok_or_else(|| Error::Missing(format!("run {id}")))?;
         let is_over = !found.status.is_open() || Instant::now() >= until;
         if is_over || cancel.wait(LOOK).unwrap_or(true) {
-            return told(cx, &found, reasons);
+            return told(cx, &found, &reasons);
         }
     }
 }
@@ -118,7 +118,7 @@ fn known(cx: &Cx, agent: &Actor, id: &str, wanted: &RunCommand) -> Result<RunId,
     }
 }
 
-fn told(cx: &Cx, found: &Run, reasons: Vec<String>) -> Result<CommandResult, Error> {
+fn told(cx: &Cx, found: &Run, reasons: &[String]) -> Result<CommandResult, Error> {
     let (output, truncated) = run::read_log(cx, found, OUTPUT_BYTES)?.unwrap_or_default();
     let is_held = found.status.is_open() && found.judged == Some(Judged::Held);
     let approval = match is_held {

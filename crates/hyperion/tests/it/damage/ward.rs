@@ -125,7 +125,9 @@ impl Ward {
                 || line.contains("sealed with this home's key")
                 || line.contains("not an older copy of itself")
                 || line.contains("which is older than the branch")
-                || line.contains("hyperion request show");
+                || line.contains("hyperion request show")
+                // Whether something is under way by what is left depends on what was lost.
+                || line.contains("No engine is up");
             if tells && !usual {
                 self.say(&format!("  {line}"), home);
             }
