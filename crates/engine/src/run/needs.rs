@@ -142,6 +142,7 @@ mod tests {
             reading /h/p/.foo/fine\n";
         insta::assert_snapshot!(needs(output, &ran(Network::Off)).told.join("\n"), @r#"
         it reached for the network
+        it reached for /h/p/.foo/key, which is kept from it
         it reached for /var/lib/x, which is kept from it
         "#);
         assert_eq!(

@@ -34,7 +34,7 @@ pub(crate) struct LoginArgs {
     token_stdin: bool,
 }
 
-/// Work with this machine's own home again, and take back the token of the engine elsewhere
+/// Work with this machine's own home again, and take the login's token back
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hyperion logout")]

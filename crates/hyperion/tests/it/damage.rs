@@ -230,7 +230,6 @@ fn damage_in_the_log_of_the_database() {
     doctor: exit 0
     audit verify: exit 0
     request list: exit 0
-      hint: No engine is up: what is interrupted goes on with the next command that changes something, or with `hyperion up`.
     request --wait: exit 75
 
     ## what readers share is garbage
